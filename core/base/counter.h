@@ -1,0 +1,83 @@
+/* The server's counters and gauges by name. Each worker (and the control thread) adds to a block of
+ * its own, so that counting costs a plain add; readers sum the blocks. counter_add: the thread that
+ * bound the block. Reading: any thread.
+ *
+ * The X-macro is the one list: name as it is logged, whether it is a gauge, and its help text. */
+#ifndef BASE_COUNTER_H
+#define BASE_COUNTER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define COUNTER_MAP(X)                                                                  \
+  X(connections, 1, "open connections")                                                 \
+  X(connections_total, 0, "connections accepted since the start")                       \
+  X(connections_refused, 0, "connections refused over max-connections")                 \
+  X(accept_paused, 0, "times accepting paused for want of file descriptors")            \
+  X(handshakes_refused, 0, "HTTP requests to an endpoint refused before the upgrade")   \
+  X(origins_refused, 0, "upgrades refused because of their Origin")                     \
+  X(sessions, 1, "STOMP sessions between CONNECTED and their end")                      \
+  X(sessions_total, 0, "CONNECTED frames sent")                                         \
+  X(subscriptions, 1, "subscriptions of all sessions")                                  \
+  X(frames_in, 0, "STOMP frames received")                                              \
+  X(errors_out, 0, "ERROR frames sent")                                                 \
+  X(published, 0, "SENDs handed to the broker")                                         \
+  X(publish_failed, 0, "SENDs that the broker did not take")                            \
+  X(delivered_node, 0, "messages that the broker delivered to this node")               \
+  X(delivered, 0, "MESSAGE frames queued for sessions")                                 \
+  X(dropped_queue, 0, "MESSAGE frames dropped by drop-oldest or drop-newest")           \
+  X(closed_queue, 0, "sessions closed because their queue was full")                    \
+  X(closed_stalled, 0, "sessions closed because a send made no progress")               \
+  X(closed_connect_timeout, 0, "connections closed without a CONNECT in time")          \
+  X(closed_heartbeat, 0, "sessions closed because heart-beats stopped")                 \
+  X(refused_frame_size, 0, "frames over max-frame-size")                                \
+  X(refused_headers, 0, "frames over max-headers or max-header-size")                   \
+  X(refused_subscriptions, 0, "SUBSCRIBEs over max-subscriptions")                      \
+  X(refused_destination, 0, "destinations over max-destination-length")                 \
+  X(refused_unacked, 0, "sessions over max-unacked")                                    \
+  X(refused_transactions, 0, "sessions over the limits of transactions")                \
+  X(reads_paused, 0, "times a publisher was paused because the node was congested")     \
+  X(dropped_congested, 0, "messages dropped because a worker's inbound queue was full") \
+  X(bytes_in, 0, "bytes received on connections")                                       \
+  X(bytes_out, 0, "bytes sent on connections")
+
+enum counter {
+#define X(name, gauge, help) COUNTER_##name,
+  COUNTER_MAP(X)
+#undef X
+      COUNTER_COUNT
+};
+
+#define COUNTER_BLOCKS_MAX 80
+
+struct counter_block {
+  _Alignas(64) _Atomic int64_t values[COUNTER_COUNT];
+};
+
+extern _Thread_local struct counter_block *counter_mine;
+
+/* Gives this thread a block of its own, once. Threads without one share an atomic block. */
+void counter_bind_thread(void);
+void counter_add_shared(enum counter which, int64_t n);
+
+/* Only the block's thread writes it: a relaxed load and store, no locked instruction. */
+static inline void counter_add(enum counter which, int64_t n)
+{
+  struct counter_block *block = counter_mine;
+  if (!block) {
+    counter_add_shared(which, n);
+    return;
+  }
+  int64_t v = atomic_load_explicit(&block->values[which], memory_order_relaxed);
+  atomic_store_explicit(&block->values[which], v + n, memory_order_relaxed);
+}
+
+#define COUNT(name)        counter_add(COUNTER_##name, 1)
+#define COUNT_BY(name, by) counter_add(COUNTER_##name, (int64_t)(by))
+
+int64_t counter_read(enum counter which);
+const char *counter_name(enum counter which);
+const char *counter_help(enum counter which);
+int counter_is_gauge(enum counter which);
+
+#endif

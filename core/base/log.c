@@ -1,0 +1,153 @@
+#include "base/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/utf8.h"
+
+static enum log_level log_lowest = LOG_INFO;
+static bool log_json;
+
+static const char *const level_names[] = {"debug", "info", "warn", "error", "violation"};
+
+void log_setup(enum log_level lowest, bool json)
+{
+  log_lowest = lowest;
+  log_json = json;
+}
+
+bool log_on(enum log_level level)
+{
+  return level >= log_lowest;
+}
+
+/* Longer lines are cut; a line fits one write() and stays whole beside those of other threads. */
+#define LINE_MAX_BYTES 2048
+
+struct line {
+  char text[LINE_MAX_BYTES];
+  size_t len;
+};
+
+static size_t line_room(const struct line *out)
+{
+  return sizeof out->text - 4 - out->len; /* 4: closing quote, brace, newline */
+}
+
+static void line_puts(struct line *out, const char *c_string)
+{
+  size_t n = strlen(c_string);
+  if (n > line_room(out))
+    n = line_room(out);
+  memcpy(out->text + out->len, c_string, n);
+  out->len += n;
+}
+
+/* The length of the UTF-8 character at s, 0 when there is none. */
+static size_t character_len(const char *s, size_t len)
+{
+  unsigned char c = (unsigned char)s[0];
+  size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+  return n <= len && utf8_valid(s, n) ? n : 0;
+}
+
+/* A line that is too long is cut between characters and never within an escape: JSON stays JSON. */
+static void line_put_escaped(struct line *out, struct plug_str s)
+{
+  for (size_t i = 0; i < s.len;) {
+    unsigned char c = (unsigned char)s.ptr[i];
+    size_t n = character_len(s.ptr + i, s.len - i);
+    const char *bytes = s.ptr + i;
+    size_t width = n;
+    char escape[8];
+    if (log_json && (c == '"' || c == '\\')) {
+      escape[0] = '\\';
+      escape[1] = (char)c;
+      bytes = escape;
+      width = 2;
+    } else if (n == 0 && log_json) {
+      bytes = "\\ufffd";
+      width = 6;
+    } else if (n == 0 || c < 0x20 || c == 0x7f) {
+      bytes = escape;
+      width = (size_t)snprintf(escape, sizeof escape, log_json ? "\\u%04x" : "\\x%02x", c);
+    }
+    if (width > line_room(out))
+      return;
+    memcpy(out->text + out->len, bytes, width);
+    out->len += width;
+    i += n ? n : 1;
+  }
+}
+
+void log_line(enum log_level level, const char *area, struct plug_str text)
+{
+  if (!log_on(level))
+    return;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  struct tm utc;
+  gmtime_r(&now.tv_sec, &utc);
+  char stamp[64];
+  size_t n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+  snprintf(stamp + n, sizeof stamp - n, ".%03ldZ", now.tv_nsec / 1000000);
+
+  struct line out;
+  out.len = 0;
+  if (log_json) {
+    line_puts(&out, "{\"time\":\"");
+    line_puts(&out, stamp);
+    line_puts(&out, "\",\"level\":\"");
+    line_puts(&out, level_names[level]);
+    line_puts(&out, "\",\"area\":\"");
+    line_puts(&out, area);
+    line_puts(&out, "\",\"message\":\"");
+    line_put_escaped(&out, text);
+    memcpy(out.text + out.len, "\"}", 2);
+    out.len += 2;
+  } else {
+    line_puts(&out, stamp);
+    line_puts(&out, " ");
+    line_puts(&out, level_names[level]);
+    line_puts(&out, " ");
+    line_puts(&out, area);
+    line_puts(&out, ": ");
+    line_put_escaped(&out, text);
+  }
+  out.text[out.len++] = '\n';
+  /* A log that cannot be written is nothing that the server could report anywhere. */
+  ssize_t written = write(STDERR_FILENO, out.text, out.len);
+  (void)written;
+}
+
+void log_write(enum log_level level, const char *area, const char *format, ...)
+{
+  if (!log_on(level))
+    return;
+  char text[LINE_MAX_BYTES];
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+  log_line(level, area, str_from(text, len));
+}
+
+bool log_limit_pass(struct log_limit *limit, uint64_t period_ms, uint64_t *held)
+{
+  uint64_t now = clock_now_ms();
+  uint64_t next = atomic_load_explicit(&limit->next_ms, memory_order_relaxed);
+  if (now < next ||
+      !atomic_compare_exchange_strong_explicit(&limit->next_ms, &next, now + period_ms,
+                                               memory_order_relaxed, memory_order_relaxed)) {
+    atomic_fetch_add_explicit(&limit->held, 1, memory_order_relaxed);
+    return false;
+  }
+  *held = atomic_exchange_explicit(&limit->held, 0, memory_order_relaxed);
+  return true;
+}

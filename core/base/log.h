@@ -1,0 +1,37 @@
+/* Log lines on standard error, one line each, as text or JSON. Owns the level and the format, which
+ * are set once before threads start; writing is one write() per line. Any thread. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <plugboard/abi.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_VIOLATION };
+
+void log_setup(enum log_level lowest, bool json);
+bool log_on(enum log_level level);
+
+/* area: the part of the server that speaks ("net", "broker.redis"). Control characters in the line
+ * are written as \xNN, so that a client cannot forge a line. */
+void log_line(enum log_level level, const char *area, struct plug_str line);
+void log_write(enum log_level level, const char *area, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_debug(area, ...) (log_on(LOG_DEBUG) ? log_write(LOG_DEBUG, area, __VA_ARGS__) : (void)0)
+#define log_info(area, ...)  log_write(LOG_INFO, area, __VA_ARGS__)
+#define log_warn(area, ...)  log_write(LOG_WARN, area, __VA_ARGS__)
+#define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
+
+/* Lets through at most one line per period and counts what it held back. Zero-initialised, one per
+ * place, used from any thread. */
+struct log_limit {
+  _Atomic uint64_t next_ms;
+  _Atomic uint64_t held;
+};
+/* True if the caller may write now; *held is then the number of lines suppressed since the last. */
+bool log_limit_pass(struct log_limit *limit, uint64_t period_ms, uint64_t *held);
+
+#endif

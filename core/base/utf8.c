@@ -1,0 +1,55 @@
+#include "base/utf8.h"
+
+#include <string.h>
+
+#define HIGH_BITS 0x8080808080808080u
+
+bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
+{
+  if (len == 0) /* bytes may be NULL then, which must not be added to */
+    return true;
+  const unsigned char *p = bytes, *end = p + len;
+  while (p < end) {
+    if (state->need) {
+      unsigned char c = *p++;
+      if (c < state->low || c > state->high)
+        return false;
+      state->low = 0x80;
+      state->high = 0xbf;
+      state->need--;
+      continue;
+    }
+    while (end - p >= 8) { /* nearly all traffic is ASCII */
+      uint64_t word;
+      memcpy(&word, p, 8);
+      if (word & HIGH_BITS)
+        break;
+      p += 8;
+    }
+    while (p < end && *p < 0x80)
+      p++;
+    if (p == end)
+      break;
+    unsigned char c = *p++;
+    state->low = 0x80;
+    state->high = 0xbf;
+    if (c >= 0xc2 && c <= 0xdf) {
+      state->need = 1;
+    } else if (c >= 0xe0 && c <= 0xef) {
+      state->need = 2;
+      if (c == 0xe0)
+        state->low = 0xa0;
+      else if (c == 0xed)
+        state->high = 0x9f;
+    } else if (c >= 0xf0 && c <= 0xf4) {
+      state->need = 3;
+      if (c == 0xf0)
+        state->low = 0x90;
+      else if (c == 0xf4)
+        state->high = 0x8f;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
