@@ -1,0 +1,601 @@
+#include "stomp/stomp_parser.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "base/assert.h"
+#include "base/utf8.h"
+
+#define COMMAND_MAX_BYTES 11 /* UNSUBSCRIBE */
+#define QUOTE_MAX_BYTES   60
+#define PENDING_MIN_BYTES 256
+
+enum step { STEP_MORE, STEP_DONE, STEP_FAILED };
+
+void stomp_parser_init(struct stomp_parser *p, const struct stomp_limits *limits,
+                       struct stomp_scratch *scratch)
+{
+  invariant(limits->n_headers <= STOMP_HEADERS_CAP);
+  *p = (struct stomp_parser){.limits = limits, .scratch = scratch, .version = STOMP_NONE};
+}
+
+void stomp_parser_fini(struct stomp_parser *p)
+{
+  buf_free(&p->pending);
+}
+
+void stomp_parser_set_version(struct stomp_parser *p, enum stomp_version version)
+{
+  p->version = (uint8_t)version;
+}
+
+static void drop_given(struct stomp_parser *p)
+{
+  if (!p->given)
+    return;
+  buf_free(&p->pending);
+  p->given = false;
+}
+
+void stomp_parser_feed(struct stomp_parser *p, char *chunk, size_t len)
+{
+  debug_invariant(p->in_len == 0 || p->failed);
+  drop_given(p);
+  p->in = chunk;
+  p->in_len = len;
+  p->eol_in_chunk = false;
+  p->frame_in_chunk = p->pending.len > 0;
+}
+
+/* Errors */
+
+static enum step __attribute__((format(printf, 3, 4), cold))
+fail(struct stomp_parse_error *error, enum stomp_limit_hit limit, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  vsnprintf(error->message, sizeof error->message, format, args);
+  va_end(args);
+  error->limit = limit;
+  return STEP_FAILED;
+}
+
+static enum step fail_too_large(const struct stomp_parser *p, struct stomp_parse_error *error)
+{
+  return fail(error, STOMP_LIMIT_FRAME, "frame is larger than max-frame-size (%zu bytes)",
+              p->limits->frame_bytes);
+}
+
+struct quote {
+  char text[QUOTE_MAX_BYTES + 4]; /* and the dots of what was cut */
+};
+
+/* The number of bytes of the printable character at s, 0 when there is none. */
+static size_t printable_len(const char *s, size_t len)
+{
+  unsigned char c = (unsigned char)s[0];
+  if (c < 0x80)
+    return c >= 0x20 && c != 0x7f;
+  size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+  if (n > len || !utf8_valid(s, n) || (c == 0xc2 && (unsigned char)s[1] < 0xa0))
+    return 0;
+  return n;
+}
+
+/* Client bytes for an error message; cut tells that text is a part of something longer. */
+static struct quote quoted(const char *text, size_t len, bool cut)
+{
+  struct quote q;
+  size_t n = 0;
+  for (size_t i = 0; i < len;) {
+    size_t plain = printable_len(text + i, len - i);
+    size_t width = plain ? plain : 4;
+    if (n + width > QUOTE_MAX_BYTES) {
+      cut = true;
+      break;
+    }
+    if (plain)
+      memcpy(q.text + n, text + i, plain);
+    else
+      snprintf(q.text + n, 5, "\\x%02X", (unsigned)(unsigned char)text[i]);
+    n += width;
+    i += plain ? plain : 1;
+  }
+  memcpy(q.text + n, cut ? "..." : "", cut ? 4 : 1);
+  return q;
+}
+
+/* Unescaping */
+
+/* What stands for the escape \c, or NUL when it is none. */
+static char escape_meaning(uint8_t version, char c)
+{
+  switch (c) {
+  case 'n':
+    return '\n';
+  case 'c':
+    return ':';
+  case '\\':
+    return '\\';
+  case 'r':
+    return version == STOMP_1_2 ? '\r' : '\0';
+  default:
+    return '\0';
+  }
+}
+
+/* In place; the escapes have been checked. */
+static void unescape(struct plug_str *s, uint8_t version)
+{
+  char *from = s->len ? memchr(s->ptr, '\\', s->len) : NULL;
+  if (!from)
+    return;
+  const char *end = s->ptr + s->len;
+  char *to = from;
+  while (from < end) {
+    if (*from == '\\') {
+      *to++ = escape_meaning(version, from[1]);
+      from += 2;
+    } else {
+      *to++ = *from++;
+    }
+  }
+  s->len = (size_t)(to - s->ptr);
+}
+
+static enum step check_escapes(uint8_t version, struct plug_str part, struct plug_str name,
+                               struct stomp_parse_error *error)
+{
+  for (size_t i = 0; i < part.len; i++) {
+    if (part.ptr[i] != '\\')
+      continue;
+    if (i + 1 == part.len || !escape_meaning(version, part.ptr[i + 1])) {
+      size_t end = i + 1 < part.len ? i + 2 : i + 1;
+      while (end < part.len && ((unsigned char)part.ptr[end] & 0xc0) == 0x80)
+        end++; /* the whole character */
+      return fail(error, STOMP_LIMIT_NONE, "illegal escape '%s' in header '%s'",
+                  quoted(part.ptr + i, end - i, false).text,
+                  quoted(name.ptr, name.len, false).text);
+    }
+    i++;
+  }
+  return STEP_DONE;
+}
+
+/* Command and headers */
+
+struct line {
+  size_t end;   /* offset of its LF */
+  size_t colon; /* of its first ':', or SIZE_MAX */
+  bool odd;     /* it may hold a NUL, a CR, a backslash or bytes above 0x7f: look closer */
+};
+
+static bool is_odd(char c)
+{
+  return (signed char)c < 14 || c == '\\';
+}
+
+/* Finds the end of the line that starts at from. False: it is not in data. */
+static inline bool find_line(const char *data, size_t from, size_t len, struct line *line)
+{
+  size_t i = from;
+  line->colon = SIZE_MAX;
+  line->odd = false;
+#ifdef __SSE2__
+  const __m128i lfs = _mm_set1_epi8('\n'), crs = _mm_set1_epi8('\r'), colons = _mm_set1_epi8(':');
+  const __m128i backslashes = _mm_set1_epi8('\\'), fourteens = _mm_set1_epi8(14);
+  for (; len - i >= 16; i += 16) {
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(data + i));
+    unsigned lf = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, lfs));
+    unsigned colon = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, colons));
+    /* Bytes above 0x7f are negative. */
+    unsigned odd = (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(_mm_cmplt_epi8(x, fourteens), _mm_cmpeq_epi8(x, backslashes)));
+    if (lf) {
+      unsigned before = (lf & -lf) - 1;
+      unsigned cr = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, crs));
+      colon &= before;
+      odd &= before & ~(cr & (lf >> 1)); /* the CR of a CR LF is usual */
+    }
+    if (colon && line->colon == SIZE_MAX)
+      line->colon = i + (unsigned)__builtin_ctz(colon);
+    line->odd |= odd != 0;
+    if (lf) {
+      line->end = i + (unsigned)__builtin_ctz(lf);
+      return true;
+    }
+  }
+#endif
+  for (; i < len; i++) {
+    char c = data[i];
+    if (c == '\n') {
+      line->end = i;
+      return true;
+    }
+    if (c == ':' && line->colon == SIZE_MAX)
+      line->colon = i;
+    line->odd |= is_odd(c);
+  }
+  return false;
+}
+
+/* Faults of the current line that show before its end is there, in the order in which the bytes
+ * came, so that an error does not depend on how they were split into chunks. */
+static enum step check_bytes(const struct stomp_parser *p, const char *data, size_t from, size_t to,
+                             struct stomp_parse_error *error)
+{
+  size_t start = p->at.line_at;
+  bool is_command = start == 0;
+  size_t max = is_command ? COMMAND_MAX_BYTES : p->limits->header_bytes;
+  for (size_t i = from; i < to; i++) {
+    char c = data[i];
+    if (i > start && data[i - 1] == '\r' && c != '\n')
+      return fail(error, STOMP_LIMIT_NONE, "CR is not followed by LF after '%s'",
+                  quoted(data + start, i - 1 - start, false).text);
+    if (c == '\n')
+      break;
+    if (is_command && (c == '\0' || (i - start >= max && c != '\r')))
+      return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'",
+                  quoted(data + start, i + 1 - start, c != '\0').text);
+    if (c == '\0' && i == start)
+      return fail(error, STOMP_LIMIT_NONE, "no empty line between the headers and the NUL");
+    if (c == '\0')
+      return fail(error, STOMP_LIMIT_NONE, "NUL in the headers after '%s'",
+                  quoted(data + start, i - start, false).text);
+    if (i - start >= max && c != '\r')
+      return fail(error, STOMP_LIMIT_HEADERS, "header is longer than max-header-size (%zu bytes)",
+                  max);
+  }
+  return STEP_DONE;
+}
+
+static enum step read_command(struct stomp_parser *p, const char *text, size_t len,
+                              struct stomp_parse_error *error)
+{
+  for (enum stomp_command c = STOMP_CONNECT; c <= STOMP_ERROR; c++) {
+    const char *known = stomp_command_text(c);
+    if (known[0] != text[0] || strlen(known) != len || memcmp(known, text, len) != 0)
+      continue;
+    p->at.command = (uint8_t)c;
+    if (c == STOMP_CONNECT || c == STOMP_STOMP || c == STOMP_CONNECTED || p->version == STOMP_1_0)
+      p->at.escapes = STOMP_NONE;
+    else
+      p->at.escapes = p->version == STOMP_NONE ? (uint8_t)STOMP_1_2 : p->version;
+    return STEP_DONE;
+  }
+  return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'", quoted(text, len, false).text);
+}
+
+static enum step read_content_length(struct stomp_parser *p, struct plug_str value, size_t line_end,
+                                     struct stomp_parse_error *error)
+{
+  struct stomp_progress *at = &p->at;
+  if (at->length_seen)
+    return STEP_DONE;
+  at->length_seen = true;
+  for (size_t i = 0; i < value.len; i++)
+    if (value.ptr[i] < '0' || value.ptr[i] > '9')
+      return STEP_DONE;
+  if (value.len == 0)
+    return STEP_DONE;
+  uint64_t n;
+  if (!str_to_u64(value, &n) || n >= p->limits->frame_bytes - line_end)
+    return fail_too_large(p, error);
+  at->content_length = (size_t)n;
+  at->length_known = true;
+  return STEP_DONE;
+}
+
+/* The line data[at.line_at, end), its EOL left off. */
+static inline enum step read_header(struct stomp_parser *p, const char *data, size_t end,
+                                    const struct line *line, struct stomp_parse_error *error)
+{
+  static const struct plug_str content_length = {"content-length", 14};
+  struct stomp_progress *at = &p->at;
+  const char *text = data + at->line_at;
+  size_t len = end - at->line_at;
+  if (at->n_headers >= p->limits->n_headers)
+    return fail(error, STOMP_LIMIT_HEADERS, "more than max-headers (%zu) headers",
+                p->limits->n_headers);
+  if (line->colon == SIZE_MAX)
+    return fail(error, STOMP_LIMIT_NONE, "header '%s' has no ':'", quoted(text, len, false).text);
+  if (line->colon == at->line_at)
+    return fail(error, STOMP_LIMIT_NONE, "header '%s' has no name", quoted(text, len, false).text);
+
+  struct plug_str name = {text, line->colon - at->line_at};
+  struct plug_str value = {data + line->colon + 1, end - line->colon - 1};
+  if (line->odd) {
+    if (!utf8_valid(text, len))
+      return fail(error, STOMP_LIMIT_NONE, "header '%s' is not valid UTF-8",
+                  quoted(text, len, false).text);
+    if (at->escapes != STOMP_NONE && memchr(text, '\\', len)) {
+      if (check_escapes(at->escapes, name, name, error) == STEP_FAILED ||
+          check_escapes(at->escapes, value, name, error) == STEP_FAILED)
+        return STEP_FAILED;
+      at->has_backslash = true;
+    }
+  }
+  if (str_eq(name, content_length) &&
+      read_content_length(p, value, line->end, error) == STEP_FAILED)
+    return STEP_FAILED;
+  p->scratch->headers[at->n_headers++] = (struct stomp_header){name, value};
+  return STEP_DONE;
+}
+
+static bool may_have_body(uint8_t command)
+{
+  return command == STOMP_SEND || command == STOMP_MESSAGE || command == STOMP_ERROR;
+}
+
+static enum step fail_body(const struct stomp_parser *p, struct stomp_parse_error *error)
+{
+  return fail(error, STOMP_LIMIT_NONE, "%s frames have no body", stomp_command_text(p->at.command));
+}
+
+static enum step end_headers(struct stomp_parser *p, size_t body_at,
+                             struct stomp_parse_error *error)
+{
+  struct stomp_progress *at = &p->at;
+  at->body_at = at->scanned = body_at;
+  if (!at->length_known)
+    return STEP_DONE;
+  if (at->content_length > 0 && !may_have_body(at->command))
+    return fail_body(p, error);
+  if (at->content_length >= p->limits->frame_bytes - body_at)
+    return fail_too_large(p, error);
+  at->need = body_at + at->content_length + 1;
+  return STEP_DONE;
+}
+
+/* Reads the lines that are complete, from at.line_at on; done when the empty one was found. */
+static enum step read_head(struct stomp_parser *p, const char *data, size_t len,
+                           struct stomp_parse_error *error)
+{
+  struct stomp_progress *at = &p->at;
+  size_t unchecked = at->scanned;
+  struct line line;
+  bool line_goes_on = at->scanned > at->line_at &&
+                      (len == at->scanned || !memchr(data + at->scanned, '\n', len - at->scanned));
+  while (!line_goes_on && find_line(data, at->line_at, len, &line)) {
+    bool is_command = at->line_at == 0;
+    size_t max = is_command ? COMMAND_MAX_BYTES : p->limits->header_bytes;
+    if ((line.odd || line.end - at->line_at > max) &&
+        check_bytes(p, data, at->line_at, line.end + 1, error) == STEP_FAILED)
+      return STEP_FAILED;
+    size_t end = line.end;
+    if (end > at->line_at && data[end - 1] == '\r')
+      end--;
+    if (end == at->line_at) {
+      at->line_at = line.end + 1;
+      return end_headers(p, line.end + 1, error);
+    }
+    enum step step =
+        is_command ? read_command(p, data, end, error) : read_header(p, data, end, &line, error);
+    if (step == STEP_FAILED)
+      return STEP_FAILED;
+    at->line_at = unchecked = line.end + 1;
+  }
+  at->scanned = len;
+  if (check_bytes(p, data, unchecked, len, error) == STEP_FAILED)
+    return STEP_FAILED;
+  return STEP_MORE;
+}
+
+/* Goes on reading the frame of which data[0, len) has arrived; done when it is complete. */
+static enum step read_frame(struct stomp_parser *p, const char *data, size_t len,
+                            struct stomp_parse_error *error)
+{
+  struct stomp_progress *at = &p->at;
+  if (len > p->limits->frame_bytes) {
+    len = p->limits->frame_bytes;
+    if (at->scanned > len) /* the limit was lowered meanwhile */
+      return fail_too_large(p, error);
+  }
+  if (at->body_at == 0) {
+    enum step step = read_head(p, data, len, error);
+    if (step == STEP_MORE && len == p->limits->frame_bytes)
+      return fail_too_large(p, error);
+    if (step != STEP_DONE)
+      return step;
+  }
+  if (at->need) {
+    if (len < at->need)
+      return STEP_MORE;
+    if (data[at->need - 1] != '\0')
+      return fail(error, STOMP_LIMIT_NONE,
+                  "no NUL after the %zu bytes that content-length promised", at->content_length);
+    return STEP_DONE;
+  }
+  if (len > at->body_at && data[at->body_at] != '\0' && !may_have_body(at->command))
+    return fail_body(p, error);
+  const char *nul = memchr(data + at->scanned, '\0', len - at->scanned);
+  if (nul) {
+    at->need = (size_t)(nul - data) + 1;
+    return STEP_DONE;
+  }
+  at->scanned = len;
+  return len < p->limits->frame_bytes ? STEP_MORE : fail_too_large(p, error);
+}
+
+/* The chunk, and the frames in it */
+
+static void consume(struct stomp_parser *p, size_t n)
+{
+  p->in += n;
+  p->in_len -= n;
+}
+
+/* Done when a frame begins. */
+static enum step skip_between_frames(struct stomp_parser *p, struct stomp_parse_error *error)
+{
+  for (; p->in_len; consume(p, 1)) {
+    char c = *p->in;
+    if (p->cr && c != '\n')
+      return fail(error, STOMP_LIMIT_NONE, "CR between frames is not followed by LF");
+    if (c != '\n' && c != '\r' && c != '\0') {
+      p->frame_in_chunk = true;
+      return STEP_DONE;
+    }
+    p->cr = c == '\r';
+    if (c == '\n')
+      p->eol_in_chunk = true;
+  }
+  return STEP_MORE;
+}
+
+/* Moves the chunk's first n bytes to pending. It grows with what has arrived, never to what was
+ * announced, and never beyond the frame. */
+static bool keep(struct stomp_parser *p, size_t n)
+{
+  struct buf *b = &p->pending;
+  if (b->cap - b->len < n) {
+    size_t most = p->at.need ? p->at.need : p->limits->frame_bytes;
+    size_t cap = b->cap < PENDING_MIN_BYTES / 2 ? PENDING_MIN_BYTES : b->cap * 2;
+    if (cap > most)
+      cap = most;
+    if (cap < b->len + n)
+      cap = b->len + n;
+    char *data = realloc(b->data, cap);
+    if (!data)
+      return false;
+    b->data = data;
+    b->cap = cap;
+  }
+  if (n)
+    memcpy(b->data + b->len, p->in, n);
+  b->len += n;
+  consume(p, n);
+  return true;
+}
+
+/* How many bytes of the chunk belong to the pending frame, or at least to its current line. */
+static size_t missing(const struct stomp_parser *p)
+{
+  const struct stomp_progress *at = &p->at;
+  size_t most = at->need ? at->need : p->limits->frame_bytes;
+  size_t n = most > p->pending.len ? most - p->pending.len : 0;
+  if (n > p->in_len)
+    n = p->in_len;
+  if (at->need || n == 0)
+    return n;
+  const char *end = memchr(p->in, at->body_at ? '\0' : '\n', n);
+  return end ? (size_t)(end - p->in) + 1 : n;
+}
+
+static enum stomp_event give(struct stomp_parser *p, char *data, struct stomp_frame *frame)
+{
+  struct stomp_progress *at = &p->at;
+  struct stomp_header *headers = p->scratch->headers;
+  if (at->has_backslash)
+    for (size_t i = 0; i < at->n_headers; i++) {
+      unescape(&headers[i].name, at->escapes);
+      unescape(&headers[i].value, at->escapes);
+    }
+  frame->command = at->command;
+  frame->headers = headers;
+  frame->n_headers = at->n_headers;
+  frame->body = str_from(data + at->body_at, at->need - 1 - at->body_at);
+  *at = (struct stomp_progress){0};
+  return STOMP_EVENT_FRAME;
+}
+
+/* The lines before at.line_at are known to be sound. The scratch cannot be asked: when the frame
+ * came in several chunks another session has used it meanwhile. */
+static struct plug_str find_receipt(const struct stomp_parser *p, char *data)
+{
+  const struct plug_str prefix = STR("receipt:");
+  struct plug_str rest = {data, data ? p->at.line_at : 0};
+  while (rest.len) {
+    const char *lf = memchr(rest.ptr, '\n', rest.len);
+    if (!lf)
+      break;
+    if (str_has_prefix(rest, prefix)) {
+      struct plug_str value = {rest.ptr + prefix.len, (size_t)(lf - rest.ptr) - prefix.len};
+      if (value.len && value.ptr[value.len - 1] == '\r')
+        value.len--;
+      if (p->at.escapes != STOMP_NONE)
+        unescape(&value, p->at.escapes);
+      return value;
+    }
+    rest.len -= (size_t)(lf - rest.ptr) + 1;
+    rest.ptr = lf + 1;
+  }
+  return str_from(NULL, 0);
+}
+
+static enum stomp_event __attribute__((cold))
+give_error(struct stomp_parser *p, char *data, struct stomp_parse_error *error)
+{
+  p->failed = true;
+  error->receipt = find_receipt(p, data);
+  return STOMP_EVENT_ERROR;
+}
+
+static enum stomp_event read_whole(struct stomp_parser *p, struct stomp_frame *frame,
+                                   struct stomp_parse_error *error)
+{
+  char *data = p->in;
+  enum step step = read_frame(p, data, p->in_len, error);
+  if (step == STEP_DONE) {
+    consume(p, p->at.need);
+    return give(p, data, frame);
+  }
+  if (step == STEP_MORE) {
+    if (keep(p, p->in_len))
+      return STOMP_EVENT_MORE;
+    fail(error, STOMP_LIMIT_NONE, "out of memory");
+  }
+  return give_error(p, data, error);
+}
+
+static enum stomp_event read_pending(struct stomp_parser *p, struct stomp_frame *frame,
+                                     struct stomp_parse_error *error)
+{
+  struct buf *b = &p->pending;
+  enum step step = STEP_MORE;
+  while (step == STEP_MORE && p->in_len)
+    step = keep(p, missing(p)) ? read_frame(p, b->data, b->len, error)
+                               : fail(error, STOMP_LIMIT_NONE, "out of memory");
+  if (step == STEP_MORE)
+    return STOMP_EVENT_MORE;
+  if (step == STEP_DONE) {
+    /* Once more from its start: the headers' slices were not kept while the buffer grew. */
+    size_t need = p->at.need;
+    p->at = (struct stomp_progress){0};
+    step = read_head(p, b->data, b->len, error);
+    if (step == STEP_DONE) {
+      p->at.need = need;
+      p->given = true;
+      return give(p, b->data, frame);
+    }
+  }
+  return give_error(p, b->data, error);
+}
+
+enum stomp_event stomp_parser_next(struct stomp_parser *p, struct stomp_frame *frame,
+                                   struct stomp_parse_error *error)
+{
+  if (p->failed) {
+    fail(error, STOMP_LIMIT_NONE, "the connection has failed before");
+    error->receipt = str_from(NULL, 0);
+    return STOMP_EVENT_ERROR;
+  }
+  drop_given(p);
+  if (p->pending.len)
+    return read_pending(p, frame, error);
+  switch (skip_between_frames(p, error)) {
+  case STEP_DONE:
+    return read_whole(p, frame, error);
+  case STEP_FAILED:
+    return give_error(p, NULL, error);
+  case STEP_MORE:
+    break;
+  }
+  bool heartbeat = p->eol_in_chunk && !p->frame_in_chunk;
+  p->eol_in_chunk = false;
+  return heartbeat ? STOMP_EVENT_HEARTBEAT : STOMP_EVENT_MORE;
+}
