@@ -1,0 +1,32 @@
+/* The message: immutable once made, counted, shared by all workers. One allocation holds the public
+ * struct plug_msg, its headers and all bytes. Owns itself. Any thread. */
+#ifndef MESSAGE_MESSAGE_H
+#define MESSAGE_MESSAGE_H
+
+#include <plugboard/host.h>
+
+/* Names the node as origin of messages, once, before threads start; copied. */
+void message_set_node(const char *node);
+const char *message_node(void);
+
+/* A message that this node is the origin of: gets an id (unique while the process lives, never 0,
+ * rising per thread), and PLUG_MSG_BINARY when the payload is not UTF-8. init->size says how much
+ * of init is read. One reference, the caller's. NULL: out of memory, or an empty topic. */
+const struct plug_msg *message_new(const struct plug_msg_init *init);
+
+/* The same with a given origin and id, for messages that came from elsewhere. */
+const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct plug_str origin,
+                                        uint64_t id);
+
+void message_ref(const struct plug_msg *msg);
+void message_unref(const struct plug_msg *msg);
+
+/* The cluster envelope (envelope.h) of this message, made once and kept with it; empty when out of
+ * memory. */
+struct plug_str message_encoded(const struct plug_msg *msg);
+
+/* Messages alive in the process, for the audit at the end and for tests. Counted in debug builds
+ * only (the sanitizer builds are), because the count is one that all threads write; else -1. */
+int64_t message_count_alive(void);
+
+#endif
