@@ -1,0 +1,56 @@
+/* The configuration as it was written: sections of keys and values with the place of each. Reads
+ * INI files through inih, expands ${ENV} and ${ENV:-default} in values, takes --set assignments.
+ * Owns all its strings. Single-threaded: start-up and checks only.
+ *
+ * Nothing here knows which keys exist; that is the business of option tables (option.h). */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/list.h"
+#include "base/str.h"
+
+struct config_entry {
+  struct list link;
+  char *key, *value; /* value expanded and trimmed */
+  const char *file;  /* "etc/plugboard.ini", or "--set" */
+  int line;          /* 0 for --set */
+};
+
+struct config_section {
+  struct list link;
+  char *name; /* "broker", "endpoint /ws", "broker.redis" */
+  const char *file;
+  int line;
+  struct list entries; /* struct config_entry, in file order; a later --set replaces the value */
+};
+
+struct config {
+  struct list sections; /* struct config_section, in file order */
+  struct list files;    /* private: owned file names */
+};
+
+struct config *config_new(void);
+void config_free(struct config *config);
+
+/* PLUG_OK, or err->text says what is wrong as "FILE:LINE: ..." (or "FILE: cannot read: ..."). A key
+ * given twice in one section, a key outside every section, a missing '=' and an unset ${ENV}
+ * without default are errors. ';' and '#' start comments at the start of a line, and ';' after a
+ * blank. */
+plug_status config_read_file(struct config *config, const char *path, struct plug_err *err);
+
+/* The same from memory, for tests and fuzzing; name stands for the file in messages. */
+plug_status config_read_text(struct config *config, const char *name, struct plug_str text,
+                             struct plug_err *err);
+
+/* "section.key=value". The section is everything before the last '.' that comes before the '=', so
+ * that "broker.redis.url=..." sets url in [broker.redis]. Creates the section if need be. */
+plug_status config_set(struct config *config, const char *assignment, struct plug_err *err);
+
+struct config_section *config_find(const struct config *config, const char *section);
+const struct config_entry *config_section_find(const struct config_section *section,
+                                               const char *key);
+
+/* Writes "FILE:LINE: " or "--set: " for messages about an entry; returns its length. */
+size_t config_entry_place(const struct config_entry *entry, char *out, size_t size);
+
+#endif

@@ -1,0 +1,89 @@
+/* The server's settings: everything in the configuration that is not a plugin's, typed and checked.
+ * Owns its strings. Filled once before threads start, read-only afterwards: any thread. */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "config/config.h"
+
+struct settings_list {
+  struct plug_str *items; /* trimmed, none empty */
+  size_t n;
+};
+
+struct settings_address { /* host:port, [v6]:port; port 0 is "any free one" */
+  char *host;
+  uint16_t port;
+};
+
+struct settings_endpoint {      /* [endpoint /path] */
+  char *path;                   /* starts with '/', no trailing slash, no '?' or '#' */
+  struct settings_list origins; /* allowed-origins; empty: same origin only */
+};
+
+enum queue_policy { QUEUE_CLOSE, QUEUE_DROP_OLDEST, QUEUE_DROP_NEWEST };
+enum when_down { WHEN_DOWN_REJECT, WHEN_DOWN_QUEUE };
+
+struct settings {
+  /* [server] */
+  unsigned workers; /* resolved: 1..64 */
+  char *node;       /* resolved, printable, at most 64 bytes of [A-Za-z0-9._-] */
+  enum log_level log_level;
+  bool log_json;
+  char *plugin_dir;
+  uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
+  uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
+
+  /* [http], [tcp] */
+  struct settings_address *http_listen;
+  size_t n_http_listen;
+  bool try_page;
+  char *web_dir;
+  struct settings_address *tcp_listen;
+  size_t n_tcp_listen;
+
+  struct settings_endpoint *endpoints; /* at least one */
+  size_t n_endpoints;
+
+  /* [stomp] */
+  uint64_t heartbeat_send_ms, heartbeat_receive_ms; /* 0: none */
+  unsigned heartbeat_tolerance; /* silence allowed, in percent of the interval */
+  bool spring_profile;          /* profile = spring */
+
+  /* [destinations] */
+  struct settings_list broker_prefixes, app_prefixes, client_send_prefixes;
+  bool patterns;
+
+  /* [limits] */
+  uint64_t max_connections; /* 0: as many as file descriptors allow */
+  uint64_t max_frame_size, max_headers, max_header_size;
+  uint64_t max_subscriptions, max_destination_length, max_unacked;
+  uint64_t max_transactions, max_transaction_bytes;
+  uint64_t queue_bytes, queue_messages;
+  enum queue_policy queue_policy;
+  uint64_t send_timeout_ms, connect_timeout_ms;
+  uint64_t worker_queue; /* messages waiting for one worker before publishers are slowed */
+
+  /* [broker]; the plugin's own options are in [broker.NAME] */
+  char *broker_plugin; /* name, or absolute path of a .so */
+  const char *broker_file;
+  int broker_line; /* where plugin = was written, for messages; line 0: built-in default */
+  enum when_down when_down;
+  uint64_t down_queue_messages, down_queue_ms;
+  uint64_t unsubscribe_grace_ms, operation_timeout_ms;
+};
+
+/* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad
+ * values) and fills *settings. [broker.*] sections are left to the plugin that is named by them.
+ * On failure err->text is "FILE:LINE: ..." and *settings needs no settings_fini. */
+plug_status settings_load(struct settings *settings, const struct config *config,
+                          struct plug_err *err);
+void settings_fini(struct settings *settings);
+
+/* The reference of all server sections as Markdown: the body of docs/configuration.md. */
+void settings_put_reference(struct buf *out);
+
+#endif

@@ -1,0 +1,138 @@
+#include "config/settings_tables.h"
+
+#define TABLE(options)                                \
+  {                                                   \
+    (options), sizeof(options) / sizeof((options)[0]) \
+  }
+
+static const struct plug_option server_options[] = {
+    {"workers", PLUG_OPT_INTEGER, 0, "0", "0..64",
+     "Threads that serve connections; 0 is one per core that the process may use."},
+    {"node", PLUG_OPT_STRING, 0, NULL, NULL,
+     "Name of this node, unique in a cluster: 1 to 64 of `A-Z a-z 0-9 . _ -`. Default: the host's "
+     "name and a random number, new at each start."},
+    {"log-level", PLUG_OPT_CHOICE, 0, "info", "debug|info|warn|error",
+     "The lowest level that is logged."},
+    {"log-format", PLUG_OPT_CHOICE, 0, "text", "text|json", "How log lines are written."},
+    {"plugin-dir", PLUG_OPT_PATH, 0, NULL, NULL,
+     "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
+     "the directory of the executable."},
+    {"drain-time", PLUG_OPT_DURATION, 0, "10s", "0..10m",
+     "How long a stopping server waits for its sessions to end."},
+    {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
+     "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
+};
+
+static const struct plug_option http_options[] = {
+    {"listen", PLUG_OPT_LIST, 0, "127.0.0.1:8080", NULL,
+     "Addresses to listen on, as `host:port` or `[v6]:port`; port 0 is any free one. Empty: no "
+     "HTTP."},
+    {"try-page", PLUG_OPT_BOOL, 0, "on", NULL, "Serves a page to try the server from a browser."},
+    {"web-dir", PLUG_OPT_PATH, 0, NULL, NULL,
+     "Where that page is. Default: `../share/plugboard/web`, seen from the directory of the "
+     "executable."},
+};
+
+static const struct plug_option tcp_options[] = {
+    {"listen", PLUG_OPT_LIST, 0, "", NULL, "Addresses to listen on, written as for HTTP."},
+};
+
+static const struct plug_option endpoint_options[] = {
+    {"allowed-origins", PLUG_OPT_LIST, 0, "", NULL,
+     "Origins of web pages that may connect, with `*` for any characters and `:[8080,8081]` or "
+     "`:[*]` at the end for some ports or any. Empty: the server's own origin only."},
+};
+
+static const struct plug_option stomp_options[] = {
+    {"heart-beat-send", PLUG_OPT_DURATION, 0, "10s", "0..1h",
+     "How often the server offers to send heart-beats; 0 is never."},
+    {"heart-beat-receive", PLUG_OPT_DURATION, 0, "10s", "0..1h",
+     "How often the server asks clients for heart-beats; 0 is never."},
+    {"heart-beat-tolerance", PLUG_OPT_INTEGER, 0, "300", "100..1000",
+     "How long a client may be silent, in percent of the interval agreed upon."},
+    {"profile", PLUG_OPT_CHOICE, 0, "standard", "standard|spring",
+     "`spring` answers as servers built with Spring do where that differs from the STOMP "
+     "specification."},
+};
+
+static const struct plug_option destinations_options[] = {
+    {"broker", PLUG_OPT_LIST, 0, "/topic, /queue, /sub", NULL,
+     "Prefixes of destinations that the broker carries; clients may subscribe to these."},
+    {"app", PLUG_OPT_LIST, 0, "", NULL, "Prefixes of destinations that app plugins handle."},
+    {"client-send", PLUG_OPT_LIST, 0, "/topic", NULL,
+     "Prefixes, each inside one of `broker`, that clients may SEND to. The default applies as far "
+     "as it lies inside `broker`."},
+    {"patterns", PLUG_OPT_BOOL, 0, "off", NULL,
+     "Lets clients subscribe to patterns such as `/topic/*/chat` and `/topic/**`."},
+};
+
+static const struct plug_option limits_options[] = {
+    {"max-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
+     "Open connections; 0 is as many as file descriptors allow."},
+    {"max-frame-size", PLUG_OPT_BYTES, 0, "64k", "1k..64m", "One STOMP frame, headers included."},
+    {"max-headers", PLUG_OPT_INTEGER, 0, "64", "1..1024", "Headers of one frame."},
+    {"max-header-size", PLUG_OPT_BYTES, 0, "8k", "64..1m",
+     "One header line; at most `max-frame-size`."},
+    {"max-subscriptions", PLUG_OPT_INTEGER, 0, "1000", "1..1000000",
+     "Subscriptions of one session."},
+    {"max-destination-length", PLUG_OPT_INTEGER, 0, "1024", "16..65535",
+     "Bytes of one destination."},
+    {"max-unacked", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
+     "Messages that one session has not acknowledged yet."},
+    {"max-transactions", PLUG_OPT_INTEGER, 0, "16", "1..1000", "Open transactions of one session."},
+    {"max-transaction-size", PLUG_OPT_BYTES, 0, "1m", "1k..1g",
+     "Bytes that the open transactions of one session hold."},
+    {"queue-size", PLUG_OPT_BYTES, 0, "512k", "4k..1g",
+     "Bytes that wait for one session; at least 1k more than `max-frame-size`."},
+    {"queue-messages", PLUG_OPT_INTEGER, 0, "20000", "1..10000000",
+     "Messages that wait for one session."},
+    {"queue-policy", PLUG_OPT_CHOICE, 0, "close", "close|drop-oldest|drop-newest",
+     "What happens when a session's queue is full."},
+    {"send-timeout", PLUG_OPT_DURATION, 0, "10s", "1s..1h",
+     "How long a send may make no progress before the session is closed."},
+    {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
+     "How long a new connection may take to send its CONNECT frame."},
+    {"worker-queue", PLUG_OPT_INTEGER, 0, "100000", "100..100000000",
+     "Messages that wait for one worker before publishers are slowed down."},
+};
+
+static const struct plug_option broker_options[] = {
+    {"plugin", PLUG_OPT_STRING, 0, "memory", NULL,
+     "Name of a broker plugin in `plugin-dir`, or the absolute path of one."},
+    {"when-down", PLUG_OPT_CHOICE, 0, "reject", "reject|queue",
+     "What happens to messages while the broker cannot be reached."},
+    {"down-queue-messages", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
+     "With `queue`: how many messages wait."},
+    {"down-queue-time", PLUG_OPT_DURATION, 0, "5s", "10ms..10m",
+     "With `queue`: how long a message waits before it is refused."},
+    {"unsubscribe-grace", PLUG_OPT_DURATION, 0, "5s", "0..10m",
+     "How long the broker keeps a topic that nobody on this node subscribes to any more."},
+    {"operation-timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..10m",
+     "How long the broker may take for one operation."},
+};
+
+const struct settings_section settings_sections[SECTION_COUNT] = {
+    [SECTION_SERVER] = {"server", "server", "The process.", TABLE(server_options)},
+    [SECTION_HTTP] = {"http", "http",
+                      "WebSocket and everything else that is spoken over HTTP. There must be at "
+                      "least one listener in `[http]` or `[tcp]`.",
+                      TABLE(http_options)},
+    [SECTION_TCP] = {"tcp", "tcp", "STOMP directly over TCP.", TABLE(tcp_options)},
+    [SECTION_ENDPOINT] = {"endpoint", "endpoint PATH",
+                          "One section for each path that clients connect to, as in "
+                          "`[endpoint /ws]`. The path starts with a slash and does not end with "
+                          "one. Without any such section there is one endpoint, `/ws`.",
+                          TABLE(endpoint_options)},
+    [SECTION_STOMP] = {"stomp", "stomp", "The protocol.", TABLE(stomp_options)},
+    [SECTION_DESTINATIONS] = {"destinations", "destinations",
+                              "Who handles which destination. A prefix starts with a slash and "
+                              "covers whole segments: `/topic` covers `/topic/a` and not "
+                              "`/topics`.",
+                              TABLE(destinations_options)},
+    [SECTION_LIMITS] = {"limits", "limits", "What a client may use.", TABLE(limits_options)},
+    [SECTION_BROKER] = {"broker", "broker",
+                        "What carries messages between the nodes. The options of the plugin "
+                        "itself stand in a section of its own, `[broker.redis]` for the plugin "
+                        "`redis`; `plugboard --plugin-info FILE` lists them.",
+                        TABLE(broker_options)},
+};

@@ -1,0 +1,578 @@
+/* The server's settings: defaults, both ends of every range, contradictions, the sample, docs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "config/settings.h"
+#include "config/settings_tables.h"
+
+#define N(array) (sizeof(array) / sizeof(*(array)))
+
+static struct config *config_of(const char *text)
+{
+  struct plug_err err = {0};
+  struct config *config = config_new();
+  if (config_read_text(config, "x.ini", str_of(text), &err))
+    fail_msg("%s", err.text);
+  return config;
+}
+
+static void load_good(const char *text, struct settings *s)
+{
+  struct plug_err err = {0};
+  struct config *config = config_of(text);
+  if (settings_load(s, config, &err))
+    fail_msg("%s", err.text);
+  config_free(config); /* the settings own what they say */
+}
+
+static void expect_bad(const char *text, const char *message)
+{
+  struct plug_err err = {0};
+  struct settings s;
+  struct config *config = config_of(text);
+  plug_status status = settings_load(&s, config, &err);
+  assert_string_equal(err.text, message);
+  assert_int_equal(status, PLUG_EINVAL);
+  config_free(config);
+}
+
+static void expect_list(const struct settings_list *list, const char *joined)
+{
+  char text[256] = "";
+  for (size_t i = 0; i < list->n; i++) {
+    strcat(text, i ? " " : "");
+    strcat(text, list->items[i].ptr);
+    assert_int_equal(strlen(list->items[i].ptr), list->items[i].len);
+  }
+  assert_string_equal(text, joined);
+}
+
+static void expect_defaults(const struct settings *s)
+{
+  assert_in_range(s->workers, 1, 64);
+  assert_int_equal(s->log_level, LOG_INFO);
+  assert_false(s->log_json);
+  assert_int_equal(s->drain_ms, 10000);
+  assert_int_equal(s->stats_interval_ms, 0);
+  assert_int_equal(s->n_http_listen, 1);
+  assert_string_equal(s->http_listen[0].host, "127.0.0.1");
+  assert_int_equal(s->http_listen[0].port, 8080);
+  assert_true(s->try_page);
+  assert_int_equal(s->n_tcp_listen, 0);
+  assert_int_equal(s->n_endpoints, 1);
+  assert_string_equal(s->endpoints[0].path, "/ws");
+  assert_int_equal(s->endpoints[0].origins.n, 0);
+  assert_int_equal(s->heartbeat_send_ms, 10000);
+  assert_int_equal(s->heartbeat_receive_ms, 10000);
+  assert_int_equal(s->heartbeat_tolerance, 300);
+  assert_false(s->spring_profile);
+  expect_list(&s->broker_prefixes, "/topic /queue /sub");
+  expect_list(&s->app_prefixes, "");
+  expect_list(&s->client_send_prefixes, "/topic");
+  assert_false(s->patterns);
+  assert_int_equal(s->max_connections, 0);
+  assert_int_equal(s->max_frame_size, 65536);
+  assert_int_equal(s->max_headers, 64);
+  assert_int_equal(s->max_header_size, 8192);
+  assert_int_equal(s->max_subscriptions, 1000);
+  assert_int_equal(s->max_destination_length, 1024);
+  assert_int_equal(s->max_unacked, 10000);
+  assert_int_equal(s->max_transactions, 16);
+  assert_int_equal(s->max_transaction_bytes, 1 << 20);
+  assert_int_equal(s->queue_bytes, 512 << 10);
+  assert_int_equal(s->queue_messages, 20000);
+  assert_int_equal(s->queue_policy, QUEUE_CLOSE);
+  assert_int_equal(s->send_timeout_ms, 10000);
+  assert_int_equal(s->connect_timeout_ms, 30000);
+  assert_int_equal(s->worker_queue, 100000);
+  assert_string_equal(s->broker_plugin, "memory");
+  assert_int_equal(s->when_down, WHEN_DOWN_REJECT);
+  assert_int_equal(s->down_queue_messages, 10000);
+  assert_int_equal(s->down_queue_ms, 5000);
+  assert_int_equal(s->unsubscribe_grace_ms, 5000);
+  assert_int_equal(s->operation_timeout_ms, 10000);
+}
+
+static void an_empty_configuration_gives_the_defaults(void **state)
+{
+  (void)state;
+  struct settings s;
+  load_good("", &s);
+  expect_defaults(&s);
+  assert_string_equal(s.broker_file, "default");
+  assert_int_equal(s.broker_line, 0);
+  settings_fini(&s);
+}
+
+/* A file of the source tree, by its path from the root. */
+static char *tree_path(const char *path)
+{
+  static char out[4096];
+  const char *root = strstr(__FILE__, "tests/unit/config/");
+  assert_non_null(root);
+  snprintf(out, sizeof(out), "%.*s%s", (int)(root - __FILE__), __FILE__, path);
+  return out;
+}
+
+static void the_sample_shows_the_defaults(void **state)
+{
+  (void)state;
+  struct plug_err err = {0};
+  struct settings s;
+  struct config *config = config_new();
+  if (config_read_file(config, tree_path("etc/plugboard.ini"), &err) ||
+      settings_load(&s, config, &err))
+    fail_msg("%s", err.text);
+  expect_defaults(&s);
+  assert_true(s.broker_line > 0);
+  for (size_t i = 0; i < SECTION_COUNT; i++) {
+    const char *name = i == SECTION_ENDPOINT ? "endpoint /ws" : settings_sections[i].name;
+    assert_non_null(config_find(config, name));
+  }
+  settings_fini(&s);
+  config_free(config);
+}
+
+static void the_tables_follow_their_own_rules(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < SECTION_COUNT; i++) {
+    struct plug_err err = {0};
+    option_table_check(&settings_sections[i].table, &err);
+    assert_string_equal(err.text, "");
+  }
+}
+
+/* Every number: section, key, where it lands, both ends of its range, what lies beyond. */
+static const struct {
+  const char *section, *key;
+  size_t offset;
+  const char *low, *high;
+  uint64_t low_value, high_value;
+  const char *below, *above, *range;
+} numbers[] = {
+#define AT(member) offsetof(struct settings, member)
+    {"server", "drain-time", AT(drain_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
+    {"server", "stats-interval", AT(stats_interval_ms), "0", "24h", 0, 86400000, NULL, "25h",
+     "0..24h"},
+    {"stomp", "heart-beat-send", AT(heartbeat_send_ms), "0", "1h", 0, 3600000, NULL, "2h", "0..1h"},
+    {"stomp", "heart-beat-receive", AT(heartbeat_receive_ms), "0", "1h", 0, 3600000, NULL,
+     "3600001ms", "0..1h"},
+    {"limits", "max-connections", AT(max_connections), "0", "10000000", 0, 10000000, "-1",
+     "10000001", "0..10000000"},
+    {"limits", "max-headers", AT(max_headers), "1", "1024", 1, 1024, "0", "1025", "1..1024"},
+    {"limits", "max-header-size", AT(max_header_size), "64", "64k", 64, 65536, "63", "2m",
+     "64..1m"},
+    {"limits", "max-subscriptions", AT(max_subscriptions), "1", "1000000", 1, 1000000, "0",
+     "1000001", "1..1000000"},
+    {"limits", "max-destination-length", AT(max_destination_length), "16", "65535", 16, 65535, "15",
+     "65536", "16..65535"},
+    {"limits", "max-unacked", AT(max_unacked), "1", "1000000", 1, 1000000, "0", "1000001",
+     "1..1000000"},
+    {"limits", "max-transactions", AT(max_transactions), "1", "1000", 1, 1000, "0", "1001",
+     "1..1000"},
+    {"limits", "max-transaction-size", AT(max_transaction_bytes), "1k", "1g", 1024, 1 << 30, "1023",
+     "1025m", "1k..1g"},
+    {"limits", "queue-size", AT(queue_bytes), "65k", "1g", 66560, 1 << 30, "4095", "2g", "4k..1g"},
+    {"limits", "queue-messages", AT(queue_messages), "1", "10000000", 1, 10000000, "0", "10000001",
+     "1..10000000"},
+    {"limits", "send-timeout", AT(send_timeout_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
+     "1s..1h"},
+    {"limits", "connect-timeout", AT(connect_timeout_ms), "1s", "10m", 1000, 600000, "0", "11m",
+     "1s..10m"},
+    {"limits", "worker-queue", AT(worker_queue), "100", "100000000", 100, 100000000, "99",
+     "100000001", "100..100000000"},
+    {"broker", "down-queue-messages", AT(down_queue_messages), "1", "10000000", 1, 10000000, "0",
+     "10000001", "1..10000000"},
+    {"broker", "down-queue-time", AT(down_queue_ms), "10ms", "10m", 10, 600000, "9ms", "601s",
+     "10ms..10m"},
+    {"broker", "unsubscribe-grace", AT(unsubscribe_grace_ms), "0", "10m", 0, 600000, NULL, "1h",
+     "0..10m"},
+    {"broker", "operation-timeout", AT(operation_timeout_ms), "100ms", "10m", 100, 600000, "99ms",
+     "1h", "100ms..10m"},
+#undef AT
+};
+
+static void expect_number(size_t i, const char *text, uint64_t value)
+{
+  char ini[128];
+  struct settings s;
+  snprintf(ini, sizeof(ini), "[%s]\n%s = %s\n", numbers[i].section, numbers[i].key, text);
+  load_good(ini, &s);
+  uint64_t read;
+  memcpy(&read, (const char *)&s + numbers[i].offset, sizeof(read));
+  assert_int_equal(read, value);
+  settings_fini(&s);
+}
+
+static void expect_out_of_range(const char *section, const char *key, const char *text,
+                                const char *range)
+{
+  char ini[128], message[256];
+  snprintf(ini, sizeof(ini), "[%s]\n\n%s = %s\n", section, key, text);
+  snprintf(message, sizeof(message), "x.ini:3: [%s] %s: %s is out of range %s", section, key, text,
+           range);
+  expect_bad(ini, message);
+}
+
+static void every_number_has_both_its_ends(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < N(numbers); i++) {
+    expect_number(i, numbers[i].low, numbers[i].low_value);
+    expect_number(i, numbers[i].high, numbers[i].high_value);
+    if (numbers[i].below)
+      expect_out_of_range(numbers[i].section, numbers[i].key, numbers[i].below, numbers[i].range);
+    expect_out_of_range(numbers[i].section, numbers[i].key, numbers[i].above, numbers[i].range);
+  }
+  struct settings s;
+  load_good("[server]\nworkers = 1\n[stomp]\nheart-beat-tolerance = 100\n", &s);
+  assert_int_equal(s.workers, 1);
+  assert_int_equal(s.heartbeat_tolerance, 100);
+  settings_fini(&s);
+  load_good("[server]\nworkers = 64\n[stomp]\nheart-beat-tolerance = 1000\n", &s);
+  assert_int_equal(s.workers, 64);
+  assert_int_equal(s.heartbeat_tolerance, 1000);
+  settings_fini(&s);
+  expect_out_of_range("server", "workers", "65", "0..64");
+  expect_out_of_range("stomp", "heart-beat-tolerance", "99", "100..1000");
+  expect_out_of_range("stomp", "heart-beat-tolerance", "1001", "100..1000");
+  expect_out_of_range("limits", "max-frame-size", "1023", "1k..64m");
+  expect_out_of_range("limits", "max-frame-size", "65m", "1k..64m");
+
+  load_good("[limits]\nmax-frame-size = 1k\nmax-header-size = 1k\nqueue-size = 4k\n", &s);
+  assert_int_equal(s.max_frame_size, 1024);
+  assert_int_equal(s.queue_bytes, 4096);
+  settings_fini(&s);
+  load_good("[limits]\nmax-frame-size = 64m\nmax-header-size = 1m\nqueue-size = 65m\n", &s);
+  assert_int_equal(s.max_frame_size, 64 << 20);
+  assert_int_equal(s.max_header_size, 1 << 20);
+  settings_fini(&s);
+}
+
+static void every_choice_is_understood(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *text;
+    enum log_level level;
+    bool json, spring;
+    enum queue_policy policy;
+    enum when_down down;
+  } cases[] = {
+      {"[server]\nlog-level=debug\nlog-format=json\n[stomp]\nprofile=spring\n[limits]\n"
+       "queue-policy=drop-oldest\n[broker]\nwhen-down=queue",
+       LOG_DEBUG, true, true, QUEUE_DROP_OLDEST, WHEN_DOWN_QUEUE},
+      {"[server]\nlog-level=info\nlog-format=text\n[stomp]\nprofile=standard\n[limits]\n"
+       "queue-policy=drop-newest\n[broker]\nwhen-down=reject",
+       LOG_INFO, false, false, QUEUE_DROP_NEWEST, WHEN_DOWN_REJECT},
+      {"[server]\nlog-level=warn\n[limits]\nqueue-policy=close", LOG_WARN, false, false,
+       QUEUE_CLOSE, WHEN_DOWN_REJECT},
+      {"[server]\nlog-level=error", LOG_ERROR, false, false, QUEUE_CLOSE, WHEN_DOWN_REJECT},
+  };
+  for (size_t i = 0; i < N(cases); i++) {
+    struct settings s;
+    load_good(cases[i].text, &s);
+    assert_int_equal(s.log_level, cases[i].level);
+    assert_int_equal(s.log_json, cases[i].json);
+    assert_int_equal(s.spring_profile, cases[i].spring);
+    assert_int_equal(s.queue_policy, cases[i].policy);
+    assert_int_equal(s.when_down, cases[i].down);
+    settings_fini(&s);
+  }
+}
+
+static void texts_and_lists_are_read(void **state)
+{
+  (void)state;
+  struct settings s;
+  load_good("[server]\nnode = n_1.a-B\nplugin-dir = /p\n"
+            "[http]\nlisten = 0.0.0.0:80, [::1]:8080,[::]:0, a.example:1\ntry-page = off\n"
+            "web-dir = w\n"
+            "[tcp]\nlisten = 127.0.0.1:61613\n"
+            "[endpoint /ws]\n"
+            "[endpoint\t/a/b_c.d~e]\n"
+            "allowed-origins = https://a.com, https://*.a.com:[8080,8081], http://[::1]:[*], *\n"
+            "[destinations]\nbroker = /topic/, /q/x\napp = /app\n"
+            "client-send = /topic/in, /q/x\npatterns = on\n"
+            "[broker]\nplugin = redis\n[broker.redis]\nanything = goes\n[broker.A/b]\n",
+            &s);
+  assert_string_equal(s.node, "n_1.a-B");
+  assert_string_equal(s.plugin_dir, "/p");
+  assert_int_equal(s.n_http_listen, 4);
+  assert_string_equal(s.http_listen[1].host, "::1");
+  assert_int_equal(s.http_listen[1].port, 8080);
+  assert_int_equal(s.http_listen[2].port, 0);
+  assert_string_equal(s.http_listen[3].host, "a.example");
+  assert_false(s.try_page);
+  assert_string_equal(s.web_dir, "w");
+  assert_int_equal(s.n_tcp_listen, 1);
+  assert_int_equal(s.tcp_listen[0].port, 61613);
+  assert_int_equal(s.n_endpoints, 2);
+  assert_string_equal(s.endpoints[1].path, "/a/b_c.d~e");
+  expect_list(&s.endpoints[1].origins,
+              "https://a.com https://*.a.com:[8080,8081] http://[::1]:[*] *");
+  expect_list(&s.broker_prefixes, "/topic /q/x");
+  expect_list(&s.app_prefixes, "/app");
+  expect_list(&s.client_send_prefixes, "/topic/in /q/x");
+  assert_true(s.patterns);
+  assert_string_equal(s.broker_plugin, "redis");
+  assert_string_equal(s.broker_file, "x.ini");
+  assert_int_equal(s.broker_line, 19);
+  settings_fini(&s);
+}
+
+static void nodes_are_named_apart_by_default(void **state)
+{
+  (void)state;
+  struct settings a, b;
+  load_good("", &a);
+  load_good("", &b);
+  assert_string_not_equal(a.node, b.node);
+  size_t len = strlen(a.node);
+  assert_in_range(len, 10, 64);
+  assert_int_equal(strspn(a.node, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "._-"),
+                   len);
+  assert_int_equal(a.node[len - 9], '-');
+  assert_int_equal(strspn(a.node + len - 8, "0123456789abcdef"), 8);
+  settings_fini(&a);
+  settings_fini(&b);
+}
+
+static void directories_default_to_the_executables_surroundings(void **state)
+{
+  (void)state;
+  char exe[4096], expected[4200];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+  assert_true(n > 0);
+  exe[n] = '\0';
+  *strrchr(exe, '/') = '\0';
+  *strrchr(exe, '/') = '\0';
+  struct settings s;
+  load_good("", &s);
+  snprintf(expected, sizeof(expected), "%s/lib/plugboard", exe);
+  assert_string_equal(s.plugin_dir, expected);
+  snprintf(expected, sizeof(expected), "%s/share/plugboard/web", exe);
+  assert_string_equal(s.web_dir, expected);
+  settings_fini(&s);
+}
+
+static void the_default_of_client_send_follows_the_broker_prefixes(void **state)
+{
+  (void)state;
+  struct settings s;
+  load_good("[destinations]\nbroker = /sub\n", &s);
+  expect_list(&s.client_send_prefixes, "");
+  settings_fini(&s);
+}
+
+static void set_wins_over_the_file(void **state)
+{
+  (void)state;
+  struct plug_err err = {0};
+  struct settings s;
+  struct config *config = config_of("[limits]\nmax-headers = 10\n[broker]\nplugin = redis\n");
+  assert_int_equal(config_set(config, "limits.max-headers=20", &err), PLUG_OK);
+  assert_int_equal(config_set(config, "broker.plugin=/x/y.so", &err), PLUG_OK);
+  assert_int_equal(config_set(config, "endpoint /live.allowed-origins=*", &err), PLUG_OK);
+  assert_int_equal(settings_load(&s, config, &err), PLUG_OK);
+  assert_int_equal(s.max_headers, 20);
+  assert_string_equal(s.broker_plugin, "/x/y.so");
+  assert_string_equal(s.broker_file, "--set");
+  assert_int_equal(s.n_endpoints, 1);
+  assert_string_equal(s.endpoints[0].path, "/live");
+  settings_fini(&s);
+
+  assert_int_equal(config_set(config, "limits.max-headers=0", &err), PLUG_OK);
+  assert_int_equal(settings_load(&s, config, &err), PLUG_EINVAL);
+  assert_string_equal(err.text, "--set: [limits] max-headers: 0 is out of range 1..1024");
+  assert_int_equal(config_set(config, "limts.x=0", &err), PLUG_OK);
+  assert_int_equal(config_set(config, "limits.max-headers=1", &err), PLUG_OK);
+  assert_int_equal(settings_load(&s, config, &err), PLUG_EINVAL);
+  assert_string_equal(err.text, "--set: unknown section [limts]; did you mean [limits]?");
+  config_free(config);
+}
+
+static void mistakes_are_named_with_their_place(void **state)
+{
+  (void)state;
+  static const char *const cases[][2] = {
+      {"\n[limts]\n", "x.ini:2: unknown section [limts]; did you mean [limits]?"},
+      {"[Server]\n", "x.ini:1: unknown section [Server]; did you mean [server]?"},
+      {"[endpont /ws]", "x.ini:1: unknown section [endpont /ws]; did you mean [endpoint /ws]?"},
+      {"[brokr.redis]", "x.ini:1: unknown section [brokr.redis]; did you mean [broker.redis]?"},
+      {"[broker.]", "x.ini:1: unknown section [broker.]"},
+      {"[gadgets]", "x.ini:1: unknown section [gadgets]"},
+      {"[http2]", "x.ini:1: unknown section [http2]; did you mean [http]?"},
+      {"[limits]\nmax-conections = 1",
+       "x.ini:2: unknown key 'max-conections' in [limits]; did you mean 'max-connections'?"},
+      {"[endpoint /ws]\nallowed-origin = *",
+       "x.ini:2: unknown key 'allowed-origin' in [endpoint /ws]; did you mean 'allowed-origins'?"},
+      {"[limits]\nmax-frame-size = 12q",
+       "x.ini:2: [limits] max-frame-size: '12q' is not a size (examples: 512, 64k, 16m)"},
+      {"[server]\nnode =",
+       "x.ini:2: [server] node: '' is not a node's name: 1 to 64 of A-Z a-z 0-9 . _ -"},
+      {"[server]\nnode = a b",
+       "x.ini:2: [server] node: 'a b' is not a node's name: 1 to 64 of A-Z a-z 0-9 . _ -"},
+      {"[server]\nlog-level = loud",
+       "x.ini:2: [server] log-level: 'loud' is not one of debug|info|warn|error"},
+      {"[http]\nlisten = 8080", "x.ini:2: [http] listen: '8080' is not an address (examples: "
+                                "127.0.0.1:8080, [::1]:8080)"},
+      {"[http]\nlisten =", "x.ini:2: no listener: 'listen' is empty in both [http] and [tcp]"},
+      {"[tcp]\nlisten = h:1, h:2, h:1", "x.ini:2: [tcp] listen: 'h:1' is listened on twice"},
+      {"[tcp]\nlisten = 127.0.0.1:8080",
+       "x.ini:2: [tcp] listen: '127.0.0.1:8080' is listened on twice"},
+      {"[http]\nlisten = [::1]:1\n[tcp]\nlisten = [::1]:1",
+       "x.ini:4: [tcp] listen: '[::1]:1' is listened on twice"},
+      {"[endpoint]", "x.ini:1: [endpoint]: a path is missing, as in [endpoint /ws]"},
+      {"[endpoint ws]", "x.ini:1: [endpoint ws]: the path must start with '/'"},
+      {"[endpoint /ws/]", "x.ini:1: [endpoint /ws/]: the path must not end with '/'"},
+      {"[endpoint /]", "x.ini:1: [endpoint /]: the path must not end with '/'"},
+      {"[endpoint /a?b]", "x.ini:1: [endpoint /a?b]: the path has a character that a URL's path "
+                          "cannot have as it is"},
+      {"[endpoint /a b]", "x.ini:1: [endpoint /a b]: the path has a character that a URL's path "
+                          "cannot have as it is"},
+      {"[endpoint /a#b]", "x.ini:1: [endpoint /a#b]: the path has a character that a URL's path "
+                          "cannot have as it is"},
+      {"[endpoint /a//b]", "x.ini:1: [endpoint /a//b]: the path has an empty segment, '.' or '..'"},
+      {"[endpoint /a/..]", "x.ini:1: [endpoint /a/..]: the path has an empty segment, '.' or '..'"},
+      {"[endpoint /a]\n[endpoint  /a]", "x.ini:2: [endpoint  /a]: this endpoint is given twice"},
+      {"[destinations]\nbroker = topic",
+       "x.ini:2: [destinations] broker: 'topic' is not a prefix: it must start with '/'"},
+      {"[destinations]\napp = /",
+       "x.ini:2: [destinations] app: '/' is not a prefix: a name must follow the '/'"},
+      {"[destinations]\nbroker = /topic/*",
+       "x.ini:2: [destinations] broker: '/topic/*' is not a prefix: it is a pattern"},
+      {"[destinations]\nbroker = /a /b",
+       "x.ini:2: [destinations] broker: '/a /b' is not a prefix: it has a blank"},
+      {"[destinations]\nbroker = /a//",
+       "x.ini:2: [destinations] broker: '/a/' is not a prefix: it has an empty segment"},
+      {"[destinations]\nbroker = /a//b",
+       "x.ini:2: [destinations] broker: '/a//b' is not a prefix: it has an empty segment"},
+      {"[destinations]\napp = /a, /queue",
+       "x.ini:2: [destinations] app: '/queue' is a broker prefix, too"},
+      {"[destinations]\nclient-send = /topic/a, /topics",
+       "x.ini:2: [destinations] client-send: '/topics' lies outside every broker prefix"},
+      {"[destinations]\nbroker = /sub\nclient-send = /topic",
+       "x.ini:3: [destinations] client-send: '/topic' lies outside every broker prefix"},
+      {"[limits]\nmax-header-size = 65k",
+       "x.ini:2: [limits] max-header-size (65k) must be at most max-frame-size (64k)"},
+      {"[limits]\nmax-frame-size = 4k",
+       "x.ini:2: [limits] max-header-size (8k) must be at most max-frame-size (4k)"},
+      {"[limits]\nqueue-size = 64k",
+       "x.ini:2: [limits] queue-size (64k) must be at least 1k more than max-frame-size (64k)"},
+      {"[limits]\nmax-frame-size = 1m",
+       "x.ini:2: [limits] queue-size (512k) must be at least 1k more than max-frame-size (1m)"},
+      {"[broker]\nplugin =",
+       "x.ini:2: [broker] plugin: '' is neither a plugin's name nor an absolute path"},
+      {"[broker]\nplugin = ./x.so",
+       "x.ini:2: [broker] plugin: './x.so' is neither a plugin's name nor an absolute path"},
+  };
+  for (size_t i = 0; i < N(cases); i++)
+    expect_bad(cases[i][0], cases[i][1]);
+}
+
+static void origin_patterns_are_checked(void **state)
+{
+  (void)state;
+  static const char *const good[] = {
+      "*",
+      "null",
+      "https://a.com",
+      "https://a.com/",
+      "http://*",
+      "*://a.com:[*]",
+      "*.a.com",
+      "https://*.a.com:8080",
+      "https://*.a.com:[8080]",
+      "https://*.a.com:[1,65535]",
+      "http://[::1]",
+      "http://[::1]:3000",
+  };
+  static const char *const bad[][2] = {
+      {"a.com", "it can never match: an origin starts with a scheme, as in 'https://'"},
+      {"https://a b", "an origin is plain ASCII without blanks"},
+      {"https://caf\xC3\xA9", "an origin is plain ASCII without blanks"},
+      {"https://", "it can never match: an origin starts with a scheme, as in 'https://'"},
+      {"https://:80", "a host is missing after '://'"},
+      {"://a.com", "a scheme is missing before '://'"},
+      {"https://a.com/x", "an origin has no path"},
+      {"https://a.com:[8080", "a port list ':[' must end the pattern with ']'"},
+      {"https://a.com:[8080]x", "a port list ':[' must end the pattern with ']'"},
+      {"https://a.com:[]", "a port list is ':[*]' or ports between commas, as in ':[8080,8081]'"},
+      {"https://a.com:[80,]",
+       "a port list is ':[*]' or ports between commas, as in ':[8080,8081]'"},
+      {"https://a.com:[0]", "a port list is ':[*]' or ports between commas, as in ':[8080,8081]'"},
+      {"https://a.com:[65536]",
+       "a port list is ':[*]' or ports between commas, as in ':[8080,8081]'"},
+      {"https://a[b.com", "'[' may only start a port list, as in ':[8080,8081]'"},
+      {"https://ab].com", "']' without a '['"},
+      {"http://[::1]:[3000,*]",
+       "a port list is ':[*]' or ports between commas, as in ':[8080,8081]'"},
+      {"http://[::1", "'[' without a closing ']'"},
+      {"http://[::1]x", "only a port may follow ']'"},
+      {"*[a", "'[' may only start a port list, as in ':[8080,8081]'"},
+  };
+  char ini[256], message[512];
+  for (size_t i = 0; i < N(good); i++) {
+    struct settings s;
+    snprintf(ini, sizeof(ini), "[endpoint /ws]\nallowed-origins = %s, https://z.com", good[i]);
+    load_good(ini, &s);
+    assert_int_equal(s.endpoints[0].origins.n, 2);
+    assert_string_equal(s.endpoints[0].origins.items[0].ptr, good[i]);
+    settings_fini(&s);
+  }
+  for (size_t i = 0; i < N(bad); i++) {
+    snprintf(ini, sizeof(ini), "[endpoint /ws]\nallowed-origins = https://z.com, %s", bad[i][0]);
+    snprintf(message, sizeof(message), "x.ini:2: [endpoint /ws] allowed-origins: '%s': %s",
+             bad[i][0], bad[i][1]);
+    expect_bad(ini, message);
+  }
+}
+
+static void the_documentation_is_the_generated_one(void **state)
+{
+  (void)state;
+  struct buf generated = {0};
+  settings_put_reference(&generated);
+  assert_false(generated.failed);
+  FILE *file = fopen(tree_path("docs/configuration.md"), "rb");
+  assert_non_null(file);
+  char *written = malloc(generated.len + 1);
+  assert_non_null(written);
+  size_t n = fread(written, 1, generated.len + 1, file);
+  fclose(file);
+  if (n != generated.len || memcmp(written, generated.data, n) != 0)
+    fail_msg("docs/configuration.md differs from what plugboard --config-reference prints");
+  free(written);
+  buf_free(&generated);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_empty_configuration_gives_the_defaults),
+      cmocka_unit_test(the_sample_shows_the_defaults),
+      cmocka_unit_test(the_tables_follow_their_own_rules),
+      cmocka_unit_test(every_number_has_both_its_ends),
+      cmocka_unit_test(every_choice_is_understood),
+      cmocka_unit_test(texts_and_lists_are_read),
+      cmocka_unit_test(nodes_are_named_apart_by_default),
+      cmocka_unit_test(directories_default_to_the_executables_surroundings),
+      cmocka_unit_test(the_default_of_client_send_follows_the_broker_prefixes),
+      cmocka_unit_test(set_wins_over_the_file),
+      cmocka_unit_test(mistakes_are_named_with_their_place),
+      cmocka_unit_test(origin_patterns_are_checked),
+      cmocka_unit_test(the_documentation_is_the_generated_one),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
