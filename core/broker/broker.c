@@ -1,0 +1,432 @@
+#include "broker/broker.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "broker/interest_sync.h"
+#include "message/message.h"
+#include "plugin/op.h"
+
+/* A publish on its way to the control thread, waiting for better times, or with the plugin. */
+struct publish {
+  union {
+    struct mpsc_node node;
+    struct list link;
+  };
+  struct broker *broker;
+  const struct plug_msg *msg; /* a reference */
+  struct inbox_item *answer;  /* NULL: nobody waits */
+  struct inbox *inbox;
+  uint64_t until_ms; /* in the queue for bad times */
+};
+
+struct broker {
+  struct broker_settings settings;
+  struct plugin_instance *instance;
+  struct interest_table *interests;
+  const struct plug_broker *plugin;
+  uint32_t caps;
+  _Atomic int up; /* as the plugin last reported */
+  _Atomic int ready;
+  struct loop_task changes_task, publish_task;
+  _Atomic int changes_posted;
+  struct mpsc publishes;
+  _Alignas(64) _Atomic int64_t n_publishes;
+  /* control thread */
+  struct interest_sync sync;
+  struct loop_hook hook;
+  struct list down_queue; /* struct publish.link, oldest first */
+  uint64_t n_down_queue;
+  uv_timer_t *down_timer;
+  bool running;
+};
+
+/* --- upcalls ------------------------------------------------------------------------------ */
+
+static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_msg *msg)
+{
+  struct broker *broker = ctx;
+  return interest_deliver(broker->interests, interest, msg);
+}
+
+static void down_queue_flush(struct broker *broker);
+
+static void update_ready(struct broker *broker)
+{
+  int ready = atomic_load(&broker->up) && interest_sync_done(&broker->sync);
+  atomic_store_explicit(&broker->ready, ready, memory_order_release);
+  if (ready)
+    down_queue_flush(broker);
+}
+
+static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
+{
+  struct broker *broker = ctx;
+  bool up = state == PLUG_STATE_UP;
+  (void)why; /* the plugin logs its own changes, with the length of the gap */
+  atomic_store(&broker->up, up);
+  interest_sync_state(&broker->sync, up, (flags & PLUG_INTERESTS_LOST) != 0);
+  update_ready(broker);
+}
+
+static void on_turn_end(struct loop_hook *hook)
+{
+  update_ready(container_of(hook, struct broker, hook));
+}
+
+/* --- interests ---------------------------------------------------------------------------- */
+
+static void run_changes(struct loop_task *task)
+{
+  struct broker *broker = container_of(task, struct broker, changes_task);
+  atomic_store(&broker->changes_posted, 0);
+  if (broker->running)
+    interest_sync_changes(&broker->sync);
+}
+
+void broker_on_change(void *arg)
+{
+  struct broker *broker = arg;
+  if (broker->instance && !atomic_exchange(&broker->changes_posted, 1))
+    loop_post_task(instance_loop(broker->instance), &broker->changes_task);
+}
+
+/* --- publishing --------------------------------------------------------------------------- */
+
+static void publish_free(struct publish *publish)
+{
+  message_unref(publish->msg);
+  free(publish);
+}
+
+/* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer. */
+static void publish_finish(struct publish *publish, plug_status status)
+{
+  struct broker *broker = publish->broker;
+  if (status < 0 && status != PLUG_EAGAIN)
+    COUNT(publish_failed);
+  else if (!(broker->caps & PLUG_CAP_ECHO))
+    interest_deliver(broker->interests, 0, publish->msg);
+  if (publish->answer) {
+    publish->answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
+    if (inbox_put(publish->inbox, publish->answer))
+      publish->inbox->wake(publish->inbox);
+  }
+  publish_free(publish);
+}
+
+static void on_published(void *arg, plug_status status, struct plug_str detail)
+{
+  struct publish *publish = arg;
+  if (status < 0 && detail.len && log_on(LOG_DEBUG))
+    log_debug("broker", "publish to '%.*s' failed: %.*s", STR_ARG(publish->msg->topic),
+              STR_ARG(detail));
+  publish_finish(publish, status);
+}
+
+/* [home] Calls the plugin. False, and publish stays the caller's, if the backend is away. */
+static bool publish_call(struct publish *publish)
+{
+  struct broker *broker = publish->broker;
+  bool waits = publish->answer || !(broker->caps & PLUG_CAP_ECHO);
+  struct plug_op *op = NULL;
+  if (waits) {
+    op = op_new(broker->instance, broker->settings.operation_timeout_ms, on_published, publish);
+    if (!op) {
+      publish_finish(publish, PLUG_ENOMEM);
+      return true;
+    }
+  }
+  uint64_t begin = instance_call_begin();
+  plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
+  if (op)
+    status = op_offered(op, status);
+  instance_call_end(broker->instance, "publish", begin);
+  if (status == PLUG_PENDING) {
+    if (!op)
+      publish_free(publish);
+    return true;
+  }
+  if (status == PLUG_EUNAVAIL && broker->settings.queue_when_down)
+    return false;
+  publish_finish(publish, status);
+  return true;
+}
+
+static void on_down_timer(uv_timer_t *timer)
+{
+  struct broker *broker = timer->data;
+  uint64_t now = clock_now_ms();
+  struct list *node;
+  while ((node = list_first(&broker->down_queue))) {
+    struct publish *publish = container_of(node, struct publish, link);
+    if (publish->until_ms > now) {
+      uv_timer_start(timer, on_down_timer, publish->until_ms - now, 0);
+      return;
+    }
+    list_remove(node);
+    broker->n_down_queue--;
+    publish_finish(publish, PLUG_ETIMEDOUT);
+  }
+}
+
+static void down_queue_add(struct broker *broker, struct publish *publish)
+{
+  if (broker->n_down_queue >= broker->settings.down_queue_messages) {
+    publish_finish(publish, PLUG_EUNAVAIL);
+    return;
+  }
+  publish->until_ms = clock_now_ms() + broker->settings.down_queue_ms;
+  list_append(&broker->down_queue, &publish->link);
+  broker->n_down_queue++;
+  if (broker->down_timer && !uv_is_active((uv_handle_t *)broker->down_timer))
+    uv_timer_start(broker->down_timer, on_down_timer, broker->settings.down_queue_ms, 0);
+}
+
+static void down_queue_flush(struct broker *broker)
+{
+  struct list *node;
+  while ((node = list_first(&broker->down_queue))) {
+    struct publish *publish = container_of(node, struct publish, link);
+    list_remove(node);
+    broker->n_down_queue--;
+    if (publish_call(publish))
+      continue;
+    /* Away again: back to the front, so that the order stays. */
+    node->next = broker->down_queue.next;
+    node->prev = &broker->down_queue;
+    broker->down_queue.next->prev = node;
+    broker->down_queue.next = node;
+    broker->n_down_queue++;
+    return;
+  }
+}
+
+static void run_publishes(struct loop_task *task)
+{
+  struct broker *broker = container_of(task, struct broker, publish_task);
+  struct mpsc_node *node = mpsc_take(&broker->publishes);
+  int64_t taken = 0;
+  while (node) {
+    struct publish *publish = container_of(node, struct publish, node);
+    node = node->next;
+    taken++;
+    if (!broker->running) {
+      publish_finish(publish, PLUG_ECANCELED);
+    } else if (broker->settings.queue_when_down &&
+               (!atomic_load(&broker->ready) || broker->n_down_queue)) {
+      down_queue_add(broker, publish); /* behind what waits already */
+    } else if (!publish_call(publish)) {
+      down_queue_add(broker, publish);
+    }
+  }
+  atomic_fetch_sub_explicit(&broker->n_publishes, taken, memory_order_relaxed);
+}
+
+static plug_status publish_here(struct broker *broker, const struct plug_msg *msg,
+                                struct inbox_item *answer, struct inbox *inbox)
+{
+  struct publish *publish = NULL;
+  struct plug_op *op = NULL;
+  if (answer || !(broker->caps & PLUG_CAP_ECHO)) {
+    publish = malloc(sizeof *publish);
+    if (!publish)
+      return PLUG_ENOMEM;
+    message_ref(msg);
+    *publish = (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox};
+    op = op_new(broker->instance, broker->settings.operation_timeout_ms, on_published, publish);
+    if (!op) {
+      publish_free(publish);
+      return PLUG_ENOMEM;
+    }
+  }
+  plug_status status = broker->plugin->publish(instance_self(broker->instance), msg, op);
+  if (op)
+    status = op_offered(op, status);
+  if (status == PLUG_PENDING)
+    return PLUG_PENDING;
+  if (status < 0 && status != PLUG_EAGAIN)
+    COUNT(publish_failed);
+  else if (!(broker->caps & PLUG_CAP_ECHO))
+    status = interest_deliver(broker->interests, 0, msg);
+  if (publish)
+    publish_free(publish);
+  /* What a worker's inbox could not hold is counted there; the publish itself was taken. */
+  return status == PLUG_ETOOBIG ? PLUG_EAGAIN : status;
+}
+
+plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
+                           struct inbox_item *answer, struct inbox *inbox)
+{
+  COUNT(published);
+  uint64_t max = broker->plugin->max_payload;
+  if (max && msg->payload.len > max) {
+    COUNT(publish_failed);
+    return PLUG_ETOOBIG;
+  }
+  if (broker->caps & PLUG_CAP_PUBLISH_ANY)
+    return publish_here(broker, msg, answer, inbox);
+  if (!atomic_load_explicit(&broker->up, memory_order_relaxed) &&
+      !broker->settings.queue_when_down) {
+    COUNT(publish_failed);
+    return PLUG_EUNAVAIL;
+  }
+  int64_t depth = atomic_load_explicit(&broker->n_publishes, memory_order_relaxed);
+  struct publish *publish =
+      depth < (int64_t)broker->settings.publish_queue ? malloc(sizeof *publish) : NULL;
+  if (!publish) {
+    COUNT(publish_failed);
+    return PLUG_EUNAVAIL;
+  }
+  message_ref(msg);
+  *publish = (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox};
+  atomic_fetch_add_explicit(&broker->n_publishes, 1, memory_order_relaxed);
+  if (mpsc_push(&broker->publishes, &publish->node))
+    loop_post_task(instance_loop(broker->instance), &broker->publish_task);
+  return PLUG_PENDING;
+}
+
+bool broker_congested(const struct broker *broker)
+{
+  return atomic_load_explicit(&broker->n_publishes, memory_order_relaxed) >
+             (int64_t)broker->settings.publish_queue / 2 ||
+         interest_congested(broker->interests);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+struct broker *broker_new(const struct broker_settings *settings)
+{
+  struct broker *broker = aligned_alloc(64, (sizeof *broker + 63) / 64 * 64);
+  if (!broker)
+    return NULL;
+  *broker = (struct broker){.settings = *settings};
+  broker->changes_task.run = run_changes;
+  broker->publish_task.run = run_publishes;
+  broker->hook.run = on_turn_end;
+  list_init(&broker->down_queue);
+  return broker;
+}
+
+plug_status broker_create(struct broker *broker, struct plugin_image *image, struct loop *loop,
+                          const char *name, const struct config_section *section,
+                          struct interest_table *interests, struct plug_err *err)
+{
+  struct instance_broker_up up = {.deliver = on_deliver, .state = on_state, .ctx = broker};
+  broker->interests = interests;
+  broker->instance = instance_create(image, loop, name, section, &up, err);
+  if (!broker->instance)
+    return PLUG_EINVAL;
+  broker->plugin = instance_broker(broker->instance);
+  if (!broker->plugin) {
+    snprintf(err->text, sizeof err->text, "%s: plugin '%s' is not a broker", image->base,
+             image->entry.id);
+    instance_destroy(broker->instance);
+    broker->instance = NULL;
+    return PLUG_EINVAL;
+  }
+  broker->caps = broker->plugin->caps;
+  interest_set_local_patterns(interests, !(broker->caps & PLUG_CAP_CROSS_NODE));
+  interest_sync_init(&broker->sync, broker->instance, interests,
+                     broker->settings.unsubscribe_grace_ms, broker->settings.operation_timeout_ms);
+  return PLUG_OK;
+}
+
+static void start_on_home(void *arg) PLUG_NOEXCEPT
+{
+  struct broker *broker = arg;
+  struct loop *loop = instance_loop(broker->instance);
+  broker->running = true;
+  broker->down_timer = malloc(sizeof *broker->down_timer);
+  if (broker->down_timer) {
+    uv_timer_init(loop_uv(loop), broker->down_timer);
+    broker->down_timer->data = broker;
+  }
+  interest_sync_start(&broker->sync);
+  loop_add_hook(loop, &broker->hook);
+}
+
+/* A broker that says nothing of its state in start is up. */
+static void settle_on_home(void *arg) PLUG_NOEXCEPT
+{
+  struct broker *broker = arg;
+  struct plug_health health = {.size = sizeof health};
+  broker->plugin->health(instance_self(broker->instance), &health);
+  if (health.state == PLUG_STATE_UP) {
+    atomic_store(&broker->up, 1);
+    interest_sync_state(&broker->sync, true, false);
+    update_ready(broker);
+  }
+}
+
+plug_status broker_start(struct broker *broker, struct plug_err *err)
+{
+  loop_call(instance_loop(broker->instance), start_on_home, broker);
+  plug_status status = instance_start(broker->instance, err);
+  if (status == PLUG_OK)
+    loop_call(instance_loop(broker->instance), settle_on_home, broker);
+  return status;
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+  free(handle);
+}
+
+static void stop_on_home(void *arg) PLUG_NOEXCEPT
+{
+  struct broker *broker = arg;
+  broker->running = false;
+  atomic_store(&broker->ready, 0);
+  loop_remove_hook(instance_loop(broker->instance), &broker->hook);
+  interest_sync_stop(&broker->sync);
+  if (broker->down_timer)
+    uv_close((uv_handle_t *)broker->down_timer, free_timer);
+  broker->down_timer = NULL;
+  struct list *node;
+  while ((node = list_first(&broker->down_queue))) {
+    list_remove(node);
+    publish_finish(container_of(node, struct publish, link), PLUG_ECANCELED);
+  }
+  run_publishes(&broker->publish_task);
+}
+
+void broker_stop(struct broker *broker)
+{
+  loop_call(instance_loop(broker->instance), stop_on_home, broker);
+  if (instance_state(broker->instance) == INSTANCE_RUNNING)
+    instance_drain(broker->instance);
+  instance_stop(broker->instance);
+}
+
+void broker_free(struct broker *broker)
+{
+  if (!broker)
+    return;
+  if (broker->instance)
+    instance_destroy(broker->instance);
+  free(broker);
+}
+
+uint32_t broker_caps(const struct broker *broker)
+{
+  return broker->caps;
+}
+
+uint64_t broker_max_payload(const struct broker *broker)
+{
+  return broker->plugin->max_payload;
+}
+
+struct plugin_instance *broker_instance(const struct broker *broker)
+{
+  return broker->instance;
+}
+
+bool broker_ready(const struct broker *broker)
+{
+  return atomic_load_explicit(&broker->ready, memory_order_acquire) != 0;
+}

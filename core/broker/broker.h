@@ -1,0 +1,54 @@
+/* The broker as the server sees it: publishes for the workers, keeps the plugin's interests in step
+ * with the interest table, and says what happens while the backend is down. Owns the plugin
+ * instance's life between broker_start and broker_stop, batches and the queue for bad times.
+ * Functions are tagged [start], [worker], [any].
+ *
+ * Publishing: with PLUG_CAP_PUBLISH_ANY the plugin is called on the worker's own thread; otherwise
+ * messages are handed to the control thread, which publishes them in the order of their arrival. */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "hub/interest.h"
+#include "plugin/instance.h"
+
+struct broker;
+
+struct broker_settings {
+  bool queue_when_down; /* false: publishes are refused while the backend is down */
+  uint64_t down_queue_messages, down_queue_ms;
+  uint64_t unsubscribe_grace_ms, operation_timeout_ms;
+  uint64_t publish_queue; /* messages waiting for the control thread */
+};
+
+/* [start] Then interest_table_new with broker_on_change, then broker_create. */
+struct broker *broker_new(const struct broker_settings *settings);
+void broker_on_change(void *broker); /* for interest_table_new: [any] */
+
+/* [start] Loads, checks and creates the plugin's instance; err->text is complete. loop may be NULL
+ * for --check. */
+plug_status broker_create(struct broker *broker, struct plugin_image *image, struct loop *loop,
+                          const char *name, const struct config_section *section,
+                          struct interest_table *interests, struct plug_err *err);
+plug_status broker_start(struct broker *broker, struct plug_err *err);
+/* [start] After the workers have ended. */
+void broker_stop(struct broker *broker);
+void broker_free(struct broker *broker);
+
+uint32_t broker_caps(const struct broker *broker);
+uint64_t broker_max_payload(const struct broker *broker); /* 0: no limit */
+struct plugin_instance *broker_instance(const struct broker *broker);
+/* [any] Up, and every interest is with the backend. */
+bool broker_ready(const struct broker *broker);
+/* [any] Publishers should wait: the control thread or a worker is behind. */
+bool broker_congested(const struct broker *broker);
+
+/* [worker] Publishes msg. answer: NULL, or an item of kind INBOX_PUBLISHED for inbox.
+ *
+ * PLUG_OK, PLUG_EAGAIN: taken by the backend (EAGAIN: slow down); answer stays the caller's.
+ * PLUG_PENDING: answer was taken over and will come back through inbox with the status; without an
+ *   answer: accepted, nothing follows.
+ * otherwise: not published; answer stays the caller's. Counted here. */
+plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
+                           struct inbox_item *answer, struct inbox *inbox);
+
+#endif

@@ -1,0 +1,307 @@
+#include "broker/interest_sync.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "plugin/op.h"
+
+/* Large enough that a batch's cost is its members', small enough that a [home] call stays short. */
+#define BATCH_MAX         1000
+#define BATCHES_IN_FLIGHT 4
+#define RETRY_MS          1000
+
+struct batch {
+  struct interest_sync *sync;
+  bool subscribe;
+  size_t n;
+  struct interest **members;
+  struct plug_interest v[];
+};
+
+static void pump(struct interest_sync *sync);
+static void on_timer(uv_timer_t *timer);
+
+void interest_sync_init(struct interest_sync *sync, struct plugin_instance *instance,
+                        struct interest_table *table, uint64_t grace_ms, uint64_t timeout_ms)
+{
+  *sync = (struct interest_sync){
+      .instance = instance, .table = table, .grace_ms = grace_ms, .timeout_ms = timeout_ms};
+  list_init(&sync->known);
+  list_init(&sync->ask);
+  list_init(&sync->grace);
+}
+
+plug_status interest_sync_start(struct interest_sync *sync)
+{
+  sync->timer = malloc(sizeof *sync->timer);
+  if (!sync->timer)
+    return PLUG_ENOMEM;
+  uv_timer_init(loop_uv(instance_loop(sync->instance)), sync->timer);
+  sync->timer->data = sync;
+  return PLUG_OK;
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+  free(handle);
+}
+
+void interest_sync_stop(struct interest_sync *sync)
+{
+  sync->stopping = true;
+  if (sync->timer)
+    uv_close((uv_handle_t *)sync->timer, free_timer);
+  sync->timer = NULL;
+}
+
+bool interest_sync_done(const struct interest_sync *sync)
+{
+  return list_empty(&sync->ask) && sync->batches == 0;
+}
+
+static void arm(struct interest_sync *sync, uint64_t after_ms)
+{
+  if (sync->timer &&
+      (!uv_is_active((uv_handle_t *)sync->timer) || uv_timer_get_due_in(sync->timer) > after_ms))
+    uv_timer_start(sync->timer, on_timer, after_ms, 0);
+}
+
+/* --- batches ------------------------------------------------------------------------------ */
+
+static struct batch *batch_new(struct interest_sync *sync, bool subscribe, size_t cap)
+{
+  struct batch *batch = malloc(sizeof *batch + cap * sizeof batch->v[0]);
+  if (!batch)
+    return NULL;
+  batch->members = malloc(cap * sizeof *batch->members);
+  if (!batch->members) {
+    free(batch);
+    return NULL;
+  }
+  batch->sync = sync;
+  batch->subscribe = subscribe;
+  batch->n = 0;
+  return batch;
+}
+
+static void batch_free(struct batch *batch)
+{
+  free(batch->members);
+  free(batch);
+}
+
+static void batch_add(struct batch *batch, struct interest *interest)
+{
+  interest->in_flight = true;
+  batch->members[batch->n] = interest;
+  batch->v[batch->n++] = (struct plug_interest){interest->id, interest_name(interest),
+                                                interest->is_pattern ? PLUG_INTEREST_PATTERN : 0};
+}
+
+/* The backend is away or slow, as against: it refuses this very interest. */
+static bool is_passing(plug_status status)
+{
+  return status == PLUG_EUNAVAIL || status == PLUG_ECANCELED || status == PLUG_ETIMEDOUT ||
+         status == PLUG_ESTATE || status == PLUG_EAGAIN || status == PLUG_ENOMEM;
+}
+
+static void batch_finish(struct batch *batch, plug_status status, struct plug_str detail)
+{
+  struct interest_sync *sync = batch->sync;
+  if (!batch->subscribe) {
+    for (size_t i = 0; i < batch->n; i++)
+      interest_free(batch->members[i]);
+    batch_free(batch);
+    return;
+  }
+  bool ask_again = status != PLUG_OK && (is_passing(status) || batch->n > 1);
+  for (size_t i = 0; i < batch->n; i++) {
+    struct interest *interest = batch->members[i];
+    interest->in_flight = false;
+    if (!ask_again) {
+      if (status != PLUG_OK)
+        log_error(instance_name(sync->instance), "cannot subscribe '%.*s': status %d %.*s",
+                  STR_ARG(interest_name(interest)), status, STR_ARG(detail));
+      interest_answer(sync->table, interest, status);
+    } else if (list_empty(&interest->ask)) {
+      list_append(&sync->ask, &interest->ask);
+    }
+  }
+  /* A batch that was refused as a whole is asked again one by one, to find the culprit. */
+  if (ask_again && !is_passing(status) && batch->n > 1)
+    for (size_t i = 0; i < batch->n; i++)
+      batch->members[i]->alone = true;
+  if (ask_again && is_passing(status))
+    arm(sync, RETRY_MS);
+  batch_free(batch);
+}
+
+static void on_batch_done(void *arg, plug_status status, struct plug_str detail)
+{
+  struct batch *batch = arg;
+  struct interest_sync *sync = batch->sync;
+  bool retry_later = is_passing(status);
+  sync->batches--;
+  batch_finish(batch, status, detail);
+  if (!retry_later)
+    pump(sync);
+}
+
+/* Returns the plugin's answer, PLUG_PENDING included. */
+static plug_status batch_call(struct batch *batch)
+{
+  struct interest_sync *sync = batch->sync;
+  const struct plug_broker *plugin = instance_broker(sync->instance);
+  struct plug_op *op = op_new(sync->instance, sync->timeout_ms, on_batch_done, batch);
+  if (!op) {
+    batch_finish(batch, PLUG_ENOMEM, str_from(NULL, 0));
+    return PLUG_ENOMEM;
+  }
+  sync->batches++;
+  uint64_t begin = instance_call_begin();
+  plug_status (*call)(void *, const struct plug_interest *, size_t, struct plug_op *) =
+      batch->subscribe ? plugin->subscribe : plugin->unsubscribe;
+  size_t n = batch->n;
+  plug_status status = op_offered(op, call(instance_self(sync->instance), batch->v, n, op));
+  instance_call_end(sync->instance, "(un)subscribe", begin);
+  if (status != PLUG_PENDING) {
+    sync->batches--;
+    batch_finish(batch, status, str_from(NULL, 0));
+  }
+  return status;
+}
+
+static bool plugin_takes(const struct interest_sync *sync, const struct interest *interest)
+{
+  return !interest->is_pattern || instance_broker(sync->instance)->caps & PLUG_CAP_PATTERN;
+}
+
+static void pump(struct interest_sync *sync)
+{
+  while (sync->up && !sync->stopping && sync->batches < BATCHES_IN_FLIGHT &&
+         !list_empty(&sync->ask)) {
+    struct batch *batch = batch_new(sync, true, BATCH_MAX);
+    if (!batch) {
+      arm(sync, RETRY_MS);
+      return;
+    }
+    struct list *node;
+    while (batch->n < BATCH_MAX && (node = list_first(&sync->ask))) {
+      struct interest *interest = container_of(node, struct interest, ask);
+      if (interest->alone && batch->n)
+        break;
+      list_remove(node);
+      if (!plugin_takes(sync, interest)) {
+        interest_answer(sync->table, interest, PLUG_ENOTSUP);
+        continue;
+      }
+      batch_add(batch, interest);
+      if (interest->alone) {
+        interest->alone = false;
+        break;
+      }
+    }
+    if (batch->n == 0) {
+      batch_free(batch);
+      continue;
+    }
+    if (is_passing(batch_call(batch)))
+      return; /* the retry timer is armed */
+  }
+}
+
+/* --- changes ------------------------------------------------------------------------------ */
+
+void interest_sync_changes(struct interest_sync *sync)
+{
+  struct interest *next, *interest = interest_take_changes(sync->table);
+  for (; interest; interest = next) {
+    next = interest_next_change(interest);
+    enum interest_change change = interest_judge(sync->table, interest);
+    list_remove(&interest->grace);
+    switch (change) {
+    case INTEREST_CHANGE_SUBSCRIBE:
+      if (list_empty(&interest->link))
+        list_append(&sync->known, &interest->link);
+      if (list_empty(&interest->ask) && !interest->in_flight)
+        list_append(&sync->ask, &interest->ask);
+      break;
+    case INTEREST_CHANGE_UNUSED:
+      interest->grace_until_ms = clock_now_ms() + sync->grace_ms;
+      list_append(&sync->grace, &interest->grace);
+      arm(sync, sync->grace_ms);
+      break;
+    case INTEREST_CHANGE_GONE:
+      interest_free(interest);
+      break;
+    case INTEREST_CHANGE_WANTED:
+    case INTEREST_CHANGE_NONE:
+      break;
+    }
+  }
+  pump(sync);
+}
+
+static void retire_expired(struct interest_sync *sync)
+{
+  uint64_t now = clock_now_ms();
+  struct batch *batch = NULL;
+  struct list *node;
+  while ((node = list_first(&sync->grace))) {
+    struct interest *interest = container_of(node, struct interest, grace);
+    if (interest->grace_until_ms > now) {
+      arm(sync, interest->grace_until_ms - now);
+      break;
+    }
+    if (!batch && !(batch = batch_new(sync, false, BATCH_MAX))) {
+      arm(sync, RETRY_MS);
+      return;
+    }
+    list_remove(node);
+    if (interest->in_flight) { /* the answer to its subscribe comes first */
+      interest->grace_until_ms = now + RETRY_MS;
+      list_append(&sync->grace, node);
+      arm(sync, RETRY_MS);
+      break;
+    }
+    if (!interest_retire(sync->table, interest))
+      continue; /* wanted again: a change says so, or will */
+    list_remove(&interest->link);
+    list_remove(&interest->ask);
+    batch_add(batch, interest);
+    if (batch->n == BATCH_MAX) {
+      batch_call(batch);
+      batch = NULL;
+    }
+  }
+  if (batch && batch->n && sync->up)
+    batch_call(batch);
+  else if (batch)
+    batch_finish(batch, PLUG_OK, str_from(NULL, 0)); /* a backend that is away forgets by itself */
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+  struct interest_sync *sync = timer->data;
+  if (sync->stopping)
+    return;
+  retire_expired(sync);
+  pump(sync);
+}
+
+void interest_sync_state(struct interest_sync *sync, bool up, bool lost)
+{
+  sync->up = up;
+  if (up && lost) {
+    /* Newest first: the sessions that came last are the ones that wait for a receipt. */
+    for (struct list *node = sync->known.prev; node != &sync->known; node = node->prev) {
+      struct interest *interest = container_of(node, struct interest, link);
+      if (interest->in_flight || !list_empty(&interest->ask))
+        continue;
+      if (interest_ask_again(sync->table, interest))
+        list_append(&sync->ask, &interest->ask);
+    }
+  }
+  pump(sync);
+}

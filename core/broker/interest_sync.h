@@ -1,0 +1,40 @@
+/* Keeps the plugin's interests in step with the interest table: subscribes in batches what workers
+ * want, unsubscribes after a grace period what nobody wants any more, and subscribes everything
+ * again when the plugin reports that the backend has forgotten. Owns the batches under way. Control
+ * thread only, but for init and fini. */
+#ifndef BROKER_INTEREST_SYNC_H
+#define BROKER_INTEREST_SYNC_H
+
+#include <uv.h>
+
+#include "hub/interest.h"
+#include "plugin/instance.h"
+
+struct interest_sync {
+  struct plugin_instance *instance;
+  struct interest_table *table;
+  uint64_t grace_ms, timeout_ms;
+  struct list known; /* struct interest.link, oldest first */
+  struct list ask;   /* struct interest.ask */
+  struct list grace; /* struct interest.grace, earliest first */
+  unsigned batches;  /* in flight */
+  bool up;
+  bool stopping;
+  uv_timer_t *timer; /* for grace periods and retries */
+};
+
+void interest_sync_init(struct interest_sync *sync, struct plugin_instance *instance,
+                        struct interest_table *table, uint64_t grace_ms, uint64_t timeout_ms);
+/* Opens the timer; called once the instance runs. */
+plug_status interest_sync_start(struct interest_sync *sync);
+/* No new calls into the plugin from now on; closes the timer. */
+void interest_sync_stop(struct interest_sync *sync);
+
+/* The table has changes. */
+void interest_sync_changes(struct interest_sync *sync);
+/* lost: the backend has forgotten everything. */
+void interest_sync_state(struct interest_sync *sync, bool up, bool lost);
+/* Nothing waits to be asked and nothing is being asked. */
+bool interest_sync_done(const struct interest_sync *sync);
+
+#endif

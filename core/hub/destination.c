@@ -1,0 +1,109 @@
+#include "hub/destination.h"
+
+#include "base/str.h"
+#include "base/utf8.h"
+#include "hub/pattern.h"
+
+static struct plug_str without_slash(struct plug_str prefix)
+{
+  while (prefix.len && prefix.ptr[prefix.len - 1] == '/')
+    prefix.len--;
+  return prefix;
+}
+
+static bool covers(struct plug_str prefix, struct plug_str destination)
+{
+  prefix = without_slash(prefix);
+  return str_has_prefix(destination, prefix) &&
+         (destination.len == prefix.len || destination.ptr[prefix.len] == '/');
+}
+
+/* The length of the longest covering prefix plus one; 0: none. */
+static size_t longest(const struct destination_prefixes *prefixes, struct plug_str destination,
+                      bool plain)
+{
+  size_t best = 0;
+  for (size_t i = 0; i < prefixes->n; i++) {
+    struct plug_str prefix = prefixes->items[i];
+    bool hit = plain ? str_has_prefix(destination, prefix) : covers(prefix, destination);
+    size_t len = without_slash(prefix).len + 1;
+    if (hit && len > best)
+      best = len;
+  }
+  return best;
+}
+
+/* A pattern up to the slash before its first segment with a wildcard. */
+static struct plug_str literal_part(struct plug_str destination)
+{
+  if (!pattern_is(destination))
+    return destination;
+  size_t end = 0;
+  for (size_t i = 0; i < destination.len; i++) {
+    char c = destination.ptr[i];
+    if (c == '*' || c == '?' || c == '{')
+      break;
+    if (c == '/')
+      end = i + 1;
+  }
+  return str_from(destination.ptr, end);
+}
+
+enum destination_kind destination_classify(const struct destination_rules *rules,
+                                           struct plug_str destination)
+{
+  if (destination.len == 0 || destination.ptr[0] != '/')
+    return DESTINATION_NONE;
+  struct plug_str literal = literal_part(destination);
+  size_t app = longest(&rules->app, literal, false);
+  size_t broker = rules->spring ? longest(&rules->broker, destination, true)
+                                : longest(&rules->broker, literal, false);
+  if (app == 0 && broker == 0)
+    return DESTINATION_NONE;
+  return app > broker ? DESTINATION_APP : DESTINATION_BROKER;
+}
+
+bool destination_may_send(const struct destination_rules *rules, struct plug_str destination)
+{
+  return destination_classify(rules, destination) == DESTINATION_BROKER &&
+         (rules->spring || longest(&rules->client_send, literal_part(destination), false) > 0);
+}
+
+void destination_put_prefixes(struct buf *out, const struct destination_prefixes *prefixes)
+{
+  for (size_t i = 0; i < prefixes->n; i++) {
+    if (i)
+      buf_put_str(out, STR(", "));
+    buf_put_str(out, prefixes->items[i]);
+  }
+}
+
+static bool has_control(struct plug_str s)
+{
+  for (size_t i = 0; i < s.len; i++) {
+    unsigned char c = (unsigned char)s.ptr[i];
+    if (c < 0x20 || c == 0x7f)
+      return true;
+    /* U+0080 to U+009F */
+    if (c == 0xc2 && i + 1 < s.len && (unsigned char)s.ptr[i + 1] < 0xa0)
+      return true;
+  }
+  return false;
+}
+
+bool destination_valid(struct plug_str destination, size_t max_len, const char **why)
+{
+  if (destination.len == 0)
+    *why = "The destination is empty";
+  else if (destination.len > max_len)
+    *why = "The destination is too long";
+  else if (destination.ptr[0] != '/')
+    *why = "A destination starts with a slash";
+  else if (!utf8_valid(destination.ptr, destination.len))
+    *why = "The destination is not UTF-8";
+  else if (has_control(destination))
+    *why = "A destination contains no control characters";
+  else
+    return true;
+  return false;
+}

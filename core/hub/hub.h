@@ -1,0 +1,89 @@
+/* One worker's part of the topic index: which of its sessions subscribed to what, and the fan-out
+ * to them. Owns topics, groups and subscriptions; sessions own their queues. Worker's thread only.
+ *
+ *   topic or pattern --> groups (one per subscription id, version and ack mode) --> member queues
+ *
+ * A MESSAGE differs between subscribers only in its subscription id (and, where asked for, its ack
+ * header), and clients number their subscriptions alike, so a frame is encoded once per group and
+ * shared by reference. */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "hub/interest.h"
+#include "hub/outq.h"
+#include "hub/pattern.h"
+#include "stomp/stomp.h"
+
+enum ack_mode { ACK_AUTO, ACK_CLIENT, ACK_CLIENT_INDIVIDUAL };
+
+struct topic;
+struct group;
+
+struct subscription {
+  struct map_entry by_id; /* key: session number and id, in key[] */
+  struct list link;       /* in the session's list */
+  struct group *group;
+  uint32_t index; /* in the group */
+  /* Deliveries that wait for ACK or NACK, oldest first: hashes of their message-id texts. */
+  uint64_t *unacked;
+  uint32_t n_unacked, cap_unacked;
+  void *owner; /* the session */
+  size_t id_len;
+  char key[]; /* 8 bytes of the session's number, then the id */
+};
+
+static inline struct plug_str subscription_id(const struct subscription *sub)
+{
+  return str_from(sub->key + sizeof(uint64_t), sub->id_len);
+}
+struct plug_str subscription_topic(const struct subscription *sub);
+enum ack_mode subscription_ack_mode(const struct subscription *sub);
+
+struct hub {
+  struct outq_set outqs;
+  uint64_t max_unacked;
+  /* A subscriber of an acknowledged subscription does not acknowledge: the session is to end. */
+  void (*on_unacked_full)(struct subscription *sub);
+  /* The broker's answer to an interest: every subscription of the topic, and status. On failure the
+   * callee removes the subscription. */
+  void (*on_interest)(struct subscription *sub, plug_status status);
+  /* private */
+  unsigned worker;
+  struct interest_table *interests;
+  struct map topics, patterns; /* struct topic */
+  struct list pattern_list;
+  struct map subscriptions, groups, routes;
+  uint64_t pattern_generation;
+  struct buf shared[STOMP_1_2 + 1]; /* what all groups of one version have in common */
+};
+
+void hub_init(struct hub *hub, unsigned worker, struct interest_table *interests);
+void hub_fini(struct hub *hub); /* all subscriptions must be gone */
+
+struct hub_subscribe {
+  uint64_t session; /* number, unique on this worker */
+  void *owner;
+  struct outq *queue;
+  struct list *list; /* the session's list of subscriptions */
+  struct plug_str id, destination;
+  struct pattern *pattern; /* NULL: an exact topic. Taken over */
+  enum stomp_version version;
+  enum ack_mode ack;
+};
+
+/* PLUG_OK: active. PLUG_PENDING: on_interest will tell. Otherwise nothing was subscribed. */
+plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
+                          struct subscription **out);
+void hub_unsubscribe(struct hub *hub, struct subscription *sub);
+struct subscription *hub_find(const struct hub *hub, uint64_t session, struct plug_str id);
+
+/* Fans one item of the inbox out: the kinds INBOX_DELIVER... and INBOX_INTEREST. */
+void hub_take(struct hub *hub, const struct inbox_item *item);
+
+/* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
+ * no such delivery. */
+bool hub_ack(struct subscription *sub, struct plug_str message_id);
+
+#endif

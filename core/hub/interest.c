@@ -1,0 +1,380 @@
+#include "hub/interest.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/counter.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "message/message.h"
+
+#define SHARDS 64u
+
+struct shard {
+  _Alignas(64) pthread_mutex_t mutex;
+  struct map map;
+};
+
+struct interest_table {
+  struct shard shards[SHARDS];
+  struct shard patterns;
+  struct map patterns_by_id;        /* under patterns.mutex */
+  _Atomic uint64_t pattern_workers; /* workers with any pattern; written under patterns.mutex */
+  _Atomic uint64_t next_id;
+  struct mpsc changes;
+  void (*on_change)(void *ctx);
+  void *ctx;
+  bool local_patterns;
+  unsigned n_workers;
+  int64_t inbox_limit;
+  struct inbox *inboxes[INTEREST_WORKERS_MAX];
+};
+
+static _Thread_local int this_worker = -1;
+
+void interest_bind_worker(int worker)
+{
+  this_worker = worker;
+}
+
+struct interest_table *interest_table_new(unsigned n_workers, struct inbox *const *inboxes,
+                                          int64_t inbox_limit, void (*on_change)(void *ctx),
+                                          void *ctx)
+{
+  invariant(n_workers <= INTEREST_WORKERS_MAX);
+  struct interest_table *table = aligned_alloc(64, (sizeof *table + 63) / 64 * 64);
+  if (!table)
+    return NULL;
+  memset(table, 0, sizeof *table);
+  for (unsigned i = 0; i < SHARDS; i++)
+    pthread_mutex_init(&table->shards[i].mutex, NULL);
+  pthread_mutex_init(&table->patterns.mutex, NULL);
+  atomic_init(&table->next_id, 1);
+  table->on_change = on_change;
+  table->ctx = ctx;
+  table->n_workers = n_workers;
+  table->inbox_limit = inbox_limit;
+  memcpy(table->inboxes, inboxes, n_workers * sizeof *inboxes);
+  return table;
+}
+
+static void shard_fini(struct shard *shard)
+{
+  struct map_iter it = {0, NULL};
+  struct map_entry *e;
+  while ((e = map_next(&shard->map, &it)))
+    free(container_of(e, struct interest, by_name));
+  map_fini(&shard->map);
+  pthread_mutex_destroy(&shard->mutex);
+}
+
+void interest_table_free(struct interest_table *table)
+{
+  if (!table)
+    return;
+  map_fini(&table->patterns_by_id);
+  for (unsigned i = 0; i < SHARDS; i++)
+    shard_fini(&table->shards[i]);
+  shard_fini(&table->patterns);
+  free(table);
+}
+
+void interest_set_local_patterns(struct interest_table *table, bool local)
+{
+  table->local_patterns = local;
+}
+
+static struct shard *shard_of(struct interest_table *table, bool is_pattern, uint64_t hash)
+{
+  /* The low bits choose the bucket within the shard's map. */
+  return is_pattern ? &table->patterns : &table->shards[(hash >> 48) % SHARDS];
+}
+
+static struct shard *shard_of_entry(struct interest_table *table, const struct interest *interest)
+{
+  return shard_of(table, interest->is_pattern, interest->by_name.hash);
+}
+
+/* Under the mutex. True if the control thread is to be told, after unlocking. */
+static bool queue_change(struct interest_table *table, struct interest *interest)
+{
+  if (interest->queued)
+    return false;
+  interest->queued = true;
+  return mpsc_push(&table->changes, &interest->change);
+}
+
+static void update_pattern_workers(struct interest_table *table)
+{
+  uint64_t all = 0;
+  struct map_iter it = {0, NULL};
+  struct map_entry *e;
+  while ((e = map_next(&table->patterns.map, &it)))
+    all |= container_of(e, struct interest, by_name)->workers;
+  atomic_store_explicit(&table->pattern_workers, all, memory_order_release);
+}
+
+static struct interest *interest_new(struct interest_table *table, struct shard *shard,
+                                     struct plug_str name, bool is_pattern, uint64_t hash)
+{
+  struct interest *interest = calloc(1, sizeof *interest + name.len);
+  if (!interest)
+    return NULL;
+  memcpy(interest->name, name.ptr, name.len);
+  uint64_t number = atomic_fetch_add_explicit(&table->next_id, 1, memory_order_relaxed);
+  interest->id = number * 2 + (is_pattern ? 1 : 0);
+  interest->is_pattern = is_pattern;
+  interest->by_name.key = str_from(interest->name, name.len);
+  interest->by_id.key = str_from((const char *)&interest->id, sizeof interest->id);
+  list_init(&interest->link);
+  list_init(&interest->grace);
+  list_init(&interest->ask);
+  if (!map_insert_hashed(&shard->map, &interest->by_name, hash)) {
+    free(interest);
+    return NULL;
+  }
+  if (is_pattern && !map_insert(&table->patterns_by_id, &interest->by_id)) {
+    map_remove(&shard->map, &interest->by_name);
+    free(interest);
+    return NULL;
+  }
+  return interest;
+}
+
+plug_status interest_join(struct interest_table *table, unsigned worker, struct plug_str name,
+                          bool is_pattern)
+{
+  uint64_t hash = hash_bytes(name.ptr, name.len);
+  struct shard *shard = shard_of(table, is_pattern, hash);
+  bool tell = false;
+  plug_status status = PLUG_ENOMEM;
+
+  pthread_mutex_lock(&shard->mutex);
+  struct map_entry *found = map_find_hashed(&shard->map, name, hash);
+  struct interest *interest = found ? container_of(found, struct interest, by_name)
+                                    : interest_new(table, shard, name, is_pattern, hash);
+  if (interest) {
+    interest->workers |= UINT64_C(1) << worker;
+    if (is_pattern)
+      update_pattern_workers(table);
+    if (is_pattern && table->local_patterns) {
+      interest->state = INTEREST_CONFIRMED;
+    } else if (interest->state == INTEREST_FAILED || interest->state == INTEREST_NEW) {
+      interest->state = INTEREST_NEW;
+      tell = queue_change(table, interest);
+    } else if (found && interest->state == INTEREST_CONFIRMED) {
+      tell = queue_change(table, interest); /* may stand in the grace list */
+    }
+    status = interest->state == INTEREST_CONFIRMED ? PLUG_OK : PLUG_PENDING;
+  }
+  pthread_mutex_unlock(&shard->mutex);
+
+  if (tell)
+    table->on_change(table->ctx);
+  return status;
+}
+
+void interest_leave(struct interest_table *table, unsigned worker, struct plug_str name,
+                    bool is_pattern)
+{
+  uint64_t hash = hash_bytes(name.ptr, name.len);
+  struct shard *shard = shard_of(table, is_pattern, hash);
+  bool tell = false;
+
+  pthread_mutex_lock(&shard->mutex);
+  struct map_entry *found = map_find_hashed(&shard->map, name, hash);
+  if (found) {
+    struct interest *interest = container_of(found, struct interest, by_name);
+    interest->workers &= ~(UINT64_C(1) << worker);
+    if (is_pattern)
+      update_pattern_workers(table);
+    if (!interest->workers)
+      tell = queue_change(table, interest);
+  }
+  pthread_mutex_unlock(&shard->mutex);
+
+  if (tell)
+    table->on_change(table->ctx);
+}
+
+bool interest_congested(const struct interest_table *table)
+{
+  for (unsigned i = 0; i < table->n_workers; i++)
+    if (atomic_load_explicit(&table->inboxes[i]->depth, memory_order_relaxed) >
+        table->inbox_limit / 2)
+      return true;
+  return false;
+}
+
+/* Under a shard's mutex: puts msg into the inboxes of mask; returns which workers to wake. */
+static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_kind kind,
+                        struct plug_str text, uint64_t interest, const struct plug_msg *msg,
+                        plug_status *status)
+{
+  uint64_t wake = 0;
+  while (mask) {
+    unsigned w = (unsigned)__builtin_ctzll(mask);
+    mask &= mask - 1;
+    struct inbox *inbox = table->inboxes[w];
+    int64_t depth = atomic_load_explicit(&inbox->depth, memory_order_relaxed);
+    if (depth >= table->inbox_limit) {
+      COUNT(dropped_congested);
+      *status = PLUG_ETOOBIG;
+      continue;
+    }
+    if (depth > table->inbox_limit / 2 && *status == PLUG_OK)
+      *status = PLUG_EAGAIN;
+    struct inbox_item *item = inbox_item_new(kind, text);
+    if (!item) {
+      COUNT(dropped_congested);
+      *status = PLUG_ENOMEM;
+      continue;
+    }
+    message_ref(msg);
+    item->msg = msg;
+    item->interest = interest;
+    if (inbox_put(inbox, item) && (int)w != this_worker)
+      wake |= UINT64_C(1) << w;
+  }
+  return wake;
+}
+
+plug_status interest_deliver(struct interest_table *table, uint64_t interest,
+                             const struct plug_msg *msg)
+{
+  plug_status status = PLUG_OK;
+  uint64_t wake;
+  COUNT(delivered_node);
+  if (interest & 1) {
+    pthread_mutex_lock(&table->patterns.mutex);
+    struct map_entry *found =
+        map_find(&table->patterns_by_id, str_from((const char *)&interest, sizeof interest));
+    struct interest *pattern = found ? container_of(found, struct interest, by_id) : NULL;
+    wake = pattern ? put_all(table, pattern->workers, INBOX_DELIVER_PATTERN, interest_name(pattern),
+                             interest, msg, &status)
+                   : 0;
+    pthread_mutex_unlock(&table->patterns.mutex);
+  } else {
+    uint64_t hash = hash_bytes(msg->topic.ptr, msg->topic.len);
+    struct shard *shard = shard_of(table, false, hash);
+    uint64_t patterns =
+        interest ? 0 : atomic_load_explicit(&table->pattern_workers, memory_order_acquire);
+    pthread_mutex_lock(&shard->mutex);
+    struct map_entry *found = map_find_hashed(&shard->map, msg->topic, hash);
+    uint64_t mask = found ? container_of(found, struct interest, by_name)->workers : 0;
+    wake = put_all(table, mask | patterns, interest ? INBOX_DELIVER_TOPIC : INBOX_DELIVER,
+                   str_from(NULL, 0), hash, msg, &status);
+    pthread_mutex_unlock(&shard->mutex);
+  }
+  while (wake) {
+    struct inbox *inbox = table->inboxes[__builtin_ctzll(wake)];
+    wake &= wake - 1;
+    inbox->wake(inbox);
+  }
+  return status;
+}
+
+struct interest *interest_take_changes(struct interest_table *table)
+{
+  struct mpsc_node *node = mpsc_take(&table->changes);
+  return node ? container_of(node, struct interest, change) : NULL;
+}
+
+struct interest *interest_next_change(const struct interest *interest)
+{
+  struct mpsc_node *node = interest->change.next;
+  return node ? container_of(node, struct interest, change) : NULL;
+}
+
+static void remove_entry(struct interest_table *table, struct shard *shard,
+                         struct interest *interest)
+{
+  map_remove(&shard->map, &interest->by_name);
+  if (interest->is_pattern)
+    map_remove(&table->patterns_by_id, &interest->by_id);
+}
+
+enum interest_change interest_judge(struct interest_table *table, struct interest *interest)
+{
+  struct shard *shard = shard_of_entry(table, interest);
+  enum interest_change change = INTEREST_CHANGE_NONE;
+  bool local = interest->is_pattern && table->local_patterns;
+
+  pthread_mutex_lock(&shard->mutex);
+  interest->queued = false;
+  if (interest->workers) {
+    if (interest->state == INTEREST_NEW) {
+      interest->state = INTEREST_ASKED;
+      change = INTEREST_CHANGE_SUBSCRIBE;
+    } else {
+      change = INTEREST_CHANGE_WANTED;
+    }
+  } else if (interest->state == INTEREST_NEW || interest->state == INTEREST_FAILED || local) {
+    remove_entry(table, shard, interest);
+    change = INTEREST_CHANGE_GONE;
+  } else {
+    change = INTEREST_CHANGE_UNUSED;
+  }
+  pthread_mutex_unlock(&shard->mutex);
+  return change;
+}
+
+bool interest_ask_again(struct interest_table *table, struct interest *interest)
+{
+  struct shard *shard = shard_of_entry(table, interest);
+  pthread_mutex_lock(&shard->mutex);
+  bool wanted = interest->workers != 0;
+  if (wanted)
+    interest->state = INTEREST_ASKED;
+  pthread_mutex_unlock(&shard->mutex);
+  return wanted;
+}
+
+void interest_answer(struct interest_table *table, struct interest *interest, plug_status status)
+{
+  struct shard *shard = shard_of_entry(table, interest);
+  uint64_t wake = 0;
+  bool tell = false;
+  pthread_mutex_lock(&shard->mutex);
+  interest->state = status == PLUG_OK ? INTEREST_CONFIRMED : INTEREST_FAILED;
+  for (uint64_t mask = interest->workers; mask; mask &= mask - 1) {
+    unsigned w = (unsigned)__builtin_ctzll(mask);
+    struct inbox_item *item = inbox_item_new(INBOX_INTEREST, interest_name(interest));
+    if (!item)
+      continue; /* the receipt never comes: the client's own time limit says so */
+    item->interest = interest->is_pattern;
+    item->status = status;
+    if (inbox_put(table->inboxes[w], item))
+      wake |= UINT64_C(1) << w;
+  }
+  if (!interest->workers)
+    tell = queue_change(table, interest);
+  pthread_mutex_unlock(&shard->mutex);
+  for (; wake; wake &= wake - 1) {
+    struct inbox *inbox = table->inboxes[__builtin_ctzll(wake)];
+    inbox->wake(inbox);
+  }
+  if (tell)
+    table->on_change(table->ctx);
+}
+
+bool interest_retire(struct interest_table *table, struct interest *interest)
+{
+  struct shard *shard = shard_of_entry(table, interest);
+  pthread_mutex_lock(&shard->mutex);
+  bool unwanted = !interest->workers && !interest->queued;
+  if (unwanted)
+    remove_entry(table, shard, interest);
+  pthread_mutex_unlock(&shard->mutex);
+  return unwanted;
+}
+
+void interest_free(struct interest *interest)
+{
+  list_remove(&interest->link);
+  list_remove(&interest->grace);
+  list_remove(&interest->ask);
+  free(interest);
+}

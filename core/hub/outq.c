@@ -1,0 +1,146 @@
+#include "hub/outq.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/counter.h"
+
+/* A ring of up to this many slots is kept while the session is busy. */
+#define KEEP_SLOTS 32
+
+void outq_init(struct outq *q)
+{
+  memset(q, 0, sizeof *q);
+  list_init(&q->dirty);
+  q->ring = q->inline_slots;
+  q->cap = OUTQ_INLINE;
+}
+
+void outq_fini(struct outq *q)
+{
+  outq_drop_front(q, q->count);
+  list_remove(&q->dirty);
+  if (q->ring != q->inline_slots)
+    free(q->ring);
+  q->ring = q->inline_slots;
+  q->cap = OUTQ_INLINE;
+  q->closed = true;
+}
+
+void outq_trim(struct outq *q)
+{
+  if (q->count || q->ring == q->inline_slots)
+    return;
+  free(q->ring);
+  q->ring = q->inline_slots;
+  q->cap = OUTQ_INLINE;
+  q->head = 0;
+}
+
+static bool outq_grow(struct outq *q)
+{
+  uint32_t cap = q->cap < 16 ? 16 : q->cap * 2;
+  struct frame **ring = malloc(cap * sizeof *ring);
+  if (!ring)
+    return false;
+  for (uint32_t i = 0; i < q->count; i++)
+    ring[i] = outq_at(q, i);
+  if (q->ring != q->inline_slots)
+    free(q->ring);
+  q->ring = ring;
+  q->cap = cap;
+  q->head = 0;
+  return true;
+}
+
+static bool outq_full(const struct outq_set *set, const struct outq *q, const struct frame *frame)
+{
+  /* One frame always fits, however large: the limit is about what piles up. */
+  return q->count + (q->held != 0) > 0 &&
+         (q->bytes + q->held + frame->len > set->max_bytes || q->count >= set->max_frames);
+}
+
+/* Drops the oldest MESSAGE; frames that answer the client (RECEIPT, ERROR, CONNECTED) stay. */
+static bool outq_drop_oldest(struct outq *q)
+{
+  for (uint32_t i = 0; i < q->count; i++) {
+    struct frame *frame = outq_at(q, i);
+    if (!frame->droppable)
+      continue;
+    q->bytes -= frame->len;
+    for (uint32_t j = i; j > 0; j--)
+      q->ring[(q->head + j) & (q->cap - 1)] = outq_at(q, j - 1);
+    q->head = (q->head + 1) & (q->cap - 1);
+    q->count--;
+    frame_unref(frame);
+    COUNT(dropped_queue);
+    return true;
+  }
+  return false;
+}
+
+/* False if frame is not to be queued. */
+static bool outq_make_room(struct outq_set *set, struct outq *q, struct frame *frame)
+{
+  /* A burst within one turn is not a slow client: the socket may well take it. */
+  if (!q->blocked) {
+    set->flush(q);
+    if (q->closed)
+      return false;
+    if (!outq_full(set, q, frame))
+      return true;
+  }
+  if (set->policy == OUTQ_DROP_OLDEST) {
+    while (outq_full(set, q, frame) && outq_drop_oldest(q))
+      ;
+    if (!outq_full(set, q, frame) || q->count == 0)
+      return true;
+  }
+  if (set->policy != OUTQ_CLOSE && frame->droppable) {
+    COUNT(dropped_queue);
+    return false;
+  }
+  /* Either the policy is to close, or the queue is full of answers that may not be dropped. */
+  q->overflow = true;
+  outq_mark_dirty(set, q);
+  return false;
+}
+
+bool outq_push(struct outq_set *set, struct outq *q, struct frame *frame)
+{
+  if (q->closed || q->overflow)
+    return false;
+  if (outq_full(set, q, frame) && !outq_make_room(set, q, frame))
+    return false;
+  if (q->count == q->cap && !outq_grow(q)) {
+    q->overflow = true;
+    outq_mark_dirty(set, q);
+    return false;
+  }
+  q->ring[(q->head + q->count) & (q->cap - 1)] = frame;
+  q->count++;
+  q->bytes += frame->len;
+  frame_ref(frame);
+  if (!q->blocked)
+    outq_mark_dirty(set, q);
+  return true;
+}
+
+void outq_mark_dirty(struct outq_set *set, struct outq *q)
+{
+  if (q->dirty.next == &q->dirty)
+    list_append(&set->dirty, &q->dirty);
+}
+
+void outq_drop_front(struct outq *q, uint32_t n)
+{
+  while (n--) {
+    struct frame *frame = q->ring[q->head];
+    q->head = (q->head + 1) & (q->cap - 1);
+    q->count--;
+    q->bytes -= frame->len;
+    frame_unref(frame);
+  }
+  if (q->count == 0 && q->cap > KEEP_SLOTS)
+    outq_trim(q);
+}

@@ -1,0 +1,153 @@
+/* The command line of plugboard. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "plugin/image.h"
+#include "server.h"
+
+static const char usage[] =
+    "usage: plugboard [--config FILE] [--set SECTION.KEY=VALUE]... [--check]\n"
+    "\n"
+    "  -c, --config FILE            read the configuration from FILE; without it, the built-in\n"
+    "                               defaults: memory broker, http://127.0.0.1:8080, endpoint /ws\n"
+    "  -s, --set SECTION.KEY=VALUE  set one value, after the file; may be repeated\n"
+    "  -t, --check                  check the configuration and the plugins, then exit\n"
+    "      --plugin-info FILE       print what a plugin says of itself, then exit\n"
+    "      --config-reference       print the reference of all settings as Markdown, then exit\n"
+    "  -V, --version                print the version, then exit\n"
+    "  -h, --help                   print this text, then exit\n"
+    "\n"
+    "Signals: SIGTERM and SIGINT close all sessions and stop; SIGUSR1 logs the counters.\n"
+    "Exit status: 0 stopped as asked, 1 cannot run, 64 wrong usage, 78 wrong configuration.\n";
+
+enum { OPT_PLUGIN_INFO = 256, OPT_CONFIG_REFERENCE };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"set", required_argument, NULL, 's'},
+    {"check", no_argument, NULL, 't'},
+    {"plugin-info", required_argument, NULL, OPT_PLUGIN_INFO},
+    {"config-reference", no_argument, NULL, OPT_CONFIG_REFERENCE},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static int print_buf(struct buf *out)
+{
+  int status = out->failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  if (out->len && fwrite(out->data, 1, out->len, stdout) != out->len)
+    status = EXIT_FAILURE;
+  buf_free(out);
+  return fflush(stdout) ? EXIT_FAILURE : status;
+}
+
+static int plugin_info(const char *file)
+{
+  struct plug_err err = {0};
+  struct buf out = {0};
+  char *path = realpath(file, NULL);
+  struct plugin_image *image = image_load("", "", path ? path : file, &err);
+  free(path);
+  if (!image) {
+    fprintf(stderr, "plugboard: %s\n", err.text);
+    return EXIT_CONFIG;
+  }
+  image_put_info(&out, image);
+  return print_buf(&out);
+}
+
+static int config_reference(void)
+{
+  struct buf out = {0};
+  settings_put_reference(&out);
+  return print_buf(&out);
+}
+
+struct arguments {
+  const char *config_file;
+  const char **sets;
+  size_t n_sets;
+  bool check;
+};
+
+static int run(const struct arguments *arguments)
+{
+  struct plug_err err = {0};
+  struct settings settings;
+  plug_status status = PLUG_ENOMEM;
+  int exit_status = EXIT_CONFIG;
+  struct config *config = config_new();
+  if (config)
+    status = PLUG_OK;
+  if (status == PLUG_OK && arguments->config_file)
+    status = config_read_file(config, arguments->config_file, &err);
+  for (size_t i = 0; i < arguments->n_sets && status == PLUG_OK; i++)
+    status = config_set(config, arguments->sets[i], &err);
+  if (status == PLUG_OK)
+    status = settings_load(&settings, config, &err);
+  if (status != PLUG_OK) {
+    fprintf(stderr, "plugboard: %s\n", err.text[0] ? err.text : "out of memory");
+  } else {
+    log_setup(settings.log_level, settings.log_json);
+    exit_status =
+        arguments->check ? server_check(config, &settings) : server_run(config, &settings);
+    if (arguments->check && exit_status == EXIT_SUCCESS)
+      printf("plugboard: the configuration is good\n");
+    settings_fini(&settings);
+  }
+  config_free(config);
+  return exit_status;
+}
+
+int main(int argc, char **argv)
+{
+  struct arguments arguments = {0};
+  int option, status = -1;
+  arguments.sets = calloc((size_t)argc, sizeof *arguments.sets);
+  if (!arguments.sets)
+    return EXIT_FAILURE;
+  while (status < 0 && (option = getopt_long(argc, argv, "c:s:tVh", long_options, NULL)) != -1) {
+    switch (option) {
+    case 'c':
+      arguments.config_file = optarg;
+      break;
+    case 's':
+      arguments.sets[arguments.n_sets++] = optarg;
+      break;
+    case 't':
+      arguments.check = true;
+      break;
+    case OPT_PLUGIN_INFO:
+      status = plugin_info(optarg);
+      break;
+    case OPT_CONFIG_REFERENCE:
+      status = config_reference();
+      break;
+    case 'V':
+      printf("plugboard %s (plugin ABI %d.%d)\n", PLUGBOARD_VERSION, PLUG_ABI_MAJOR,
+             PLUG_ABI_MINOR);
+      status = EXIT_SUCCESS;
+      break;
+    case 'h':
+      fputs(usage, stdout);
+      status = EXIT_SUCCESS;
+      break;
+    default:
+      fputs("Try 'plugboard --help'.\n", stderr);
+      status = EXIT_USAGE;
+      break;
+    }
+  }
+  if (status < 0 && optind < argc) {
+    fprintf(stderr, "plugboard: unexpected argument '%s'\nTry 'plugboard --help'.\n", argv[optind]);
+    status = EXIT_USAGE;
+  }
+  if (status < 0)
+    status = run(&arguments);
+  free(arguments.sets);
+  return status;
+}

@@ -1,0 +1,306 @@
+#include "net/conn.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/counter.h"
+#include "base/log.h"
+#include "net/worker.h"
+
+/* What one send may take. More would only sit in the kernel's queue while others wait. */
+#define SEND_BYTES    65536u
+#define SEND_FRAMES   256u
+/* How long a closed session may take to get its last bytes and the Close frame out. */
+#define CLOSE_WAIT_MS 5000u
+
+static struct conn *conn_of(struct outq *queue)
+{
+  return (struct conn *)(void *)queue; /* first member of the first member */
+}
+
+static void arm(struct conn *conn)
+{
+  uint64_t due = session_deadline_ms(&conn->session);
+  if (conn->session.state == SESSION_CLOSED)
+    due = conn->worker->now_ms + CLOSE_WAIT_MS;
+  if (conn->stall_ms && conn->stall_ms < due)
+    due = conn->stall_ms;
+  if (due == UINT64_MAX)
+    wheel_stop(&conn->worker->wheel, &conn->timer);
+  else
+    worker_arm(conn->worker, &conn->timer, due);
+}
+
+struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kind)
+{
+  struct conn *conn = malloc(sizeof *conn);
+  if (!conn)
+    return NULL;
+  memset(conn, 0, sizeof *conn);
+  session_init(&conn->session, &worker->env, worker->now_ms);
+  conn->worker = worker;
+  conn->wsi = wsi;
+  conn->fd = lws_get_socket_fd(wsi);
+  conn->kind = (uint8_t)kind;
+  wheel_timer_init(&conn->timer);
+  list_init(&conn->paused);
+  list_init(&conn->doomed);
+  list_append(&worker->conns, &conn->link);
+  worker->n_conns++;
+  arm(conn);
+  return conn;
+}
+
+void conn_free(struct conn *conn)
+{
+  struct worker *worker = conn->worker;
+  session_fini(&conn->session);
+  wheel_stop(&worker->wheel, &conn->timer);
+  list_remove(&conn->link);
+  list_remove(&conn->paused);
+  list_remove(&conn->doomed);
+  worker->n_conns--;
+  free(conn);
+}
+
+/* --- receiving ---------------------------------------------------------------------------- */
+
+static void after_receive(struct conn *conn, uint8_t state_before)
+{
+  struct session *session = &conn->session;
+  if (session->slow_down && session->state != SESSION_CLOSED) {
+    session->slow_down = false;
+    if (list_empty(&conn->paused)) {
+      COUNT(reads_paused);
+      lws_rx_flow_control(conn->wsi, 0);
+      list_append(&conn->worker->paused, &conn->paused);
+      worker_watch_congestion(conn->worker);
+    }
+  }
+  /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
+   */
+  if (session->state != state_before)
+    arm(conn);
+}
+
+void conn_receive(struct conn *conn, char *bytes, size_t len)
+{
+  uint8_t state = conn->session.state;
+  COUNT_BY(bytes_in, len);
+  session_receive(&conn->session, bytes, len, conn->worker->now_ms);
+  after_receive(conn, state);
+}
+
+void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bool ends)
+{
+  /* RFC 6455 8.1: a text message that is not UTF-8 fails the connection. */
+  if (!binary) {
+    bool good = utf8_feed(&conn->utf8, bytes, len) && (!ends || utf8_done(&conn->utf8));
+    if (ends || !good)
+      conn->utf8 = (struct utf8_state){0, 0, 0};
+    if (!good) {
+      session_fault(&conn->session, CLOSE_BAD_UTF8, "a text message is not valid UTF-8");
+      arm(conn);
+      return;
+    }
+  }
+  conn_receive(conn, bytes, len);
+}
+
+void conn_resume(struct conn *conn)
+{
+  list_remove(&conn->paused);
+  lws_rx_flow_control(conn->wsi, 1);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+static struct plug_str wire_bytes(const struct conn *conn, const struct frame *frame)
+{
+  size_t skip = conn->kind == CONN_TCP ? frame->ws_header : 0;
+  return str_from(frame->bytes + skip, frame->len - skip);
+}
+
+/* The first frames of the queue as one run of bytes: the frame itself, or a copy in the worker's
+ * batch. Sessions that wait for the same frames share the copy. */
+static struct plug_str gather(struct conn *conn, uint32_t *n_frames)
+{
+  struct outq *queue = &conn->session.out;
+  struct plug_str first = wire_bytes(conn, outq_at(queue, 0));
+  *n_frames = 1;
+  if (queue->count == 1 || first.len >= SEND_BYTES)
+    return first;
+  return batch_get(&conn->worker->batches[conn->kind], queue, conn->kind == CONN_TCP, SEND_BYTES,
+                   SEND_FRAMES, n_frames);
+}
+
+static void ask_writable(struct conn *conn)
+{
+  if (!conn->asked) {
+    conn->asked = true;
+    lws_callback_on_writable(conn->wsi);
+  }
+}
+
+static int unsent_in_kernel(const struct conn *conn)
+{
+  int bytes = 0;
+  return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+static void set_blocked(struct conn *conn)
+{
+  conn->session.out.blocked = true;
+  conn->stall_unsent = unsent_in_kernel(conn);
+  conn->stall_ms = conn->worker->now_ms + conn->worker->send_timeout_ms;
+  arm(conn);
+  ask_writable(conn);
+}
+
+/* The socket took only n of the bytes. What is left of a frame that it took in part goes to
+ * libwebsockets, which puts its own frames (pongs, Close) only behind what it holds. */
+static void short_send(struct conn *conn, size_t n)
+{
+  struct outq *queue = &conn->session.out;
+  while (n) {
+    struct plug_str bytes = wire_bytes(conn, outq_at(queue, 0));
+    if (n < bytes.len) {
+      size_t rest = bytes.len - n;
+      /* lws_write does not touch bytes of a RAW write, but its type says that it could. */
+      if (lws_write(conn->wsi, (unsigned char *)(uintptr_t)(bytes.ptr + n), rest, LWS_WRITE_RAW) <
+          0) {
+        conn_doom(conn);
+        return;
+      }
+      queue->held = (uint32_t)rest;
+      outq_drop_front(queue, 1);
+      break;
+    }
+    n -= bytes.len;
+    outq_drop_front(queue, 1);
+  }
+  set_blocked(conn);
+}
+
+void conn_flush(struct outq *queue)
+{
+  struct conn *conn = conn_of(queue);
+  while (queue->count && !queue->blocked && !conn->closing && list_empty(&conn->doomed)) {
+    uint32_t n_frames;
+    struct plug_str bytes = gather(conn, &n_frames);
+    ssize_t sent = send(conn->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOBUFS) {
+      conn_doom(conn);
+      return;
+    }
+    if (sent > 0) {
+      COUNT_BY(bytes_out, sent);
+      conn->session.last_tx_ms = conn->worker->now_ms;
+    }
+    if (sent == (ssize_t)bytes.len)
+      outq_drop_front(queue, n_frames);
+    else if (sent < 0 && errno == EINTR)
+      continue;
+    else
+      short_send(conn, sent > 0 ? (size_t)sent : 0);
+  }
+}
+
+/* Everything is out: starts the closing handshake. May free conn. */
+static void begin_close(struct conn *conn)
+{
+  conn->closing = true;
+  if (conn->kind == CONN_TCP) {
+    /* Only our direction: closing with unread bytes would reset the connection and could take the
+     * last frames with it. The peer closes, or the timer cuts it off. */
+    shutdown(conn->fd, SHUT_WR);
+    return;
+  }
+  /* Returning -1 from the writable callback is the documented way, but a build of libwebsockets with
+   * assertions, as Debian's, then closes twice under libuv, and the second time without a Close
+   * frame. This way it closes once, sends the frame and waits for the peer's. */
+  const char *reason = conn->session.close_reason ? conn->session.close_reason : "";
+  lws_close_reason(conn->wsi, (enum lws_close_status)conn->session.close_code,
+                   (unsigned char *)(uintptr_t)reason, strlen(reason));
+  lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}
+
+void conn_settle(struct conn *conn)
+{
+  struct outq *queue = &conn->session.out;
+  if (queue->overflow)
+    session_overflow(&conn->session);
+  conn_flush(queue);
+  if (conn->session.state != SESSION_CLOSED || conn->closing || !list_empty(&conn->doomed))
+    return;
+  queue->closed = true;
+  arm(conn);
+  if (!queue->count && !queue->blocked)
+    begin_close(conn);
+}
+
+void conn_writable(struct conn *conn)
+{
+  struct outq *queue = &conn->session.out;
+  conn->asked = false;
+  if (lws_partial_buffered(conn->wsi))
+    return;
+  queue->blocked = false;
+  queue->held = 0;
+  conn->stall_ms = 0;
+  outq_mark_dirty(&conn->worker->hub.outqs, queue);
+}
+
+void conn_peer_closes(struct conn *conn)
+{
+  conn->closing = true;
+  session_close(&conn->session, CLOSE_NORMAL, "");
+  arm(conn);
+}
+
+/* --- time --------------------------------------------------------------------------------- */
+
+static bool made_progress(struct conn *conn)
+{
+  int unsent = unsent_in_kernel(conn);
+  bool progress = unsent != conn->stall_unsent;
+  conn->stall_unsent = unsent;
+  return progress;
+}
+
+void conn_on_timer(struct conn *conn, uint64_t now_ms)
+{
+  if (conn->session.state == SESSION_CLOSED) {
+    conn_doom(conn);
+    return;
+  }
+  if (conn->stall_ms && now_ms >= conn->stall_ms) {
+    if (!made_progress(conn)) {
+      COUNT(closed_stalled);
+      session_close(&conn->session, CLOSE_SLOW,
+                    "Failed to send message within the configured send limit");
+      arm(conn);
+      return;
+    }
+    conn->stall_ms = now_ms + conn->worker->send_timeout_ms;
+  }
+  session_tick(&conn->session, now_ms);
+  arm(conn);
+}
+
+void conn_doom(struct conn *conn)
+{
+  session_close(&conn->session, CLOSE_INTERNAL, "");
+  conn->session.out.closed = true;
+  if (list_empty(&conn->doomed))
+    list_append(&conn->worker->doomed, &conn->doomed);
+}
+
+void conn_cut(struct conn *conn)
+{
+  list_remove(&conn->doomed);
+  lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}

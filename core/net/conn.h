@@ -1,0 +1,59 @@
+/* A connection that carries a STOMP session: WebSocket, or plain TCP. Owns the session;
+ * libwebsockets owns the socket. It writes what the session has queued, straight to the socket
+ * while that takes it and through libwebsockets from there on. Worker's thread only. */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <libwebsockets.h>
+
+#include "base/utf8.h"
+#include "base/wheel.h"
+#include "session/session.h"
+
+struct worker;
+
+enum conn_kind { CONN_WEBSOCKET, CONN_TCP };
+
+struct conn {
+  struct session session; /* first: see struct session */
+  struct worker *worker;
+  struct lws *wsi;
+  struct wheel_timer timer;
+  struct list link;   /* all of the worker's */
+  struct list paused; /* those whose reading is paused, or empty */
+  struct list doomed; /* those to be cut off at the end of the turn, or empty */
+  int fd;
+  uint8_t kind;
+  bool closing; /* the wish to close has been passed to libwebsockets, or the peer closes */
+  bool asked;   /* a writable callback is on its way */
+  struct utf8_state utf8;
+  uint64_t stall_ms; /* when a blocked send counts as stalled; 0: not blocked */
+  int stall_unsent;  /* bytes in the kernel's send queue when that was last looked at */
+};
+
+/* NULL when out of memory. */
+struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kind);
+void conn_free(struct conn *conn);
+
+/* Bytes from the peer. */
+void conn_receive(struct conn *conn, char *bytes, size_t len);
+/* The same for a piece of a WebSocket message; ends: its last. */
+void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bool ends);
+/* libwebsockets says that the socket takes bytes again: they go out at the end of the turn. */
+void conn_writable(struct conn *conn);
+/* The peer has sent a Close frame: nothing may be sent behind our answer to it. */
+void conn_peer_closes(struct conn *conn);
+
+void conn_flush(struct outq *queue); /* for struct outq_set */
+/* At the end of a turn, for each dirty connection: writes, and closes what is to close. May free
+ * conn. */
+void conn_settle(struct conn *conn);
+void conn_on_timer(struct conn *conn, uint64_t now_ms);
+/* Reading goes on. */
+void conn_resume(struct conn *conn);
+/* Cuts the connection off at the end of the turn, without a Close frame. */
+void conn_doom(struct conn *conn);
+/* For the end of the turn only; frees conn. */
+void conn_cut(struct conn *conn);
+
+#endif

@@ -1,0 +1,25 @@
+/* The files that the server itself serves (the page to try it on), read into memory at the start,
+ * as whole HTTP responses. Owns them. Read-only after pages_load: any thread. */
+#ifndef NET_PAGES_H
+#define NET_PAGES_H
+
+#include "base/buf.h"
+#include "base/map.h"
+
+struct page {
+  struct map_entry by_path; /* "/app.js"; "/" is index.html */
+  char *path;
+  struct buf head; /* the response's status line and headers */
+  struct buf body;
+};
+
+struct pages {
+  struct map map;
+};
+
+/* Reads the regular files of dir (not those below it). err->text names what could not be read. */
+plug_status pages_load(struct pages *pages, const char *dir, struct plug_err *err);
+const struct page *pages_find(const struct pages *pages, struct plug_str path);
+void pages_fini(struct pages *pages);
+
+#endif

@@ -1,0 +1,232 @@
+#include "plugin/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "message/envelope.h"
+#include "message/message.h"
+
+#define VIOLATION_PERIOD_MS 1000
+
+static void thread_name(char *out, size_t size)
+{
+  if (pthread_getname_np(pthread_self(), out, size))
+    snprintf(out, size, "?");
+}
+
+static void violation(const char *area, const char *plugin, struct log_limit *limit,
+                      const char *function, const char *what)
+{
+  char thread[32];
+  thread_name(thread, sizeof thread);
+#ifdef PLUG_DEBUG
+  (void)limit;
+  log_write(LOG_VIOLATION, area, "plugin %s broke its contract on thread '%s': %s: %s", plugin,
+            thread, function, what);
+  abort();
+#else
+  uint64_t held;
+  if (log_limit_pass(limit, VIOLATION_PERIOD_MS, &held))
+    log_write(LOG_VIOLATION, area,
+              "plugin %s broke its contract on thread '%s': %s: %s (%llu more since the last line)",
+              plugin, thread, function, what, (unsigned long long)held);
+#endif
+}
+
+void host_violation(struct plugin_instance *instance, const char *function, const char *what)
+{
+  violation(instance->name, instance->image->entry.id, &instance->violation_limit, function, what);
+}
+
+void host_violation_of(const struct plugin_image *image, const char *function, const char *what)
+{
+  static struct log_limit limit;
+  violation("plugin", image ? image->entry.id : "(unknown)", &limit, function, what);
+}
+
+bool host_check_home(struct plugin_instance *instance, const char *function)
+{
+  if (loop_on_thread(instance->loop))
+    return true;
+  host_violation(instance, function, "called off the home thread");
+  return false;
+}
+
+bool host_check_create(struct plugin_instance *instance, const char *function)
+{
+  if (atomic_load_explicit(&instance->creating, memory_order_acquire) &&
+      pthread_equal(instance->creator, pthread_self()))
+    return true;
+  host_violation(instance, function, "called outside create");
+  return false;
+}
+
+static int32_t host_log_on(const struct plug_host *host, int32_t level)
+{
+  (void)host;
+  return log_on((enum log_level)level);
+}
+
+static void host_log(const struct plug_host *host, int32_t level, struct plug_str line)
+{
+  if (level < PLUG_LOG_DEBUG || level > PLUG_LOG_VIOLATION)
+    level = PLUG_LOG_ERROR;
+  log_line((enum log_level)level, instance_of(host)->name, line);
+}
+
+static struct option_table options_of(const struct plugin_instance *instance)
+{
+  return (struct option_table){instance->image->entry.options, instance->image->entry.n_options};
+}
+
+static plug_status host_cfg_str(const struct plug_host *host, const char *key, struct plug_str *out)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (!host_check_create(instance, "cfg_str"))
+    return PLUG_ESTATE;
+  struct option_table table = options_of(instance);
+  return option_str(&table, instance->section, key, out);
+}
+
+static plug_status host_cfg_i64(const struct plug_host *host, const char *key, int64_t *out)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (!host_check_create(instance, "cfg_i64"))
+    return PLUG_ESTATE;
+  struct option_table table = options_of(instance);
+  return option_i64(&table, instance->section, key, out);
+}
+
+static uint64_t host_now_ms(const struct plug_host *host)
+{
+  (void)host;
+  return clock_now_ms();
+}
+
+static int32_t host_on_home(const struct plug_host *host)
+{
+  return loop_on_thread(instance_of(host)->loop);
+}
+
+struct host_post {
+  struct loop_task task;
+  struct plugin_instance *instance;
+  plug_fn fn;
+  void *arg;
+};
+
+static void run_host_post(struct loop_task *task)
+{
+  struct host_post *post = container_of(task, struct host_post, task);
+  struct plugin_instance *instance = post->instance;
+  if (!atomic_load(&instance->closed)) {
+    uint64_t begin = instance_call_begin();
+    post->fn(post->arg);
+    instance_call_end(instance, "posted function", begin);
+  }
+  atomic_fetch_sub(&instance->posted, 1);
+  free(post);
+}
+
+static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (atomic_load(&instance->creating) || atomic_load(&instance->closed)) {
+    /* An abandoned plugin was never told that it is over. */
+    if (instance_state(instance) != INSTANCE_ABANDONED)
+      host_violation(instance, "post", "called before start or after stop");
+    return PLUG_ESTATE;
+  }
+  struct host_post *post = malloc(sizeof *post);
+  if (!post)
+    return PLUG_ENOMEM;
+  *post = (struct host_post){{{NULL}, run_host_post}, instance, fn, arg};
+  atomic_fetch_add(&instance->posted, 1);
+  loop_post_task(instance->loop, &post->task);
+  return PLUG_OK;
+}
+
+static const struct plug_msg *host_msg_make(const struct plug_host *host,
+                                            const struct plug_msg_init *init)
+{
+  (void)host;
+  struct plug_msg_init mine = {0};
+  memcpy(&mine, init, init->size < sizeof mine ? init->size : sizeof mine);
+  mine.size = sizeof mine;
+  return message_new(&mine);
+}
+
+static const struct plug_msg *host_msg_decode(const struct plug_host *host, struct plug_str wire)
+{
+  (void)host;
+  const char *why;
+  return envelope_parse(wire, &why);
+}
+
+static const void *host_extension(const struct plug_host *host, const char *id)
+{
+  (void)host;
+  return id && !strcmp(id, PLUG_EXT_METRICS) ? &metrics_table : NULL;
+}
+
+static plug_status host_deliver(const struct plug_host *host, uint64_t interest,
+                                const struct plug_msg *msg)
+{
+  const struct plugin_instance *instance = instance_of(host);
+  /* What is behind the upcalls may be gone when an abandoned plugin still delivers. */
+  if (atomic_load_explicit(&instance->closed, memory_order_relaxed))
+    return PLUG_ESTATE;
+  return instance->up.deliver(instance->up.ctx, interest, msg);
+}
+
+static void host_state(const struct plug_host *host, int32_t state, uint32_t flags,
+                       struct plug_str why)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (host_check_home(instance, "state") && !atomic_load(&instance->closed))
+    instance->up.state(instance->up.ctx, state, flags, why);
+}
+
+static const struct plug_broker_up broker_up = {
+    .size = sizeof broker_up,
+    .deliver = host_deliver,
+    .state = host_state,
+};
+
+void host_init(struct plugin_instance *instance)
+{
+  instance->host = (struct plug_host){
+      .size = sizeof instance->host,
+      .abi_major = PLUG_ABI_MAJOR,
+      .abi_minor = PLUG_ABI_MINOR,
+      .server = "plugboard " PLUG_VERSION,
+      .instance = instance->name,
+      .node = message_node(),
+      .broker = instance->image->entry.broker ? &broker_up : NULL,
+      .log_on = host_log_on,
+      .log = host_log,
+      .cfg_str = host_cfg_str,
+      .cfg_i64 = host_cfg_i64,
+      .now_ms = host_now_ms,
+      .on_home = host_on_home,
+      .post = host_post,
+      .io_open = host_io_open,
+      .io_want = host_io_want,
+      .io_close = host_io_close,
+      .timer_new = host_timer_new,
+      .timer_set = host_timer_set,
+      .timer_stop = host_timer_stop,
+      .timer_free = host_timer_free,
+      .op_done = op_pool_done,
+      .op_deadline_ms = op_pool_deadline_ms,
+      .msg_make = host_msg_make,
+      .msg_decode = host_msg_decode,
+      .msg_encode = message_encoded,
+      .msg_ref = message_ref,
+      .msg_unref = message_unref,
+      .extension = host_extension,
+  };
+}

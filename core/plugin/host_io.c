@@ -1,0 +1,181 @@
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "plugin/host.h"
+
+struct plug_io {
+  uv_poll_t poll;
+  struct list link;
+  struct plugin_instance *instance;
+  plug_io_fn fn;
+  void *arg;
+  int fd;
+  uint32_t want;
+};
+
+struct plug_timer {
+  uv_timer_t timer;
+  struct list link;
+  struct plugin_instance *instance;
+  plug_fn fn;
+  void *arg;
+};
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+static void watch(struct plug_io *io)
+{
+  int events = 0;
+  if (io->want & PLUG_IO_READ)
+    events |= UV_READABLE;
+  if (io->want & PLUG_IO_WRITE)
+    events |= UV_WRITABLE;
+  if (events)
+    uv_poll_start(&io->poll, events, on_ready);
+  else
+    uv_poll_stop(&io->poll);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+  struct plug_io *io = container_of(poll, struct plug_io, poll);
+  struct plugin_instance *instance = io->instance;
+  uint32_t ready = 0;
+  if (status < 0) {
+    /* A descriptor in error is ready for all that is wanted, and for reading in any case. */
+    ready = PLUG_IO_READ | io->want;
+  } else {
+    if (events & UV_READABLE)
+      ready |= PLUG_IO_READ;
+    if (events & UV_WRITABLE)
+      ready |= PLUG_IO_WRITE;
+  }
+  uint64_t begin = instance_call_begin();
+  io->fn(io->arg, io->fd, ready);
+  instance_call_end(instance, "io callback", begin);
+  /* libuv gives up watching after an error; a level-triggered watch goes on. The memory of a watch
+   * that was closed meanwhile is there until the end of this turn. */
+  if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
+    watch(io);
+}
+
+static void io_closed(uv_handle_t *handle)
+{
+  free(container_of((uv_poll_t *)handle, struct plug_io, poll));
+}
+
+struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want, plug_io_fn fn,
+                             void *arg)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (!host_check_home(instance, "io_open"))
+    return NULL;
+  struct plug_io *io = calloc(1, sizeof *io);
+  if (!io)
+    return NULL;
+  int failed = uv_poll_init(loop_uv(instance->loop), &io->poll, fd);
+  if (failed) {
+    log_error(instance->name, "cannot watch descriptor %d: %s", fd, uv_strerror(failed));
+    free(io);
+    return NULL;
+  }
+  io->instance = instance;
+  io->fn = fn;
+  io->arg = arg;
+  io->fd = fd;
+  io->want = want;
+  list_append(&instance->watches, &io->link);
+  watch(io);
+  return io;
+}
+
+void host_io_want(struct plug_io *io, uint32_t want)
+{
+  if (!host_check_home(io->instance, "io_want") || io->want == want)
+    return;
+  io->want = want;
+  watch(io);
+}
+
+void host_io_close(struct plug_io *io)
+{
+  if (!io || !host_check_home(io->instance, "io_close"))
+    return;
+  list_remove(&io->link);
+  uv_close((uv_handle_t *)&io->poll, io_closed);
+}
+
+static void on_timer(uv_timer_t *uv)
+{
+  struct plug_timer *timer = container_of(uv, struct plug_timer, timer);
+  struct plugin_instance *instance = timer->instance;
+  uint64_t begin = instance_call_begin();
+  timer->fn(timer->arg);
+  instance_call_end(instance, "timer callback", begin);
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+  free(container_of((uv_timer_t *)handle, struct plug_timer, timer));
+}
+
+struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn fn, void *arg)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (!host_check_home(instance, "timer_new"))
+    return NULL;
+  struct plug_timer *timer = calloc(1, sizeof *timer);
+  if (!timer)
+    return NULL;
+  uv_timer_init(loop_uv(instance->loop), &timer->timer);
+  timer->instance = instance;
+  timer->fn = fn;
+  timer->arg = arg;
+  list_append(&instance->timers, &timer->link);
+  return timer;
+}
+
+void host_timer_set(struct plug_timer *timer, uint64_t after_ms)
+{
+  if (!host_check_home(timer->instance, "timer_set"))
+    return;
+  /* libuv counts from the start of the turn, and a timer must not be early by what has passed. */
+  uv_update_time(loop_uv(timer->instance->loop));
+  uv_timer_start(&timer->timer, on_timer, after_ms, 0);
+}
+
+void host_timer_stop(struct plug_timer *timer)
+{
+  if (host_check_home(timer->instance, "timer_stop"))
+    uv_timer_stop(&timer->timer);
+}
+
+void host_timer_free(struct plug_timer *timer)
+{
+  if (!timer || !host_check_home(timer->instance, "timer_free"))
+    return;
+  list_remove(&timer->link);
+  uv_close((uv_handle_t *)&timer->timer, timer_closed);
+}
+
+size_t host_close_watches(struct plugin_instance *instance)
+{
+  size_t n = 0;
+  struct list *node;
+  while ((node = list_first(&instance->watches))) {
+    host_io_close(container_of(node, struct plug_io, link));
+    n++;
+  }
+  return n;
+}
+
+size_t host_close_timers(struct plugin_instance *instance)
+{
+  size_t n = 0;
+  struct list *node;
+  while ((node = list_first(&instance->timers))) {
+    host_timer_free(container_of(node, struct plug_timer, link));
+    n++;
+  }
+  return n;
+}

@@ -1,0 +1,380 @@
+#include "plugin/instance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "config/fault.h"
+#include "plugin/host.h"
+#include "plugin/loop_pin.h"
+
+#define CREATE_LIMIT_MS 1000
+#define START_LIMIT_MS  10000
+#define DRAIN_LIMIT_MS  5000
+#define STOP_LIMIT_MS   5000
+#define HOME_LIMIT_MS   10
+/* How much longer than an operation's deadline the starting thread waits for a control thread that
+ * hangs inside a plugin. */
+#define HANG_GRACE_MS   500
+#define SLOW_PERIOD_MS  1000
+
+/* Kept so that they are not taken for leaks: a plugin that was abandoned may still use its host. */
+static struct list abandoned = {&abandoned, &abandoned};
+struct abandoned_entry {
+  struct list link;
+  struct plugin_instance *instance;
+};
+
+static plug_status nobody_delivers(void *ctx, uint64_t interest, const struct plug_msg *msg)
+{
+  (void)ctx, (void)interest, (void)msg;
+  return PLUG_ESTATE;
+}
+
+static void nobody_listens(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
+{
+  (void)ctx, (void)state, (void)flags, (void)why;
+}
+
+static void report_slow(struct plugin_instance *instance, const char *function, uint64_t took_us,
+                        unsigned limit_ms)
+{
+  uint64_t held;
+  if (took_us > limit_ms * 1000ull && log_limit_pass(&instance->slow_limit, SLOW_PERIOD_MS, &held))
+    log_warn(instance->name, "%s took %llu ms, its limit is %u ms (%llu slow calls not reported)",
+             function, (unsigned long long)(took_us / 1000), limit_ms, (unsigned long long)held);
+}
+
+uint64_t instance_call_begin(void)
+{
+  return clock_now_us();
+}
+
+void instance_call_end(struct plugin_instance *instance, const char *function, uint64_t begin)
+{
+  report_slow(instance, function, clock_now_us() - begin, HOME_LIMIT_MS);
+}
+
+static void instance_free(struct plugin_instance *instance)
+{
+  op_pool_fini(&instance->ops);
+  metrics_fini(&instance->metrics);
+  uv_cond_destroy(&instance->changed);
+  uv_mutex_destroy(&instance->lock);
+  free(instance->name);
+  free(instance);
+}
+
+static struct plugin_instance *instance_alloc(struct plugin_image *image, struct loop *loop,
+                                              const char *name, const struct instance_broker_up *up)
+{
+  struct plugin_instance *instance = calloc(1, sizeof *instance);
+  if (!instance)
+    return NULL;
+  instance->image = image;
+  instance->loop = loop;
+  instance->up = up ? *up : (struct instance_broker_up){nobody_delivers, nobody_listens, NULL};
+  list_init(&instance->watches);
+  list_init(&instance->timers);
+  metrics_init(&instance->metrics);
+  atomic_init(&instance->state, INSTANCE_CREATED);
+  const struct plug_plugin *entry = &image->entry;
+  instance->start =
+      (struct instance_step){instance, "start", entry->start, START_LIMIT_MS, .finished = false};
+  instance->drain =
+      (struct instance_step){instance, "drain", entry->drain, DRAIN_LIMIT_MS, .finished = false};
+  instance->stop =
+      (struct instance_step){instance, "stop", entry->stop, STOP_LIMIT_MS, .finished = false};
+  instance->name = str_dup(str_of(name));
+  if (!instance->name)
+    goto free_instance;
+  if (uv_mutex_init(&instance->lock))
+    goto free_name;
+  if (uv_cond_init(&instance->changed))
+    goto destroy_lock;
+  if (!op_pool_init(&instance->ops, instance))
+    goto destroy_cond;
+  host_init(instance);
+  return instance;
+
+destroy_cond:
+  uv_cond_destroy(&instance->changed);
+destroy_lock:
+  uv_mutex_destroy(&instance->lock);
+free_name:
+  free(instance->name);
+free_instance:
+  free(instance);
+  return NULL;
+}
+
+/* The plugin's own words, with the place of its section before them. */
+static void report_create(const struct plugin_instance *instance,
+                          const struct config_section *section, plug_status status,
+                          struct plug_err *said, struct plug_err *err)
+{
+  said->text[sizeof said->text - 1] = '\0';
+  char text[sizeof said->text];
+  if (said->text[0])
+    snprintf(text, sizeof text, "%s", said->text);
+  else if (status == PLUG_ENOMEM)
+    snprintf(text, sizeof text, "out of memory");
+  else
+    snprintf(text, sizeof text, "create failed with status %d and no explanation", status);
+  if (section)
+    fault_at(err, section->file, section->line, "[%s] %s", instance->name, text);
+  else
+    fault_at(err, NULL, 0, "[%s] %s", instance->name, text);
+  err->code = status < 0 ? status : PLUG_EINTERNAL;
+}
+
+struct plugin_instance *instance_create(struct plugin_image *image, struct loop *loop,
+                                        const char *name, const struct config_section *section,
+                                        const struct instance_broker_up *up, struct plug_err *err)
+{
+  struct option_table table = {image->entry.options, image->entry.n_options};
+  if (option_check(&table, section, name, err))
+    return NULL;
+  struct plugin_instance *instance = instance_alloc(image, loop, name, up);
+  if (!instance) {
+    fault_no_memory(err);
+    return NULL;
+  }
+  struct plug_err said = {0};
+  instance->section = section;
+  instance->creator = pthread_self();
+  atomic_store_explicit(&instance->creating, true, memory_order_release);
+  uint64_t begin = clock_now_us();
+  plug_status status = image->entry.create(&instance->host, &instance->self, &said);
+  report_slow(instance, "create", clock_now_us() - begin, CREATE_LIMIT_MS);
+  atomic_store_explicit(&instance->creating, false, memory_order_release);
+  instance->section = NULL;
+  if (status == PLUG_OK)
+    return instance;
+  report_create(instance, section, status, &said, err);
+  instance_free(instance);
+  return NULL;
+}
+
+/* [home] After stop has succeeded: what is left is named and taken away, and no upcall of this
+ * instance gets through any more. */
+static void audit(struct plugin_instance *instance)
+{
+  atomic_store(&instance->closed, true);
+  size_t watches = host_close_watches(instance);
+  size_t timers = host_close_timers(instance);
+  size_t ops = op_pool_reclaim(&instance->ops);
+  int64_t posted = atomic_load(&instance->posted);
+  if (watches || timers || ops || posted)
+    snprintf(instance->leaked, sizeof instance->leaked,
+             "%zu watches, %zu timers, %zu operations, %lld posted functions", watches, timers, ops,
+             (long long)posted);
+}
+
+static void step_finish(struct instance_step *step, plug_status status, struct plug_str detail)
+{
+  struct plugin_instance *instance = step->instance;
+  if (step == &instance->stop && status != PLUG_ETIMEDOUT)
+    audit(instance);
+  uv_mutex_lock(&instance->lock);
+  step->status = status;
+  snprintf(step->detail, sizeof step->detail, "%.*s", STR_ARG(detail));
+  step->finished = true;
+  uv_cond_broadcast(&instance->changed);
+  uv_mutex_unlock(&instance->lock);
+}
+
+static void step_done(void *arg, plug_status status, struct plug_str detail)
+{
+  step_finish(arg, status, detail);
+}
+
+static void step_run(struct loop_task *task)
+{
+  struct instance_step *step = container_of(task, struct instance_step, task);
+  struct plugin_instance *instance = step->instance;
+  if (!step->call) {
+    step_finish(step, PLUG_OK, STR(""));
+    return;
+  }
+  struct plug_op *op = op_new(instance, step->limit_ms, step_done, step);
+  if (!op) {
+    step_finish(step, PLUG_ENOMEM, STR("out of memory"));
+    return;
+  }
+  uint64_t begin = instance_call_begin();
+  plug_status status = step->call(instance->self, op);
+  instance_call_end(instance, step->name, begin);
+  if (op_offered(op, status) != PLUG_PENDING)
+    step_finish(step, status, STR(""));
+}
+
+/* PLUG_ETIMEDOUT: it does not finish; otherwise how it finished. */
+static plug_status step_wait(struct instance_step *step)
+{
+  struct plugin_instance *instance = step->instance;
+  uint64_t deadline = clock_now_ms() + step->limit_ms + HANG_GRACE_MS;
+  step->task.run = step_run;
+  loop_post_task(instance->loop, &step->task);
+  uv_mutex_lock(&instance->lock);
+  uint64_t now;
+  while (!step->finished && (now = clock_now_ms()) < deadline)
+    uv_cond_timedwait(&instance->changed, &instance->lock, (deadline - now) * 1000000u);
+  if (!step->finished)
+    snprintf(step->detail, sizeof step->detail, "the control thread does not come back from it");
+  plug_status status = step->finished ? step->status : PLUG_ETIMEDOUT;
+  uv_mutex_unlock(&instance->lock);
+  return status;
+}
+
+/* False when operations are still open after that time. They are counted down on their way home and
+ * on workers, so there is nobody who could be asked to wake this thread. */
+static bool wait_for_ops(struct plugin_instance *instance, uint64_t deadline_ms)
+{
+  while (op_pool_alive(&instance->ops)) {
+    if (clock_now_ms() >= deadline_ms)
+      return false;
+    uv_sleep(2);
+  }
+  return true;
+}
+
+plug_status instance_start(struct plugin_instance *instance, struct plug_err *err)
+{
+  invariant(instance->loop && !instance->started);
+  instance->started = true;
+  plug_status status = step_wait(&instance->start);
+  if (status == PLUG_OK) {
+    atomic_store(&instance->state, INSTANCE_RUNNING);
+    return PLUG_OK;
+  }
+  char detail[sizeof instance->start.detail];
+  uv_mutex_lock(&instance->lock);
+  memcpy(detail, instance->start.detail, sizeof detail);
+  uv_mutex_unlock(&instance->lock);
+  if (status == PLUG_ETIMEDOUT && !strcmp(detail, OP_TIMEOUT_DETAIL))
+    fault_at(err, NULL, 0, "[%s] cannot start: not ready after %llu ms", instance->name,
+             (unsigned long long)instance->start.limit_ms);
+  else if (detail[0])
+    fault_at(err, NULL, 0, "[%s] cannot start: %s", instance->name, detail);
+  else
+    fault_at(err, NULL, 0, "[%s] cannot start: status %d and no explanation", instance->name,
+             status);
+  err->code = status < 0 ? status : PLUG_EINTERNAL;
+  return err->code;
+}
+
+static void cancel_all(void *arg)
+{
+  struct plugin_instance *instance = arg;
+  op_pool_cancel_all(&instance->ops);
+}
+
+plug_status instance_drain(struct plugin_instance *instance)
+{
+  if (instance_state(instance) != INSTANCE_RUNNING)
+    return PLUG_ESTATE;
+  atomic_store(&instance->state, INSTANCE_DRAINING);
+  uint64_t deadline = clock_now_ms() + instance->drain.limit_ms;
+  plug_status status = step_wait(&instance->drain);
+  if (status == PLUG_OK && !wait_for_ops(instance, deadline))
+    status = PLUG_ETIMEDOUT;
+  if (status == PLUG_OK)
+    return PLUG_OK;
+  log_warn(instance->name, "drain ended with status %d and %lld operations open", status,
+           (long long)op_pool_alive(&instance->ops));
+  loop_post(instance->loop, cancel_all, instance); /* stop is queued behind it */
+  return status;
+}
+
+static void abandon(struct plugin_instance *instance, const char *why)
+{
+  atomic_store(&instance->state, INSTANCE_ABANDONED);
+  atomic_store(&instance->closed, true);
+  loop_pin(instance->loop);
+  log_error(instance->name,
+            "plugin %s %s within %llu ms and is abandoned: it keeps its memory and its threads "
+            "until the server ends",
+            instance->image->entry.id, why, (unsigned long long)instance->stop.limit_ms);
+  struct abandoned_entry *entry = malloc(sizeof *entry);
+  if (entry) {
+    entry->instance = instance;
+    list_append(&abandoned, &entry->link);
+  }
+}
+
+static void nothing(void *arg)
+{
+  (void)arg;
+}
+
+void instance_stop(struct plugin_instance *instance)
+{
+  enum instance_state state = instance_state(instance);
+  if (state == INSTANCE_STOPPED || state == INSTANCE_ABANDONED)
+    return;
+  if (!instance->started) {
+    atomic_store(&instance->state, INSTANCE_STOPPED);
+    return;
+  }
+  plug_status status = step_wait(&instance->stop);
+  if (status == PLUG_ETIMEDOUT) {
+    abandon(instance, "did not stop");
+    return;
+  }
+  if (!wait_for_ops(instance, clock_now_ms() + instance->stop.limit_ms)) {
+    abandon(instance, "stopped, but did not return from a call");
+    return;
+  }
+  if (status != PLUG_OK)
+    log_warn(instance->name, "stop ended with status %d: %s", status, instance->stop.detail);
+  /* Tasks of this instance that were already on their way are done after this. */
+  loop_call(instance->loop, nothing, NULL);
+  atomic_store(&instance->state, INSTANCE_STOPPED);
+  if (instance->leaked[0])
+    host_violation(instance, "stop", instance->leaked);
+}
+
+void instance_destroy(struct plugin_instance *instance)
+{
+  if (!instance || instance_state(instance) == INSTANCE_ABANDONED)
+    return;
+  invariant(!instance->started || instance_state(instance) == INSTANCE_STOPPED);
+  uint64_t begin = clock_now_us();
+  instance->image->entry.destroy(instance->self);
+  report_slow(instance, "destroy", clock_now_us() - begin, CREATE_LIMIT_MS);
+  instance_free(instance);
+}
+
+enum instance_state instance_state(const struct plugin_instance *instance)
+{
+  return (enum instance_state)atomic_load(&instance->state);
+}
+
+const char *instance_name(const struct plugin_instance *instance)
+{
+  return instance->name;
+}
+
+void *instance_self(const struct plugin_instance *instance)
+{
+  return instance->self;
+}
+
+struct loop *instance_loop(const struct plugin_instance *instance)
+{
+  return instance->loop;
+}
+
+const struct plug_broker *instance_broker(const struct plugin_instance *instance)
+{
+  return instance->image->entry.broker;
+}
+
+const struct plugin_image *instance_image(const struct plugin_instance *instance)
+{
+  return instance->image;
+}

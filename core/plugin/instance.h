@@ -1,0 +1,59 @@
+/* One instance of a plugin: the tables copied from its image, its host services, its lifecycle.
+ * Owns the plugin's self pointer, its watches, timers, operations and metrics. Functions are called
+ * on the starting thread unless tagged; they wait for the control thread where need be. */
+#ifndef PLUGIN_INSTANCE_H
+#define PLUGIN_INSTANCE_H
+
+#include "config/config.h"
+#include "plugin/image.h"
+#include "plugin/loop.h"
+
+enum instance_state {
+  INSTANCE_CREATED,
+  INSTANCE_RUNNING,
+  INSTANCE_DRAINING,
+  INSTANCE_STOPPED,
+  INSTANCE_ABANDONED, /* would not stop: never destroyed */
+};
+
+/* What the server does with the upcalls of a broker; called with ctx. */
+struct instance_broker_up {
+  plug_status (*deliver)(void *ctx, uint64_t interest, const struct plug_msg *msg); /* [any] */
+  void (*state)(void *ctx, int32_t state, uint32_t flags, struct plug_str why);     /* [home] */
+  void *ctx;
+};
+
+struct plugin_instance;
+
+/* Checks section (may be NULL) against the plugin's options, then calls create. name is the
+ * instance's ("broker.redis"). up may be NULL for plugins that are no brokers. loop may be NULL for
+ * --check, which never starts the instance. On failure err->text is complete, with FILE:LINE. */
+struct plugin_instance *instance_create(struct plugin_image *image, struct loop *loop,
+                                        const char *name, const struct config_section *section,
+                                        const struct instance_broker_up *up, struct plug_err *err);
+
+/* start: waits for its completion, at most 10 s. drain, stop: at most 5 s each. stop is also right
+ * after a failed start. The audit after stop names what leaked; fatal in debug builds. */
+plug_status instance_start(struct plugin_instance *instance, struct plug_err *err);
+plug_status instance_drain(struct plugin_instance *instance);
+void instance_stop(struct plugin_instance *instance);
+/* Frees it (unless abandoned). Legal when CREATED or STOPPED. */
+void instance_destroy(struct plugin_instance *instance);
+
+enum instance_state instance_state(const struct plugin_instance *instance);
+const char *instance_name(const struct plugin_instance *instance);
+void *instance_self(const struct plugin_instance *instance);
+struct loop *instance_loop(const struct plugin_instance *instance);
+const struct plug_broker *instance_broker(const struct plugin_instance *instance); /* or NULL */
+const struct plugin_image *instance_image(const struct plugin_instance *instance);
+
+/* [home] Measures a call into the plugin and logs it by name when it took longer than its limit. */
+uint64_t instance_call_begin(void);
+void instance_call_end(struct plugin_instance *instance, const char *function, uint64_t begin);
+
+/* Visits the plugin's metrics. [any] */
+typedef void (*instance_metric_fn)(void *ctx, const char *name, const char *help, int is_gauge,
+                                   int64_t value);
+void instance_each_metric(struct plugin_instance *instance, instance_metric_fn fn, void *ctx);
+
+#endif

@@ -1,0 +1,227 @@
+#include "plugin/loop.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "plugin/loop_pin.h"
+
+#define PINNED_JOIN_S 1
+
+struct loop {
+  uv_loop_t uv;
+  uv_async_t wake;
+  uv_prepare_t turn_end;
+  uv_thread_t thread;
+  struct mpsc tasks;
+  struct list hooks;
+  struct list *next_hook; /* where run_hooks goes on, so that a hook may be removed meanwhile */
+  struct loop_task stop_task;
+  _Atomic bool pinned;
+};
+
+struct posted_fn {
+  struct loop_task task;
+  plug_fn fn;
+  void *arg;
+};
+
+static _Thread_local const struct loop *current_loop;
+
+/* What is posted meanwhile waits for the next turn, so that sockets and timers get theirs. */
+static bool run_tasks(struct loop *loop)
+{
+  struct mpsc_node *node = mpsc_take(&loop->tasks);
+  bool any = node != NULL;
+  while (node) {
+    struct loop_task *task = container_of(node, struct loop_task, node);
+    node = node->next;
+    task->run(task);
+  }
+  return any;
+}
+
+static void run_hooks(struct loop *loop)
+{
+  loop->next_hook = loop->hooks.next;
+  while (loop->next_hook != &loop->hooks) {
+    struct loop_hook *hook = container_of(loop->next_hook, struct loop_hook, link);
+    loop->next_hook = loop->next_hook->next;
+    hook->run(hook);
+  }
+  loop->next_hook = NULL;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+  run_tasks(wake->data);
+}
+
+/* libuv runs this after the timers of a turn and before it sleeps, and what sockets did comes
+ * before it in the next round without a sleep in between. */
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+  run_hooks(turn_end->data);
+}
+
+static void on_stop(struct loop_task *task)
+{
+  struct loop *loop = container_of(task, struct loop, stop_task);
+  uv_stop(&loop->uv);
+}
+
+static void *thread_main(void *arg)
+{
+  struct loop *loop = arg;
+  current_loop = loop;
+  pthread_setname_np(pthread_self(), "control");
+  counter_bind_thread();
+  uv_run(&loop->uv, UV_RUN_DEFAULT);
+  while (run_tasks(loop))
+    run_hooks(loop);
+  if (!atomic_load(&loop->pinned)) {
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->turn_end, NULL);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+  }
+  return NULL;
+}
+
+struct loop *loop_start(void)
+{
+  struct loop *loop = calloc(1, sizeof *loop);
+  if (!loop)
+    return NULL;
+  list_init(&loop->hooks);
+  if (uv_loop_init(&loop->uv))
+    goto free_loop;
+  if (uv_async_init(&loop->uv, &loop->wake, on_wake))
+    goto close_uv;
+  loop->wake.data = loop;
+  uv_prepare_init(&loop->uv, &loop->turn_end);
+  loop->turn_end.data = loop;
+  uv_prepare_start(&loop->turn_end, on_turn_end);
+
+  /* Signals are the main thread's; a new thread inherits the mask of the one that makes it. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(&loop->thread, NULL, thread_main, loop);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (!failed)
+    return loop;
+
+  uv_close((uv_handle_t *)&loop->wake, NULL);
+  uv_close((uv_handle_t *)&loop->turn_end, NULL);
+  uv_run(&loop->uv, UV_RUN_NOWAIT);
+close_uv:
+  uv_loop_close(&loop->uv);
+free_loop:
+  free(loop);
+  return NULL;
+}
+
+void loop_stop(struct loop *loop)
+{
+  if (!loop)
+    return;
+  invariant(!loop_on_thread(loop));
+  loop->stop_task.run = on_stop;
+  loop_post_task(loop, &loop->stop_task);
+  if (atomic_load(&loop->pinned)) {
+    /* The plugin that was given up may be what the thread hangs in. */
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PINNED_JOIN_S;
+    if (pthread_timedjoin_np(loop->thread, NULL, &until)) {
+      pthread_detach(loop->thread);
+      log_error("plugin", "the control thread hangs in a plugin and is left behind");
+    }
+    return;
+  }
+  pthread_join(loop->thread, NULL);
+  int busy = uv_loop_close(&loop->uv);
+  invariant(!busy); /* whoever opened a handle on this loop has closed it */
+  free(loop);
+}
+
+void loop_pin(struct loop *loop)
+{
+  atomic_store(&loop->pinned, true);
+}
+
+bool loop_on_thread(const struct loop *loop)
+{
+  return loop && current_loop == loop;
+}
+
+uv_loop_t *loop_uv(struct loop *loop)
+{
+  return &loop->uv;
+}
+
+void loop_post_task(struct loop *loop, struct loop_task *task)
+{
+  if (mpsc_push(&loop->tasks, &task->node))
+    uv_async_send(&loop->wake);
+}
+
+static void run_posted(struct loop_task *task)
+{
+  struct posted_fn *posted = container_of(task, struct posted_fn, task);
+  plug_fn fn = posted->fn;
+  void *arg = posted->arg;
+  free(posted);
+  fn(arg);
+}
+
+plug_status loop_post(struct loop *loop, plug_fn fn, void *arg)
+{
+  struct posted_fn *posted = malloc(sizeof *posted);
+  if (!posted)
+    return PLUG_ENOMEM;
+  *posted = (struct posted_fn){{{NULL}, run_posted}, fn, arg};
+  loop_post_task(loop, &posted->task);
+  return PLUG_OK;
+}
+
+struct waiting_call {
+  struct loop_task task;
+  plug_fn fn;
+  void *arg;
+  uv_sem_t done;
+};
+
+static void run_call(struct loop_task *task)
+{
+  struct waiting_call *call = container_of(task, struct waiting_call, task);
+  call->fn(call->arg);
+  uv_sem_post(&call->done);
+}
+
+void loop_call(struct loop *loop, plug_fn fn, void *arg)
+{
+  invariant(!loop_on_thread(loop));
+  struct waiting_call call = {.task.run = run_call, .fn = fn, .arg = arg};
+  int failed = uv_sem_init(&call.done, 0);
+  invariant(!failed);
+  loop_post_task(loop, &call.task);
+  uv_sem_wait(&call.done);
+  uv_sem_destroy(&call.done);
+}
+
+void loop_add_hook(struct loop *loop, struct loop_hook *hook)
+{
+  list_append(&loop->hooks, &hook->link);
+}
+
+void loop_remove_hook(struct loop *loop, struct loop_hook *hook)
+{
+  if (loop->next_hook == &hook->link)
+    loop->next_hook = hook->link.next;
+  list_remove(&hook->link);
+}

@@ -1,0 +1,47 @@
+/* The control thread: one libuv loop on which plugins are at home. Owns the thread, its loop and
+ * its queue of posted functions. Functions are tagged like those of plugboard/host.h. */
+#ifndef PLUGIN_LOOP_H
+#define PLUGIN_LOOP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include <plugboard/host.h>
+
+#include "base/list.h"
+#include "base/mpsc.h"
+
+struct loop;
+
+/* Starts the thread, named "control"; it binds a counter block. NULL when it cannot be started. */
+struct loop *loop_start(void);
+/* Runs what is posted, then ends the thread and frees the loop. Not on the control thread. After a
+ * plugin was abandoned it waits for the thread one second only, and what that plugin may still use
+ * stays. */
+void loop_stop(struct loop *loop);
+
+bool loop_on_thread(const struct loop *loop); /* [any] */
+uv_loop_t *loop_uv(struct loop *loop);        /* [home] */
+
+/* Embedded in whatever wants to run on the loop without an allocation. */
+struct loop_task {
+  struct mpsc_node node;
+  void (*run)(struct loop_task *task); /* [home]; the task is free for reuse when it starts */
+};
+/* [any] FIFO per caller. */
+void loop_post_task(struct loop *loop, struct loop_task *task);
+/* [any] The same with an allocation; PLUG_ENOMEM. */
+plug_status loop_post(struct loop *loop, plug_fn fn, void *arg);
+/* Runs fn(arg) on the loop and waits for its return. Not on the control thread. */
+void loop_call(struct loop *loop, plug_fn fn, void *arg);
+
+/* [home] Called once at the end of each turn in which anything ran, before the loop sleeps: for
+ * work that is better done in batches. */
+struct loop_hook {
+  struct list link;
+  void (*run)(struct loop_hook *hook);
+};
+void loop_add_hook(struct loop *loop, struct loop_hook *hook);
+void loop_remove_hook(struct loop *loop, struct loop_hook *hook);
+
+#endif

@@ -1,0 +1,9 @@
+/* For the lifecycle of instances only: a loop that an abandoned plugin may still call into is ended
+ * by loop_stop as usual, but its memory stays. Any thread. */
+#ifndef PLUGIN_LOOP_PIN_H
+#define PLUGIN_LOOP_PIN_H
+
+struct loop;
+void loop_pin(struct loop *loop);
+
+#endif

@@ -1,0 +1,24 @@
+/* Operations: one asynchronous request to a plugin, completed exactly once by it, with a deadline
+ * that completes the waiter instead when the plugin is too slow. Owned by the pool of an instance.
+ *
+ * The waiter's done() runs on the control thread, exactly once, never inside op_done. */
+#ifndef PLUGIN_OP_H
+#define PLUGIN_OP_H
+
+#include <plugboard/host.h>
+
+struct plugin_instance;
+
+typedef void (*op_done_fn)(void *arg, plug_status status, struct plug_str detail); /* [home] */
+
+/* [any] A token for one call into the plugin; NULL when out of memory. timeout_ms 0: no deadline.
+ */
+struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op_done_fn done,
+                       void *arg);
+
+/* [any] Gives the plugin's return value of the call that was offered op. Anything but PLUG_PENDING
+ * means that the plugin did not take it: the token is freed and done is NOT called; the caller acts
+ * on the status itself. With PLUG_PENDING done will run. Returns status. */
+plug_status op_offered(struct plug_op *op, plug_status status);
+
+#endif

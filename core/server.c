@@ -1,0 +1,327 @@
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/counter.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "message/message.h"
+#include "net/worker.h"
+
+struct server {
+  const struct config *config;
+  const struct settings *settings;
+  struct destination_rules destinations;
+  struct pages pages;
+  struct loop *loop;
+  struct broker *broker;
+  struct interest_table *interests;
+  struct worker *workers;
+  unsigned n_initialised, n_running;
+  bool broker_started;
+  _Atomic int64_t n_connections;
+};
+
+/* --- parts -------------------------------------------------------------------------------- */
+
+static struct destination_prefixes prefixes_of(const struct settings_list *list)
+{
+  return (struct destination_prefixes){.items = list->items, .n = list->n};
+}
+
+/* Puts "FILE:LINE: " before a message about the line that chose the plugin. */
+static void blame_plugin_line(const struct settings *settings, struct plug_err *err)
+{
+  char text[sizeof err->text];
+  memcpy(text, err->text, sizeof text);
+  if (settings->broker_line)
+    snprintf(err->text, sizeof err->text, "%s:%d: %.180s", settings->broker_file,
+             settings->broker_line, text);
+  else if (settings->broker_file)
+    snprintf(err->text, sizeof err->text, "%s: %.200s", settings->broker_file, text);
+}
+
+/* "broker.redis" for "redis"; for a path, "broker." and the file's name without kind and ending. */
+static void instance_section(const struct settings *settings, char *out, size_t size)
+{
+  const char *name = settings->broker_plugin;
+  const char *slash = strrchr(name, '/');
+  if (slash)
+    name = slash + 1;
+  if (strncmp(name, "broker-", 7) == 0)
+    name += 7;
+  size_t len = strlen(name);
+  if (len > 3 && strcmp(name + len - 3, ".so") == 0)
+    len -= 3;
+  snprintf(out, size, "broker.%.*s", (int)len, name);
+}
+
+static plug_status create_broker(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  struct broker_settings bs = {.queue_when_down = settings->when_down == WHEN_DOWN_QUEUE,
+                               .down_queue_messages = settings->down_queue_messages,
+                               .down_queue_ms = settings->down_queue_ms,
+                               .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
+                               .operation_timeout_ms = settings->operation_timeout_ms,
+                               .publish_queue = settings->worker_queue};
+  struct plugin_image *image =
+      image_load(settings->plugin_dir, "broker", settings->broker_plugin, err);
+  if (!image) {
+    blame_plugin_line(settings, err);
+    return PLUG_EINVAL;
+  }
+  struct inbox *inboxes[INTEREST_WORKERS_MAX];
+  for (unsigned i = 0; i < settings->workers; i++)
+    inboxes[i] = &server->workers[i].inbox;
+  server->broker = broker_new(&bs);
+  server->interests = server->broker ? interest_table_new(settings->workers, inboxes,
+                                                          (int64_t)settings->worker_queue,
+                                                          broker_on_change, server->broker)
+                                     : NULL;
+  if (!server->interests) {
+    snprintf(err->text, sizeof err->text, "out of memory");
+    return PLUG_ENOMEM;
+  }
+  char section[128];
+  instance_section(settings, section, sizeof section);
+  plug_status status = broker_create(server->broker, image, server->loop, section,
+                                     config_find(server->config, section), server->interests, err);
+  if (status != PLUG_OK && !strstr(err->text, ": "))
+    blame_plugin_line(settings, err);
+  return status;
+}
+
+static plug_status server_init(struct server *server, const struct config *config,
+                               const struct settings *settings, struct plug_err *err)
+{
+  *server = (struct server){.config = config, .settings = settings};
+  server->destinations =
+      (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
+                                 .app = prefixes_of(&settings->app_prefixes),
+                                 .client_send = prefixes_of(&settings->client_send_prefixes),
+                                 .spring = settings->spring_profile};
+  size_t bytes = settings->workers * sizeof *server->workers;
+  server->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (!server->workers) {
+    snprintf(err->text, sizeof err->text, "out of memory");
+    return PLUG_ENOMEM;
+  }
+  memset(server->workers, 0, bytes);
+  message_set_node(settings->node);
+  if (settings->try_page && settings->n_http_listen) {
+    plug_status status = pages_load(&server->pages, settings->web_dir, err);
+    if (status != PLUG_OK) {
+      log_warn("net", "the page to try the server on is not there: %s", err->text);
+      err->text[0] = '\0';
+    }
+  }
+  return PLUG_OK;
+}
+
+static void server_fini(struct server *server)
+{
+  for (unsigned i = 0; i < server->n_initialised; i++)
+    worker_fini(&server->workers[i]);
+  broker_free(server->broker);
+  if (server->loop)
+    loop_stop(server->loop);
+  interest_table_free(server->interests);
+  pages_fini(&server->pages);
+  free(server->workers);
+}
+
+/* --- listening ---------------------------------------------------------------------------- */
+
+/* One socket per worker on the same port; port 0 is resolved by the first. */
+static plug_status listen_on(struct server *server, const struct settings_address *address,
+                             enum conn_kind kind, struct plug_err *err)
+{
+  struct settings_address a = *address;
+  for (unsigned i = 0; i < server->settings->workers; i++) {
+    int fd = listener_bind(&a, &a.port, err);
+    if (fd < 0)
+      return PLUG_EUNAVAIL;
+    plug_status status = worker_listen(&server->workers[i], fd, kind);
+    if (status != PLUG_OK) {
+      close(fd);
+      snprintf(err->text, sizeof err->text, "out of memory");
+      return status;
+    }
+  }
+  const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
+  log_info("net", "listening on %s://%s%s%s:%u", kind == CONN_TCP ? "tcp" : "http", open, a.host,
+           shut, a.port);
+  return PLUG_OK;
+}
+
+static plug_status listen_all(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  plug_status status = PLUG_OK;
+  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
+    status = listener_probe(&settings->http_listen[i], err);
+  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
+    status = listener_probe(&settings->tcp_listen[i], err);
+  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
+    status = listen_on(server, &settings->http_listen[i], CONN_WEBSOCKET, err);
+  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
+    status = listen_on(server, &settings->tcp_listen[i], CONN_TCP, err);
+  return status;
+}
+
+/* --- statistics --------------------------------------------------------------------------- */
+
+static void put_metric(void *ctx, const char *name, const char *help, int is_gauge, int64_t value)
+{
+  (void)help;
+  (void)is_gauge;
+  buf_putf(ctx, " %s=%lld", name, (long long)value);
+}
+
+static void log_stats(struct server *server)
+{
+  struct buf line = {0};
+  buf_putf(&line, "stats");
+  for (int i = 0; i < COUNTER_COUNT; i++)
+    put_metric(&line, counter_name((enum counter)i), "", 0, counter_read((enum counter)i));
+  instance_each_metric(broker_instance(server->broker), put_metric, &line);
+  if (!line.failed)
+    log_line(LOG_INFO, "core", str_from(line.data, line.len));
+  buf_free(&line);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static plug_status start_all(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  server->loop = loop_start();
+  if (!server->loop) {
+    snprintf(err->text, sizeof err->text, "cannot start the control thread");
+    return PLUG_ENOMEM;
+  }
+  plug_status status = create_broker(server, err);
+  for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
+    server->n_initialised++;
+    status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
+                         &server->destinations, &server->pages, &server->n_connections, err);
+  }
+  if (status == PLUG_OK)
+    status = listen_all(server, err);
+  if (status == PLUG_OK) {
+    status = broker_start(server->broker, err);
+    server->broker_started = true;
+  }
+  for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
+    status = worker_run(&server->workers[i]);
+    if (status == PLUG_OK)
+      server->n_running++;
+    else
+      snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
+  }
+  return status;
+}
+
+static void stop_all(struct server *server)
+{
+  for (unsigned i = 0; i < server->n_running; i++)
+    worker_stop(&server->workers[i]);
+  for (unsigned i = 0; i < server->n_running; i++)
+    worker_join(&server->workers[i]);
+  if (server->broker_started)
+    broker_stop(server->broker);
+}
+
+static void wait_for_end(struct server *server, const sigset_t *signals)
+{
+  uint64_t interval = server->settings->stats_interval_ms;
+  struct timespec timeout = {.tv_sec = (time_t)(interval / 1000),
+                             .tv_nsec = (long)(interval % 1000) * 1000000};
+  for (;;) {
+    siginfo_t info;
+    int signal_number =
+        interval ? sigtimedwait(signals, &info, &timeout) : sigwaitinfo(signals, &info);
+    if (signal_number == SIGTERM || signal_number == SIGINT) {
+      log_info("core", "stopping: no new connections, sessions are closed");
+      /* A second signal does not wait for anybody. */
+      signal(signal_number, SIG_DFL);
+      sigset_t one;
+      sigemptyset(&one);
+      sigaddset(&one, signal_number);
+      pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+      return;
+    }
+    if (signal_number == SIGUSR1 || (signal_number < 0 && errno == EAGAIN))
+      log_stats(server);
+  }
+}
+
+/* Every connection is a descriptor: take what the hard limit gives. libwebsockets keeps a table of
+ * that size per worker and falls back to a tiny one above ten million. */
+static void raise_descriptor_limit(void)
+{
+  const rlim_t most = 4000000;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
+}
+
+int server_check(const struct config *config, const struct settings *settings)
+{
+  struct server server;
+  struct plug_err err = {0};
+  plug_status status = server_init(&server, config, settings, &err);
+  if (status == PLUG_OK)
+    status = create_broker(&server, &err);
+  if (status != PLUG_OK)
+    fprintf(stderr, "plugboard: %s\n", err.text);
+  server_fini(&server);
+  return status == PLUG_OK ? 0 : EXIT_CONFIG;
+}
+
+int server_run(const struct config *config, const struct settings *settings)
+{
+  struct server server;
+  struct plug_err err = {0};
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGUSR1);
+  sigaddset(&signals, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  hash_seed();
+  raise_descriptor_limit();
+  lws_set_log_level(LLL_ERR, NULL);
+
+  plug_status status = server_init(&server, config, settings, &err);
+  if (status == PLUG_OK)
+    status = start_all(&server, &err);
+  if (status == PLUG_OK) {
+    log_info("core", "ready: node %s, %u worker%s, broker %s", settings->node, settings->workers,
+             settings->workers == 1 ? "" : "s", settings->broker_plugin);
+    wait_for_end(&server, &signals);
+  } else {
+    fprintf(stderr, "plugboard: %s\n", err.text);
+  }
+  stop_all(&server);
+  if (status == PLUG_OK) {
+    log_stats(&server);
+    log_info("core", "stopped");
+  }
+  server_fini(&server);
+  if (status == PLUG_OK)
+    return 0;
+  return status == PLUG_EINVAL ? EXIT_CONFIG : EXIT_FAILURE;
+}

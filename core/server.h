@@ -1,0 +1,21 @@
+/* The server as a whole: wires settings, broker, hub and workers, starts them, waits for signals,
+ * stops them in order. Owns everything between server_run's start and its return. The main thread.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "config/config.h"
+#include "config/settings.h"
+
+/* Exit statuses, as in sysexits.h. */
+#define EXIT_USAGE  64
+#define EXIT_CONFIG 78
+
+/* Loads and creates what the configuration names, without starting anything: --check. Writes what
+ * is wrong to standard error. Returns the exit status. */
+int server_check(const struct config *config, const struct settings *settings);
+
+/* Runs until SIGTERM or SIGINT. Returns the exit status. */
+int server_run(const struct config *config, const struct settings *settings);
+
+#endif

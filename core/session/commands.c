@@ -1,0 +1,486 @@
+/* The STOMP commands between CONNECTED and DISCONNECT: SEND, SUBSCRIBE and their kin. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/counter.h"
+#include "message/message.h"
+#include "session/session.h"
+#include "session/transaction.h"
+
+#define SHOWN 80 /* bytes of a client's text that an error message quotes */
+
+static int shown(struct plug_str s)
+{
+  return (int)(s.len < SHOWN ? s.len : SHOWN);
+}
+
+static const struct plug_str *need_header(struct session *session, const struct stomp_frame *frame,
+                                          struct plug_str name)
+{
+  const struct plug_str *value = stomp_frame_header(frame, name);
+  if (!value)
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s without a '%.*s' header",
+                 stomp_command_text(frame->command), STR_ARG(name));
+  return value;
+}
+
+static void acknowledge(struct session *session, const struct stomp_frame *frame)
+{
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
+  if (receipt && !session->env->spring)
+    session_receipt(session, *receipt);
+}
+
+/* The frame's destination if it may be used and belongs to the broker; else the session has failed.
+ */
+static const struct plug_str *broker_destination(struct session *session,
+                                                 const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  const char *verb = stomp_command_text(frame->command), *why;
+  const struct plug_str *destination = need_header(session, frame, STR("destination"));
+  if (!destination)
+    return NULL;
+  if (!destination_valid(*destination, env->max_destination_length, &why)) {
+    if (destination->len > env->max_destination_length)
+      COUNT(refused_destination);
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: bad destination '%.*s': %s", verb,
+                 shown(*destination), destination->ptr ? destination->ptr : "", why);
+    return NULL;
+  }
+  struct buf prefixes = {0};
+  switch (destination_classify(env->destinations, *destination)) {
+  case DESTINATION_BROKER:
+    return destination;
+  case DESTINATION_APP:
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no application answers '%.*s'", verb,
+                 shown(*destination), destination->ptr);
+    return NULL;
+  case DESTINATION_NONE:
+    break;
+  }
+  destination_put_prefixes(&prefixes, &env->destinations->broker);
+  session_fail(session, frame, CLOSE_PROTOCOL, NULL,
+               "%s: destination '%.*s' is outside every prefix; there are %.*s", verb,
+               shown(*destination), destination->ptr, (int)prefixes.len,
+               prefixes.data ? prefixes.data : "");
+  buf_free(&prefixes);
+  return NULL;
+}
+
+/* --- SEND --------------------------------------------------------------------------------- */
+
+/* Headers that are the server's to write, or the sender's own business (DEV-4, DEV-5). */
+static bool is_forwarded(const struct session_env *env, struct plug_str name)
+{
+  static const char *const never[] = {"destination", "content-type", "content-length",
+                                      "message-id",  "subscription", "ack"};
+  static const char *const private_names[] = {"receipt", "transaction", "login", "passcode",
+                                              "authorization"};
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+    if (str_eq(name, str_of(never[i])))
+      return false;
+  if (env->spring)
+    return true;
+  for (size_t i = 0; i < sizeof private_names / sizeof *private_names; i++)
+    if (str_eq_nocase(name, str_of(private_names[i])))
+      return false;
+  return true;
+}
+
+static const struct plug_msg *make_message(struct session *session, const struct stomp_frame *frame,
+                                           struct plug_str destination)
+{
+  struct session_env *env = session->env;
+  const struct plug_str *type = stomp_frame_header(frame, STR("content-type"));
+  struct plug_msg_init init = {.size = sizeof init, .topic = destination, .payload = frame->body};
+  if (type)
+    init.content_type = *type;
+  for (size_t i = 0; i < frame->n_headers; i++) {
+    const struct stomp_header *header = &frame->headers[i];
+    if (is_forwarded(env, header->name))
+      env->kv[init.n_headers++] = (struct plug_kv){header->name, header->value};
+  }
+  init.headers = env->kv;
+  return message_new(&init);
+}
+
+/* Publishes; with a waiter, its count of remaining answers rises if one is to come. */
+static plug_status publish(struct session *session, const struct plug_msg *msg,
+                           struct session_waiter *waiter)
+{
+  struct session_env *env = session->env;
+  struct inbox_item *answer = NULL;
+  if (waiter) {
+    answer = inbox_item_new(INBOX_PUBLISHED, str_from(NULL, 0));
+    if (!answer)
+      return PLUG_ENOMEM;
+    answer->waiter = waiter;
+    waiter->remaining++;
+  }
+  plug_status status = env->publish(env, msg, answer);
+  if (answer && status != PLUG_PENDING) {
+    waiter->remaining--;
+    inbox_item_free(answer);
+  }
+  if (status == PLUG_EAGAIN) {
+    session->slow_down = true;
+    status = PLUG_OK;
+  }
+  return status;
+}
+
+/* Its destination has been checked. waiter: of the COMMIT that this SEND is part of, or NULL. */
+static void send_now(struct session *session, const struct stomp_frame *frame,
+                     struct session_waiter *waiter)
+{
+  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
+  const struct plug_msg *msg = make_message(session, frame, *destination);
+  if (!msg) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  plug_status status = publish(session, msg, waiter);
+  message_unref(msg);
+  if (waiter && status < 0)
+    waiter->status = status;
+}
+
+static void handle_send(struct session *session, const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  const struct plug_str *receipt = env->spring ? NULL : stomp_frame_header(frame, STR("receipt"));
+  if (!receipt) {
+    send_now(session, frame, NULL);
+    return;
+  }
+  struct session_waiter *waiter = session_waiter_new(session, "SEND", *receipt);
+  if (!waiter) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  send_now(session, frame, waiter);
+  session_waiter_done(waiter, PLUG_OK);
+}
+
+static bool may_send(struct session *session, const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  const struct plug_str *destination = broker_destination(session, frame);
+  if (!destination)
+    return false;
+  if (destination_may_send(env->destinations, *destination))
+    return true;
+  struct buf prefixes = {0};
+  destination_put_prefixes(&prefixes, &env->destinations->client_send);
+  session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
+               "clients may not SEND to '%.*s'; they may to %.*s", shown(*destination),
+               destination->ptr, prefixes.len ? (int)prefixes.len : 7,
+               prefixes.len ? prefixes.data : "nothing");
+  buf_free(&prefixes);
+  return false;
+}
+
+/* --- SUBSCRIBE, UNSUBSCRIBE --------------------------------------------------------------- */
+
+static bool parse_ack_mode(const struct plug_str *text, enum ack_mode *mode)
+{
+  *mode = ACK_AUTO;
+  if (!text || str_eq(*text, STR("auto")))
+    return true;
+  *mode = ACK_CLIENT;
+  if (str_eq(*text, STR("client")))
+    return true;
+  *mode = ACK_CLIENT_INDIVIDUAL;
+  return str_eq(*text, STR("client-individual"));
+}
+
+static void handle_subscribe(struct session *session, const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  const struct plug_str *destination = broker_destination(session, frame);
+  if (!destination)
+    return;
+  const struct plug_str *id = stomp_frame_header(frame, STR("id"));
+  if (!id && session->version == STOMP_1_0)
+    id = destination; /* 1.0: the id is optional, the destination names the subscription */
+  if (!id) {
+    need_header(session, frame, STR("id"));
+    return;
+  }
+  const struct plug_str *ack = stomp_frame_header(frame, STR("ack"));
+  struct hub_subscribe request = {.session = session->number,
+                                  .owner = session,
+                                  .queue = &session->out,
+                                  .list = &session->subscriptions,
+                                  .id = *id,
+                                  .destination = *destination,
+                                  .version = (enum stomp_version)session->version};
+  if (!parse_ack_mode(ack, &request.ack)) {
+    session_fail(session, frame, CLOSE_PROTOCOL, "Use auto, client or client-individual.",
+                 "SUBSCRIBE: unknown ack mode '%.*s'", shown(*ack), ack->ptr);
+    return;
+  }
+  if (hub_find(env->hub, session->number, *id)) {
+    session_fail(session, frame, CLOSE_PROTOCOL, "UNSUBSCRIBE first, or choose another id.",
+                 "SUBSCRIBE: the id '%.*s' is in use", shown(*id), id->ptr);
+    return;
+  }
+  if (session->n_subscriptions >= env->max_subscriptions) {
+    COUNT(refused_subscriptions);
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL,
+                 "SUBSCRIBE: more than max-subscriptions (%" PRIu64 ")", env->max_subscriptions);
+    return;
+  }
+  if (pattern_is(*destination)) {
+    if (!env->patterns && !env->spring) {
+      session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
+                   "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'", shown(*destination),
+                   destination->ptr);
+      return;
+    }
+    struct plug_err err = {0};
+    request.pattern = pattern_compile(*destination, &err);
+    if (!request.pattern) {
+      session_fail(session, frame, CLOSE_PROTOCOL, NULL, "SUBSCRIBE: bad pattern '%.*s': %s",
+                   shown(*destination), destination->ptr, err.text);
+      return;
+    }
+  }
+  struct subscription *sub;
+  plug_status status = hub_subscribe(env->hub, &request, &sub);
+  if (status < 0) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  session->n_subscriptions++;
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
+  if (!receipt || env->spring)
+    return;
+  if (status == PLUG_OK) {
+    session_receipt(session, *receipt);
+    return;
+  }
+  struct session_waiter *waiter = session_waiter_new(session, "SUBSCRIBE", *receipt);
+  if (waiter)
+    waiter->sub = sub;
+  else
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+}
+
+static void handle_unsubscribe(struct session *session, const struct stomp_frame *frame)
+{
+  const struct plug_str *id = stomp_frame_header(frame, STR("id"));
+  if (!id && session->version == STOMP_1_0)
+    id = stomp_frame_header(frame, STR("destination"));
+  if (!id) {
+    need_header(session, frame, STR("id"));
+    return;
+  }
+  /* An unknown id is no fault: what the client wants is so already. */
+  struct subscription *sub = hub_find(session->env->hub, session->number, *id);
+  if (sub) {
+    struct list *node = session->waiters.next, *next;
+    for (; node != &session->waiters; node = next) {
+      next = node->next;
+      struct session_waiter *waiter = container_of(node, struct session_waiter, link);
+      if (waiter->sub == sub)
+        session_waiter_done(waiter, PLUG_OK);
+    }
+    session->n_subscriptions--;
+    hub_unsubscribe(session->env->hub, sub);
+  }
+  acknowledge(session, frame);
+}
+
+/* --- ACK, NACK ---------------------------------------------------------------------------- */
+
+/* 1.2 names the delivery by the ack header of its MESSAGE, "<message-id>/<subscription id>"; 1.1 by
+ * message-id and subscription; 1.0 by message-id alone. */
+static bool find_delivery(struct session *session, const struct stomp_frame *frame)
+{
+  struct hub *hub = session->env->hub;
+  if (session->version >= STOMP_1_2) {
+    const struct plug_str *id = stomp_frame_header(frame, STR("id"));
+    const char *slash = id->len ? memchr(id->ptr, '/', id->len) : NULL;
+    if (!slash)
+      return false;
+    size_t len = (size_t)(slash - id->ptr);
+    struct subscription *sub =
+        hub_find(hub, session->number, str_from(slash + 1, id->len - len - 1));
+    return sub && hub_ack(sub, str_from(id->ptr, len));
+  }
+  const struct plug_str *message_id = stomp_frame_header(frame, STR("message-id"));
+  const struct plug_str *sub_id = stomp_frame_header(frame, STR("subscription"));
+  if (sub_id) {
+    struct subscription *sub = hub_find(hub, session->number, *sub_id);
+    return sub && hub_ack(sub, *message_id);
+  }
+  for (struct list *node = session->subscriptions.next; node != &session->subscriptions;
+       node = node->next)
+    if (hub_ack(container_of(node, struct subscription, link), *message_id))
+      return true;
+  return false;
+}
+
+/* False: the session has failed. */
+static bool ack_now(struct session *session, const struct stomp_frame *frame)
+{
+  const struct plug_str *id =
+      need_header(session, frame, session->version >= STOMP_1_2 ? STR("id") : STR("message-id"));
+  if (!id)
+    return false;
+  if (session->version == STOMP_1_1 && !need_header(session, frame, STR("subscription")))
+    return false;
+  if (session->env->spring || find_delivery(session, frame))
+    return true;
+  session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no message '%.*s' waits for it",
+               stomp_command_text(frame->command), shown(*id), id->ptr ? id->ptr : "");
+  return false;
+}
+
+/* --- transactions ------------------------------------------------------------------------- */
+
+static void handle_begin(struct session *session, const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  const struct plug_str *id = need_header(session, frame, STR("transaction"));
+  if (!id)
+    return;
+  if (transaction_find(&session->transactions, *id)) {
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "BEGIN: transaction '%.*s' is open already",
+                 shown(*id), id->ptr);
+    return;
+  }
+  if (session->n_transactions >= env->max_transactions) {
+    COUNT(refused_transactions);
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL,
+                 "BEGIN: more than max-transactions (%" PRIu64 ") are open", env->max_transactions);
+    return;
+  }
+  struct transaction *transaction = transaction_new(*id);
+  if (!transaction) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  list_append(&session->transactions, &transaction->link);
+  session->n_transactions++;
+  acknowledge(session, frame);
+}
+
+static void end_transaction(struct session *session, struct transaction *transaction)
+{
+  session->n_transactions--;
+  session->transaction_bytes -= transaction->bytes;
+  transaction_free(transaction);
+}
+
+static void commit(struct session *session, struct transaction *transaction,
+                   struct session_waiter *waiter)
+{
+  struct list *node;
+  while (session->state == SESSION_CONNECTED && (node = list_first(&transaction->held))) {
+    struct held_frame *held = container_of(node, struct held_frame, link);
+    list_remove(node);
+    if (held->frame.command == STOMP_SEND)
+      send_now(session, &held->frame, waiter);
+    else
+      ack_now(session, &held->frame);
+    free(held);
+  }
+}
+
+static void handle_end(struct session *session, const struct stomp_frame *frame)
+{
+  const struct plug_str *id = need_header(session, frame, STR("transaction"));
+  if (!id)
+    return;
+  struct transaction *transaction = transaction_find(&session->transactions, *id);
+  if (!transaction) {
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no transaction '%.*s' is open",
+                 stomp_command_text(frame->command), shown(*id), id->ptr ? id->ptr : "");
+    return;
+  }
+  if (frame->command == STOMP_ABORT) {
+    end_transaction(session, transaction);
+    acknowledge(session, frame);
+    return;
+  }
+  const struct plug_str *receipt =
+      session->env->spring ? NULL : stomp_frame_header(frame, STR("receipt"));
+  struct session_waiter *waiter = NULL;
+  if (receipt && !(waiter = session_waiter_new(session, "COMMIT", *receipt))) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  /* Out of the session's reach first: a fault in a held frame closes the session and with it all
+   * transactions that it still has. */
+  list_remove(&transaction->link);
+  session->n_transactions--;
+  session->transaction_bytes -= transaction->bytes;
+  commit(session, transaction, waiter);
+  transaction_free(transaction);
+  if (waiter)
+    session_waiter_done(waiter, PLUG_OK);
+}
+
+/* True if the frame belongs to a transaction: it is held, or the session has failed. */
+static bool hold(struct session *session, const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  const struct plug_str *id = stomp_frame_header(frame, STR("transaction"));
+  if (!id || env->spring)
+    return false;
+  struct transaction *transaction = transaction_find(&session->transactions, *id);
+  if (!transaction) {
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no transaction '%.*s' is open",
+                 stomp_command_text(frame->command), shown(*id), id->ptr ? id->ptr : "");
+    return true;
+  }
+  uint64_t bytes = transaction_frame_bytes(frame);
+  if (session->transaction_bytes + bytes > env->max_transaction_bytes) {
+    COUNT(refused_transactions);
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL,
+                 "open transactions hold more than max-transaction-size (%" PRIu64 " bytes)",
+                 env->max_transaction_bytes);
+    return true;
+  }
+  if (!transaction_hold(transaction, frame)) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return true;
+  }
+  session->transaction_bytes += bytes;
+  acknowledge(session, frame);
+  return true;
+}
+
+void session_command(struct session *session, struct stomp_frame *frame)
+{
+  switch (frame->command) {
+  case STOMP_SEND:
+    if (may_send(session, frame) && !hold(session, frame))
+      handle_send(session, frame);
+    break;
+  case STOMP_SUBSCRIBE:
+    handle_subscribe(session, frame);
+    break;
+  case STOMP_UNSUBSCRIBE:
+    handle_unsubscribe(session, frame);
+    break;
+  case STOMP_ACK:
+  case STOMP_NACK:
+    if (!hold(session, frame) && ack_now(session, frame))
+      acknowledge(session, frame);
+    break;
+  case STOMP_BEGIN:
+    handle_begin(session, frame);
+    break;
+  case STOMP_COMMIT:
+  case STOMP_ABORT:
+    handle_end(session, frame);
+    break;
+  default: /* CONNECT, STOMP, DISCONNECT and the servers' commands are session.c's */
+    break;
+  }
+}

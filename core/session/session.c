@@ -1,0 +1,542 @@
+#include "session/session.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/assert.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "session/transaction.h"
+#include "stomp/stomp_encoder.h"
+
+void session_init(struct session *session, struct session_env *env, uint64_t now_ms)
+{
+  memset(session, 0, sizeof *session);
+  outq_init(&session->out);
+  session->env = env;
+  session->number = ++env->session_number;
+  list_init(&session->subscriptions);
+  list_init(&session->waiters);
+  list_init(&session->transactions);
+  stomp_parser_init(&session->parser, &env->limits, env->scratch);
+  session->opened_ms = session->last_rx_ms = session->last_tx_ms = now_ms;
+}
+
+static void drop_subscriptions(struct session *session)
+{
+  struct list *node;
+  while ((node = list_first(&session->subscriptions)))
+    hub_unsubscribe(session->env->hub, container_of(node, struct subscription, link));
+  session->n_subscriptions = 0;
+}
+
+static void drop_transactions(struct session *session)
+{
+  struct list *node;
+  while ((node = list_first(&session->transactions)))
+    transaction_free(container_of(node, struct transaction, link));
+  session->n_transactions = 0;
+  session->transaction_bytes = 0;
+}
+
+/* Waiters for the broker's answer to a publish outlive the session; the others end with it. */
+static void drop_waiters(struct session *session)
+{
+  struct list *node;
+  while ((node = list_first(&session->waiters))) {
+    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
+    list_remove(node);
+    waiter->session = NULL;
+    if (waiter->sub)
+      free(waiter);
+  }
+}
+
+void session_close(struct session *session, uint16_t code, const char *reason)
+{
+  if (session->state == SESSION_CLOSED)
+    return;
+  if (session->state != SESSION_CONNECTING)
+    COUNT_BY(sessions, -1);
+  session->state = SESSION_CLOSED;
+  session->close_code = code;
+  session->close_reason = reason;
+  drop_waiters(session);
+  drop_subscriptions(session);
+  drop_transactions(session);
+  free(session->leave_receipt);
+  session->leave_receipt = NULL;
+  outq_mark_dirty(&session->env->hub->outqs, &session->out);
+}
+
+void session_fini(struct session *session)
+{
+  session_close(session, CLOSE_NORMAL, "");
+  stomp_parser_fini(&session->parser);
+  outq_fini(&session->out);
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+/* Ends the session at the next flush: an answer may be queued while the hub walks its lists, where
+ * no subscription may vanish. */
+static void give_up(struct session *session)
+{
+  session->no_memory = true;
+  session->out.overflow = true;
+  outq_mark_dirty(&session->env->hub->outqs, &session->out);
+}
+
+void session_queue(struct session *session, struct plug_str bytes)
+{
+  struct frame *frame = frame_new(FRAME_WS_TEXT, false, &bytes, 1);
+  if (!frame) {
+    give_up(session);
+    return;
+  }
+  outq_push(&session->env->hub->outqs, &session->out, frame);
+  frame_unref(frame);
+}
+
+static void queue_scratch(struct session *session)
+{
+  struct buf *out = &session->env->out;
+  if (out->failed)
+    give_up(session);
+  else
+    session_queue(session, str_from(out->data, out->len));
+}
+
+static struct buf *begin_frame(struct session *session, enum stomp_command command)
+{
+  struct buf *out = &session->env->out;
+  out->len = 0;
+  out->failed = false;
+  stomp_put_command(out, command);
+  return out;
+}
+
+static void put_header(struct session *session, enum stomp_command command, struct plug_str name,
+                       struct plug_str value)
+{
+  /* Before CONNECT the client's version is unknown; 1.2 escapes whatever could break the frame. */
+  enum stomp_version version = session->version ? (enum stomp_version)session->version : STOMP_1_2;
+  stomp_put_header(&session->env->out, version, command, name, value);
+}
+
+void session_receipt(struct session *session, struct plug_str receipt)
+{
+  struct buf *out = begin_frame(session, STOMP_RECEIPT);
+  put_header(session, STOMP_RECEIPT, STR("receipt-id"), receipt);
+  stomp_put_body(out, str_from(NULL, 0));
+  queue_scratch(session);
+}
+
+static void queue_error(struct session *session, const struct plug_str *receipt, bool recoverable,
+                        bool with_versions, struct plug_str message, const char *hint)
+{
+  struct buf *out = begin_frame(session, STOMP_ERROR);
+  COUNT(errors_out);
+  put_header(session, STOMP_ERROR, STR("message"), message);
+  if (receipt)
+    put_header(session, STOMP_ERROR, STR("receipt-id"), *receipt);
+  if (recoverable)
+    put_header(session, STOMP_ERROR, STR("recoverable"), STR("true"));
+  if (with_versions)
+    put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
+  put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
+  char body[512];
+  int n = snprintf(body, sizeof body, "%.*s.%s%s\n", STR_ARG(message), hint ? " " : "",
+                   hint ? hint : "");
+  size_t len = n < 0 ? 0 : (size_t)n < sizeof body ? (size_t)n : sizeof body - 1;
+  stomp_put_header_u64(out, STR("content-length"), len);
+  stomp_put_body(out, str_from(body, len));
+  queue_scratch(session);
+}
+
+void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
+                  const char *hint, const char *format, ...)
+{
+  char message[320];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  if (session->state == SESSION_CLOSED)
+    return;
+  const struct plug_str *receipt = frame ? stomp_frame_header(frame, STR("receipt")) : NULL;
+  queue_error(session, receipt, false, false, str_of(message), hint);
+  session_close(session, code, "");
+}
+
+static const char *refusal_text(plug_status status)
+{
+  switch (status) {
+  case PLUG_EUNAVAIL:
+    return "the broker is unavailable";
+  case PLUG_ETIMEDOUT:
+    return "the broker did not answer in time";
+  case PLUG_EDENIED:
+    return "the broker's backend refused it";
+  case PLUG_ETOOBIG:
+    return "the message is too large for the broker";
+  case PLUG_EINVAL:
+    return "the broker cannot carry this message";
+  case PLUG_ENOTSUP:
+    return "the broker does not support it";
+  case PLUG_ECANCELED:
+    return "the server is stopping";
+  default:
+    return "the broker failed";
+  }
+}
+
+void session_refuse(struct session *session, struct plug_str receipt, const char *what,
+                    plug_status status)
+{
+  char message[160];
+  snprintf(message, sizeof message, "%s failed: %s", what, refusal_text(status));
+  queue_error(session, &receipt, true, false, str_of(message),
+              "The connection stays open; the request may be tried again.");
+}
+
+void session_fault(struct session *session, uint16_t code, const char *message)
+{
+  session_fail(session, NULL, code, NULL, "%s", message);
+}
+
+void session_overflow(struct session *session)
+{
+  if (session->state == SESSION_CLOSED)
+    return;
+  if (session->no_memory) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  if (session->unacked_full) {
+    COUNT(refused_unacked);
+    session->out.overflow = false;
+    session_fail(session, NULL, CLOSE_PROTOCOL,
+                 "Acknowledge messages with ACK, or raise [limits] max-unacked.",
+                 "more than max-unacked (%" PRIu64 ") messages wait for an ACK",
+                 session->env->hub->max_unacked);
+    return;
+  }
+  COUNT(closed_queue);
+  session_close(session, CLOSE_SLOW, "Failed to send message within the configured send limit");
+}
+
+void session_unacked_full(struct subscription *sub)
+{
+  struct session *session = sub->owner;
+  session->unacked_full = true;
+  session->out.overflow = true;
+  outq_mark_dirty(&session->env->hub->outqs, &session->out);
+}
+
+/* --- receipts that wait for the broker ---------------------------------------------------- */
+
+struct session_waiter *session_waiter_new(struct session *session, const char *what,
+                                          struct plug_str receipt)
+{
+  struct session_waiter *waiter = malloc(sizeof *waiter + receipt.len);
+  if (!waiter)
+    return NULL;
+  *waiter = (struct session_waiter){.session = session, .what = what, .remaining = 1};
+  waiter->receipt_len = receipt.len;
+  if (receipt.len)
+    memcpy(waiter->receipt, receipt.ptr, receipt.len);
+  list_append(&session->waiters, &waiter->link);
+  return waiter;
+}
+
+static void leave(struct session *session)
+{
+  if (session->leave_receipt)
+    session_receipt(session, str_of(session->leave_receipt));
+  session_close(session, CLOSE_NORMAL, "");
+}
+
+void session_waiter_done(struct session_waiter *waiter, plug_status status)
+{
+  if (status < 0 && status != PLUG_EAGAIN)
+    waiter->status = status;
+  if (--waiter->remaining)
+    return;
+  struct session *session = waiter->session;
+  list_remove(&waiter->link);
+  if (session && session->state != SESSION_CLOSED) {
+    struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
+    if (waiter->status == PLUG_OK)
+      session_receipt(session, receipt);
+    else
+      session_refuse(session, receipt, waiter->what, waiter->status);
+    if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
+      leave(session);
+  }
+  free(waiter);
+}
+
+void session_published(struct session_waiter *waiter, plug_status status)
+{
+  session_waiter_done(waiter, status);
+}
+
+void session_interest(struct subscription *sub, plug_status status)
+{
+  struct session *session = sub->owner;
+  struct list *node = session->waiters.next, *next;
+  bool told = false;
+  for (; node != &session->waiters; node = next) {
+    next = node->next;
+    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
+    if (waiter->sub != sub)
+      continue;
+    told = true;
+    session_waiter_done(waiter, status);
+  }
+  if (status == PLUG_OK)
+    return;
+  if (!told && session->state == SESSION_CONNECTED) {
+    char message[256];
+    snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
+             STR_ARG(subscription_id(sub)), refusal_text(status));
+    queue_error(session, NULL, true, false, str_of(message), "The connection stays open.");
+  }
+  session->n_subscriptions--;
+  hub_unsubscribe(session->env->hub, sub);
+}
+
+/* --- CONNECT and DISCONNECT --------------------------------------------------------------- */
+
+/* "1.0,1.1": the highest that we speak, too. Blanks are tolerated. No header means 1.0 (STOMP 1.1,
+ * Protocol Negotiation; DEV-3). */
+static enum stomp_version choose_version(const struct plug_str *accept)
+{
+  if (!accept)
+    return STOMP_1_0;
+  enum stomp_version best = STOMP_NONE;
+  struct plug_str rest = *accept, item;
+  while (str_split(&rest, ',', &item))
+    for (enum stomp_version v = STOMP_1_0; v <= STOMP_1_2; v++)
+      if (v > best && str_eq(item, str_of(stomp_version_text(v))))
+        best = v;
+  return best;
+}
+
+/* "cx,cy" in milliseconds (STOMP 1.2, Heart-beating); blanks are tolerated (DEV-18). */
+static bool parse_heartbeat(struct plug_str text, uint64_t *cx, uint64_t *cy)
+{
+  struct plug_str x, y;
+  return str_split(&text, ',', &x) && str_split(&text, ',', &y) && !text.ptr && str_to_u64(x, cx) &&
+         str_to_u64(y, cy);
+}
+
+#define HEARTBEAT_MAX_MS 86400000u /* longer than a day is as good as none, and fits 32 bits */
+
+static uint32_t heartbeat_interval(uint64_t theirs, uint64_t ours)
+{
+  if (!theirs || !ours)
+    return 0;
+  uint64_t interval = theirs > ours ? theirs : ours;
+  return interval > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : (uint32_t)interval;
+}
+
+/* 128 bits that nobody can guess: later, destinations of a session's own are made from it. */
+static void put_session_id(char out[33])
+{
+  static _Thread_local uint8_t pool[512];
+  static _Thread_local size_t used = sizeof pool;
+  if (used + 16 > sizeof pool) {
+    invariant(getrandom(pool, sizeof pool, 0) == (ssize_t)sizeof pool);
+    used = 0;
+  }
+  for (size_t i = 0; i < 16; i++)
+    snprintf(out + 2 * i, 3, "%02x", pool[used + i]);
+  used += 16;
+}
+
+static void handle_connect(struct session *session, const struct stomp_frame *frame)
+{
+  struct session_env *env = session->env;
+  if (session->state != SESSION_CONNECTING) {
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "the session is connected already");
+    return;
+  }
+  const struct plug_str *accept = stomp_frame_header(frame, STR("accept-version"));
+  enum stomp_version version = choose_version(accept);
+  if (version == STOMP_NONE) {
+    char message[128];
+    int shown = accept->len < 60 ? (int)accept->len : 60;
+    snprintf(message, sizeof message, "no supported version in accept-version '%.*s'", shown,
+             accept->ptr);
+    queue_error(session, NULL, false, true, str_of(message), "Supported: 1.0, 1.1 and 1.2.");
+    session_close(session, CLOSE_PROTOCOL, "");
+    return;
+  }
+  uint64_t cx = 0, cy = 0;
+  const struct plug_str *beat = stomp_frame_header(frame, STR("heart-beat"));
+  if (beat && !parse_heartbeat(*beat, &cx, &cy)) {
+    session_fail(session, frame, CLOSE_PROTOCOL,
+                 "Two numbers of milliseconds are expected, as in 10000,10000.",
+                 "heart-beat '%.*s' is not of the form <cx>,<cy>",
+                 (int)(beat->len < 60 ? beat->len : 60), beat->ptr);
+    return;
+  }
+  uint64_t tolerated =
+      heartbeat_interval(cx, env->heartbeat_receive_ms) * (uint64_t)env->heartbeat_tolerance / 100;
+  session->read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated);
+  session->write_interval_ms = heartbeat_interval(cy, env->heartbeat_send_ms);
+  session->state = SESSION_CONNECTED;
+  session->version = (uint8_t)version;
+  stomp_parser_set_version(&session->parser, version);
+  COUNT(sessions);
+  COUNT(sessions_total);
+
+  char id[33], beats[48];
+  put_session_id(id);
+  snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64, env->heartbeat_send_ms,
+           env->heartbeat_receive_ms);
+  struct buf *out = begin_frame(session, STOMP_CONNECTED);
+  put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
+  put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
+  put_header(session, STOMP_CONNECTED, STR("session"), str_of(id));
+  put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
+  stomp_put_body(out, str_from(NULL, 0));
+  queue_scratch(session);
+}
+
+static void handle_disconnect(struct session *session, const struct stomp_frame *frame)
+{
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
+  if (session->env->spring && !receipt) {
+    queue_error(session, NULL, false, false, STR("Session closed."), NULL);
+    session_close(session, CLOSE_PROTOCOL, "");
+    return;
+  }
+  if (receipt && !(session->leave_receipt = str_dup(*receipt))) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  /* Receipts for subscriptions that end here are answered by the DISCONNECT's own. */
+  struct list *node = session->waiters.next, *next;
+  for (; node != &session->waiters; node = next) {
+    next = node->next;
+    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
+    if (!waiter->sub)
+      continue;
+    list_remove(node);
+    free(waiter);
+  }
+  drop_subscriptions(session);
+  drop_transactions(session);
+  session->state = SESSION_LEAVING;
+  if (list_empty(&session->waiters))
+    leave(session);
+}
+
+/* --- bytes and time ----------------------------------------------------------------------- */
+
+static void handle_frame(struct session *session, struct stomp_frame *frame)
+{
+  COUNT(frames_in);
+  if (stomp_command_is_server(frame->command)) {
+    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s frames are sent by servers only",
+                 stomp_command_text(frame->command));
+  } else if (frame->command == STOMP_CONNECT || frame->command == STOMP_STOMP) {
+    handle_connect(session, frame);
+  } else if (session->state == SESSION_CONNECTING) {
+    session_fail(session, frame, CLOSE_PROTOCOL, "The first frame must be CONNECT or STOMP.",
+                 "%s before CONNECT", stomp_command_text(frame->command));
+  } else if (frame->command == STOMP_DISCONNECT) {
+    handle_disconnect(session, frame);
+  } else {
+    session_command(session, frame);
+  }
+}
+
+static void handle_parse_error(struct session *session, const struct stomp_parse_error *error)
+{
+  if (error->limit == STOMP_LIMIT_FRAME)
+    COUNT(refused_frame_size);
+  else if (error->limit == STOMP_LIMIT_HEADERS)
+    COUNT(refused_headers);
+  struct stomp_header header = {STR("receipt"), error->receipt};
+  struct stomp_frame frame = {.headers = &header, .n_headers = error->receipt.len ? 1 : 0};
+  session_fail(session, &frame, error->limit == STOMP_LIMIT_FRAME ? CLOSE_TOO_BIG : CLOSE_PROTOCOL,
+               NULL, "%s", error->message);
+}
+
+void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms)
+{
+  session->last_rx_ms = now_ms;
+  if (session->state >= SESSION_LEAVING)
+    return;
+  struct stomp_frame frame;
+  struct stomp_parse_error error;
+  stomp_parser_feed(&session->parser, chunk, len);
+  while (session->state < SESSION_LEAVING) {
+    switch (stomp_parser_next(&session->parser, &frame, &error)) {
+    case STOMP_EVENT_MORE:
+      return;
+    case STOMP_EVENT_FRAME:
+      handle_frame(session, &frame);
+      break;
+    case STOMP_EVENT_HEARTBEAT:
+      break;
+    case STOMP_EVENT_ERROR:
+      handle_parse_error(session, &error);
+      return;
+    }
+  }
+}
+
+/* A beat goes out a tenth early, so that it is there in time whatever the timer's grain. */
+static uint64_t beat_due_ms(const struct session *session)
+{
+  return session->last_tx_ms + session->write_interval_ms - session->write_interval_ms / 10;
+}
+
+void session_tick(struct session *session, uint64_t now_ms)
+{
+  if (session->state == SESSION_CLOSED)
+    return;
+  if (session->state == SESSION_CONNECTING) {
+    if (now_ms >= session_deadline_ms(session)) {
+      COUNT(closed_connect_timeout);
+      session_fail(session, NULL, CLOSE_PROTOCOL, NULL, "no CONNECT frame within %" PRIu64 " ms",
+                   session->env->connect_timeout_ms);
+    }
+    return;
+  }
+  if (session->read_timeout_ms && now_ms >= session->last_rx_ms + session->read_timeout_ms) {
+    COUNT(closed_heartbeat);
+    session_fail(session, NULL, CLOSE_PROTOCOL, NULL,
+                 "nothing received for %" PRIu64 " ms although heart-beats were agreed",
+                 now_ms - session->last_rx_ms);
+    return;
+  }
+  if (session->write_interval_ms && now_ms >= beat_due_ms(session)) {
+    if (session->out.count == 0 && !session->out.blocked)
+      session_queue(session, STR("\n"));
+    session->last_tx_ms = now_ms; /* a blocked session has bytes on their way; no beat piles up */
+    outq_trim(&session->out);
+  }
+}
+
+uint64_t session_deadline_ms(const struct session *session)
+{
+  uint64_t deadline = UINT64_MAX;
+  if (session->state == SESSION_CLOSED)
+    return deadline;
+  if (session->state == SESSION_CONNECTING)
+    return session->opened_ms + session->env->connect_timeout_ms;
+  if (session->read_timeout_ms)
+    deadline = session->last_rx_ms + session->read_timeout_ms;
+  if (session->write_interval_ms && beat_due_ms(session) < deadline)
+    deadline = beat_due_ms(session);
+  return deadline;
+}

@@ -1,0 +1,130 @@
+/* The STOMP session: what a server does with the frames of one client. Bytes and the time go in;
+ * queued frames, publishes, deadlines and a wish to close come out. No I/O, and no knowledge of
+ * what carries it (WebSocket, SockJS, TCP). Owns its parser, its subscriptions, its transactions,
+ * its outgoing queue and the receipts that it still owes. Worker's thread only. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "hub/destination.h"
+#include "hub/hub.h"
+#include "stomp/stomp_parser.h"
+
+/* WebSocket close codes that a session asks for; docs/protocol.md has the table for users. */
+#define CLOSE_NORMAL   1000 /* after DISCONNECT */
+#define CLOSE_GOING    1001 /* the server stops */
+#define CLOSE_PROTOCOL 1002 /* after an ERROR frame */
+#define CLOSE_BAD_UTF8  1007 /* after an ERROR frame about a text message that is not UTF-8 */
+#define CLOSE_TOO_BIG  1009 /* after an ERROR frame about a size limit */
+#define CLOSE_INTERNAL 1011
+#define CLOSE_SLOW     4500 /* the queue is full or a send made no progress */
+
+struct session;
+
+/* What the sessions of one worker share. */
+struct session_env {
+  struct hub *hub;
+  struct inbox *inbox; /* the worker's own: where answers of the broker arrive */
+  const struct destination_rules *destinations;
+  struct stomp_limits limits;
+  struct stomp_scratch *scratch;
+  struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
+  const char *server; /* "plugboard/0.1.0" for CONNECTED */
+  uint64_t heartbeat_send_ms, heartbeat_receive_ms;
+  unsigned heartbeat_tolerance; /* percent of the negotiated interval */
+  uint64_t connect_timeout_ms;
+  uint64_t max_subscriptions, max_destination_length, max_transactions, max_transaction_bytes;
+  bool patterns;           /* pattern subscriptions are allowed */
+  bool spring;             /* profile = spring */
+  uint64_t session_number; /* of the last one made */
+  struct buf out;          /* scratch for frames that answer */
+  /* As broker_publish (broker/broker.h). */
+  plug_status (*publish)(struct session_env *env, const struct plug_msg *msg,
+                         struct inbox_item *answer);
+};
+
+enum session_state { SESSION_CONNECTING, SESSION_CONNECTED, SESSION_LEAVING, SESSION_CLOSED };
+
+struct session {
+  struct outq out; /* first: the fan-out finds the session's queue, the carrier its session */
+  struct session_env *env;
+  uint64_t number;
+  struct list subscriptions; /* struct subscription.link */
+  struct list waiters;       /* struct session_waiter.link */
+  struct list transactions;  /* struct transaction.link */
+  struct stomp_parser parser;
+  uint64_t opened_ms;
+  uint64_t last_rx_ms, last_tx_ms;             /* last_tx_ms is kept by the carrier */
+  uint32_t read_timeout_ms, write_interval_ms; /* 0: no heart-beats that way */
+  uint32_t n_subscriptions;
+  uint32_t n_transactions;
+  uint64_t transaction_bytes;
+  char *leave_receipt; /* of the DISCONNECT that waits for the other receipts */
+  uint16_t close_code; /* set with SESSION_CLOSED: the carrier flushes, then closes */
+  uint8_t state;
+  uint8_t version;
+  bool slow_down;           /* the node is congested: the carrier should stop reading for a while */
+  bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
+  bool no_memory;           /* an answer could not be queued; likewise */
+  const char *close_reason; /* static */
+};
+
+void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
+/* The connection is gone. */
+void session_fini(struct session *session);
+
+/* Bytes from the client; chunk may be written to. Does nothing once the session is closed. */
+void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms);
+
+/* Does what is due. */
+void session_tick(struct session *session, uint64_t now_ms);
+/* When session_tick is due next; UINT64_MAX for never. */
+uint64_t session_deadline_ms(const struct session *session);
+
+/* Ends the session: no frame is read or delivered any more, what is queued is still flushed. */
+void session_close(struct session *session, uint16_t code, const char *reason);
+/* The queue's policy ended it, or it does not acknowledge (struct outq.overflow). */
+void session_overflow(struct session *session);
+/* Queues an ERROR about a fault of the carrier (bad UTF-8, say) and closes. */
+void session_fault(struct session *session, uint16_t code, const char *message);
+
+/* An INBOX_PUBLISHED item's waiter. */
+struct session_waiter;
+void session_published(struct session_waiter *waiter, plug_status status);
+/* For hub.on_interest and hub.on_unacked_full. */
+void session_interest(struct subscription *sub, plug_status status);
+void session_unacked_full(struct subscription *sub);
+
+/* --- within core/session ------------------------------------------------------------------ */
+
+/* Queues an answer that the policy may not drop. */
+void session_queue(struct session *session, struct plug_str frame);
+void session_receipt(struct session *session, struct plug_str receipt);
+/* The ERROR of a protocol fault: frame (may be NULL) gives receipt-id, hint (may be NULL) is added
+ * to the body. Closes with code. */
+void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
+                  const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* An ERROR that names a request which could not be done for a passing reason; the connection stays
+ * open, as the header recoverable:true says. */
+void session_refuse(struct session *session, struct plug_str receipt, const char *what,
+                    plug_status status);
+
+struct session_waiter {
+  struct list link;
+  struct session *session;  /* NULL: gone meanwhile */
+  struct subscription *sub; /* a SUBSCRIBE waits for its interest; else NULL */
+  uint32_t remaining;       /* answers still to come */
+  plug_status status;       /* the worst so far */
+  const char *what;         /* "SEND" */
+  size_t receipt_len;
+  char receipt[];
+};
+
+struct session_waiter *session_waiter_new(struct session *session, const char *what,
+                                          struct plug_str receipt);
+/* One answer less; answers the client and frees the waiter with the last. */
+void session_waiter_done(struct session_waiter *waiter, plug_status status);
+
+/* Handles a frame other than CONNECT, STOMP and DISCONNECT. */
+void session_command(struct session *session, struct stomp_frame *frame);
+
+#endif
