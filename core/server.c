@@ -12,6 +12,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "message/message.h"
+#include "net/callbacks.h"
+#include "net/rx_memory.h"
 #include "net/worker.h"
 
 struct server {
@@ -276,6 +278,15 @@ static void raise_descriptor_limit(void)
     log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
 }
 
+static void install_rx_memory(void)
+{
+  const rlim_t most = 1000000;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+    rx_memory_install(CALLBACKS_RX_BYTES + CALLBACKS_RX_MARGIN,
+                      (size_t)(limit.rlim_cur < most ? limit.rlim_cur : most));
+}
+
 int server_check(const struct config *config, const struct settings *settings)
 {
   struct server server;
@@ -304,6 +315,7 @@ int server_run(const struct config *config, const struct settings *settings)
   hash_seed();
   raise_descriptor_limit();
   lws_set_log_level(LLL_ERR, NULL);
+  install_rx_memory();
 
   plug_status status = server_init(&server, config, settings, &err);
   if (status == PLUG_OK)

@@ -87,8 +87,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* The first serves plain HTTP and upgrades without a subprotocol. One coalesced write is at most
  * 64 KiB and a frame; what is larger libwebsockets sends in pieces of this size. */
-#define RX_BYTES 2048
 #define TX_BYTES 131072
+#define RX_BYTES CALLBACKS_RX_BYTES
 
 const struct lws_protocols callbacks_protocols[] = {
     {"http", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},

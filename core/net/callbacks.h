@@ -5,6 +5,11 @@
 
 #include <libwebsockets.h>
 
+/* How much one read takes at most. A burst of SENDs that comes in one read goes out in one write
+ * per subscriber. libwebsockets adds LWS_PRE and some to what it allocates. */
+#define CALLBACKS_RX_BYTES  16384
+#define CALLBACKS_RX_MARGIN 64
+
 /* Ended by an empty entry, as libwebsockets wants it. The context's user pointer is the worker. */
 extern const struct lws_protocols callbacks_protocols[];
 

@@ -219,9 +219,9 @@ static void begin_close(struct conn *conn)
     shutdown(conn->fd, SHUT_WR);
     return;
   }
-  /* Returning -1 from the writable callback is the documented way, but a build of libwebsockets with
-   * assertions, as Debian's, then closes twice under libuv, and the second time without a Close
-   * frame. This way it closes once, sends the frame and waits for the peer's. */
+  /* Returning -1 from the writable callback is the documented way, but a build of libwebsockets
+   * with assertions, as Debian's, then closes twice under libuv, and the second time without a
+   * Close frame. This way it closes once, sends the frame and waits for the peer's. */
   const char *reason = conn->session.close_reason ? conn->session.close_reason : "";
   lws_close_reason(conn->wsi, (enum lws_close_status)conn->session.close_code,
                    (unsigned char *)(uintptr_t)reason, strlen(reason));

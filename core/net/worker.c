@@ -218,7 +218,7 @@ static plug_status init_lws(struct worker *worker)
       .options = LWS_SERVER_OPTION_LIBUV,
       .foreign_loops = loops,
       .protocols = callbacks_protocols,
-      .pt_serv_buf_size = 16384,
+      .pt_serv_buf_size = CALLBACKS_RX_BYTES + CALLBACKS_RX_MARGIN,
       .max_http_header_data = 16384,
       .retry_and_idle_policy = &no_policy,
       .alpn = "http/1.1",

@@ -202,7 +202,7 @@ void host_init(struct plugin_instance *instance)
       .size = sizeof instance->host,
       .abi_major = PLUG_ABI_MAJOR,
       .abi_minor = PLUG_ABI_MINOR,
-      .server = "plugboard " PLUG_VERSION,
+      .server = "plugboard " PLUGBOARD_VERSION,
       .instance = instance->name,
       .node = message_node(),
       .broker = instance->image->entry.broker ? &broker_up : NULL,
