@@ -180,20 +180,33 @@ static plug_status listen_all(struct server *server, struct plug_err *err)
 
 /* --- statistics --------------------------------------------------------------------------- */
 
+static void put_stat(struct buf *line, const char *owner, const char *name, int64_t value)
+{
+  buf_putf(line, " %s%s%s=%lld", owner, *owner ? "." : "", name, (long long)value);
+}
+
+struct metric_sink {
+  struct buf *line;
+  const char *instance;
+};
+
 static void put_metric(void *ctx, const char *name, const char *help, int is_gauge, int64_t value)
 {
+  const struct metric_sink *sink = ctx;
   (void)help;
   (void)is_gauge;
-  buf_putf(ctx, " %s=%lld", name, (long long)value);
+  put_stat(sink->line, sink->instance, name, value);
 }
 
 static void log_stats(struct server *server)
 {
   struct buf line = {0};
-  buf_putf(&line, "stats");
+  struct plugin_instance *instance = broker_instance(server->broker);
+  struct metric_sink sink = {&line, instance_name(instance)};
+  buf_put_str(&line, STR("stats"));
   for (int i = 0; i < COUNTER_COUNT; i++)
-    put_metric(&line, counter_name((enum counter)i), "", 0, counter_read((enum counter)i));
-  instance_each_metric(broker_instance(server->broker), put_metric, &line);
+    put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
+  instance_each_metric(instance, put_metric, &sink);
   if (!line.failed)
     log_line(LOG_INFO, "core", str_from(line.data, line.len));
   buf_free(&line);

@@ -59,6 +59,9 @@ function(plug_add_plugin name)
   if(NOT PLUG_SANITIZE AND NOT PLUG_FUZZ)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
+  # The loader refuses what others may change, which a umask of 002 would make of a build.
+  add_custom_command(TARGET ${name} POST_BUILD
+    COMMAND chmod go-w $<TARGET_FILE:${name}> $<TARGET_FILE_DIR:${name}>)
   if(ARG_OUTPUT_DIRECTORY STREQUAL ${CMAKE_BINARY_DIR}/lib/plugboard)
     install(TARGETS ${name} LIBRARY DESTINATION lib/plugboard)
   endif()

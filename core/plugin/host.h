@@ -48,7 +48,7 @@ struct plugin_instance {
   uv_mutex_t lock; /* protects the steps' results; nothing is called under it */
   uv_cond_t changed;
   struct instance_step start, drain, stop;
-  char leaked[120]; /* what the audit found; empty when all is well */
+  char leaked[160]; /* what the audit found; empty when all is well */
 };
 
 static inline struct plugin_instance *instance_of(const struct plug_host *host)

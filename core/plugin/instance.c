@@ -159,19 +159,27 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
   return NULL;
 }
 
+static void put_leak(char *out, size_t size, unsigned long long n, const char *one,
+                     const char *many)
+{
+  size_t len = strlen(out);
+  if (n)
+    snprintf(out + len, size - len, "%s%llu %s", len ? ", " : "left open: ", n,
+             n == 1 ? one : many);
+}
+
 /* [home] After stop has succeeded: what is left is named and taken away, and no upcall of this
  * instance gets through any more. */
 static void audit(struct plugin_instance *instance)
 {
+  char *out = instance->leaked;
+  size_t size = sizeof instance->leaked;
   atomic_store(&instance->closed, true);
-  size_t watches = host_close_watches(instance);
-  size_t timers = host_close_timers(instance);
-  size_t ops = op_pool_reclaim(&instance->ops);
-  int64_t posted = atomic_load(&instance->posted);
-  if (watches || timers || ops || posted)
-    snprintf(instance->leaked, sizeof instance->leaked,
-             "%zu watches, %zu timers, %zu operations, %lld posted functions", watches, timers, ops,
-             (long long)posted);
+  put_leak(out, size, host_close_watches(instance), "watch", "watches");
+  put_leak(out, size, host_close_timers(instance), "timer", "timers");
+  put_leak(out, size, op_pool_reclaim(&instance->ops), "operation", "operations");
+  put_leak(out, size, (unsigned long long)atomic_load(&instance->posted), "posted function",
+           "posted functions");
 }
 
 static void step_finish(struct instance_step *step, plug_status status, struct plug_str detail)

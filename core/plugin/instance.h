@@ -51,7 +51,7 @@ const struct plugin_image *instance_image(const struct plugin_instance *instance
 uint64_t instance_call_begin(void);
 void instance_call_end(struct plugin_instance *instance, const char *function, uint64_t begin);
 
-/* Visits the plugin's metrics. [any] */
+/* Visits the plugin's metrics, under the names that the plugin gave. [any] */
 typedef void (*instance_metric_fn)(void *ctx, const char *name, const char *help, int is_gauge,
                                    int64_t value);
 void instance_each_metric(struct plugin_instance *instance, instance_metric_fn fn, void *ctx);

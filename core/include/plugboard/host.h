@@ -80,7 +80,7 @@ struct plug_host {
   const char *instance;                /* C string, the configuration section, "broker.redis" */
   const char *node;                    /* C string, this node's id, unique in a cluster */
   const struct plug_broker_up *broker; /* upcalls; NULL if the plugin is not a broker */
-  const struct plug_auth_up *auth;     /* upcalls; NULL if the plugin is not an auth plugin */
+  const struct plug_auth_up *auth;     /* upcalls; NULL if the server asks no auth plugin */
 
   /* [any] Is this level written at all? Ask before formatting. */
   int32_t (*log_on)(const struct plug_host *, int32_t level) PLUG_NOEXCEPT;
