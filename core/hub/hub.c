@@ -263,6 +263,7 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
   sub->id_len = request->id.len;
   sub->by_id.key = str_from(sub->key, key_len);
   sub->owner = request->owner;
+  sub->session_unacked = request->session_unacked;
   if (!map_insert(&hub->subscriptions, &sub->by_id))
     goto fail;
   sub->group = group;
@@ -295,6 +296,8 @@ void hub_unsubscribe(struct hub *hub, struct subscription *sub)
   group->members[sub->index]->index = sub->index;
   map_remove(&hub->subscriptions, &sub->by_id);
   list_remove(&sub->link);
+  if (sub->n_unacked)
+    *sub->session_unacked -= sub->n_unacked;
   free(sub->unacked);
   free(sub);
   COUNT_BY(subscriptions, -1);
@@ -408,7 +411,7 @@ static struct frame *fanout_frame(struct hub *hub, struct fanout *fanout, const 
 
 static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uint64_t limit)
 {
-  if (sub->n_unacked >= limit)
+  if (*sub->session_unacked >= limit)
     return false;
   if (sub->n_unacked == sub->cap_unacked) {
     uint32_t cap = sub->cap_unacked ? sub->cap_unacked * 2 : 8;
@@ -419,6 +422,7 @@ static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uin
     sub->cap_unacked = cap;
   }
   sub->unacked[sub->n_unacked++] = hash;
+  ++*sub->session_unacked;
   return true;
 }
 
@@ -562,6 +566,7 @@ bool hub_ack(struct subscription *sub, struct plug_str message_id)
     uint32_t from = sub->group->ack == ACK_CLIENT ? 0 : i;
     uint32_t rest = sub->n_unacked - i - 1;
     memmove(sub->unacked + from, sub->unacked + i + 1, rest * sizeof *sub->unacked);
+    *sub->session_unacked -= sub->n_unacked - (from + rest);
     sub->n_unacked = from + rest;
     return true;
   }

@@ -29,7 +29,8 @@ struct subscription {
   /* Deliveries that wait for ACK or NACK, oldest first: hashes of their message-id texts. */
   uint64_t *unacked;
   uint32_t n_unacked, cap_unacked;
-  void *owner; /* the session */
+  uint64_t *session_unacked; /* of all subscriptions of the session together */
+  void *owner;               /* the session */
   size_t id_len;
   char key[]; /* 8 bytes of the session's number, then the id */
 };
@@ -43,7 +44,7 @@ enum ack_mode subscription_ack_mode(const struct subscription *sub);
 
 struct hub {
   struct outq_set outqs;
-  uint64_t max_unacked;
+  uint64_t max_unacked; /* of a session */
   /* A subscriber of an acknowledged subscription does not acknowledge: the session is to end. */
   void (*on_unacked_full)(struct subscription *sub);
   /* The broker's answer to an interest: every subscription of the topic, and status. On failure the
@@ -66,7 +67,9 @@ struct hub_subscribe {
   uint64_t session; /* number, unique on this worker */
   void *owner;
   struct outq *queue;
-  struct list *list; /* the session's list of subscriptions */
+  struct list *list;         /* the session's list of subscriptions */
+  uint64_t *session_unacked; /* the session's count of deliveries that wait for ACK or NACK; kept by
+                                the hub. Not used with ACK_AUTO */
   struct plug_str id, destination;
   struct pattern *pattern; /* NULL: an exact topic. Taken over */
   enum stomp_version version;

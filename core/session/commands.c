@@ -71,22 +71,38 @@ static const struct plug_str *broker_destination(struct session *session,
 
 /* --- SEND --------------------------------------------------------------------------------- */
 
-/* Headers that are the server's to write, or the sender's own business (DEV-4, DEV-5). */
+struct header_name {
+  uint8_t len;
+  char text[15];
+};
+
+#define NAME(lit)        \
+  {                      \
+    sizeof(lit) - 1, lit \
+  }
+
+static bool is_one_of(struct plug_str name, const struct header_name *names, size_t n,
+                      bool any_case)
+{
+  for (size_t i = 0; i < n; i++)
+    if (name.len == names[i].len &&
+        (memcmp(name.ptr, names[i].text, name.len) == 0 ||
+         (any_case && str_eq_nocase(name, str_from(names[i].text, names[i].len)))))
+      return true;
+  return false;
+}
+
+/* Not those that are the server's to write, nor the sender's own business (DEV-4, DEV-5). */
 static bool is_forwarded(const struct session_env *env, struct plug_str name)
 {
-  static const char *const never[] = {"destination", "content-type", "content-length",
-                                      "message-id",  "subscription", "ack"};
-  static const char *const private_names[] = {"receipt", "transaction", "login", "passcode",
-                                              "authorization"};
-  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-    if (str_eq(name, str_of(never[i])))
-      return false;
-  if (env->spring)
-    return true;
-  for (size_t i = 0; i < sizeof private_names / sizeof *private_names; i++)
-    if (str_eq_nocase(name, str_of(private_names[i])))
-      return false;
-  return true;
+  static const struct header_name never[] = {NAME("destination"),    NAME("content-type"),
+                                             NAME("content-length"), NAME("message-id"),
+                                             NAME("subscription"),   NAME("ack")};
+  static const struct header_name private_names[] = {
+      NAME("receipt"), NAME("transaction"), NAME("login"), NAME("passcode"), NAME("authorization")};
+  return !is_one_of(name, never, sizeof never / sizeof *never, false) &&
+         (env->spring ||
+          !is_one_of(name, private_names, sizeof private_names / sizeof *private_names, true));
 }
 
 static const struct plug_msg *make_message(struct session *session, const struct stomp_frame *frame,
@@ -164,14 +180,35 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
   session_waiter_done(waiter, PLUG_OK);
 }
 
+/* Where in the worker's cache a destination that clients may SEND to is kept. */
+static struct session_sendable *sendable_slot(struct session_env *env, struct plug_str destination)
+{
+  uint64_t tail = 0;
+  size_t n = destination.len < sizeof tail ? destination.len : sizeof tail;
+  memcpy(&tail, destination.ptr + destination.len - n, n);
+  return &env->sendable[((tail ^ destination.len) * 0x9e3779b97f4a7c15u) >> 56];
+}
+
 static bool may_send(struct session *session, const struct stomp_frame *frame)
 {
   struct session_env *env = session->env;
+  const struct plug_str *known = stomp_frame_header(frame, STR("destination"));
+  struct session_sendable *slot = NULL;
+  if (known && known->len && known->len <= sizeof slot->text) {
+    slot = sendable_slot(env, *known);
+    if (slot->len == known->len && memcmp(slot->text, known->ptr, known->len) == 0)
+      return true;
+  }
   const struct plug_str *destination = broker_destination(session, frame);
   if (!destination)
     return false;
-  if (destination_may_send(env->destinations, *destination))
+  if (destination_may_send(env->destinations, *destination)) {
+    if (slot) {
+      slot->len = (uint8_t)destination->len;
+      memcpy(slot->text, destination->ptr, destination->len);
+    }
     return true;
+  }
   struct buf prefixes = {0};
   destination_put_prefixes(&prefixes, &env->destinations->client_send);
   session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
@@ -214,6 +251,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
                                   .owner = session,
                                   .queue = &session->out,
                                   .list = &session->subscriptions,
+                                  .session_unacked = &session->n_unacked,
                                   .id = *id,
                                   .destination = *destination,
                                   .version = (enum stomp_version)session->version};

@@ -354,9 +354,11 @@ static void put_session_id(char out[33])
     invariant(getrandom(pool, sizeof pool, 0) == (ssize_t)sizeof pool);
     used = 0;
   }
-  for (size_t i = 0; i < 16; i++)
-    snprintf(out + 2 * i, 3, "%02x", pool[used + i]);
-  used += 16;
+  for (size_t i = 0; i < 16; i++, used++) {
+    out[2 * i] = "0123456789abcdef"[pool[used] >> 4];
+    out[2 * i + 1] = "0123456789abcdef"[pool[used] & 15];
+  }
+  out[32] = '\0';
 }
 
 static void handle_connect(struct session *session, const struct stomp_frame *frame)

@@ -13,12 +13,20 @@
 #define CLOSE_NORMAL   1000 /* after DISCONNECT */
 #define CLOSE_GOING    1001 /* the server stops */
 #define CLOSE_PROTOCOL 1002 /* after an ERROR frame */
-#define CLOSE_BAD_UTF8  1007 /* after an ERROR frame about a text message that is not UTF-8 */
+#define CLOSE_BAD_UTF8 1007 /* after an ERROR frame about a text message that is not UTF-8 */
 #define CLOSE_TOO_BIG  1009 /* after an ERROR frame about a size limit */
 #define CLOSE_INTERNAL 1011
 #define CLOSE_SLOW     4500 /* the queue is full or a send made no progress */
 
 struct session;
+
+/* A destination that was found open to SENDs: the rules do not change while the server runs, and a
+ * publisher sends to few destinations. */
+struct session_sendable {
+  uint8_t len; /* 0: empty */
+  char text[119];
+};
+#define SESSION_SENDABLES 256
 
 /* What the sessions of one worker share. */
 struct session_env {
@@ -28,6 +36,7 @@ struct session_env {
   struct stomp_limits limits;
   struct stomp_scratch *scratch;
   struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
+  struct session_sendable sendable[SESSION_SENDABLES];
   const char *server; /* "plugboard/0.1.0" for CONNECTED */
   uint64_t heartbeat_send_ms, heartbeat_receive_ms;
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
@@ -58,6 +67,7 @@ struct session {
   uint32_t n_subscriptions;
   uint32_t n_transactions;
   uint64_t transaction_bytes;
+  uint64_t n_unacked;  /* kept by the hub */
   char *leave_receipt; /* of the DISCONNECT that waits for the other receipts */
   uint16_t close_code; /* set with SESSION_CLOSED: the carrier flushes, then closes */
   uint8_t state;
