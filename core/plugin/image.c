@@ -230,6 +230,14 @@ out:
   return image;
 }
 
+static bool image_is(const struct plugin_image *image, const char *kind)
+{
+  if (!kind[0])
+    return true;
+  return !strcmp(kind, "broker") ? image->entry.broker != NULL
+                                 : !strcmp(kind, "auth") && image->entry.auth != NULL;
+}
+
 struct plugin_image *image_load(const char *dir, const char *kind, const char *name,
                                 struct plug_err *err)
 {
@@ -250,10 +258,9 @@ struct plugin_image *image_load(const char *dir, const char *kind, const char *n
   struct plugin_image *image = load_file(path, err);
   if (!image)
     return NULL;
-  bool is_broker = image->entry.broker;
-  if (strcmp(kind, "broker") ? is_broker && !image->entry.auth : !is_broker) {
+  if (!image_is(image, kind)) {
     fault_at(err, image->base, 0, "%s is %s plugin and cannot be used as %s", image->entry.id,
-             is_broker ? "a broker" : "an auth", strcmp(kind, "broker") ? kind : "broker");
+             image->entry.broker ? "a broker" : "an auth", kind);
     return NULL;
   }
   return image;

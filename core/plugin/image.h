@@ -19,8 +19,9 @@ struct plugin_image {
   struct plug_auth auth;     /* likewise */
 };
 
-/* name: an absolute path, or NAME for DIR/KIND-NAME.so ("memory", kind "broker"). On failure
- * err->text is the one line of "BASENAME.so: ..." that an operator reads. */
+/* name: an absolute path, or NAME for DIR/KIND-NAME.so ("memory", kind "broker"). The plugin must
+ * be of that kind; with an absolute path kind may be "", which takes any. On failure err->text is
+ * the one line of "BASENAME.so: ..." that an operator reads. */
 struct plugin_image *image_load(const char *dir, const char *kind, const char *name,
                                 struct plug_err *err);
 

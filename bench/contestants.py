@@ -1,0 +1,378 @@
+"""The servers that are compared: how each is configured, started, and stopped.
+
+Every contestant gets a scratch directory and a free port of 127.0.0.1 and runs on the given cores.
+Peers are tuned as their manuals advise for speed. Only processes started here are ever stopped.
+"""
+
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+# What `--peers` asks apt for.
+PEER_PACKAGES = ("rabbitmq-server", "nginx", "libnginx-mod-nchan", "mosquitto", "nats-server")
+
+
+class Unavailable(Exception):
+    """The contestant cannot take part; the text says why."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def process_tree(pid):
+    found = [pid]
+    for p in found:
+        try:
+            for task in os.listdir(f"/proc/{p}/task"):
+                children = pathlib.Path(f"/proc/{p}/task/{task}/children").read_text()
+                found.extend(int(c) for c in children.split())
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
+def start_time(pid):
+    """Tells a process from a later one with the same number."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def output_of(command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        return f"unknown ({e})"
+    return (done.stdout + done.stderr).strip().splitlines()[0] if done.stdout + done.stderr else ""
+
+
+class Contestant:
+    name = ""
+    protocol = "stomp"
+    path = "/ws"
+    load_options = {}
+    start_timeout_s = 15
+    program = ""
+
+    def __init__(self, build):
+        self.build = build
+
+    def find_program(self):
+        found = shutil.which(self.program, path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not found:
+            raise Unavailable(f"{self.program} is not installed")
+        return found
+
+    def version(self):
+        return output_of([self.find_program(), "--version"])
+
+    def command(self, directory, port, case):
+        """Writes what configuration is needed; returns (command, additions to the environment)."""
+        raise NotImplementedError
+
+    def helpers(self, directory):
+        """Commands that have to run beside the server."""
+        return []
+
+    def run(self, cores, case):
+        return Running(self, cores, case)
+
+
+class Running:
+    """A started contestant; a context manager that stops it."""
+
+    def __init__(self, contestant, cores, case):
+        self.contestant = contestant
+        self.cores = {int(c) for c in (case.server_cores or cores).split(",")}
+        self.port = free_port()
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"plugbench-{contestant.name}-"))
+        self.processes = []
+        try:
+            self._start(case)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _spawn(self, command, environment):
+        def prepare():
+            os.sched_setaffinity(0, self.cores)
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+        log = open(self.directory / "output", "ab")
+        with log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       cwd=self.directory, env={**os.environ, **environment},
+                                       preexec_fn=prepare)
+        self.processes.append(process)
+        return process
+
+    def _start(self, case):
+        command, environment = self.contestant.command(self.directory, self.port, case)
+        for helper in self.contestant.helpers(self.directory):
+            self._spawn(helper, environment)
+        self.server = self._spawn(command, environment)
+        end = time.monotonic() + self.contestant.start_timeout_s
+        while True:
+            if self.server.poll() is not None:
+                raise Unavailable(f"{self.contestant.name} ended at once: {self.log()}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise Unavailable(f"{self.contestant.name} does not listen: {self.log()}") from None
+                time.sleep(0.05)
+        time.sleep(0.2)
+
+    def log(self):
+        try:
+            return (self.directory / "output").read_text(errors="replace")[-600:].strip()
+        except OSError:
+            return ""
+
+    def pids(self):
+        return process_tree(self.server.pid)
+
+    def stop(self):
+        trees = {}
+        for process in self.processes:
+            if process.poll() is None:
+                for pid in process_tree(process.pid):
+                    trees[pid] = start_time(pid)
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for pid, started in trees.items():
+            if started and start_time(pid) == started:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+
+class OwnProgram(Contestant):
+    """A program of the build directory."""
+
+    def find_program(self):
+        program = self.build / "bin" / self.program
+        if not program.exists():
+            raise Unavailable(f"{program} is not built")
+        return str(program)
+
+
+class Limit(OwnProgram):
+    name = "limit"
+    program = "limit"
+    message_id_length = 20  # set by the calibration, so that frames are as long as Plugboard's
+
+    def version(self):
+        return "hand-written epoll server, of this tree"
+
+    def command(self, directory, port, case):
+        return [self.find_program(), str(port), str(self.message_id_length)], {}
+
+
+class LimitAgain(Limit):
+    """The control: what differs between it and the limit is noise."""
+
+    name = "limit-again"
+
+
+class Plugboard(OwnProgram):
+    name = "plugboard"
+    program = "plugboard"
+    extra_settings = ()
+
+    def command(self, directory, port, case):
+        settings = {"http.listen": f"127.0.0.1:{port}", "server.workers": 1, **case.settings}
+        command = [self.find_program()]
+        for item in [f"{k}={v}" for k, v in settings.items()] + list(self.extra_settings):
+            command += ["--set", item]
+        return command, {}
+
+
+class Mosquitto(Contestant):
+    name = "mosquitto"
+    protocol = "mqtt"
+    program = "mosquitto"
+
+    def version(self):
+        return output_of([self.find_program(), "-h"])
+
+    def command(self, directory, port, case):
+        # It refuses to start without a listener of its own protocol.
+        (directory / "mosquitto.conf").write_text(f"""\
+user root
+listener {free_port()} 127.0.0.1
+protocol mqtt
+listener {port} 127.0.0.1
+protocol websockets
+allow_anonymous true
+persistence false
+retain_available false
+set_tcp_nodelay true
+max_queued_messages 0
+max_connections -1
+sys_interval 0
+log_type error
+""")
+        return [self.find_program(), "-c", str(directory / "mosquitto.conf")], {}
+
+
+class Nats(Contestant):
+    name = "nats"
+    protocol = "nats"
+    path = "/"
+    program = "nats-server"
+
+    def command(self, directory, port, case):
+        (directory / "nats.conf").write_text(f"""\
+host: 127.0.0.1
+port: {free_port()}
+max_connections: 100000
+max_pending: 1GB
+write_deadline: "60s"
+websocket {{
+  host: 127.0.0.1
+  port: {port}
+  no_tls: true
+  compression: false
+}}
+""")
+        return [self.find_program(), "-c", str(directory / "nats.conf")], {"GOMAXPROCS": "1"}
+
+
+class Nchan(Contestant):
+    name = "nchan"
+    protocol = "nchan"
+    path = "/"
+    program = "nginx"
+    module = pathlib.Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+
+    def version(self):
+        package = output_of(["dpkg-query", "-W", "-f", "nchan ${Version}\n", "libnginx-mod-nchan"])
+        return output_of([self.find_program(), "-v"]) + ", " + package
+
+    def command(self, directory, port, case):
+        if not self.module.exists():
+            raise Unavailable("libnginx-mod-nchan is not installed")
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        (directory / "logs").mkdir()
+        (directory / "nginx.conf").write_text(f"""\
+load_module {self.module};
+daemon off;
+user root;
+worker_processes 1;
+worker_rlimit_nofile {files};
+pid {directory}/nginx.pid;
+error_log {directory}/error.log error;
+events {{
+  use epoll;
+  worker_connections {files - 50};
+}}
+http {{
+  access_log off;
+  tcp_nodelay on;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  nchan_shared_memory_size 512M;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location = /sub {{
+      nchan_subscriber websocket;
+      nchan_channel_id $arg_id;
+      nchan_subscriber_first_message newest;
+      nchan_websocket_ping_interval 0;
+    }}
+    location = /pub {{
+      nchan_publisher websocket;
+      nchan_channel_id $arg_id;
+      nchan_message_buffer_length 100;
+      nchan_message_timeout 10s;
+    }}
+  }}
+}}
+""")
+        return [self.find_program(), "-p", str(directory), "-c", str(directory / "nginx.conf"),
+                "-e", str(directory / "error.log")], {}
+
+
+class RabbitMQ(Contestant):
+    name = "rabbitmq"
+    program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    load_options = {"login": "guest", "passcode": "guest"}
+    start_timeout_s = 90
+
+    def version(self):
+        self.find_program()
+        return output_of(["dpkg-query", "-W", "-f", "rabbitmq ${Version}\n", "rabbitmq-server"])
+
+    def helpers(self, directory):
+        # Its own name service: the one a node starts by itself would outlive the benchmark.
+        return [["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)]]
+
+    def command(self, directory, port, case):
+        self.epmd_port = free_port()
+        (directory / "enabled_plugins").write_text("[rabbitmq_web_stomp].\n")
+        (directory / "rabbitmq.conf").write_text(f"""\
+listeners.tcp = none
+stomp.listeners.tcp = none
+web_stomp.tcp.ip = 127.0.0.1
+web_stomp.tcp.port = {port}
+web_stomp.tcp.backlog = 4096
+web_stomp.cowboy_opts.idle_timeout = 3600000
+web_stomp.ws_opts.idle_timeout = 3600000
+collect_statistics = none
+collect_statistics_interval = 60000
+vm_memory_high_watermark.relative = 0.8
+disk_free_limit.absolute = 1MB
+log.console = true
+log.console.level = error
+log.file = false
+""")
+        return [self.find_program()], {
+            "HOME": str(directory),
+            "ERL_EPMD_PORT": str(self.epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "plugbench@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(directory / "log"),
+            "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
+            # One scheduler that sleeps when it has nothing to do, as on a machine of one core.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
+                "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_IO_THREAD_POOL_SIZE": "1",
+        }
+
+
+OWN = (Limit, Plugboard)
+CONTROL = (LimitAgain,)
+PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)

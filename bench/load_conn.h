@@ -1,0 +1,71 @@
+/* The generator's connections: non-blocking sockets on one epoll, the WebSocket upgrade, the
+ * protocol's handshake, and the way of received frames to the protocol's parser. Owns sockets and
+ * buffers. One thread.
+ *
+ *   TCP -> UPGRADE -> CONNECT -> SUBSCRIBE -> READY        publishers skip SUBSCRIBE
+ */
+#ifndef BENCH_LOAD_CONN_H
+#define BENCH_LOAD_CONN_H
+
+#include <netinet/in.h>
+
+#include "protocol.h"
+
+enum conn_state {
+  CONN_TCP,
+  CONN_UPGRADE,
+  CONN_CONNECT,
+  CONN_SUBSCRIBE,
+  CONN_READY,
+  CONN_CLOSED,
+};
+
+struct conn {
+  struct load *load;
+  int fd;
+  uint8_t role, state;
+  uint32_t topic;    /* index into load->topics */
+  uint32_t index;    /* among the connections of its role */
+  struct bytes in;   /* an unfinished frame */
+  struct bytes part; /* an unfinished message of earlier frames */
+  struct bytes out;  /* not yet taken by the socket, from out_at on */
+  size_t out_at;
+};
+
+struct load {
+  const struct protocol *protocol;
+  struct sockaddr_in server;
+  const char *path, *login, *passcode;
+  unsigned n_sources; /* connections are spread over 127.0.0.1 .. 127.0.0.n */
+  char **topics;
+  size_t body_len;
+
+  int epoll_fd;
+  struct conn *conns; /* room for all, so that pointers stay valid */
+  size_t n_conns, cap_conns;
+  size_t n_ready;
+  uint64_t now_ns;         /* taken once per recv */
+  uint64_t received_bytes; /* of WebSocket frames, headers included */
+  uint64_t fences;         /* answered */
+  uint8_t *buffer;
+};
+
+uint64_t clock_now_ns(void);
+
+/* Prints to stderr and ends the program: a run with a failed connection measures something else. */
+__attribute__((noreturn, format(printf, 1, 2))) void load_fail(const char *format, ...);
+
+void load_init(struct load *load, size_t cap_conns);
+/* Closes all connections with a reset, so that no port stays in TIME_WAIT. */
+void load_fini(struct load *load);
+
+/* Starts one connection; it is READY some polls later. */
+struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32_t index);
+
+/* Handles what has arrived; waits at most timeout_ns for it. */
+void load_poll(struct load *load, uint64_t timeout_ns);
+
+/* Sends what is in conn->out. What the socket does not take goes out in later polls. */
+void conn_flush(struct conn *conn);
+
+#endif

@@ -1,0 +1,116 @@
+/* STOMP 1.2 over WebSocket: Plugboard, the epoll limit, RabbitMQ's Web STOMP. */
+#include <stdlib.h>
+
+#include "protocol.h"
+
+/* What the first MESSAGE showed: how long one is and how many bytes follow the body (the NUL, and
+ * an EOL from some servers). Only headers with counters vary after that. */
+static size_t learnt_len, learnt_tail;
+enum { COUNTER_SLACK = 24 };
+
+static void topic(struct bytes *out, const char *name, unsigned index)
+{
+  bytes_printf(out, "/topic/%s.%u", name, index);
+}
+
+static void connect_frame(struct bytes *out, const char *login, const char *passcode,
+                          unsigned index)
+{
+  (void)index;
+  bytes_put_text(out, "CONNECT\naccept-version:1.2\nhost:/\nheart-beat:0,0\n");
+  if (*login)
+    bytes_printf(out, "login:%s\npasscode:%s\n", login, passcode);
+  bytes_put(out, "\n", 2);
+}
+
+static void subscribe(struct bytes *out, const char *destination)
+{
+  bytes_printf(out, "SUBSCRIBE\nid:sub-0\ndestination:%s\nreceipt:s\n\n", destination);
+  bytes_put(out, "", 1);
+}
+
+static size_t publish(struct bytes *out, const char *destination, const void *body, size_t len,
+                      bool fence)
+{
+  bytes_printf(out, "SEND\ndestination:%s\n%scontent-length:%zu\n\n", destination,
+               fence ? "receipt:f\n" : "", len);
+  size_t at = out->len;
+  bytes_put(out, body, len);
+  bytes_put(out, "", 1);
+  return at;
+}
+
+/* One whole frame at the start of in; returns its length with the EOLs that follow, 0 when it is
+ * not complete. */
+static size_t parse_one(struct conn *conn, const uint8_t *in, size_t len)
+{
+  const uint8_t *end = in + len, *body = memmem(in, len, "\n\n", 2), *after;
+  if (!body)
+    return 0;
+  body += 2;
+  const char *length = memmem(in, (size_t)(body - in), "\ncontent-length:", 16);
+  if (length) {
+    size_t n = strtoul(length + 16, NULL, 10);
+    if (n >= (size_t)(end - body))
+      return 0;
+    after = body + n;
+  } else if (!(after = memchr(body, 0, (size_t)(end - body)))) {
+    return 0;
+  }
+  size_t body_len = (size_t)(after - body);
+  for (after++; after < end && (*after == '\n' || *after == '\r');)
+    after++;
+  size_t used = (size_t)(after - in);
+  switch (in[0]) {
+  case 'M':
+    learnt_len = used;
+    learnt_tail = used - (size_t)(body - in) - body_len;
+    on_delivery(conn, body, body_len);
+    break;
+  case 'C': /* CONNECTED */
+  case 'R': /* RECEIPT */
+    on_reply(conn);
+    break;
+  default:
+    on_refused(conn, (const char *)in, used);
+  }
+  return used;
+}
+
+static size_t parse(struct conn *conn, const uint8_t *in, size_t len, size_t body_len)
+{
+  /* The short way: one MESSAGE as long as those before. All bytes around the body are looked at,
+   * so a frame of another shape takes the long way and is never misread. */
+  if (in[0] == 'M' && learnt_len && len <= learnt_len + COUNTER_SLACK &&
+      len > body_len + learnt_tail + 2) {
+    const uint8_t *body = in + len - learnt_tail - body_len;
+    if (body[-1] == '\n' && body[-2] == '\n' && body[0] == 'S' && body[body_len] == 0) {
+      on_delivery(conn, body, body_len);
+      return len;
+    }
+  }
+  size_t used = 0;
+  while (used < len) {
+    if (in[used] == '\n' || in[used] == '\r') {
+      used++;
+      continue;
+    }
+    size_t n = parse_one(conn, in + used, len - used);
+    if (n == 0)
+      break;
+    used += n;
+  }
+  return used;
+}
+
+const struct protocol protocol_stomp = {
+    .name = "stomp",
+    .subprotocol = "v12.stomp",
+    .opcode = WS_TEXT,
+    .path = protocol_path_base,
+    .topic = topic,
+    .connect = connect_frame,
+    .subscribe = subscribe,
+    .publish = publish,
+    .parse = parse,
+};
