@@ -80,6 +80,7 @@ static bool reference_match(const struct path *pattern, const struct path *path)
   return segments_match(&shorter, 0, path, 0);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   const char *bytes = (const char *)data;

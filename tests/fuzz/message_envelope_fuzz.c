@@ -12,6 +12,7 @@ static void require(bool condition)
     abort();
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   const char *why = NULL;

@@ -1,0 +1,11 @@
+/* expect: auth-small.so: auth table is 8 bytes, at least 32 needed for ABI 0.1 */
+#include "parts.h"
+
+static const struct plug_auth small = {.size = 8};
+
+const struct plug_plugin PLUG_ENTRY = {
+    PLUG_PLUGIN_HEAD,
+    GOOD_NAMES,
+    GOOD_LIFE,
+    .auth = &small,
+};

@@ -1,0 +1,17 @@
+/* expect: test.ini:1: [broker.bad] the moon is in the wrong place */
+#include "parts.h"
+
+static plug_status bad_create(const struct plug_host *host, void **self, struct plug_err *err)
+{
+  (void)host, (void)self, (void)err;
+  static const char why[] = "the moon is in the wrong place";
+  for (size_t i = 0; i < sizeof why; i++)
+    err->text[i] = why[i];
+  err->code = PLUG_EINVAL;
+  return PLUG_EINVAL;
+}
+
+const struct plug_plugin PLUG_ENTRY = {
+    PLUG_PLUGIN_HEAD,        GOOD_NAMES, .broker = &good_broker, .create = bad_create,
+    .destroy = good_destroy,
+};

@@ -1,0 +1,16 @@
+/* expect: no-publish.so: required function 'publish' is missing in its broker table */
+#include "parts.h"
+
+static const struct plug_broker lacking = {
+    .size = sizeof lacking,
+    .subscribe = good_interest,
+    .unsubscribe = good_interest,
+    .health = good_health,
+};
+
+const struct plug_plugin PLUG_ENTRY = {
+    PLUG_PLUGIN_HEAD,
+    GOOD_NAMES,
+    GOOD_LIFE,
+    .broker = &lacking,
+};

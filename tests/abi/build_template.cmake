@@ -1,0 +1,22 @@
+# Builds a copy of the SDK's template in OUT with make or cmake (TOOL), public headers only, and
+# checks that the plugin exports its one symbol.
+file(REMOVE_RECURSE ${OUT})
+file(COPY ${SDK}/ DESTINATION ${OUT})
+set(dir ${OUT}/template-broker)
+if(TOOL STREQUAL "make")
+  execute_process(COMMAND make -C ${dir} CC=${CMAKE_C_COMPILER} INCLUDE=${INCLUDE}
+    COMMAND_ERROR_IS_FATAL ANY)
+  set(plugin ${dir}/broker-template.so)
+else()
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${dir} -B ${dir}/build
+    -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DPLUGBOARD_INCLUDE=${INCLUDE}
+    COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${CMAKE_COMMAND} --build ${dir}/build COMMAND_ERROR_IS_FATAL ANY)
+  set(plugin ${dir}/build/broker-template.so)
+endif()
+execute_process(COMMAND nm -D --defined-only ${plugin}
+  OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+string(STRIP "${symbols}" symbols)
+if(NOT symbols MATCHES "^[0-9a-f]+ [DR] plug_plugin_entry$")
+  message(FATAL_ERROR "exported symbols:\n${symbols}")
+endif()
