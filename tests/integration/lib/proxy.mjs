@@ -1,0 +1,79 @@
+// A TCP proxy that plays a bad network between a node and what it connects to.
+//
+//   const proxy = await startProxy({ t, port: redis.port });
+//   proxy.cut();     // resets all connections and refuses new ones
+//   proxy.stall();   // connections stay, new ones are accepted, and nothing passes any more
+//   proxy.resume();  // passes again, what was held up included
+
+import net from 'node:net';
+
+class Proxy {
+  constructor(port) {
+    this.target = port;
+    this.mode = 'pass';
+    this.pairs = new Set();
+    this.server = net.createServer({ allowHalfOpen: true }, (near) => this.onConnection(near));
+  }
+
+  onConnection(near) {
+    if (this.mode === 'cut') {
+      near.on('error', () => {});
+      near.resetAndDestroy();
+      return;
+    }
+    const far = net.connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true });
+    const pair = [near, far];
+    this.pairs.add(pair);
+    for (const [from, to] of [[near, far], [far, near]]) {
+      from.setNoDelay(true);
+      from.on('error', () => this.drop(pair));
+      from.on('close', () => this.drop(pair));
+      from.on('end', () => to.end());
+      from.on('data', (bytes) => {
+        if (!to.write(bytes)) from.pause();
+      });
+      to.on('drain', () => { if (this.mode === 'pass') from.resume(); });
+    }
+    if (this.mode === 'stall') for (const socket of pair) socket.pause();
+  }
+
+  drop(pair) {
+    if (!this.pairs.delete(pair)) return;
+    for (const socket of pair) socket.destroy();
+  }
+
+  cut() {
+    this.mode = 'cut';
+    for (const pair of [...this.pairs]) {
+      this.pairs.delete(pair);
+      for (const socket of pair) socket.resetAndDestroy();
+    }
+  }
+
+  stall() {
+    this.mode = 'stall';
+    for (const pair of this.pairs) for (const socket of pair) socket.pause();
+  }
+
+  resume() {
+    this.mode = 'pass';
+    for (const pair of this.pairs) for (const socket of pair) socket.resume();
+  }
+
+  close() {
+    this.cut();
+    return new Promise((done) => this.server.close(done));
+  }
+}
+
+export async function startProxy({ t, port }) {
+  const proxy = new Proxy(port);
+  await new Promise((done, broken) => {
+    proxy.server.on('error', broken);
+    proxy.server.listen(0, '127.0.0.1', done);
+  });
+  proxy.port = proxy.server.address().port;
+  proxy.url = `redis://127.0.0.1:${proxy.port}`;
+  t?.after(() => proxy.close());
+  return proxy;
+}

@@ -1,0 +1,242 @@
+// Real redis-server and redis-sentinel processes for a test, each in a temporary directory of its
+// own on a free port of 127.0.0.1, and a client that speaks just enough RESP.
+//
+//   const redis = await startRedis({ t });
+//   ... redis.port, redis.url, await redis.command('PUBLISH', 'a', 'b') ...
+//   await redis.kill(); await redis.start();      // the same port again
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { slowness, sleep, until, within } from './server.mjs';
+
+const alive = new Set();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+// A port that was free a moment ago.
+export function freePort() {
+  return new Promise((done, broken) => {
+    const probe = net.createServer();
+    probe.on('error', broken);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
+
+// Takes one reply from the start of bytes: { value, used }, or null when it is incomplete.
+function parseReply(bytes, at = 0) {
+  const eol = bytes.indexOf('\r\n', at);
+  if (eol < 0) return null;
+  const line = bytes.toString('utf8', at + 1, eol);
+  const start = eol + 2;
+  switch (bytes[at]) {
+    case 0x2b: return { value: line, used: start }; // +
+    case 0x2d: return { value: new Error(line), used: start }; // -
+    case 0x3a: return { value: Number(line), used: start }; // :
+    case 0x24: { // $
+      const n = Number(line);
+      if (n < 0) return { value: null, used: start };
+      if (bytes.length < start + n + 2) return null;
+      return { value: bytes.subarray(start, start + n), used: start + n + 2 };
+    }
+    case 0x2a: { // *
+      const all = [];
+      let used = start;
+      for (let i = Number(line); i > 0; i -= 1) {
+        const item = parseReply(bytes, used);
+        if (!item) return null;
+        all.push(item.value);
+        used = item.used;
+      }
+      return { value: all, used };
+    }
+    default: throw new Error(`not RESP: ${bytes.toString('latin1', at, at + 40)}`);
+  }
+}
+
+const asText = (value) => {
+  if (Buffer.isBuffer(value)) return value.toString('utf8');
+  return Array.isArray(value) ? value.map(asText) : value;
+};
+
+// A connection to Redis. Commands are answered in order; what arrives on channels goes to
+// onMessage(channel, bytes), once subscribe() has been called.
+export class RedisClient {
+  constructor(port) {
+    this.waiting = [];
+    this.buffer = Buffer.alloc(0);
+    this.onMessage = null;
+    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.opened = new Promise((done, broken) => {
+      this.socket.on('connect', done);
+      this.socket.on('error', broken);
+    });
+    this.opened.catch(() => {});
+    this.socket.on('error', () => {});
+    this.socket.on('data', (bytes) => this.onBytes(bytes));
+    this.socket.on('close', () => {
+      for (const each of this.waiting.splice(0)) each.broken(new Error('the connection to Redis ended'));
+    });
+  }
+
+  onBytes(bytes) {
+    this.buffer = this.buffer.length ? Buffer.concat([this.buffer, bytes]) : bytes;
+    for (;;) {
+      const reply = parseReply(this.buffer);
+      if (!reply) return;
+      this.buffer = this.buffer.subarray(reply.used);
+      const { value } = reply;
+      if (this.onMessage && Array.isArray(value) && String(value[0]) === 'message') {
+        this.onMessage(String(value[1]), value[2]);
+      } else {
+        const { done, broken } = this.waiting.shift();
+        if (value instanceof Error) broken(value);
+        else done(asText(value));
+      }
+    }
+  }
+
+  // Arguments are text or bytes.
+  command(...args) {
+    if (this.socket.destroyed) return Promise.reject(new Error('the connection to Redis is closed'));
+    const parts = [Buffer.from(`*${args.length}\r\n`)];
+    for (const arg of args) {
+      const bytes = Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg));
+      parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'));
+    }
+    const answer = new Promise((done, broken) => this.waiting.push({ done, broken }));
+    this.socket.write(Buffer.concat(parts));
+    return answer;
+  }
+
+  async subscribe(channel, onMessage) {
+    this.onMessage = onMessage;
+    await this.command('SUBSCRIBE', channel);
+  }
+
+  close() {
+    this.socket.destroy();
+  }
+}
+
+export async function redisClient(port, { t } = {}) {
+  const client = new RedisClient(port);
+  t?.after(() => client.close());
+  await within(client.opened, 5000, 'connecting to Redis');
+  return client;
+}
+
+class Redis {
+  constructor({ port, args = [], sentinelConfig, password }) {
+    this.port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+    this.args = args;
+    this.password = password;
+    this.sentinelConfig = sentinelConfig;
+    this.dir = mkdtempSync(join(tmpdir(), 'plugboard-redis-'));
+    this.child = null;
+    this.output = '';
+  }
+
+  // Starts the process, again after kill() or shutdown(), and waits until it answers.
+  async start() {
+    assert.equal(this.child, null, 'this Redis runs already');
+    let program = 'redis-server';
+    let args = ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
+      '--dir', this.dir, '--daemonize', 'no', ...this.args];
+    if (this.sentinelConfig) {
+      const file = join(this.dir, 'sentinel.conf');
+      writeFileSync(file, `port ${this.port}\nbind 127.0.0.1\ndir ${this.dir}\n${this.sentinelConfig}`);
+      program = 'redis-sentinel';
+      args = [file];
+    }
+    const child = spawn(program, args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = child;
+    alive.add(child);
+    const keep = (text) => { this.output = (this.output + text).slice(-20000); };
+    child.stdout.setEncoding('utf8').on('data', keep);
+    child.stderr.setEncoding('utf8').on('data', keep);
+    this.ended = new Promise((done) => {
+      const end = () => { alive.delete(child); done(); };
+      child.on('error', (error) => { keep(error.message); end(); });
+      child.on('exit', end);
+    });
+    await until(async () => {
+      assert.equal(child.exitCode, null, `${program} ended:\n${this.output}`);
+      return (await this.command('PING').catch((error) => /NOAUTH/.test(error.message))) !== false;
+    }, `${program} on port ${this.port}`, 10000);
+  }
+
+  // One command on a connection of its own.
+  async command(...args) {
+    const client = await redisClient(this.port);
+    try {
+      if (this.password) await client.command('AUTH', this.password);
+      return await within(client.command(...args), 10000, `Redis: ${args.join(' ')}`);
+    } finally {
+      client.close();
+    }
+  }
+
+  async info(section, field) {
+    const text = await this.command('INFO', section);
+    return new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1];
+  }
+
+  // As a crash.
+  async kill() {
+    const { child } = this;
+    if (!child) return;
+    this.child = null;
+    child.kill('SIGKILL');
+    await this.ended;
+  }
+
+  // Alive, but deaf and dumb; and back.
+  freeze() { this.child.kill('SIGSTOP'); }
+  thaw() { this.child.kill('SIGCONT'); }
+
+  async end() {
+    await this.kill();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+// Options:
+//   t         the test's context; ends the process when the test ends
+//   port      default: any free one
+//   args      further arguments, as ['--requirepass', 'x']
+//   password  for command()
+//   start     false: do not start it yet
+export async function startRedis({ t, port, start = true, ...options } = {}) {
+  const redis = new Redis({ port: port ?? await freePort(), ...options });
+  t?.after(() => redis.end());
+  if (start) await redis.start();
+  return redis;
+}
+
+// A Sentinel that watches the master of that port under the name `name`.
+export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 500 }) {
+  const down = downAfterMs * slowness;
+  return startRedis({
+    t,
+    sentinelConfig: `sentinel monitor ${name} 127.0.0.1 ${master} ${quorum}\n`
+      + `sentinel down-after-milliseconds ${name} ${down}\n`
+      + `sentinel failover-timeout ${name} ${down * 6}\n`,
+  });
+}
+
+// Until the Redis has that many subscribers on the channel.
+export async function waitForSubscribers(redis, channel, n, ms = 5000) {
+  await until(async () => (await redis.command('PUBSUB', 'NUMSUB', channel))[1] === n,
+    `${n} subscribers on ${channel}`, ms);
+  await sleep(0);
+}
