@@ -21,7 +21,7 @@ struct world {
   struct inbox inbox;
   struct session_env env;
   struct destination_rules destinations;
-  struct batch batch;
+  struct batch_set batches;
   struct session *sessions;
   size_t n_sessions;
   uint64_t sent_bytes; /* keeps the compiler from dropping what nobody reads */
@@ -44,10 +44,12 @@ static void flush(struct outq *queue)
 {
   while (queue->count) {
     uint32_t n = 1;
-    if (queue->count > 1)
-      world.sent_bytes += batch_get(&world.batch, queue, false, 65536, 256, &n).len;
-    else
-      world.sent_bytes += outq_at(queue, 0)->len;
+    struct plug_str bytes = str_from(NULL, outq_at(queue, 0)->len);
+    if (queue->count > 1 && !batch_set_get(&world.batches, queue, false, 65536, &bytes, &n)) {
+      batch_set_reset(&world.batches);
+      continue;
+    }
+    world.sent_bytes += bytes.len;
     outq_drop_front(queue, n);
   }
 }
@@ -75,7 +77,7 @@ static void turn_end(void)
     list_remove(dirty);
     flush(container_of(dirty, struct outq, dirty));
   }
-  batch_reset(&world.batch);
+  batch_set_reset(&world.batches);
 }
 
 static void feed(struct session *session, const char *bytes, size_t len)
@@ -136,7 +138,7 @@ static void world_fini(void)
     if (world.sessions[i].env)
       session_fini(&world.sessions[i]);
   hub_fini(&world.hub);
-  batch_fini(&world.batch);
+  batch_set_fini(&world.batches);
   interest_table_free(world.interests);
   buf_free(&world.env.out);
   free(world.env.scratch);

@@ -36,6 +36,7 @@ struct settings {
   char *plugin_dir;
   uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
+  bool io_uring;              /* use it where the kernel offers it */
 
   /* [http], [tcp] */
   struct settings_address *http_listen;

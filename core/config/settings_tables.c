@@ -21,6 +21,9 @@ static const struct plug_option server_options[] = {
      "How long a stopping server waits for its sessions to end."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
+    {"io-uring", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Writes to many connections with one io_uring submission where the kernel offers it, and with "
+     "a `send()` each where it does not."},
 };
 
 static const struct plug_option http_options[] = {

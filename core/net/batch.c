@@ -1,16 +1,25 @@
 #include "net/batch.h"
 
-void batch_reset(struct batch *batch)
+static void batch_clear(struct batch *batch)
 {
   for (uint32_t i = 0; i < batch->n; i++)
     frame_unref(batch->frames[i]);
   batch->n = 0;
+  batch->bytes.len = 0;
+  batch->bytes.failed = false;
 }
 
-void batch_fini(struct batch *batch)
+void batch_set_reset(struct batch_set *set)
 {
-  batch_reset(batch);
-  buf_free(&batch->bytes);
+  while (set->n_used)
+    batch_clear(&set->slots[--set->n_used]);
+}
+
+void batch_set_fini(struct batch_set *set)
+{
+  batch_set_reset(set);
+  for (unsigned i = 0; i < BATCH_SLOTS; i++)
+    buf_free(&set->slots[i].bytes);
 }
 
 static size_t skip_of(const struct frame *frame, bool tcp)
@@ -18,43 +27,55 @@ static size_t skip_of(const struct frame *frame, bool tcp)
   return tcp ? frame->ws_header : 0;
 }
 
-/* True if the queue starts with just the frames of the batch, and the batch could hold no more. */
-static bool batch_fits(const struct batch *batch, const struct outq *queue, uint32_t max_frames)
+/* True if the queue starts with just the frames of the batch and the batch could hold no more. */
+static bool batch_fits(const struct batch *batch, const struct outq *queue, bool tcp,
+                       size_t max_bytes)
 {
-  if (!batch->n || batch->n > queue->count || (batch->n < queue->count && batch->n < max_frames))
+  if (batch->n > queue->count)
     return false;
   for (uint32_t i = 0; i < batch->n; i++)
     if (batch->frames[i] != outq_at(queue, i))
       return false;
-  return true;
+  if (batch->n == queue->count || batch->n == BATCH_FRAMES_MAX)
+    return true;
+  const struct frame *next = outq_at(queue, batch->n);
+  return batch->bytes.len + next->len - skip_of(next, tcp) > max_bytes;
 }
 
-struct plug_str batch_get(struct batch *batch, const struct outq *queue, bool tcp, size_t max_bytes,
-                          uint32_t max_frames, uint32_t *n_frames)
+static void batch_fill(struct batch *batch, const struct outq *queue, bool tcp, size_t max_bytes)
 {
-  if (max_frames > BATCH_FRAMES_MAX)
-    max_frames = BATCH_FRAMES_MAX;
-  if (!batch_fits(batch, queue, max_frames)) {
-    batch_reset(batch);
-    batch->bytes.len = 0;
-    batch->bytes.failed = false;
-    while (batch->n < queue->count && batch->n < max_frames) {
-      struct frame *frame = outq_at(queue, batch->n);
-      size_t skip = skip_of(frame, tcp);
-      if (batch->n && batch->bytes.len + frame->len - skip > max_bytes)
-        break;
-      buf_put(&batch->bytes, frame->bytes + skip, frame->len - skip);
-      if (batch->bytes.failed)
-        break;
-      frame_ref(frame);
-      batch->frames[batch->n++] = frame;
+  while (batch->n < queue->count && batch->n < BATCH_FRAMES_MAX) {
+    struct frame *frame = outq_at(queue, batch->n);
+    size_t skip = skip_of(frame, tcp);
+    if (batch->n && batch->bytes.len + frame->len - skip > max_bytes)
+      return;
+    buf_put(&batch->bytes, frame->bytes + skip, frame->len - skip);
+    if (batch->bytes.failed)
+      return;
+    frame_ref(frame);
+    batch->frames[batch->n++] = frame;
+  }
+}
+
+bool batch_set_get(struct batch_set *set, const struct outq *queue, bool tcp, size_t max_bytes,
+                   struct plug_str *bytes, uint32_t *n_frames)
+{
+  struct batch *batch = set->n_used ? &set->slots[set->n_used - 1] : NULL;
+  if (!batch || !batch_fits(batch, queue, tcp, max_bytes)) {
+    if (set->n_used == BATCH_SLOTS)
+      return false;
+    batch = &set->slots[set->n_used];
+    batch_fill(batch, queue, tcp, max_bytes);
+    if (!batch->n) {
+      const struct frame *frame = outq_at(queue, 0);
+      batch->bytes.failed = false;
+      *bytes = str_from(frame->bytes + skip_of(frame, tcp), frame->len - skip_of(frame, tcp));
+      *n_frames = 1;
+      return true;
     }
+    set->n_used++;
   }
-  if (!batch->n) {
-    const struct frame *frame = outq_at(queue, 0);
-    *n_frames = 1;
-    return str_from(frame->bytes + skip_of(frame, tcp), frame->len - skip_of(frame, tcp));
-  }
+  *bytes = str_from(batch->bytes.data, batch->bytes.len);
   *n_frames = batch->n;
-  return str_from(batch->bytes.data, batch->bytes.len);
+  return true;
 }

@@ -12,7 +12,6 @@
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
 #define SEND_BYTES    65536u
-#define SEND_FRAMES   256u
 /* How long a closed session may take to get its last bytes and the Close frame out. */
 #define CLOSE_WAIT_MS 5000u
 
@@ -124,19 +123,6 @@ static struct plug_str wire_bytes(const struct conn *conn, const struct frame *f
   return str_from(frame->bytes + skip, frame->len - skip);
 }
 
-/* The first frames of the queue as one run of bytes: the frame itself, or a copy in the worker's
- * batch. Sessions that wait for the same frames share the copy. */
-static struct plug_str gather(struct conn *conn, uint32_t *n_frames)
-{
-  struct outq *queue = &conn->session.out;
-  struct plug_str first = wire_bytes(conn, outq_at(queue, 0));
-  *n_frames = 1;
-  if (queue->count == 1 || first.len >= SEND_BYTES)
-    return first;
-  return batch_get(&conn->worker->batches[conn->kind], queue, conn->kind == CONN_TCP, SEND_BYTES,
-                   SEND_FRAMES, n_frames);
-}
-
 static void ask_writable(struct conn *conn)
 {
   if (!conn->asked) {
@@ -185,27 +171,62 @@ static void short_send(struct conn *conn, size_t n)
   set_blocked(conn);
 }
 
+static bool gather_from(struct conn *conn, struct batch_set *batches,
+                        struct sender_request *request, bool *full)
+{
+  struct outq *queue = &conn->session.out;
+  *full = false;
+  if (!queue->count || queue->blocked || conn->closing || conn->sending ||
+      !list_empty(&conn->doomed))
+    return false;
+  request->conn = conn;
+  request->fd = conn->fd;
+  request->n_frames = 1;
+  request->bytes = wire_bytes(conn, outq_at(queue, 0));
+  if (queue->count > 1 && request->bytes.len < SEND_BYTES &&
+      !batch_set_get(batches, queue, conn->kind == CONN_TCP, SEND_BYTES, &request->bytes,
+                     &request->n_frames)) {
+    *full = true;
+    return false;
+  }
+  conn->sending = true;
+  return true;
+}
+
+bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
+{
+  return gather_from(conn, &conn->worker->batches[conn->kind], request, full);
+}
+
+void conn_account(struct conn *conn, const struct sender_request *request)
+{
+  ssize_t sent = request->result;
+  conn->sending = false;
+  if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
+    conn_doom(conn);
+    return;
+  }
+  if (sent > 0) {
+    COUNT_BY(bytes_out, sent);
+    conn->session.last_tx_ms = conn->worker->now_ms;
+  }
+  if (sent == (ssize_t)request->bytes.len)
+    outq_drop_front(&conn->session.out, request->n_frames);
+  else
+    short_send(conn, sent > 0 ? (size_t)sent : 0);
+}
+
 void conn_flush(struct outq *queue)
 {
   struct conn *conn = conn_of(queue);
-  while (queue->count && !queue->blocked && !conn->closing && list_empty(&conn->doomed)) {
-    uint32_t n_frames;
-    struct plug_str bytes = gather(conn, &n_frames);
-    ssize_t sent = send(conn->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOBUFS) {
-      conn_doom(conn);
-      return;
-    }
-    if (sent > 0) {
-      COUNT_BY(bytes_out, sent);
-      conn->session.last_tx_ms = conn->worker->now_ms;
-    }
-    if (sent == (ssize_t)bytes.len)
-      outq_drop_front(queue, n_frames);
-    else if (sent < 0 && errno == EINTR)
-      continue;
-    else
-      short_send(conn, sent > 0 ? (size_t)sent : 0);
+  /* Its own batches: it may run while a round of the others' is being gathered. */
+  struct batch_set *batches = &conn->worker->flush_batches;
+  struct sender_request request;
+  bool full;
+  while (gather_from(conn, batches, &request, &full)) {
+    request.result = sender_send(request.fd, request.bytes);
+    conn_account(conn, &request);
+    batch_set_reset(batches);
   }
 }
 
@@ -228,12 +249,9 @@ static void begin_close(struct conn *conn)
   lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
 }
 
-void conn_settle(struct conn *conn)
+void conn_finish(struct conn *conn)
 {
   struct outq *queue = &conn->session.out;
-  if (queue->overflow)
-    session_overflow(&conn->session);
-  conn_flush(queue);
   if (conn->session.state != SESSION_CLOSED || conn->closing || !list_empty(&conn->doomed))
     return;
   queue->closed = true;
@@ -293,7 +311,8 @@ void conn_on_timer(struct conn *conn, uint64_t now_ms)
 
 void conn_doom(struct conn *conn)
 {
-  session_close(&conn->session, CLOSE_INTERNAL, "");
+  /* Only marked: a full queue is flushed in the midst of a fan-out, where no subscription may
+   * vanish. */
   conn->session.out.closed = true;
   if (list_empty(&conn->doomed))
     list_append(&conn->worker->doomed, &conn->doomed);
@@ -302,5 +321,6 @@ void conn_doom(struct conn *conn)
 void conn_cut(struct conn *conn)
 {
   list_remove(&conn->doomed);
+  session_close(&conn->session, CLOSE_INTERNAL, "");
   lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
 }

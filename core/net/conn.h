@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "base/wheel.h"
+#include "net/sender.h"
 #include "session/session.h"
 
 struct worker;
@@ -25,6 +26,7 @@ struct conn {
   int fd;
   uint8_t kind;
   bool closing; /* the wish to close has been passed to libwebsockets, or the peer closes */
+  bool sending; /* a send has been gathered and not yet accounted for */
   bool asked;   /* a writable callback is on its way */
   struct utf8_state utf8;
   uint64_t stall_ms; /* when a blocked send counts as stalled; 0: not blocked */
@@ -44,10 +46,15 @@ void conn_writable(struct conn *conn);
 /* The peer has sent a Close frame: nothing may be sent behind our answer to it. */
 void conn_peer_closes(struct conn *conn);
 
-void conn_flush(struct outq *queue); /* for struct outq_set */
-/* At the end of a turn, for each dirty connection: writes, and closes what is to close. May free
- * conn. */
-void conn_settle(struct conn *conn);
+/* The next send of what is queued; false if there is nothing to send, or not now. *full: the
+ * batches of this round are used up; finish the round and try again. */
+bool conn_gather(struct conn *conn, struct sender_request *request, bool *full);
+/* What became of it. Afterwards there may be more to gather. */
+void conn_account(struct conn *conn, const struct sender_request *request);
+/* Writes out at once what is queued: for struct outq_set. */
+void conn_flush(struct outq *queue);
+/* Everything has been gathered: closes the connection if its session has ended. May free conn. */
+void conn_finish(struct conn *conn);
 void conn_on_timer(struct conn *conn, uint64_t now_ms);
 /* Reading goes on. */
 void conn_resume(struct conn *conn);

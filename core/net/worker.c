@@ -42,15 +42,48 @@ static void drain_inbox(struct worker *worker)
     atomic_fetch_sub_explicit(&worker->inbox.depth, taken, memory_order_relaxed);
 }
 
+/* One round: sends what was gathered. Connections with more to send become dirty again. */
+static void send_round(struct worker *worker, struct sender_request *requests, size_t n)
+{
+  sender_run(worker->sender, requests, n);
+  for (size_t i = 0; i < n; i++) {
+    struct conn *conn = requests[i].conn;
+    conn_account(conn, &requests[i]);
+    if (conn->session.out.count && !conn->session.out.blocked)
+      outq_mark_dirty(&worker->hub.outqs, &conn->session.out);
+    else
+      conn_finish(conn);
+  }
+  batch_set_reset(&worker->batches[CONN_WEBSOCKET]);
+  batch_set_reset(&worker->batches[CONN_TCP]);
+}
+
+/* Writes what is queued for all dirty connections, many in one round. */
 static void settle_all(struct worker *worker)
 {
+  struct sender_request requests[SENDER_REQUESTS_MAX];
+  size_t n = 0;
   struct list *node;
-  while ((node = list_first(&worker->hub.outqs.dirty))) {
-    list_remove(node);
-    conn_settle((struct conn *)(void *)container_of(node, struct outq, dirty));
+  while (n || !list_empty(&worker->hub.outqs.dirty)) {
+    bool full = false;
+    node = list_first(&worker->hub.outqs.dirty);
+    if (node) {
+      struct conn *conn = (struct conn *)(void *)container_of(node, struct outq, dirty);
+      if (conn->session.out.overflow)
+        session_overflow(&conn->session);
+      bool gathered = conn_gather(conn, &requests[n], &full);
+      if (!full)
+        list_remove(node);
+      if (gathered)
+        n++;
+      else if (!full && !conn->sending)
+        conn_finish(conn);
+    }
+    if (full || !node || n == SENDER_REQUESTS_MAX) {
+      send_round(worker, requests, n);
+      n = 0;
+    }
   }
-  batch_reset(&worker->batches[CONN_WEBSOCKET]);
-  batch_reset(&worker->batches[CONN_TCP]);
 }
 
 static void check_drained(struct worker *worker);
@@ -288,6 +321,15 @@ plug_status worker_listen(struct worker *worker, int fd, enum conn_kind kind)
   return PLUG_OK;
 }
 
+static bool open_sender(struct worker *worker)
+{
+  const char *why;
+  worker->sender = sender_new(worker->settings->io_uring, &why);
+  if (why && worker->index == 0)
+    log_info("net", "writing without io_uring: %s", why);
+  return worker->sender != NULL;
+}
+
 static void *run(void *arg)
 {
   struct worker *worker = arg;
@@ -296,6 +338,10 @@ static void *run(void *arg)
   pthread_setname_np(pthread_self(), name);
   counter_bind_thread();
   interest_bind_worker((int)worker->index);
+  if (!open_sender(worker)) {
+    log_error("net", "worker %u: out of memory", worker->index);
+    abort();
+  }
   uv_run(&worker->loop, UV_RUN_DEFAULT);
   atomic_store(&worker->stopped, 1);
   return NULL;
@@ -405,8 +451,10 @@ void worker_fini(struct worker *worker)
       log_warn("net", "worker %u: its loop still has handles", worker->index);
   }
   drain_inbox(worker);
-  batch_fini(&worker->batches[CONN_WEBSOCKET]);
-  batch_fini(&worker->batches[CONN_TCP]);
+  sender_free(worker->sender);
+  batch_set_fini(&worker->batches[CONN_WEBSOCKET]);
+  batch_set_fini(&worker->batches[CONN_TCP]);
+  batch_set_fini(&worker->flush_batches);
   hub_fini(&worker->hub);
   buf_free(&worker->env.out);
   free(worker->env.scratch);

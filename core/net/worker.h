@@ -36,10 +36,12 @@ struct worker {
   struct inbox inbox;
   struct session_env env;
   struct wheel wheel;
-  struct batch batches[2]; /* by enum conn_kind */
-  struct list conns;       /* struct conn.link */
-  struct list paused;      /* struct conn.paused */
-  struct list doomed;      /* struct conn.doomed */
+  struct sender *sender;       /* made by the worker's thread */
+  struct batch_set batches[2]; /* by enum conn_kind */
+  struct batch_set flush_batches;
+  struct list conns;  /* struct conn.link */
+  struct list paused; /* struct conn.paused */
+  struct list doomed; /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t n_destroyed; /* connections that libwebsockets has ended */
   uint64_t now_ms;      /* the loop's time, taken at the start of each callback */

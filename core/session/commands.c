@@ -8,13 +8,6 @@
 #include "session/session.h"
 #include "session/transaction.h"
 
-#define SHOWN 80 /* bytes of a client's text that an error message quotes */
-
-static int shown(struct plug_str s)
-{
-  return (int)(s.len < SHOWN ? s.len : SHOWN);
-}
-
 static const struct plug_str *need_header(struct session *session, const struct stomp_frame *frame,
                                           struct plug_str name)
 {
@@ -46,7 +39,7 @@ static const struct plug_str *broker_destination(struct session *session,
     if (destination->len > env->max_destination_length)
       COUNT(refused_destination);
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: bad destination '%.*s': %s", verb,
-                 shown(*destination), destination->ptr ? destination->ptr : "", why);
+                 session_shown(*destination), destination->ptr ? destination->ptr : "", why);
     return NULL;
   }
   struct buf prefixes = {0};
@@ -55,7 +48,7 @@ static const struct plug_str *broker_destination(struct session *session,
     return destination;
   case DESTINATION_APP:
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no application answers '%.*s'", verb,
-                 shown(*destination), destination->ptr);
+                 session_shown(*destination), destination->ptr);
     return NULL;
   case DESTINATION_NONE:
     break;
@@ -63,7 +56,7 @@ static const struct plug_str *broker_destination(struct session *session,
   destination_put_prefixes(&prefixes, &env->destinations->broker);
   session_fail(session, frame, CLOSE_PROTOCOL, NULL,
                "%s: destination '%.*s' is outside every prefix; there are %.*s", verb,
-               shown(*destination), destination->ptr, (int)prefixes.len,
+               session_shown(*destination), destination->ptr, (int)prefixes.len,
                prefixes.data ? prefixes.data : "");
   buf_free(&prefixes);
   return NULL;
@@ -212,7 +205,7 @@ static bool may_send(struct session *session, const struct stomp_frame *frame)
   struct buf prefixes = {0};
   destination_put_prefixes(&prefixes, &env->destinations->client_send);
   session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
-               "clients may not SEND to '%.*s'; they may to %.*s", shown(*destination),
+               "clients may not SEND to '%.*s'; they may to %.*s", session_shown(*destination),
                destination->ptr, prefixes.len ? (int)prefixes.len : 7,
                prefixes.len ? prefixes.data : "nothing");
   buf_free(&prefixes);
@@ -257,12 +250,12 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
                                   .version = (enum stomp_version)session->version};
   if (!parse_ack_mode(ack, &request.ack)) {
     session_fail(session, frame, CLOSE_PROTOCOL, "Use auto, client or client-individual.",
-                 "SUBSCRIBE: unknown ack mode '%.*s'", shown(*ack), ack->ptr);
+                 "SUBSCRIBE: unknown ack mode '%.*s'", session_shown(*ack), ack->ptr);
     return;
   }
   if (hub_find(env->hub, session->number, *id)) {
     session_fail(session, frame, CLOSE_PROTOCOL, "UNSUBSCRIBE first, or choose another id.",
-                 "SUBSCRIBE: the id '%.*s' is in use", shown(*id), id->ptr);
+                 "SUBSCRIBE: the id '%.*s' is in use", session_shown(*id), id->ptr);
     return;
   }
   if (session->n_subscriptions >= env->max_subscriptions) {
@@ -274,15 +267,15 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   if (pattern_is(*destination)) {
     if (!env->patterns && !env->spring) {
       session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
-                   "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'", shown(*destination),
-                   destination->ptr);
+                   "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
+                   session_shown(*destination), destination->ptr);
       return;
     }
     struct plug_err err = {0};
     request.pattern = pattern_compile(*destination, &err);
     if (!request.pattern) {
       session_fail(session, frame, CLOSE_PROTOCOL, NULL, "SUBSCRIBE: bad pattern '%.*s': %s",
-                   shown(*destination), destination->ptr, err.text);
+                   session_shown(*destination), destination->ptr, err.text);
       return;
     }
   }
@@ -374,7 +367,7 @@ static bool ack_now(struct session *session, const struct stomp_frame *frame)
   if (session->env->spring || find_delivery(session, frame))
     return true;
   session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no message '%.*s' waits for it",
-               stomp_command_text(frame->command), shown(*id), id->ptr ? id->ptr : "");
+               stomp_command_text(frame->command), session_shown(*id), id->ptr ? id->ptr : "");
   return false;
 }
 
@@ -388,7 +381,7 @@ static void handle_begin(struct session *session, const struct stomp_frame *fram
     return;
   if (transaction_find(&session->transactions, *id)) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "BEGIN: transaction '%.*s' is open already",
-                 shown(*id), id->ptr);
+                 session_shown(*id), id->ptr);
     return;
   }
   if (session->n_transactions >= env->max_transactions) {
@@ -437,7 +430,7 @@ static void handle_end(struct session *session, const struct stomp_frame *frame)
   struct transaction *transaction = transaction_find(&session->transactions, *id);
   if (!transaction) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no transaction '%.*s' is open",
-                 stomp_command_text(frame->command), shown(*id), id->ptr ? id->ptr : "");
+                 stomp_command_text(frame->command), session_shown(*id), id->ptr ? id->ptr : "");
     return;
   }
   if (frame->command == STOMP_ABORT) {
@@ -473,7 +466,7 @@ static bool hold(struct session *session, const struct stomp_frame *frame)
   struct transaction *transaction = transaction_find(&session->transactions, *id);
   if (!transaction) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no transaction '%.*s' is open",
-                 stomp_command_text(frame->command), shown(*id), id->ptr ? id->ptr : "");
+                 stomp_command_text(frame->command), session_shown(*id), id->ptr ? id->ptr : "");
     return true;
   }
   uint64_t bytes = transaction_frame_bytes(frame);

@@ -163,12 +163,15 @@ void session_fail(struct session *session, const struct stomp_frame *frame, uint
   char message[320];
   va_list args;
   va_start(args, format);
-  vsnprintf(message, sizeof message, format, args);
+  int n = vsnprintf(message, sizeof message, format, args);
   va_end(args);
+  size_t len = n < (int)sizeof message ? (size_t)n : sizeof message - 1;
+  while (len && !utf8_valid(message, len)) /* cut within a character */
+    len--;
   if (session->state == SESSION_CLOSED)
     return;
   const struct plug_str *receipt = frame ? stomp_frame_header(frame, STR("receipt")) : NULL;
-  queue_error(session, receipt, false, false, str_of(message), hint);
+  queue_error(session, receipt, false, false, str_from(message, len), hint);
   session_close(session, code, "");
 }
 
@@ -303,7 +306,7 @@ void session_interest(struct subscription *sub, plug_status status)
   if (!told && session->state == SESSION_CONNECTED) {
     char message[256];
     snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
-             STR_ARG(subscription_id(sub)), refusal_text(status));
+             session_shown(subscription_id(sub)), subscription_id(sub).ptr, refusal_text(status));
     queue_error(session, NULL, true, false, str_of(message), "The connection stays open.");
   }
   session->n_subscriptions--;
@@ -372,9 +375,8 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   enum stomp_version version = choose_version(accept);
   if (version == STOMP_NONE) {
     char message[128];
-    int shown = accept->len < 60 ? (int)accept->len : 60;
-    snprintf(message, sizeof message, "no supported version in accept-version '%.*s'", shown,
-             accept->ptr);
+    snprintf(message, sizeof message, "no supported version in accept-version '%.*s'",
+             session_shown(*accept), accept->ptr);
     queue_error(session, NULL, false, true, str_of(message), "Supported: 1.0, 1.1 and 1.2.");
     session_close(session, CLOSE_PROTOCOL, "");
     return;
@@ -384,8 +386,7 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   if (beat && !parse_heartbeat(*beat, &cx, &cy)) {
     session_fail(session, frame, CLOSE_PROTOCOL,
                  "Two numbers of milliseconds are expected, as in 10000,10000.",
-                 "heart-beat '%.*s' is not of the form <cx>,<cy>",
-                 (int)(beat->len < 60 ? beat->len : 60), beat->ptr);
+                 "heart-beat '%.*s' is not of the form <cx>,<cy>", session_shown(*beat), beat->ptr);
     return;
   }
   uint64_t tolerated =

@@ -5,6 +5,7 @@
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
+#include "base/utf8.h"
 #include "hub/destination.h"
 #include "hub/hub.h"
 #include "stomp/stomp_parser.h"
@@ -113,6 +114,11 @@ void session_receipt(struct session *session, struct plug_str receipt);
  * to the body. Closes with code. */
 void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
                   const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* How many bytes of a client's text an error message quotes. */
+static inline int session_shown(struct plug_str s)
+{
+  return (int)utf8_cut(s.ptr, s.len, 80);
+}
 /* An ERROR that names a request which could not be done for a passing reason; the connection stays
  * open, as the header recoverable:true says. */
 void session_refuse(struct session *session, struct plug_str receipt, const char *what,

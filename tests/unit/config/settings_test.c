@@ -62,6 +62,7 @@ static void expect_defaults(const struct settings *s)
   assert_false(s->log_json);
   assert_int_equal(s->drain_ms, 10000);
   assert_int_equal(s->stats_interval_ms, 0);
+  assert_true(s->io_uring);
   assert_int_equal(s->n_http_listen, 1);
   assert_string_equal(s->http_listen[0].host, "127.0.0.1");
   assert_int_equal(s->http_listen[0].port, 8080);

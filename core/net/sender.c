@@ -1,0 +1,141 @@
+#include "net/sender.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifdef PLUG_HAVE_URING
+#include <liburing.h>
+#endif
+
+/* Below this many sends a submission costs more than it saves. */
+#define RING_WORTH 4
+
+struct sender {
+  bool has_ring;
+#ifdef PLUG_HAVE_URING
+  struct io_uring ring;
+#endif
+};
+
+ssize_t sender_send(int fd, struct plug_str bytes)
+{
+  ssize_t sent;
+  do
+    sent = send(fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent < 0 ? -errno : sent;
+}
+
+#ifdef PLUG_HAVE_URING
+
+static const char *open_ring(struct sender *sender)
+{
+  int error = io_uring_queue_init(SENDER_REQUESTS_MAX, &sender->ring,
+                                  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+  sender->has_ring = error == 0;
+  return error ? strerror(-error) : NULL;
+}
+
+static void close_ring(struct sender *sender)
+{
+  if (sender->has_ring)
+    io_uring_queue_exit(&sender->ring);
+}
+
+/* Takes n completions; each names its request. */
+static void reap(struct sender *sender, struct sender_request *requests, size_t n)
+{
+  while (n) {
+    struct io_uring_cqe *cqe;
+    unsigned head, taken = 0;
+    int error = io_uring_wait_cqe(&sender->ring, &cqe);
+    if (error == -EINTR)
+      continue;
+    if (error)
+      return;
+    io_uring_for_each_cqe(&sender->ring, head, cqe)
+    {
+      requests[cqe->user_data].result = cqe->res;
+      taken++;
+    }
+    io_uring_cq_advance(&sender->ring, taken);
+    n -= taken;
+  }
+}
+
+static void run_ring(struct sender *sender, struct sender_request *requests, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&sender->ring); /* as many as requests fit */
+    io_uring_prep_send(sqe, requests[i].fd, requests[i].bytes.ptr, requests[i].bytes.len,
+                       MSG_DONTWAIT | MSG_NOSIGNAL);
+    sqe->user_data = i;
+    requests[i].result = -EAGAIN; /* if it is never submitted: the writable event tries again */
+  }
+  size_t submitted = 0;
+  while (submitted < n) {
+    int got = io_uring_submit(&sender->ring);
+    if (got == -EINTR)
+      continue;
+    if (got <= 0)
+      break;
+    submitted += (size_t)got;
+  }
+  reap(sender, requests, submitted);
+}
+
+#else
+
+static const char *open_ring(struct sender *sender)
+{
+  (void)sender;
+  return "built without liburing";
+}
+
+static void close_ring(struct sender *sender)
+{
+  (void)sender;
+}
+
+static void run_ring(struct sender *sender, struct sender_request *requests, size_t n)
+{
+  (void)sender;
+  (void)requests;
+  (void)n;
+}
+
+#endif
+
+struct sender *sender_new(bool want_ring, const char **why)
+{
+  struct sender *sender = calloc(1, sizeof *sender);
+  *why = NULL;
+  if (sender && want_ring)
+    *why = open_ring(sender);
+  return sender;
+}
+
+void sender_free(struct sender *sender)
+{
+  if (!sender)
+    return;
+  close_ring(sender);
+  free(sender);
+}
+
+bool sender_has_ring(const struct sender *sender)
+{
+  return sender->has_ring;
+}
+
+void sender_run(struct sender *sender, struct sender_request *requests, size_t n)
+{
+  if (sender->has_ring && n >= RING_WORTH) {
+    run_ring(sender, requests, n);
+    return;
+  }
+  for (size_t i = 0; i < n; i++)
+    requests[i].result = sender_send(requests[i].fd, requests[i].bytes);
+}
