@@ -26,4 +26,14 @@ static inline bool utf8_valid(const void *bytes, size_t len)
   return utf8_feed(&state, bytes, len) && utf8_done(&state);
 }
 
+/* How much of a text is its longest start of at most max bytes that ends with a whole character. */
+static inline size_t utf8_cut(const char *text, size_t len, size_t max)
+{
+  if (len <= max)
+    return len;
+  while (max && ((unsigned char)text[max] & 0xc0) == 0x80)
+    max--;
+  return max;
+}
+
 #endif

@@ -56,7 +56,7 @@ static void down_queue_flush(struct broker *broker);
 
 static void update_ready(struct broker *broker)
 {
-  int ready = atomic_load(&broker->up) && interest_sync_done(&broker->sync);
+  int ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
   if (ready)
     down_queue_flush(broker);
@@ -210,6 +210,9 @@ static void run_publishes(struct loop_task *task)
   struct broker *broker = container_of(task, struct broker, publish_task);
   struct mpsc_node *node = mpsc_take(&broker->publishes);
   int64_t taken = 0;
+  /* A session's SUBSCRIBE reaches the plugin before what the session publishes after it. */
+  if (node && broker->running)
+    interest_sync_changes(&broker->sync);
   while (node) {
     struct publish *publish = container_of(node, struct publish, node);
     node = node->next;

@@ -37,7 +37,7 @@ void broker_free(struct broker *broker);
 uint32_t broker_caps(const struct broker *broker);
 uint64_t broker_max_payload(const struct broker *broker); /* 0: no limit */
 struct plugin_instance *broker_instance(const struct broker *broker);
-/* [any] Up, and every interest is with the backend. */
+/* [any] Up, and the backend has every interest that it had before it was lost. */
 bool broker_ready(const struct broker *broker);
 /* [any] Publishers should wait: the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);

@@ -7,9 +7,10 @@
 #include "plugin/op.h"
 
 /* Large enough that a batch's cost is its members', small enough that a [home] call stays short. */
-#define BATCH_MAX         1000
-#define BATCHES_IN_FLIGHT 4
-#define RETRY_MS          1000
+#define BATCH_MAX  1000
+/* Counted in interests: single subscriptions must not wait for each other's answers. */
+#define ASKING_MAX 4000
+#define RETRY_MS   1000
 
 struct batch {
   struct interest_sync *sync;
@@ -55,9 +56,20 @@ void interest_sync_stop(struct interest_sync *sync)
   sync->timer = NULL;
 }
 
-bool interest_sync_done(const struct interest_sync *sync)
+bool interest_sync_restored(const struct interest_sync *sync)
 {
-  return list_empty(&sync->ask) && sync->batches == 0;
+  return sync->n_restoring == 0;
+}
+
+static void set_restoring(struct interest_sync *sync, struct interest *interest, bool restoring)
+{
+  if (interest->restoring == restoring)
+    return;
+  interest->restoring = restoring;
+  if (restoring)
+    sync->n_restoring++;
+  else
+    sync->n_restoring--;
 }
 
 static void arm(struct interest_sync *sync, uint64_t after_ms)
@@ -123,6 +135,7 @@ static void batch_finish(struct batch *batch, plug_status status, struct plug_st
       if (status != PLUG_OK)
         log_error(instance_name(sync->instance), "cannot subscribe '%.*s': status %d %.*s",
                   STR_ARG(interest_name(interest)), status, STR_ARG(detail));
+      set_restoring(sync, interest, false);
       interest_answer(sync->table, interest, status);
     } else if (list_empty(&interest->ask)) {
       list_append(&sync->ask, &interest->ask);
@@ -142,7 +155,8 @@ static void on_batch_done(void *arg, plug_status status, struct plug_str detail)
   struct batch *batch = arg;
   struct interest_sync *sync = batch->sync;
   bool retry_later = is_passing(status);
-  sync->batches--;
+  if (batch->subscribe)
+    sync->n_asking -= batch->n;
   batch_finish(batch, status, detail);
   if (!retry_later)
     pump(sync);
@@ -158,15 +172,18 @@ static plug_status batch_call(struct batch *batch)
     batch_finish(batch, PLUG_ENOMEM, str_from(NULL, 0));
     return PLUG_ENOMEM;
   }
-  sync->batches++;
+  bool subscribe = batch->subscribe;
+  size_t n = batch->n;
+  if (subscribe)
+    sync->n_asking += n;
   uint64_t begin = instance_call_begin();
   plug_status (*call)(void *, const struct plug_interest *, size_t, struct plug_op *) =
-      batch->subscribe ? plugin->subscribe : plugin->unsubscribe;
-  size_t n = batch->n;
+      subscribe ? plugin->subscribe : plugin->unsubscribe;
   plug_status status = op_offered(op, call(instance_self(sync->instance), batch->v, n, op));
   instance_call_end(sync->instance, "(un)subscribe", begin);
   if (status != PLUG_PENDING) {
-    sync->batches--;
+    if (subscribe)
+      sync->n_asking -= n;
     batch_finish(batch, status, str_from(NULL, 0));
   }
   return status;
@@ -179,8 +196,7 @@ static bool plugin_takes(const struct interest_sync *sync, const struct interest
 
 static void pump(struct interest_sync *sync)
 {
-  while (sync->up && !sync->stopping && sync->batches < BATCHES_IN_FLIGHT &&
-         !list_empty(&sync->ask)) {
+  while (sync->up && !sync->stopping && sync->n_asking < ASKING_MAX && !list_empty(&sync->ask)) {
     struct batch *batch = batch_new(sync, true, BATCH_MAX);
     if (!batch) {
       arm(sync, RETRY_MS);
@@ -193,6 +209,7 @@ static void pump(struct interest_sync *sync)
         break;
       list_remove(node);
       if (!plugin_takes(sync, interest)) {
+        set_restoring(sync, interest, false);
         interest_answer(sync->table, interest, PLUG_ENOTSUP);
         continue;
       }
@@ -233,6 +250,7 @@ void interest_sync_changes(struct interest_sync *sync)
       arm(sync, sync->grace_ms);
       break;
     case INTEREST_CHANGE_GONE:
+      set_restoring(sync, interest, false);
       interest_free(interest);
       break;
     case INTEREST_CHANGE_WANTED:
@@ -267,6 +285,7 @@ static void retire_expired(struct interest_sync *sync)
     }
     if (!interest_retire(sync->table, interest))
       continue; /* wanted again: a change says so, or will */
+    set_restoring(sync, interest, false);
     list_remove(&interest->link);
     list_remove(&interest->ask);
     batch_add(batch, interest);
@@ -293,14 +312,15 @@ static void on_timer(uv_timer_t *timer)
 void interest_sync_state(struct interest_sync *sync, bool up, bool lost)
 {
   sync->up = up;
-  if (up && lost) {
+  if (lost) {
     /* Newest first: the sessions that came last are the ones that wait for a receipt. */
     for (struct list *node = sync->known.prev; node != &sync->known; node = node->prev) {
       struct interest *interest = container_of(node, struct interest, link);
-      if (interest->in_flight || !list_empty(&interest->ask))
-        continue;
-      if (interest_ask_again(sync->table, interest))
+      bool asking = interest->in_flight || !list_empty(&interest->ask);
+      if (!asking && interest_ask_again(sync->table, interest)) {
         list_append(&sync->ask, &interest->ask);
+        set_restoring(sync, interest, true);
+      }
     }
   }
   pump(sync);

@@ -14,10 +14,11 @@ struct interest_sync {
   struct plugin_instance *instance;
   struct interest_table *table;
   uint64_t grace_ms, timeout_ms;
-  struct list known; /* struct interest.link, oldest first */
-  struct list ask;   /* struct interest.ask */
-  struct list grace; /* struct interest.grace, earliest first */
-  unsigned batches;  /* in flight */
+  struct list known;  /* struct interest.link, oldest first */
+  struct list ask;    /* struct interest.ask */
+  struct list grace;  /* struct interest.grace, earliest first */
+  size_t n_asking;    /* interests in batches in flight */
+  size_t n_restoring; /* that the backend has forgotten and not confirmed again */
   bool up;
   bool stopping;
   uv_timer_t *timer; /* for grace periods and retries */
@@ -32,9 +33,9 @@ void interest_sync_stop(struct interest_sync *sync);
 
 /* The table has changes. */
 void interest_sync_changes(struct interest_sync *sync);
-/* lost: the backend has forgotten everything. */
+/* lost: the backend has forgotten everything. Until it is up again subscribers wait. */
 void interest_sync_state(struct interest_sync *sync, bool up, bool lost);
-/* Nothing waits to be asked and nothing is being asked. */
-bool interest_sync_done(const struct interest_sync *sync);
+/* The backend has everything that it had before it was lost. */
+bool interest_sync_restored(const struct interest_sync *sync);
 
 #endif

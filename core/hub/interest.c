@@ -326,8 +326,7 @@ bool interest_ask_again(struct interest_table *table, struct interest *interest)
   struct shard *shard = shard_of_entry(table, interest);
   pthread_mutex_lock(&shard->mutex);
   bool wanted = interest->workers != 0;
-  if (wanted)
-    interest->state = INTEREST_ASKED;
+  interest->state = wanted ? INTEREST_ASKED : INTEREST_NEW;
   pthread_mutex_unlock(&shard->mutex);
   return wanted;
 }

@@ -51,6 +51,7 @@ struct interest {
   uint64_t grace_until_ms;
   bool in_flight; /* part of a batch that the plugin has not answered */
   bool alone;     /* to be asked for in a batch of its own */
+  bool restoring; /* the backend had it and has forgotten it */
   char name[];    /* name_len bytes */
 };
 
@@ -106,7 +107,8 @@ struct interest *interest_take_changes(struct interest_table *table);
 struct interest *interest_next_change(const struct interest *interest);
 /* [control] What the change asks for. */
 enum interest_change interest_judge(struct interest_table *table, struct interest *interest);
-/* [control] Back to ASKED for a replay; false if nobody wants it any more. */
+/* [control] The backend has forgotten it: back to ASKED for a replay. False if nobody wants it any
+ * more; who joins later asks anew. */
 bool interest_ask_again(struct interest_table *table, struct interest *interest);
 /* [control] The broker's answer: tells the workers. */
 void interest_answer(struct interest_table *table, struct interest *interest, plug_status status);

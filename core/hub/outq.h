@@ -32,7 +32,8 @@ struct outq_set { /* one per worker: what all its queues share */
   uint64_t max_bytes, max_frames;
   enum outq_policy policy;
   struct list dirty;
-  /* Writes out what the queue holds, as far as the socket takes it. */
+  /* Writes out what the queue holds, as far as the socket takes it. Called amid a fan-out, too: it
+   * may set closed or overflow, but must not end the session. */
   void (*flush)(struct outq *q);
 };
 

@@ -69,7 +69,9 @@ struct plug_broker {
   void (*flow)(void *self, int32_t paused) PLUG_NOEXCEPT;
 };
 
-#define PLUG_INTERESTS_LOST 1u /* flag of state(): subscribe everything again */
+/* A flag of state(): subscribe everything again. Given with PLUG_STATE_DOWN too, it makes those who
+ * subscribe meanwhile wait until the backend is back. */
+#define PLUG_INTERESTS_LOST 1u
 
 struct plug_broker_up {
   uint32_t size, reserved;
