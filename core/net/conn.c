@@ -8,17 +8,13 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "net/callbacks.h"
 #include "net/worker.h"
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
 #define SEND_BYTES    65536u
 /* How long a closed session may take to get its last bytes and the Close frame out. */
 #define CLOSE_WAIT_MS 5000u
-
-static struct conn *conn_of(struct outq *queue)
-{
-  return (struct conn *)(void *)queue; /* first member of the first member */
-}
 
 static void arm(struct conn *conn)
 {
@@ -67,6 +63,25 @@ void conn_free(struct conn *conn)
 
 /* --- receiving ---------------------------------------------------------------------------- */
 
+/* After a large read there may be more of the same burst in the socket. Then sending waits for the
+ * next turn, so that a burst goes out in one write per subscriber. */
+#define LARGE_READ (CALLBACKS_RX_BYTES / 2)
+
+static void note_read(struct conn *conn, size_t len)
+{
+  struct worker *worker = conn->worker;
+  if (conn->turn != worker->turn) {
+    conn->turn = worker->turn;
+    conn->read_bytes = 0;
+  }
+  uint32_t before = conn->read_bytes;
+  conn->read_bytes += (uint32_t)len;
+  int waiting = 0;
+  if (before < LARGE_READ && conn->read_bytes >= LARGE_READ && list_empty(&conn->paused) &&
+      ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0)
+    worker->more_to_read = true;
+}
+
 static void after_receive(struct conn *conn, uint8_t state_before)
 {
   struct session *session = &conn->session;
@@ -89,6 +104,7 @@ void conn_receive(struct conn *conn, char *bytes, size_t len)
 {
   uint8_t state = conn->session.state;
   COUNT_BY(bytes_in, len);
+  note_read(conn, len);
   session_receive(&conn->session, bytes, len, conn->worker->now_ms);
   after_receive(conn, state);
 }

@@ -16,22 +16,31 @@ struct worker;
 enum conn_kind { CONN_WEBSOCKET, CONN_TCP };
 
 struct conn {
-  struct session session; /* first: see struct session */
+  /* What each send touches stands together, before the session, whose queue comes first. */
   struct worker *worker;
   struct lws *wsi;
-  struct wheel_timer timer;
-  struct list link;   /* all of the worker's */
-  struct list paused; /* those whose reading is paused, or empty */
   struct list doomed; /* those to be cut off at the end of the turn, or empty */
   int fd;
   uint8_t kind;
   bool closing; /* the wish to close has been passed to libwebsockets, or the peer closes */
   bool sending; /* a send has been gathered and not yet accounted for */
   bool asked;   /* a writable callback is on its way */
+  struct session session;
+  struct wheel_timer timer;
+  struct list link;   /* all of the worker's */
+  struct list paused; /* those whose reading is paused, or empty */
   struct utf8_state utf8;
-  uint64_t stall_ms; /* when a blocked send counts as stalled; 0: not blocked */
   int stall_unsent;  /* bytes in the kernel's send queue when that was last looked at */
+  uint64_t stall_ms; /* when a blocked send counts as stalled; 0: not blocked */
+  uint32_t turn;     /* the worker's turn in which read_bytes were read */
+  uint32_t read_bytes;
 };
+
+/* The connection of a session's queue. */
+static inline struct conn *conn_of(struct outq *queue)
+{
+  return container_of(queue, struct conn, session.out);
+}
 
 /* NULL when out of memory. */
 struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kind);

@@ -68,7 +68,7 @@ static void settle_all(struct worker *worker)
     bool full = false;
     node = list_first(&worker->hub.outqs.dirty);
     if (node) {
-      struct conn *conn = (struct conn *)(void *)container_of(node, struct outq, dirty);
+      struct conn *conn = conn_of(container_of(node, struct outq, dirty));
       if (conn->session.out.overflow)
         session_overflow(&conn->session);
       bool gathered = conn_gather(conn, &requests[n], &full);
@@ -100,14 +100,37 @@ static void turn_end(struct worker *worker)
     check_drained(worker);
 }
 
+/* For how many turns sending may wait for the rest of a burst: 8 reads of 16 KiB. */
+#define DEFER_TURNS 8
+
+static void on_defer(uv_idle_t *idle)
+{
+  (void)idle;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
-  turn_end(prepare->data);
+  struct worker *worker = prepare->data;
+  if (!worker->n_deferred)
+    turn_end(worker);
 }
 
 static void on_check(uv_check_t *check)
 {
-  turn_end(check->data);
+  struct worker *worker = check->data;
+  bool defer = worker->more_to_read && worker->n_deferred < DEFER_TURNS && !worker->draining;
+  worker->turn++;
+  worker->more_to_read = false;
+  if (defer) {
+    if (worker->n_deferred++ == 0)
+      uv_idle_start(&worker->defer, on_defer);
+    return;
+  }
+  if (worker->n_deferred) {
+    worker->n_deferred = 0;
+    uv_idle_stop(&worker->defer);
+  }
+  turn_end(worker);
 }
 
 /* The wake-up itself is all: on_check takes what is in the inbox. */
@@ -295,6 +318,7 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   uv_timer_init(&worker->loop, &worker->drain);
   uv_prepare_init(&worker->loop, &worker->prepare);
   uv_check_init(&worker->loop, &worker->check);
+  uv_idle_init(&worker->loop, &worker->defer);
   worker->stop.data = worker->timer.data = worker->congestion.data = worker->drain.data = worker;
   worker->prepare.data = worker->check.data = worker;
   uv_prepare_start(&worker->prepare, on_prepare);
@@ -385,6 +409,7 @@ static void end_loop(struct worker *worker)
   close_handle((uv_handle_t *)&worker->drain);
   close_handle((uv_handle_t *)&worker->prepare);
   close_handle((uv_handle_t *)&worker->check);
+  close_handle((uv_handle_t *)&worker->defer);
   lws_context_destroy(worker->lws);
 }
 

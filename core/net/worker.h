@@ -45,10 +45,14 @@ struct worker {
   uint64_t n_conns;
   uint64_t n_destroyed; /* connections that libwebsockets has ended */
   uint64_t now_ms;      /* the loop's time, taken at the start of each callback */
+  uint32_t turn;        /* number of the turn */
+  unsigned n_deferred;  /* turns for which sending has waited */
+  bool more_to_read;    /* a connection has the rest of a burst in its socket */
   uint64_t timer_due_ms;
   uint64_t send_timeout_ms;
   uv_async_t wake, stop;
   uv_timer_t timer, congestion, drain;
+  uv_idle_t defer; /* active while sending waits: the loop does not sleep */
   uv_prepare_t prepare;
   uv_check_t check;
   pthread_t thread;
