@@ -1,0 +1,475 @@
+/* broker-redis: messages between nodes through Redis publish/subscribe. This file is the plugin's
+ * entry and joins its parts:
+ *
+ *   host ──► redis_publish ──► redis_link ──► Redis ──► redis_link ──► redis_topics ──► host
+ *             (PUBLISH)         two connections          (SUBSCRIBE, messages)
+ *
+ * redis_probe decides when a connected Redis counts as up, and when no longer. Everything here runs
+ * on the home thread. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "redis_config.h"
+#include "redis_link.h"
+#include "redis_probe.h"
+#include "redis_publish.h"
+#include "redis_single.h"
+
+enum {
+  /* Redis throws out subscribers that have 32 MB pending: leave room for more than one. */
+  MAX_PAYLOAD = 16 << 20,
+  STILL_DOWN_MS = 60000,  /* repeats why */
+  OTHER_REASON_MS = 5000, /* says why if that has changed */
+  START_MS = 4000,        /* the server gives a start 10 s and serves without Redis too */
+};
+
+struct redis_broker {
+  struct redis_env env;
+  struct redis_config config;
+  struct redis_resolver resolver;
+  struct redis_link *link;
+  struct redis_topics *topics;
+  struct redis_publisher *pub;
+  struct redis_probe probe;
+  int32_t state;
+  bool was_up;
+  uint64_t since_ms, said_ms;
+  uint32_t rtt_us;
+  char why[REDIS_WHY_MAX];  /* of the state DOWN */
+  char said[REDIS_WHY_MAX]; /* what of it is in the log */
+  struct plug_timer *start_timer;
+  struct plug_op *start_op, *drain_op, *stop_op;
+  struct redis_buf scratch;
+  struct redis_log_limit json_limit, content_limit;
+};
+
+static void done(struct redis_broker *self, struct plug_op **op, plug_status status)
+{
+  struct plug_op *taken = *op;
+  *op = NULL;
+  if (taken != NULL)
+    self->env.host->op_done(taken, status, (struct plug_str){NULL, 0});
+}
+
+static void drained(struct redis_broker *self)
+{
+  if (self->drain_op != NULL && redis_publisher_idle(self->pub) && redis_topics_idle(self->topics))
+    done(self, &self->drain_op, PLUG_OK);
+}
+
+static void set_state(struct redis_broker *self, int32_t state)
+{
+  self->state = state;
+  self->since_ms = self->env.host->now_ms(self->env.host);
+  redis_gauge(&self->env, REDIS_M_CONNECTED, state == PLUG_STATE_UP);
+}
+
+/* The one log line of a change of state. */
+static void tell_state(struct redis_broker *self, uint32_t flags, const char *why)
+{
+  const struct plug_host *host = self->env.host;
+  redis_log(&self->env, self->state == PLUG_STATE_UP ? PLUG_LOG_INFO : PLUG_LOG_WARN, "%s", why);
+  host->broker->state(host, self->state, flags, redis_str(why));
+}
+
+static void on_connected(void *arg)
+{
+  struct redis_broker *self = arg;
+  struct plug_str own[2] = {redis_str(self->config.probe_channel)};
+  size_t n = 1;
+  if (self->config.channel != NULL)
+    own[n++] = redis_str(self->config.channel);
+  redis_publisher_connect(self->pub, redis_link_commands(self->link));
+  if (!redis_topics_connect(self->topics, redis_link_subscriptions(self->link), own, n))
+    redis_link_fail(self->link, "out of memory");
+}
+
+static void on_own_ready(void *arg)
+{
+  struct redis_broker *self = arg;
+  redis_probe_start(&self->probe);
+}
+
+static void on_probe_send(void *arg, struct plug_str payload)
+{
+  struct redis_broker *self = arg;
+  if (!redis_publisher_probe(self->pub, redis_str(self->config.probe_channel), payload))
+    redis_link_fail(self->link, "out of memory");
+}
+
+static void on_probe_progress(void *arg, struct redis_progress *out)
+{
+  struct redis_broker *self = arg;
+  struct redis_conn *conn = redis_link_commands(self->link);
+  *out = (struct redis_progress){0};
+  if (conn != NULL)
+    redis_conn_poll(conn);
+  conn = redis_link_subscriptions(self->link);
+  if (conn != NULL)
+    redis_conn_poll(conn);
+  conn = redis_link_subscriptions(self->link);
+  if (conn == NULL)
+    return;
+  out->subscriptions = redis_conn_received(conn);
+  out->commands = redis_conn_received(redis_link_commands(self->link));
+}
+
+static void become_up(struct redis_broker *self)
+{
+  char addr[REDIS_ADDR_TEXT], why[REDIS_WHY_MAX + 100];
+  uint64_t gap = self->env.host->now_ms(self->env.host) - self->since_ms;
+  redis_addr_text(redis_link_addr(self->link), addr);
+  if (self->was_up) {
+    snprintf(why, sizeof why, "connected to Redis at %s again after %" PRIu64 ".%03" PRIu64 " s",
+             addr, gap / 1000, gap % 1000);
+    redis_count(&self->env, REDIS_M_RECONNECTS, 1);
+  } else {
+    snprintf(why, sizeof why, "connected to Redis at %s", addr);
+  }
+  self->was_up = true;
+  redis_link_set_up(self->link);
+  set_state(self, PLUG_STATE_UP);
+  self->why[0] = '\0';
+  tell_state(self, PLUG_INTERESTS_LOST, why);
+  done(self, &self->start_op, PLUG_OK);
+}
+
+static void on_probe_heard(void *arg, uint32_t rtt_us)
+{
+  struct redis_broker *self = arg;
+  self->rtt_us = rtt_us;
+  if (self->state != PLUG_STATE_UP)
+    become_up(self);
+}
+
+static void on_broken(void *arg, const char *why)
+{
+  struct redis_broker *self = arg;
+  redis_link_fail(self->link, why);
+}
+
+static void say(struct redis_broker *self, const char *why)
+{
+  self->said_ms = self->env.host->now_ms(self->env.host);
+  snprintf(self->said, sizeof self->said, "%s", why);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+  struct redis_broker *self = arg;
+  char addr[REDIS_ADDR_TEXT], line[REDIS_WHY_MAX + 320], text[REDIS_WHY_MAX];
+  uint64_t now = self->env.host->now_ms(self->env.host);
+  snprintf(text, sizeof text, "%s", why);
+  redis_addr_text(redis_link_addr(self->link), addr);
+  redis_probe_stop(&self->probe);
+  bool was_up = self->state == PLUG_STATE_UP, first = self->state != PLUG_STATE_DOWN;
+  if (first)
+    set_state(self, PLUG_STATE_DOWN);
+  redis_topics_reset(self->topics, PLUG_EUNAVAIL, "the connection to Redis was lost");
+  redis_publisher_reset(self->pub, PLUG_EUNAVAIL,
+                        "the connection to Redis was lost before it answered");
+  if (first) {
+    snprintf(line, sizeof line, "%s Redis at %s: %s", was_up ? "lost" : "cannot reach", addr, text);
+    say(self, text);
+    tell_state(self, PLUG_INTERESTS_LOST, line);
+  } else if (now - self->said_ms >=
+             (strcmp(text, self->said) == 0 ? STILL_DOWN_MS : OTHER_REASON_MS)) {
+    say(self, text);
+    redis_log(&self->env, PLUG_LOG_WARN, "still no Redis at %s after %" PRIu64 " s: %s", addr,
+              (now - self->since_ms) / 1000, text);
+  }
+  memcpy(self->why, text, sizeof text);
+  /* The server starts without Redis too, and serves as soon as it is there. */
+  done(self, &self->start_op, PLUG_OK);
+  drained(self);
+}
+
+static void on_reply(void *arg, const redisReply *reply)
+{
+  struct redis_broker *self = arg;
+  redis_publisher_reply(self->pub, reply);
+  drained(self);
+}
+
+static void on_received(void *arg, const redisReply *reply)
+{
+  struct redis_broker *self = arg;
+  redis_topics_received(self->topics, reply);
+  drained(self);
+}
+
+static void on_probe_answered(void *arg)
+{
+  struct redis_broker *self = arg;
+  redis_probe_answered(&self->probe);
+}
+
+/* A message on the channel of the layout single. */
+static void deliver_single(struct redis_broker *self, struct plug_str wire)
+{
+  const struct plug_host *host = self->env.host;
+  struct redis_single in;
+  const char *why = NULL;
+  plug_status status = redis_single_decode(&self->scratch, wire, &in, &why);
+  if (status == PLUG_ESTATE) {
+    redis_count(&self->env, REDIS_M_DROPPED_NO_CONTENT, 1);
+    redis_log_limited(&self->env, &self->content_limit, PLUG_LOG_WARN,
+                      "dropped a message on the channel %s: its content is null or missing",
+                      self->config.channel);
+    return;
+  }
+  if (status != PLUG_OK) {
+    redis_count(&self->env, REDIS_M_DROPPED_BAD_JSON, 1);
+    redis_log_limited(&self->env, &self->json_limit, PLUG_LOG_WARN,
+                      "dropped a message of %zu bytes on the channel %s: %s", wire.len,
+                      self->config.channel, why);
+    return;
+  }
+  const struct plug_msg_init init = {.size = sizeof init,
+                                     .topic = in.topic,
+                                     .content_type = in.content_type,
+                                     .payload = in.payload};
+  const struct plug_msg *msg = host->msg_make(host, &init);
+  if (msg == NULL) {
+    redis_log_limited(&self->env, &self->json_limit, PLUG_LOG_WARN,
+                      "dropped a message of %zu bytes: out of memory", wire.len);
+    return;
+  }
+  redis_count(&self->env, REDIS_M_DELIVERED, 1);
+  if (host->broker->deliver(host, 0, msg) == PLUG_EAGAIN)
+    redis_count(&self->env, REDIS_M_CONGESTED, 1);
+  host->msg_unref(msg);
+}
+
+static void on_own_message(void *arg, struct plug_str channel, struct plug_str payload)
+{
+  struct redis_broker *self = arg;
+  if (redis_str_eq(channel, redis_str(self->config.probe_channel)))
+    redis_probe_receive(&self->probe, payload);
+  else if (self->config.channel != NULL && redis_str_eq(channel, redis_str(self->config.channel)))
+    deliver_single(self, payload);
+}
+
+static void on_release(void *arg, struct redis_held_list *held)
+{
+  struct redis_broker *self = arg;
+  redis_publisher_release(self->pub, held);
+}
+
+static void on_drop(void *arg, struct redis_held_list *held, plug_status status, const char *why)
+{
+  struct redis_broker *self = arg;
+  redis_publisher_drop(self->pub, held, status, why);
+}
+
+/* A server that waits long for a silent Redis is a server that does not start. */
+static void on_start_timer(void *arg) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  if (self->state != PLUG_STATE_STARTING)
+    return;
+  snprintf(self->why, sizeof self->why, "no answer yet");
+  say(self, self->why);
+  set_state(self, PLUG_STATE_DOWN);
+  tell_state(self, PLUG_INTERESTS_LOST, "Redis has not answered yet: starting without it");
+  done(self, &self->start_op, PLUG_OK);
+}
+
+static const struct redis_link_events link_events = {on_connected, on_reply, on_received, on_lost};
+static const struct redis_topics_events topics_events = {on_own_ready, on_own_message, on_release,
+                                                         on_drop, on_broken};
+static const struct redis_publish_events publish_events = {on_probe_answered, on_broken};
+static const struct redis_probe_events probe_events = {on_probe_send, on_probe_heard, on_broken,
+                                                       on_probe_progress};
+
+static void on_resolver_idle(void *arg)
+{
+  struct redis_broker *self = arg;
+  done(self, &self->stop_op, PLUG_OK);
+}
+
+static void destroy(void *arg) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  redis_publisher_free(self->pub);
+  redis_topics_free(self->topics);
+  redis_config_fini(&self->config);
+  redis_buf_fini(&self->scratch);
+  free(self);
+}
+
+static plug_status create(const struct plug_host *host, void **out,
+                          struct plug_err *err) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = calloc(1, sizeof *self);
+  if (self == NULL)
+    goto no_memory;
+  redis_env_init(&self->env, host);
+  self->resolver =
+      (struct redis_resolver){.env = &self->env, .idle = on_resolver_idle, .arg = self};
+  self->state = PLUG_STATE_STARTING;
+  self->since_ms = host->now_ms(host);
+  plug_status status = redis_config_read(&self->config, &self->env, err);
+  if (status != PLUG_OK) {
+    destroy(self);
+    return status;
+  }
+  struct plug_str prefix = redis_str(self->config.prefix);
+  struct redis_publish_config publish = {
+      .prefix = prefix,
+      .channel = redis_str(self->config.channel != NULL ? self->config.channel : ""),
+      .max_commands = self->config.publish_queue,
+      .max_bytes = self->config.publish_queue_bytes};
+  self->topics = redis_topics_new(&self->env, prefix, &topics_events, self);
+  if (self->topics == NULL)
+    goto no_memory;
+  self->pub = redis_publisher_new(&self->env, &publish, self->topics, &publish_events, self);
+  if (self->pub == NULL)
+    goto no_memory;
+  *out = self;
+  return PLUG_OK;
+no_memory:
+  if (self != NULL)
+    destroy(self);
+  err->code = PLUG_ENOMEM;
+  snprintf(err->text, sizeof err->text, "out of memory");
+  return PLUG_ENOMEM;
+}
+
+static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  const struct redis_config *c = &self->config;
+  struct redis_link_config link = {
+      .addr = c->url.addr,
+      .login = {c->user, c->password, c->client_name, c->n_sentinels > 0},
+      .sentinel = {.addrs = c->sentinels,
+                   .n_addrs = c->n_sentinels,
+                   .master = c->master,
+                   .login = {c->sentinel_user, c->sentinel_password, c->client_name, false},
+                   .timeout_ms = c->connect_timeout_ms / 2 + 1},
+      .connect_timeout_ms = c->connect_timeout_ms,
+      .reconnect_min_ms = c->reconnect_min_ms,
+      .reconnect_max_ms = c->reconnect_max_ms};
+  self->start_timer = self->env.host->timer_new(self->env.host, on_start_timer, self);
+  if (self->start_timer == NULL)
+    return PLUG_ENOMEM;
+  if (!redis_probe_init(&self->probe, &self->env, c->probe_interval_ms, c->probe_timeout_ms,
+                        &probe_events, self))
+    return PLUG_ENOMEM;
+  self->link = redis_link_new(&self->env, &self->resolver, &link, &link_events, self);
+  if (self->link == NULL)
+    return PLUG_ENOMEM; /* stop follows and frees the rest */
+  self->start_op = op;
+  self->env.host->timer_set(self->start_timer, START_MS);
+  redis_link_start(self->link);
+  return PLUG_PENDING;
+}
+
+static plug_status drain(void *arg, struct plug_op *op) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  if (redis_publisher_idle(self->pub) && redis_topics_idle(self->topics))
+    return PLUG_OK;
+  self->drain_op = op;
+  return PLUG_PENDING;
+}
+
+static plug_status stop(void *arg, struct plug_op *op) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  redis_link_stop(self->link);
+  redis_probe_stop(&self->probe);
+  redis_topics_reset(self->topics, PLUG_ECANCELED, "the server stops");
+  redis_publisher_reset(self->pub, PLUG_ECANCELED, "the server stops");
+  redis_link_free(self->link);
+  self->link = NULL;
+  redis_probe_fini(&self->probe);
+  if (self->start_timer != NULL)
+    self->env.host->timer_free(self->start_timer);
+  self->start_timer = NULL;
+  set_state(self, PLUG_STATE_DOWN);
+  done(self, &self->start_op, PLUG_ECANCELED);
+  done(self, &self->drain_op, PLUG_ECANCELED);
+  if (self->resolver.n_running == 0)
+    return PLUG_OK;
+  self->stop_op = op; /* a thread still looks a name up */
+  return PLUG_PENDING;
+}
+
+static plug_status subscribe(void *arg, const struct plug_interest *v, size_t n,
+                             struct plug_op *op) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  if (self->state != PLUG_STATE_UP)
+    return PLUG_EUNAVAIL;
+  if (self->config.channel != NULL)
+    return PLUG_OK; /* everything comes through the one channel */
+  return redis_topics_subscribe(self->topics, v, n, op);
+}
+
+static plug_status unsubscribe(void *arg, const struct plug_interest *v, size_t n,
+                               struct plug_op *op) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  if (self->state != PLUG_STATE_UP || self->config.channel != NULL)
+    return PLUG_OK; /* nothing is subscribed */
+  return redis_topics_unsubscribe(self->topics, v, n, op);
+}
+
+static plug_status publish(void *arg, const struct plug_msg *msg, struct plug_op *op) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  plug_status status = PLUG_OK;
+  if (self->state != PLUG_STATE_UP)
+    status = PLUG_EUNAVAIL;
+  else if (msg->payload.len > MAX_PAYLOAD)
+    status = PLUG_ETOOBIG;
+  if (status == PLUG_OK)
+    return redis_publisher_publish(self->pub, msg, op);
+  redis_count(&self->env, REDIS_M_PUBLISH_FAILED, 1);
+  return status;
+}
+
+static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
+{
+  struct redis_broker *self = arg;
+  char addr[REDIS_ADDR_TEXT];
+  out->state = self->state;
+  out->since_ms = self->since_ms;
+  out->rtt_us = self->rtt_us;
+  if (self->state != PLUG_STATE_UP && self->why[0] != '\0')
+    snprintf(out->text, sizeof out->text, "%.107s", self->why);
+  else if (self->link != NULL)
+    snprintf(out->text, sizeof out->text, "%.107s",
+             redis_addr_text(redis_link_addr(self->link), addr));
+  else
+    snprintf(out->text, sizeof out->text, "not started");
+}
+
+static const struct plug_broker broker = {
+    .size = sizeof broker,
+    .caps =
+        PLUG_CAP_CROSS_NODE | PLUG_CAP_ECHO | PLUG_CAP_PATTERN | PLUG_CAP_ORDERED | PLUG_CAP_ACK,
+    .max_payload = MAX_PAYLOAD,
+    .subscribe = subscribe,
+    .unsubscribe = unsubscribe,
+    .publish = publish,
+    .health = health,
+};
+
+const struct plug_plugin PLUG_ENTRY = {
+    PLUG_PLUGIN_HEAD,
+    .id = "broker-redis",
+    .version = "0.1.0",
+    .summary = "Messages between nodes through Redis publish/subscribe",
+    .options = redis_options,
+    .n_options = REDIS_N_OPTIONS,
+    .broker = &broker,
+    .create = create,
+    .start = start,
+    .drain = drain,
+    .stop = stop,
+    .destroy = destroy,
+};

@@ -1,0 +1,34 @@
+/* The options of the plugin, read and checked in create. Owns its strings. [create] */
+#ifndef REDIS_CONFIG_H
+#define REDIS_CONFIG_H
+
+#include <plugboard/plugin.h>
+
+#include "redis_env.h"
+#include "redis_url.h"
+
+enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 18 };
+
+struct redis_config {
+  struct redis_url url;
+  char *user, *password; /* what counts, from the options or the url; NULL: none */
+  char *sentinel_user, *sentinel_password;
+  char *client_name, *master;
+  struct redis_addr sentinels[REDIS_MAX_SENTINELS];
+  size_t n_sentinels;
+  char *prefix;
+  char *channel;       /* NULL: layout topics */
+  char *probe_channel; /* the node's own */
+  uint64_t connect_timeout_ms, reconnect_min_ms, reconnect_max_ms;
+  uint64_t probe_interval_ms, probe_timeout_ms;
+  size_t publish_queue, publish_queue_bytes;
+};
+
+extern const struct plug_option redis_options[REDIS_N_OPTIONS];
+
+/* Fills err with a sentence that holds no secret. */
+plug_status redis_config_read(struct redis_config *config, const struct redis_env *env,
+                              struct plug_err *err);
+void redis_config_fini(struct redis_config *config);
+
+#endif

@@ -1,0 +1,406 @@
+#include "redis_conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+  READ_SIZE = 16 * 1024, /* hiredis moves the rest of its buffer after each kilobyte it parsed */
+  READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
+  REPLIES_PER_TURN = 500,
+  MAX_STEPS = 3,
+  KEEPALIVE_IDLE_S = 15,
+  KEEPALIVE_INTERVAL_S = 5,
+  KEEPALIVE_COUNT = 3,
+};
+
+enum state { RESOLVING, CONNECTING, LOGGING_IN, READY, LOST };
+enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE };
+
+struct redis_conn {
+  const struct redis_env *env;
+  const struct redis_conn_events *events;
+  void *arg;
+  struct redis_login login;
+  enum state state;
+  struct redis_lookup *lookup;
+  struct redis_addrs addrs;
+  size_t next_addr;
+  int fd;
+  struct plug_io *io;
+  uint32_t want;
+  redisReader *reader;
+  struct redis_buf out;
+  size_t out_sent; /* bytes at the front of out that the kernel has */
+  uint64_t received;
+  enum step steps[MAX_STEPS];
+  size_t n_steps, steps_done;
+  bool busy;   /* inside a callback of the host: close only marks */
+  bool doomed; /* closed while busy */
+};
+
+static void on_io(void *arg, int fd, uint32_t ready) PLUG_NOEXCEPT;
+
+static void lose(struct redis_conn *conn, plug_status status, const char *why)
+{
+  if (conn->state == LOST || conn->doomed)
+    return;
+  conn->state = LOST;
+  if (conn->io != NULL)
+    conn->env->host->io_want(conn->io, 0);
+  conn->events->lost(conn->arg, status, why);
+}
+
+static void lose_errno(struct redis_conn *conn, const char *what, int error)
+{
+  char why[REDIS_WHY_MAX];
+  snprintf(why, sizeof why, "%s: %s", what, strerror(error));
+  lose(conn, PLUG_EUNAVAIL, why);
+}
+
+static void set_want(struct redis_conn *conn, uint32_t want)
+{
+  if (conn->want == want || conn->io == NULL)
+    return;
+  conn->want = want;
+  conn->env->host->io_want(conn->io, want);
+}
+
+static void close_socket(struct redis_conn *conn)
+{
+  if (conn->io != NULL)
+    conn->env->host->io_close(conn->io);
+  if (conn->fd >= 0)
+    close(conn->fd);
+  conn->io = NULL;
+  conn->fd = -1;
+}
+
+static void set_tcp_options(int fd)
+{
+  /* All of these only improve matters: a kernel that lacks one is no reason to fail. */
+  const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S,
+            count = KEEPALIVE_COUNT;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+/* Starts connecting to the next address that does not fail at once; else 0 or the last errno. */
+static int dial_next(struct redis_conn *conn)
+{
+  int error = EADDRNOTAVAIL;
+  close_socket(conn);
+  while (conn->next_addr < conn->addrs.n) {
+    const struct sockaddr *sa = (const struct sockaddr *)&conn->addrs.v[conn->next_addr].sa;
+    socklen_t len = conn->addrs.v[conn->next_addr++].len;
+    conn->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (conn->fd < 0) {
+      error = errno;
+      continue;
+    }
+    if (sa->sa_family != AF_UNIX)
+      set_tcp_options(conn->fd);
+    if (connect(conn->fd, sa, len) == 0 || errno == EINPROGRESS) {
+      conn->want = PLUG_IO_READ | PLUG_IO_WRITE;
+      conn->io = conn->env->host->io_open(conn->env->host, conn->fd, conn->want, on_io, conn);
+      if (conn->io != NULL) {
+        conn->state = CONNECTING;
+        return 0;
+      }
+      errno = ENOMEM;
+    }
+    error = errno;
+    close_socket(conn);
+  }
+  return error;
+}
+
+static void on_resolved(void *arg, const struct redis_addrs *addrs, const char *why)
+{
+  struct redis_conn *conn = arg;
+  conn->lookup = NULL;
+  conn->addrs = *addrs;
+  conn->busy = true;
+  if (addrs->n == 0) {
+    char text[REDIS_WHY_MAX];
+    snprintf(text, sizeof text, "its name cannot be resolved: %s", why);
+    lose(conn, PLUG_EUNAVAIL, text);
+  } else {
+    int error = dial_next(conn);
+    if (error != 0)
+      lose_errno(conn, "cannot connect", error);
+  }
+  conn->busy = false;
+  if (conn->doomed)
+    redis_conn_close(conn);
+}
+
+struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
+                                   const struct redis_addr *addr, const struct redis_login *login,
+                                   const struct redis_conn_events *events, void *arg,
+                                   char why[REDIS_WHY_MAX])
+{
+  struct redis_conn *conn = calloc(1, sizeof *conn);
+  if (conn == NULL)
+    goto no_memory;
+  conn->env = env;
+  conn->events = events;
+  conn->arg = arg;
+  conn->login = *login;
+  conn->fd = -1;
+  conn->reader = redisReaderCreate();
+  if (conn->reader == NULL)
+    goto no_memory;
+  if (!redis_resolve_number(addr, &conn->addrs)) {
+    conn->state = RESOLVING;
+    conn->lookup = redis_lookup_start(resolver, addr, on_resolved, conn);
+    if (conn->lookup == NULL)
+      goto no_memory;
+    return conn;
+  }
+  int error = dial_next(conn);
+  if (error == 0)
+    return conn;
+  snprintf(why, REDIS_WHY_MAX, "cannot connect: %s", strerror(error));
+  redis_conn_close(conn);
+  return NULL;
+no_memory:
+  snprintf(why, REDIS_WHY_MAX, "out of memory or threads");
+  redis_conn_close(conn);
+  return NULL;
+}
+
+void redis_conn_close(struct redis_conn *conn)
+{
+  if (conn == NULL)
+    return;
+  if (conn->lookup != NULL)
+    redis_lookup_forget(conn->lookup);
+  conn->lookup = NULL;
+  close_socket(conn);
+  conn->state = LOST;
+  conn->doomed = true;
+  if (conn->busy)
+    return;
+  if (conn->reader != NULL)
+    redisReaderFree(conn->reader);
+  redis_buf_fini(&conn->out);
+  free(conn);
+}
+
+static bool put_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc)
+{
+  if (!redis_buf_put_command(&conn->out, argv, argc))
+    return false;
+  set_want(conn, PLUG_IO_READ | PLUG_IO_WRITE);
+  return true;
+}
+
+bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc)
+{
+  return conn->state == READY && put_command(conn, argv, argc);
+}
+
+size_t redis_conn_unsent(const struct redis_conn *conn)
+{
+  return conn->out.len - conn->out_sent;
+}
+
+uint64_t redis_conn_received(const struct redis_conn *conn)
+{
+  return conn->received;
+}
+
+static bool add_step(struct redis_conn *conn, enum step step, const struct plug_str *argv,
+                     size_t argc)
+{
+  conn->steps[conn->n_steps++] = step;
+  return put_command(conn, argv, argc);
+}
+
+/* All of them in one go; the answers come in the same order. */
+static void log_in(struct redis_conn *conn)
+{
+  const struct redis_login *login = &conn->login;
+  bool ok = true;
+  conn->state = LOGGING_IN;
+  if (login->password != NULL && login->user != NULL)
+    ok = add_step(
+        conn, STEP_AUTH,
+        (struct plug_str[]){redis_str("AUTH"), redis_str(login->user), redis_str(login->password)},
+        3);
+  else if (login->password != NULL)
+    ok = add_step(conn, STEP_AUTH,
+                  (struct plug_str[]){redis_str("AUTH"), redis_str(login->password)}, 2);
+  ok = ok && add_step(conn, STEP_SETNAME,
+                      (struct plug_str[]){redis_str("CLIENT"), redis_str("SETNAME"),
+                                          redis_str(login->name)},
+                      3);
+  if (login->want_master)
+    ok = ok && add_step(conn, STEP_ROLE, (struct plug_str[]){redis_str("ROLE")}, 1);
+  if (!ok)
+    lose(conn, PLUG_ENOMEM, "out of memory");
+}
+
+static void on_connecting(struct redis_conn *conn)
+{
+  int error = 0;
+  socklen_t len = sizeof error;
+  struct sockaddr_storage peer;
+  socklen_t peer_len = sizeof peer;
+  if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+    error = errno;
+  if (error == 0 && getpeername(conn->fd, (struct sockaddr *)&peer, &peer_len) == 0) {
+    log_in(conn);
+    return;
+  }
+  if (error == 0)
+    return; /* not connected yet */
+  if (dial_next(conn) != 0)
+    lose_errno(conn, "cannot connect", error);
+}
+
+/* Returns false when the connection cannot be used. */
+static bool judge_step(struct redis_conn *conn, enum step step, const redisReply *reply)
+{
+  char why[REDIS_WHY_MAX];
+  if (reply->type == REDIS_REPLY_ERROR) {
+    struct plug_str error = {reply->str, reply->len};
+    /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
+    if (step == STEP_SETNAME && !redis_error_is_fatal(error))
+      return true;
+    redis_error_explain(error, step == STEP_AUTH, why);
+    lose(conn, redis_error_status(error), why);
+    return false;
+  }
+  if (step != STEP_ROLE)
+    return true;
+  const redisReply *role =
+      reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
+  if (role != NULL && role->type == REDIS_REPLY_STRING && strcmp(role->str, "master") == 0)
+    return true;
+  lose(conn, PLUG_EUNAVAIL, "it is not a master: a failover is under way, or Sentinel is behind");
+  return false;
+}
+
+static void on_reply(struct redis_conn *conn, const redisReply *reply)
+{
+  if (conn->state == READY) {
+    conn->events->reply(conn->arg, reply);
+    return;
+  }
+  if (judge_step(conn, conn->steps[conn->steps_done], reply) &&
+      ++conn->steps_done == conn->n_steps) {
+    conn->state = READY;
+    conn->events->ready(conn->arg);
+  }
+}
+
+/* Returns how many there were. */
+static size_t parse_replies(struct redis_conn *conn)
+{
+  size_t n = 0;
+  while (conn->state == LOGGING_IN || conn->state == READY) {
+    void *reply = NULL;
+    if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
+      char why[REDIS_WHY_MAX];
+      snprintf(why, sizeof why, "it does not speak the Redis protocol: %s", conn->reader->errstr);
+      lose(conn, PLUG_EUNAVAIL, why);
+      return n;
+    }
+    if (reply == NULL)
+      return n;
+    on_reply(conn, reply);
+    freeReplyObject(reply);
+    n++;
+  }
+  return n;
+}
+
+static void read_some(struct redis_conn *conn)
+{
+  char bytes[READ_SIZE];
+  size_t n_replies = 0;
+  for (int i = 0; i < READS_PER_TURN; i++) {
+    if (conn->state != LOGGING_IN && conn->state != READY)
+      return;
+    ssize_t n = recv(conn->fd, bytes, sizeof bytes, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+      return;
+    if (n <= 0) {
+      if (n < 0)
+        lose_errno(conn, "connection lost", errno);
+      else
+        lose(conn, PLUG_EUNAVAIL, "Redis closed the connection");
+      return;
+    }
+    conn->received += (uint64_t)n;
+    redis_count(conn->env, REDIS_M_BYTES_IN, n);
+    if (redisReaderFeed(conn->reader, bytes, (size_t)n) != REDIS_OK) {
+      lose(conn, PLUG_ENOMEM, "out of memory");
+      return;
+    }
+    n_replies += parse_replies(conn);
+    if ((size_t)n < sizeof bytes || n_replies >= REPLIES_PER_TURN)
+      return;
+  }
+}
+
+static void write_some(struct redis_conn *conn)
+{
+  size_t n = redis_conn_unsent(conn);
+  if (n > 0) {
+    ssize_t sent = send(conn->fd, conn->out.ptr + conn->out_sent, n, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+      /* A server that turns us away says why before it hangs up. */
+      int error = errno;
+      read_some(conn);
+      lose_errno(conn, "connection lost", error);
+      return;
+    }
+    if (sent > 0) {
+      conn->out_sent += (size_t)sent;
+      redis_count(conn->env, REDIS_M_BYTES_OUT, sent);
+    }
+  }
+  if (conn->out_sent == conn->out.len) {
+    redis_buf_clear(&conn->out);
+    conn->out_sent = 0;
+    set_want(conn, PLUG_IO_READ);
+  } else if (conn->out_sent > conn->out.len / 2) {
+    redis_buf_drop(&conn->out, conn->out_sent);
+    conn->out_sent = 0;
+  }
+}
+
+static void serve(struct redis_conn *conn, uint32_t ready)
+{
+  conn->busy = true;
+  if (conn->state == CONNECTING)
+    on_connecting(conn);
+  else if ((ready & PLUG_IO_READ) != 0)
+    read_some(conn);
+  if ((conn->state == LOGGING_IN || conn->state == READY) && (ready & PLUG_IO_WRITE) != 0)
+    write_some(conn);
+  conn->busy = false;
+  if (conn->doomed)
+    redis_conn_close(conn);
+}
+
+static void on_io(void *arg, int fd, uint32_t ready) PLUG_NOEXCEPT
+{
+  (void)fd;
+  serve(arg, ready);
+}
+
+void redis_conn_poll(struct redis_conn *conn)
+{
+  if (!conn->busy && conn->state == READY)
+    serve(conn, PLUG_IO_READ);
+}

@@ -1,0 +1,55 @@
+/* One connection to a Redis or a Sentinel: dial, log in, send commands, receive replies. hiredis
+ * parses the replies; the socket is ours, so that one write carries all commands of a turn of the
+ * loop and every way to lose a connection is seen. Owns the socket, its watch and its buffers.
+ * [home]
+ *
+ *   open ──► name lookup ──► connect ──► AUTH, CLIENT SETNAME, ROLE ──► ready ──► replies ...
+ *                 └────────────┴────────────────┴────────────────────────┴──► lost
+ *
+ * There is no time limit here: the owner closes what takes too long. */
+#ifndef REDIS_CONN_H
+#define REDIS_CONN_H
+
+#include <hiredis/hiredis.h>
+
+#include "redis_buf.h"
+#include "redis_env.h"
+#include "redis_error.h"
+#include "redis_resolve.h"
+
+/* Who we are and what we expect; strings are borrowed for the life of the connection. */
+struct redis_login {
+  const char *user, *password; /* NULL: none */
+  const char *name;            /* for CLIENT SETNAME */
+  bool want_master;            /* refuse a server whose ROLE is not master */
+};
+
+/* None of these is called from inside redis_conn_open or redis_conn_command. Each may call
+ * redis_conn_close. reply is borrowed for the call. lost comes at most once and last; the owner
+ * then closes the connection. */
+struct redis_conn_events {
+  void (*ready)(void *arg);
+  void (*reply)(void *arg, const redisReply *reply);
+  void (*lost)(void *arg, plug_status status, const char *why);
+};
+
+struct redis_conn;
+
+/* NULL with why filled when it fails at once. */
+struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
+                                   const struct redis_addr *addr, const struct redis_login *login,
+                                   const struct redis_conn_events *events, void *arg,
+                                   char why[REDIS_WHY_MAX]);
+/* Frees it, from inside its own events too; conn may be NULL. No event follows. */
+void redis_conn_close(struct redis_conn *conn);
+
+/* Only when ready. False: out of memory, nothing was written. */
+bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc);
+/* Bytes that the kernel has not taken yet. */
+size_t redis_conn_unsent(const struct redis_conn *conn);
+/* Rises with every byte received: a sign of life. */
+uint64_t redis_conn_received(const struct redis_conn *conn);
+/* Reads what is there now, as if the watch had reported it. May run events. */
+void redis_conn_poll(struct redis_conn *conn);
+
+#endif

@@ -1,0 +1,240 @@
+#include "redis_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { STABLE_MS = 1000 }; /* up for so long, a loss is a new one */
+
+enum state { STOPPED, WAITING, ASKING, DIALLING, CONNECTED, UP };
+
+struct redis_link {
+  const struct redis_env *env;
+  struct redis_resolver *resolver;
+  struct redis_link_config config;
+  const struct redis_link_events *events;
+  void *arg;
+  enum state state;
+  struct redis_sentinel *sentinel;
+  struct redis_conn *commands, *subscriptions;
+  struct plug_timer *timer; /* WAITING: the next attempt; later: the time limit of this one */
+  unsigned n_ready, n_failures;
+  bool knows_master; /* Sentinel has just told it, there is no need to ask */
+  uint64_t up_since_ms, random;
+};
+
+static uint64_t next_random(struct redis_link *link)
+{
+  link->random ^= link->random << 13;
+  link->random ^= link->random >> 7;
+  link->random ^= link->random << 17;
+  return link->random;
+}
+
+static uint64_t delay_ms(struct redis_link *link)
+{
+  uint64_t delay = link->config.reconnect_min_ms;
+  for (unsigned i = 1; i < link->n_failures && delay < link->config.reconnect_max_ms; i++)
+    delay *= 2;
+  if (delay > link->config.reconnect_max_ms)
+    delay = link->config.reconnect_max_ms;
+  /* Half of it by chance: a hundred nodes shall not come back in the same millisecond. */
+  return delay / 2 + next_random(link) % (delay / 2 + 1);
+}
+
+static void hang_up(struct redis_link *link)
+{
+  struct redis_conn *commands = link->commands, *subscriptions = link->subscriptions;
+  link->commands = link->subscriptions = NULL;
+  redis_conn_close(commands);
+  redis_conn_close(subscriptions);
+}
+
+/* The one way back: every loss and every failed attempt ends here. */
+static void lose(struct redis_link *link, const char *why, bool at_once)
+{
+  uint64_t now = link->env->host->now_ms(link->env->host);
+  hang_up(link);
+  /* A Redis that accepts us only to throw us out again is not hammered. */
+  if (link->state == UP && now - link->up_since_ms >= STABLE_MS)
+    link->n_failures = 0;
+  link->n_failures++;
+  link->state = WAITING;
+  link->knows_master = at_once;
+  link->env->host->timer_set(link->timer, at_once ? 0 : delay_ms(link));
+  link->events->lost(link->arg, why);
+}
+
+void redis_link_fail(struct redis_link *link, const char *why)
+{
+  if (link->state >= DIALLING)
+    lose(link, why, false);
+}
+
+static void on_conn_ready(void *arg)
+{
+  struct redis_link *link = arg;
+  if (++link->n_ready < 2)
+    return;
+  link->state = CONNECTED;
+  link->events->connected(link->arg);
+}
+
+static void on_conn_lost(void *arg, plug_status status, const char *why)
+{
+  (void)status;
+  lose(arg, why, false);
+}
+
+static void on_command_reply(void *arg, const redisReply *reply)
+{
+  struct redis_link *link = arg;
+  link->events->reply(link->arg, reply);
+}
+
+static void on_subscription_reply(void *arg, const redisReply *reply)
+{
+  struct redis_link *link = arg;
+  link->events->received(link->arg, reply);
+}
+
+static const struct redis_conn_events command_events = {on_conn_ready, on_command_reply,
+                                                        on_conn_lost};
+static const struct redis_conn_events subscription_events = {on_conn_ready, on_subscription_reply,
+                                                             on_conn_lost};
+
+static void dial(struct redis_link *link)
+{
+  char why[REDIS_WHY_MAX];
+  link->state = DIALLING;
+  link->n_ready = 0;
+  link->knows_master = false;
+  link->env->host->timer_set(link->timer, link->config.connect_timeout_ms);
+  link->commands = redis_conn_open(link->env, link->resolver, &link->config.addr,
+                                   &link->config.login, &command_events, link, why);
+  if (link->commands != NULL)
+    link->subscriptions = redis_conn_open(link->env, link->resolver, &link->config.addr,
+                                          &link->config.login, &subscription_events, link, why);
+  if (link->subscriptions == NULL)
+    lose(link, why, false);
+}
+
+static void on_master(void *arg, const struct redis_addr *addr)
+{
+  struct redis_link *link = arg;
+  link->config.addr = *addr;
+  if (link->state == ASKING)
+    dial(link);
+}
+
+static void on_no_master(void *arg, const char *why)
+{
+  struct redis_link *link = arg;
+  if (link->state == ASKING)
+    lose(link, why, false);
+}
+
+static void on_moved(void *arg, const struct redis_addr *addr)
+{
+  struct redis_link *link = arg;
+  char text[REDIS_ADDR_TEXT], why[REDIS_WHY_MAX];
+  if (link->state == STOPPED || redis_addr_eq(addr, &link->config.addr))
+    return;
+  link->config.addr = *addr;
+  snprintf(why, sizeof why, "Sentinel has moved the master to %.180s", redis_addr_text(addr, text));
+  lose(link, why, true);
+}
+
+static const struct redis_sentinel_events sentinel_events = {on_master, on_no_master, on_moved};
+
+static void on_timer(void *arg) PLUG_NOEXCEPT
+{
+  struct redis_link *link = arg;
+  if (link->state == WAITING && link->sentinel != NULL && !link->knows_master) {
+    link->state = ASKING;
+    redis_sentinel_ask(link->sentinel);
+  } else if (link->state == WAITING) {
+    dial(link);
+  } else if (link->state == DIALLING) {
+    lose(link, "no connection in time: host, port or firewall may be wrong", false);
+  } else if (link->state == CONNECTED) {
+    lose(link, "it has accepted the connections but delivers nothing", false);
+  }
+}
+
+struct redis_link *redis_link_new(const struct redis_env *env, struct redis_resolver *resolver,
+                                  const struct redis_link_config *config,
+                                  const struct redis_link_events *events, void *arg)
+{
+  struct redis_link *link = calloc(1, sizeof *link);
+  if (link == NULL)
+    return NULL;
+  link->env = env;
+  link->resolver = resolver;
+  link->config = *config;
+  link->events = events;
+  link->arg = arg;
+  if (getrandom(&link->random, sizeof link->random, GRND_NONBLOCK) != sizeof link->random ||
+      link->random == 0)
+    link->random = env->host->now_ms(env->host) ^ (uintptr_t)link;
+  link->timer = env->host->timer_new(env->host, on_timer, link);
+  if (link->timer == NULL)
+    goto no_memory;
+  if (config->sentinel.n_addrs > 0) {
+    link->sentinel = redis_sentinel_new(env, resolver, &config->sentinel, &sentinel_events, link);
+    if (link->sentinel == NULL)
+      goto no_memory;
+  }
+  return link;
+no_memory:
+  redis_link_free(link);
+  return NULL;
+}
+
+void redis_link_start(struct redis_link *link)
+{
+  link->state = WAITING;
+  link->env->host->timer_set(link->timer, 0);
+}
+
+void redis_link_stop(struct redis_link *link)
+{
+  if (link == NULL)
+    return;
+  link->state = STOPPED;
+  hang_up(link);
+  link->env->host->timer_stop(link->timer);
+}
+
+void redis_link_free(struct redis_link *link)
+{
+  if (link == NULL)
+    return;
+  hang_up(link);
+  redis_sentinel_free(link->sentinel);
+  if (link->timer != NULL)
+    link->env->host->timer_free(link->timer);
+  free(link);
+}
+
+void redis_link_set_up(struct redis_link *link)
+{
+  link->state = UP;
+  link->up_since_ms = link->env->host->now_ms(link->env->host);
+  link->env->host->timer_stop(link->timer);
+}
+
+struct redis_conn *redis_link_commands(const struct redis_link *link)
+{
+  return link->state >= CONNECTED ? link->commands : NULL;
+}
+
+struct redis_conn *redis_link_subscriptions(const struct redis_link *link)
+{
+  return link->state >= CONNECTED ? link->subscriptions : NULL;
+}
+
+const struct redis_addr *redis_link_addr(const struct redis_link *link)
+{
+  return &link->config.addr;
+}

@@ -1,0 +1,54 @@
+/* The way to Redis: one connection for commands and one for subscriptions, made together and lost
+ * together, tried again for ever with growing, jittered delays, and led by Sentinel where there is
+ * one. Owns the connections, their timer and the Sentinel client. [home]
+ *
+ *   waiting ──► asking Sentinel ──► dialling ──► connected ──► up
+ *      ▲               │                │            │          │
+ *      └───────────────┴────────────────┴────────────┴── lost ──┘ */
+#ifndef REDIS_LINK_H
+#define REDIS_LINK_H
+
+#include "redis_sentinel.h"
+
+struct redis_link_config {
+  struct redis_addr addr;
+  struct redis_login login;
+  struct redis_sentinel_config sentinel; /* n_addrs 0: none */
+  uint64_t connect_timeout_ms;           /* from dialling to up */
+  uint64_t reconnect_min_ms, reconnect_max_ms;
+};
+
+/* None is called from inside redis_link_start; lost is called from inside redis_link_fail. */
+struct redis_link_events {
+  /* Both connections are logged in. The owner calls redis_link_set_up when all works. */
+  void (*connected)(void *arg);
+  void (*reply)(void *arg, const redisReply *reply);    /* on the connection for commands */
+  void (*received)(void *arg, const redisReply *reply); /* on the one for subscriptions */
+  /* An attempt failed, or what was connected is gone. Both connections are closed already and the
+   * next attempt is due. */
+  void (*lost)(void *arg, const char *why);
+};
+
+struct redis_link;
+
+/* config is copied, what it points to is borrowed. NULL: out of memory. */
+struct redis_link *redis_link_new(const struct redis_env *env, struct redis_resolver *resolver,
+                                  const struct redis_link_config *config,
+                                  const struct redis_link_events *events, void *arg);
+void redis_link_start(struct redis_link *link);
+/* No event follows. NULL is fine. From inside its events: yes. */
+void redis_link_stop(struct redis_link *link);
+/* After stop, not from inside its events. NULL is fine. */
+void redis_link_free(struct redis_link *link);
+
+void redis_link_set_up(struct redis_link *link);
+/* Drops both connections. */
+void redis_link_fail(struct redis_link *link, const char *why);
+
+/* NULL unless connected. */
+struct redis_conn *redis_link_commands(const struct redis_link *link);
+struct redis_conn *redis_link_subscriptions(const struct redis_link *link);
+/* Where Redis is, or was last. */
+const struct redis_addr *redis_link_addr(const struct redis_link *link);
+
+#endif

@@ -1,0 +1,117 @@
+#include "redis_probe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { MAX_EXTENDED = 4 };
+
+static uint64_t now_us(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static struct plug_str payload_of(const struct redis_probe *probe, char text[48])
+{
+  int n = snprintf(text, 48, "%016" PRIx64 ":%" PRIu64, probe->nonce, probe->seq);
+  return (struct plug_str){text, (size_t)n};
+}
+
+static void send_probe(struct redis_probe *probe)
+{
+  char text[48];
+  probe->seq++;
+  probe->sent_us = now_us();
+  probe->waiting = true;
+  probe->answered = false;
+  probe->n_extended = 0;
+  probe->events->progress(probe->arg, &probe->progress);
+  if (!probe->waiting)
+    return;
+  probe->env->host->timer_set(probe->timer, probe->timeout_ms);
+  probe->events->send(probe->arg, payload_of(probe, text));
+}
+
+/* As long as answers keep coming on the connection that it waits for, a probe merely stands in line
+ * behind them; but not for ever. */
+static bool is_in_line(struct redis_probe *probe, const struct redis_progress *now)
+{
+  bool moving = probe->answered ? now->subscriptions != probe->progress.subscriptions
+                                : now->commands != probe->progress.commands;
+  return moving && probe->n_extended++ < MAX_EXTENDED;
+}
+
+static void on_timer(void *arg) PLUG_NOEXCEPT
+{
+  struct redis_probe *probe = arg;
+  struct redis_progress now;
+  if (!probe->waiting) {
+    send_probe(probe);
+    return;
+  }
+  /* This thread may have been late rather than Redis: what is there already counts. */
+  probe->events->progress(probe->arg, &now);
+  if (!probe->waiting)
+    return;
+  if (is_in_line(probe, &now)) {
+    probe->progress = now;
+    probe->env->host->timer_set(probe->timer, probe->timeout_ms);
+    return;
+  }
+  redis_count(probe->env, REDIS_M_PROBE_TIMEOUTS, 1);
+  probe->events->failed(probe->arg, probe->answered ? "it takes messages but does not deliver them"
+                                                    : "it does not answer any more");
+}
+
+bool redis_probe_init(struct redis_probe *probe, const struct redis_env *env, uint64_t interval_ms,
+                      uint64_t timeout_ms, const struct redis_probe_events *events, void *arg)
+{
+  *probe = (struct redis_probe){.env = env,
+                                .events = events,
+                                .arg = arg,
+                                .interval_ms = interval_ms,
+                                .timeout_ms = timeout_ms};
+  if (getrandom(&probe->nonce, sizeof probe->nonce, GRND_NONBLOCK) != sizeof probe->nonce)
+    probe->nonce = now_us() ^ (uintptr_t)probe;
+  probe->timer = env->host->timer_new(env->host, on_timer, probe);
+  return probe->timer != NULL;
+}
+
+void redis_probe_fini(struct redis_probe *probe)
+{
+  if (probe->timer != NULL)
+    probe->env->host->timer_free(probe->timer);
+  probe->timer = NULL;
+}
+
+void redis_probe_start(struct redis_probe *probe)
+{
+  send_probe(probe);
+}
+
+void redis_probe_stop(struct redis_probe *probe)
+{
+  probe->waiting = false;
+  if (probe->timer != NULL)
+    probe->env->host->timer_stop(probe->timer);
+}
+
+void redis_probe_answered(struct redis_probe *probe)
+{
+  probe->answered = true;
+}
+
+void redis_probe_receive(struct redis_probe *probe, struct plug_str payload)
+{
+  char text[48];
+  if (!probe->waiting || !redis_str_eq(payload, payload_of(probe, text)))
+    return;
+  uint64_t rtt = now_us() - probe->sent_us;
+  probe->waiting = false;
+  probe->env->host->timer_set(probe->timer, probe->interval_ms);
+  redis_gauge(probe->env, REDIS_M_PROBE_RTT_US, (int64_t)rtt);
+  probe->events->heard(probe->arg, rtt > UINT32_MAX ? UINT32_MAX : (uint32_t)rtt);
+}

@@ -1,0 +1,43 @@
+/* Names to addresses without stalling the home thread: numbers at once, names on a thread of their
+ * own per lookup. A lookup owns itself until it has reported. [home] */
+#ifndef REDIS_RESOLVE_H
+#define REDIS_RESOLVE_H
+
+#include <sys/socket.h>
+
+#include "redis_env.h"
+#include "redis_url.h"
+
+enum { REDIS_MAX_ADDRS = 8 };
+
+struct redis_addrs {
+  size_t n;
+  struct {
+    struct sockaddr_storage sa;
+    socklen_t len;
+  } v[REDIS_MAX_ADDRS];
+};
+
+/* Fills addrs if host is a number or a UNIX path; false: it is a name. */
+bool redis_resolve_number(const struct redis_addr *addr, struct redis_addrs *addrs);
+
+struct redis_lookup;
+/* The lookups of one instance; its stop waits for them. */
+struct redis_resolver {
+  const struct redis_env *env;
+  size_t n_running;
+  void (*idle)(void *arg); /* n_running fell to 0 */
+  void *arg;
+};
+
+/* addrs->n is 0 when it failed, and why a static sentence. */
+typedef void (*redis_lookup_fn)(void *arg, const struct redis_addrs *addrs, const char *why);
+
+/* NULL when there is no memory or no thread. fn is called later, never from here. */
+struct redis_lookup *redis_lookup_start(struct redis_resolver *resolver,
+                                        const struct redis_addr *addr, redis_lookup_fn fn,
+                                        void *arg);
+/* fn will not be called any more. The lookup goes on in the background until it ends. */
+void redis_lookup_forget(struct redis_lookup *lookup);
+
+#endif

@@ -1,0 +1,188 @@
+/* Redis Sentinel: the master is found, and followed through a failover. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mock_host.h"
+#include "redis_sentinel.h"
+#include "redis_server.h"
+
+static const struct plug_plugin *const plugin = &plug_plugin_entry_redis;
+
+struct cluster {
+  struct redis_server master, replica, sentinels[2];
+  struct mock_loop *loop;
+  char list[96];
+};
+
+static int set_up(void **state)
+{
+  struct cluster *c = calloc(1, sizeof *c);
+  char port[16];
+  assert_non_null(c);
+  c->loop = mock_loop_new();
+  redis_server_start(&c->master, NULL);
+  snprintf(port, sizeof port, "%d", c->master.port);
+  redis_server_start(&c->replica, (const char *const[]){"--replicaof", "127.0.0.1", port, NULL});
+  /* A failover needs a replica that has been in step. */
+  REDIS(&c->master, "SET", "k", "v");
+  bool in_step = false;
+  for (int i = 0; i < 400 && !in_step; i++) {
+    mock_pause(c->loop, 25);
+    in_step = strcmp(REDIS(&c->replica, "EXISTS", "k"), "1") == 0;
+  }
+  assert_true(in_step);
+  for (int i = 0; i < 2; i++)
+    redis_sentinel_start(&c->sentinels[i], "mymaster", c->master.port, 1);
+  /* The first address is nobody's: the next one is asked. */
+  snprintf(c->list, sizeof c->list, "127.0.0.1:%d, 127.0.0.1:%d,127.0.0.1:%d",
+           redis_server_free_port(), c->sentinels[0].port, c->sentinels[1].port);
+  *state = c;
+  return 0;
+}
+
+static int tear_down(void **state)
+{
+  struct cluster *c = *state;
+  for (int i = 0; i < 2; i++)
+    redis_server_cleanup(&c->sentinels[i]);
+  redis_server_cleanup(&c->replica);
+  redis_server_cleanup(&c->master);
+  mock_loop_free(c->loop);
+  free(c);
+  return 0;
+}
+
+#define QUICK                                                                                    \
+  "sentinels", c->list, "master", "mymaster", "reconnect-min", "10ms", "reconnect-max", "200ms", \
+      "probe-interval", "100ms", "probe-timeout", "2000ms", "connect-timeout", "2s"
+
+static void await_replica_known(struct cluster *c)
+{
+  for (int i = 0; i < 400; i++) {
+    if (strcmp(REDIS(&c->sentinels[0], "SENTINEL", "REPLICAS", "mymaster"), "(nil)") != 0 &&
+        strcmp(REDIS(&c->sentinels[1], "SENTINEL", "REPLICAS", "mymaster"), "(nil)") != 0)
+      return;
+    mock_pause(c->loop, 50);
+  }
+  fail_msg("the sentinels do not know the replica");
+}
+
+static void a_planned_failover_is_followed_at_once(void **state)
+{
+  struct cluster *c = *state;
+  char port[16];
+  struct mock_host *a = mock_host_up(c->loop, plugin, "a", (const char *const[]){QUICK, NULL});
+  snprintf(port, sizeof port, ":%d", c->master.port);
+  assert_non_null(strstr(a->why, port));
+  assert_int_equal(mock_subscribe(a, 1, "/sub/x"), PLUG_OK);
+  await_replica_known(c);
+  /* Right after its start a Sentinel does not trust any replica yet. */
+  MOCK_WAIT(c->loop, 15000,
+            strcmp(REDIS(&c->sentinels[0], "SENTINEL", "FAILOVER", "mymaster"), "OK") == 0);
+  snprintf(port, sizeof port, ":%d", c->replica.port);
+  MOCK_WAIT(c->loop, 20000, a->state == PLUG_STATE_UP && strstr(a->why, port) != NULL);
+  assert_int_equal(mock_subscribe(a, 2, "/sub/x"), PLUG_OK);
+  assert_int_equal(mock_publish(a, "/sub/x", NULL, "moved", NULL), PLUG_OK);
+  MOCK_WAIT(c->loop, 2000, mock_count(a, 2, "moved") == 1);
+  assert_string_equal(REDIS(&c->replica, "PUBSUB", "CHANNELS", "plugboard:t:*"),
+                      "plugboard:t:/sub/x");
+  mock_host_free(a);
+}
+
+static void a_dead_master_is_replaced(void **state)
+{
+  struct cluster *c = *state;
+  char port[16];
+  struct mock_host *a = mock_host_up(c->loop, plugin, "a", (const char *const[]){QUICK, NULL});
+  await_replica_known(c);
+  redis_server_kill(&c->master);
+  MOCK_WAIT(c->loop, 5000, a->state == PLUG_STATE_DOWN);
+  snprintf(port, sizeof port, ":%d", c->replica.port);
+  MOCK_WAIT(c->loop, 20000, a->state == PLUG_STATE_UP);
+  assert_non_null(strstr(a->why, port));
+  mock_host_free(a);
+}
+
+static void a_replica_is_not_taken_for_a_master(void **state)
+{
+  struct cluster *c = *state;
+  char port[16];
+  struct redis_server liar = {0};
+  char list[64];
+  redis_sentinel_start(&liar, "mymaster", c->replica.port, 2);
+  snprintf(list, sizeof list, "127.0.0.1:%d", liar.port);
+  struct mock_host *a = mock_host_new(
+      c->loop, plugin, "a",
+      (const char *const[]){"sentinels", list, "master", "mymaster", "connect-timeout", "1s", NULL},
+      NULL);
+  mock_host_start(a);
+  /* The Sentinel itself may find out in time that it was told wrong, and say where the master is.
+   */
+  snprintf(port, sizeof port, ":%d", c->master.port);
+  if (a->state == PLUG_STATE_UP)
+    assert_non_null(strstr(a->why, port));
+  else
+    assert_non_null(strstr(a->why, "not a master"));
+  mock_host_free(a);
+  redis_server_cleanup(&liar);
+}
+
+static void an_unknown_master_is_named(void **state)
+{
+  struct cluster *c = *state;
+  struct mock_host *a = mock_host_new(
+      c->loop, plugin, "a",
+      (const char *const[]){"sentinels", c->list, "master", "other", "connect-timeout", "1s", NULL},
+      NULL);
+  mock_host_start(a);
+  assert_int_equal(a->state, PLUG_STATE_DOWN);
+  assert_non_null(strstr(a->why, "check the option master"));
+  mock_host_free(a);
+}
+
+static void switch_messages_are_understood(void **state)
+{
+  static const struct {
+    const char *text;
+    bool ok;
+  } vectors[] = {
+      {"m 10.0.0.1 6379 10.0.0.2 6380", true},   {"other 10.0.0.1 6379 10.0.0.2 6380", false},
+      {"m 10.0.0.1 6379 10.0.0.2", false},       {"m 10.0.0.1 6379 10.0.0.2 0", false},
+      {"m 10.0.0.1 6379 10.0.0.2 x", false},     {"", false},
+      {"m 10.0.0.1 6379 10.0.0.2 99999", false},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+    struct redis_addr addr;
+    bool ok = redis_sentinel_parse_switch(redis_str(vectors[i].text), "m", &addr);
+    assert_int_equal(ok, vectors[i].ok);
+    if (ok) {
+      assert_string_equal(addr.host, "10.0.0.2");
+      assert_int_equal(addr.port, 6380);
+    }
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(switch_messages_are_understood),
+      cmocka_unit_test_setup_teardown(a_planned_failover_is_followed_at_once, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_dead_master_is_replaced, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_replica_is_not_taken_for_a_master, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(an_unknown_master_is_named, set_up, tear_down),
+  };
+  if (!redis_server_installed()) {
+    puts("redis-server is not installed");
+    return 1; /* a test that cannot run has proved nothing */
+  }
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
