@@ -22,7 +22,7 @@ static inline bool mpsc_push(struct mpsc *q, struct mpsc_node *node)
   struct mpsc_node *head = atomic_load_explicit(&q->head, memory_order_relaxed);
   do
     node->next = head;
-  while (!atomic_compare_exchange_weak_explicit(&q->head, &head, node, memory_order_release,
+  while (!atomic_compare_exchange_weak_explicit(&q->head, &head, node, memory_order_acq_rel,
                                                 memory_order_relaxed));
   return head == NULL;
 }
@@ -32,7 +32,9 @@ static inline struct mpsc_node *mpsc_take(struct mpsc *q)
 {
   if (!atomic_load_explicit(&q->head, memory_order_relaxed))
     return NULL;
-  struct mpsc_node *node = atomic_exchange_explicit(&q->head, NULL, memory_order_acquire);
+  /* Both ways: who finds the queue empty then may reuse what the consumer had used before, such as
+   * the task that woke it. */
+  struct mpsc_node *node = atomic_exchange_explicit(&q->head, NULL, memory_order_acq_rel);
   struct mpsc_node *oldest = NULL;
   while (node) {
     struct mpsc_node *next = node->next;

@@ -1,5 +1,6 @@
 #include "broker/broker.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -21,7 +22,13 @@ struct publish {
   struct inbox_item *answer;  /* NULL: nobody waits */
   struct inbox *inbox;
   uint64_t until_ms; /* in the queue for bad times */
+  bool counted;      /* among broker.n_publishes */
 };
+
+/* Of messages that the backend has not taken; above it publishers should wait. Well below what a
+ * plugin holds before it refuses more. */
+#define UNTAKEN_BYTES_MAX (16 << 20)
+#define REFUSED_PERIOD_MS 10000
 
 struct broker {
   struct broker_settings settings;
@@ -34,7 +41,8 @@ struct broker {
   struct loop_task changes_task, publish_task;
   _Atomic int changes_posted;
   struct mpsc publishes;
-  _Alignas(64) _Atomic int64_t n_publishes;
+  _Alignas(64) _Atomic int64_t n_publishes; /* not taken by the backend, but for the down_queue */
+  _Atomic int64_t publish_bytes;            /* of these */
   /* control thread */
   struct interest_sync sync;
   struct loop_hook hook;
@@ -49,7 +57,9 @@ struct broker {
 static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_msg *msg)
 {
   struct broker *broker = ctx;
-  return interest_deliver(broker->interests, interest, msg);
+  plug_status status = interest_deliver(broker->interests, interest, msg);
+  /* What a worker's inbox could not hold is counted there; to the plugin the node is congested. */
+  return status == PLUG_OK ? PLUG_OK : PLUG_EAGAIN;
 }
 
 static void down_queue_flush(struct broker *broker);
@@ -96,13 +106,29 @@ void broker_on_change(void *arg)
 
 /* --- publishing --------------------------------------------------------------------------- */
 
-static void publish_free(struct publish *publish)
+/* [any] */
+static void publish_count(struct publish *publish, bool counted)
 {
+  struct broker *broker = publish->broker;
+  int64_t bytes = (int64_t)publish->msg->payload.len;
+  if (publish->counted == counted)
+    return;
+  publish->counted = counted;
+  atomic_fetch_add_explicit(&broker->n_publishes, counted ? 1 : -1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&broker->publish_bytes, counted ? bytes : -bytes, memory_order_relaxed);
+}
+
+/* The message is lent to the plugin until it completes the operation: this runs when it has. */
+static void publish_free(void *arg)
+{
+  struct publish *publish = arg;
+  publish_count(publish, false);
   message_unref(publish->msg);
   free(publish);
 }
 
-/* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer. */
+/* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
+ * The publish itself stays. */
 static void publish_finish(struct publish *publish, plug_status status)
 {
   struct broker *broker = publish->broker;
@@ -115,44 +141,50 @@ static void publish_finish(struct publish *publish, plug_status status)
     if (inbox_put(publish->inbox, publish->answer))
       publish->inbox->wake(publish->inbox);
   }
+}
+
+static void publish_end(struct publish *publish, plug_status status)
+{
+  publish_finish(publish, status);
   publish_free(publish);
 }
 
 static void on_published(void *arg, plug_status status, struct plug_str detail)
 {
   struct publish *publish = arg;
-  if (status < 0 && detail.len && log_on(LOG_DEBUG))
-    log_debug("broker", "publish to '%.*s' failed: %.*s", STR_ARG(publish->msg->topic),
-              STR_ARG(detail));
+  static struct log_limit limit;
+  uint64_t held;
+  /* Without a receipt the log is the only one to be told. */
+  if (status < 0 && !publish->answer && log_limit_pass(&limit, REFUSED_PERIOD_MS, &held))
+    log_warn("broker",
+             "a message to '%.*s' was refused: %.*s (%" PRIu64
+             " more without a receipt before, not reported)",
+             STR_ARG(publish->msg->topic), STR_ARG(detail), held);
   publish_finish(publish, status);
 }
 
-/* [home] Calls the plugin. False, and publish stays the caller's, if the backend is away. */
+/* [home] Calls the plugin. False, and publish stays the caller's, if the backend is away. There is
+ * an operation even when nobody waits for the outcome: publishers are slowed down by how much the
+ * backend has not taken, and what it never takes is counted. */
 static bool publish_call(struct publish *publish)
 {
   struct broker *broker = publish->broker;
-  bool waits = publish->answer || !(broker->caps & PLUG_CAP_ECHO);
-  struct plug_op *op = NULL;
-  if (waits) {
-    op = op_new(broker->instance, broker->settings.operation_timeout_ms, on_published, publish);
-    if (!op) {
-      publish_finish(publish, PLUG_ENOMEM);
-      return true;
-    }
-  }
-  uint64_t begin = instance_call_begin();
-  plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
-  if (op)
-    status = op_offered(op, status);
-  instance_call_end(broker->instance, "publish", begin);
-  if (status == PLUG_PENDING) {
-    if (!op)
-      publish_free(publish);
+  struct plug_op *op =
+      op_new(broker->instance, broker->settings.operation_timeout_ms, on_published, publish);
+  if (!op) {
+    publish_end(publish, PLUG_ENOMEM);
     return true;
   }
+  op_on_release(op, publish_free);
+  uint64_t begin = instance_call_begin();
+  plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
+  status = op_offered(op, status);
+  instance_call_end(broker->instance, "publish", begin);
+  if (status == PLUG_PENDING)
+    return true;
   if (status == PLUG_EUNAVAIL && broker->settings.queue_when_down)
     return false;
-  publish_finish(publish, status);
+  publish_end(publish, status);
   return true;
 }
 
@@ -169,16 +201,17 @@ static void on_down_timer(uv_timer_t *timer)
     }
     list_remove(node);
     broker->n_down_queue--;
-    publish_finish(publish, PLUG_ETIMEDOUT);
+    publish_end(publish, PLUG_ETIMEDOUT);
   }
 }
 
 static void down_queue_add(struct broker *broker, struct publish *publish)
 {
   if (broker->n_down_queue >= broker->settings.down_queue_messages) {
-    publish_finish(publish, PLUG_EUNAVAIL);
+    publish_end(publish, PLUG_EUNAVAIL);
     return;
   }
+  publish_count(publish, false);
   publish->until_ms = clock_now_ms() + broker->settings.down_queue_ms;
   list_append(&broker->down_queue, &publish->link);
   broker->n_down_queue++;
@@ -193,8 +226,10 @@ static void down_queue_flush(struct broker *broker)
     struct publish *publish = container_of(node, struct publish, link);
     list_remove(node);
     broker->n_down_queue--;
+    publish_count(publish, true);
     if (publish_call(publish))
       continue;
+    publish_count(publish, false);
     /* Away again: back to the front, so that the order stays. */
     node->next = broker->down_queue.next;
     node->prev = &broker->down_queue;
@@ -209,16 +244,14 @@ static void run_publishes(struct loop_task *task)
 {
   struct broker *broker = container_of(task, struct broker, publish_task);
   struct mpsc_node *node = mpsc_take(&broker->publishes);
-  int64_t taken = 0;
   /* A session's SUBSCRIBE reaches the plugin before what the session publishes after it. */
   if (node && broker->running)
     interest_sync_changes(&broker->sync);
   while (node) {
     struct publish *publish = container_of(node, struct publish, node);
     node = node->next;
-    taken++;
     if (!broker->running) {
-      publish_finish(publish, PLUG_ECANCELED);
+      publish_end(publish, PLUG_ECANCELED);
     } else if (broker->settings.queue_when_down &&
                (!atomic_load(&broker->ready) || broker->n_down_queue)) {
       down_queue_add(broker, publish); /* behind what waits already */
@@ -226,7 +259,6 @@ static void run_publishes(struct loop_task *task)
       down_queue_add(broker, publish);
     }
   }
-  atomic_fetch_sub_explicit(&broker->n_publishes, taken, memory_order_relaxed);
 }
 
 static plug_status publish_here(struct broker *broker, const struct plug_msg *msg,
@@ -245,6 +277,7 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
       publish_free(publish);
       return PLUG_ENOMEM;
     }
+    op_on_release(op, publish_free);
   }
   plug_status status = broker->plugin->publish(instance_self(broker->instance), msg, op);
   if (op)
@@ -253,12 +286,11 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
     return PLUG_PENDING;
   if (status < 0 && status != PLUG_EAGAIN)
     COUNT(publish_failed);
-  else if (!(broker->caps & PLUG_CAP_ECHO))
-    status = interest_deliver(broker->interests, 0, msg);
+  else if (!(broker->caps & PLUG_CAP_ECHO) && on_deliver(broker, 0, msg) != PLUG_OK)
+    status = PLUG_EAGAIN;
   if (publish)
     publish_free(publish);
-  /* What a worker's inbox could not hold is counted there; the publish itself was taken. */
-  return status == PLUG_ETOOBIG ? PLUG_EAGAIN : status;
+  return status;
 }
 
 plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
@@ -286,7 +318,7 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
   }
   message_ref(msg);
   *publish = (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox};
-  atomic_fetch_add_explicit(&broker->n_publishes, 1, memory_order_relaxed);
+  publish_count(publish, true);
   if (mpsc_push(&broker->publishes, &publish->node))
     loop_post_task(instance_loop(broker->instance), &broker->publish_task);
   return PLUG_PENDING;
@@ -296,6 +328,7 @@ bool broker_congested(const struct broker *broker)
 {
   return atomic_load_explicit(&broker->n_publishes, memory_order_relaxed) >
              (int64_t)broker->settings.publish_queue / 2 ||
+         atomic_load_explicit(&broker->publish_bytes, memory_order_relaxed) > UNTAKEN_BYTES_MAX ||
          interest_congested(broker->interests);
 }
 
@@ -392,7 +425,7 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
     list_remove(node);
-    publish_finish(container_of(node, struct publish, link), PLUG_ECANCELED);
+    publish_end(container_of(node, struct publish, link), PLUG_ECANCELED);
   }
   run_publishes(&broker->publish_task);
 }

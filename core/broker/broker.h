@@ -17,7 +17,7 @@ struct broker_settings {
   bool queue_when_down; /* false: publishes are refused while the backend is down */
   uint64_t down_queue_messages, down_queue_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
-  uint64_t publish_queue; /* messages waiting for the control thread */
+  uint64_t publish_queue; /* messages that the backend has not taken yet */
 };
 
 /* [start] Then interest_table_new with broker_on_change, then broker_create. */
@@ -39,7 +39,7 @@ uint64_t broker_max_payload(const struct broker *broker); /* 0: no limit */
 struct plugin_instance *broker_instance(const struct broker *broker);
 /* [any] Up, and the backend has every interest that it had before it was lost. */
 bool broker_ready(const struct broker *broker);
-/* [any] Publishers should wait: the control thread or a worker is behind. */
+/* [any] Publishers should wait: the backend, the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);
 
 /* [worker] Publishes msg. answer: NULL, or an item of kind INBOX_PUBLISHED for inbox.

@@ -1,6 +1,7 @@
 #include "broker/interest_sync.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,11 +13,14 @@
 #define ASKING_MAX 4000
 #define RETRY_MS   1000
 
+/* v and what it points at are lent to the plugin until it completes the operation, which may be
+ * after the deadline has given the members their answer: so the names are the batch's own. */
 struct batch {
   struct interest_sync *sync;
   bool subscribe;
   size_t n;
   struct interest **members;
+  char *names;
   struct plug_interest v[];
 };
 
@@ -94,11 +98,14 @@ static struct batch *batch_new(struct interest_sync *sync, bool subscribe, size_
   batch->sync = sync;
   batch->subscribe = subscribe;
   batch->n = 0;
+  batch->names = NULL;
   return batch;
 }
 
-static void batch_free(struct batch *batch)
+static void batch_free(void *arg)
 {
+  struct batch *batch = arg;
+  free(batch->names);
   free(batch->members);
   free(batch);
 }
@@ -111,6 +118,23 @@ static void batch_add(struct batch *batch, struct interest *interest)
                                                 interest->is_pattern ? PLUG_INTEREST_PATTERN : 0};
 }
 
+static bool batch_copy_names(struct batch *batch)
+{
+  size_t bytes = 0;
+  for (size_t i = 0; i < batch->n; i++)
+    bytes += batch->v[i].topic.len;
+  char *at = batch->names = malloc(bytes ? bytes : 1);
+  if (!at)
+    return false;
+  for (size_t i = 0; i < batch->n; i++) {
+    struct plug_str *topic = &batch->v[i].topic;
+    memcpy(at, topic->ptr, topic->len);
+    topic->ptr = at;
+    at += topic->len;
+  }
+  return true;
+}
+
 /* The backend is away or slow, as against: it refuses this very interest. */
 static bool is_passing(plug_status status)
 {
@@ -118,13 +142,13 @@ static bool is_passing(plug_status status)
          status == PLUG_ESTATE || status == PLUG_EAGAIN || status == PLUG_ENOMEM;
 }
 
+/* Gives the members their answer; the batch itself stays. */
 static void batch_finish(struct batch *batch, plug_status status, struct plug_str detail)
 {
   struct interest_sync *sync = batch->sync;
   if (!batch->subscribe) {
     for (size_t i = 0; i < batch->n; i++)
       interest_free(batch->members[i]);
-    batch_free(batch);
     return;
   }
   bool ask_again = status != PLUG_OK && (is_passing(status) || batch->n > 1);
@@ -147,7 +171,6 @@ static void batch_finish(struct batch *batch, plug_status status, struct plug_st
       batch->members[i]->alone = true;
   if (ask_again && is_passing(status))
     arm(sync, RETRY_MS);
-  batch_free(batch);
 }
 
 static void on_batch_done(void *arg, plug_status status, struct plug_str detail)
@@ -167,11 +190,15 @@ static plug_status batch_call(struct batch *batch)
 {
   struct interest_sync *sync = batch->sync;
   const struct plug_broker *plugin = instance_broker(sync->instance);
-  struct plug_op *op = op_new(sync->instance, sync->timeout_ms, on_batch_done, batch);
+  struct plug_op *op = batch_copy_names(batch)
+                           ? op_new(sync->instance, sync->timeout_ms, on_batch_done, batch)
+                           : NULL;
   if (!op) {
     batch_finish(batch, PLUG_ENOMEM, str_from(NULL, 0));
+    batch_free(batch);
     return PLUG_ENOMEM;
   }
+  op_on_release(op, batch_free);
   bool subscribe = batch->subscribe;
   size_t n = batch->n;
   if (subscribe)
@@ -185,6 +212,7 @@ static plug_status batch_call(struct batch *batch)
     if (subscribe)
       sync->n_asking -= n;
     batch_finish(batch, status, str_from(NULL, 0));
+    batch_free(batch);
   }
   return status;
 }
@@ -296,8 +324,10 @@ static void retire_expired(struct interest_sync *sync)
   }
   if (batch && batch->n && sync->up)
     batch_call(batch);
-  else if (batch)
+  else if (batch) {
     batch_finish(batch, PLUG_OK, str_from(NULL, 0)); /* a backend that is away forgets by itself */
+    batch_free(batch);
+  }
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -19,7 +19,7 @@ struct frame {
   uint32_t refs;
   uint32_t len;      /* bytes, WebSocket header included */
   uint8_t ws_header; /* bytes of it */
-  bool droppable;    /* a MESSAGE: queue policies may drop it */
+  bool droppable;    /* a MESSAGE that needs no ACK: queue policies may drop it */
   char bytes[];
 };
 

@@ -404,7 +404,8 @@ static struct frame *fanout_frame(struct hub *hub, struct fanout *fanout, const 
     parts[0] = str_from(head.data, head.len);
   }
   parts[1] = shared;
-  struct frame *frame = head.failed ? NULL : frame_new(opcode, true, parts, 2);
+  /* Who acknowledges counts on getting everything: there the queue's policy may only close. */
+  struct frame *frame = head.failed ? NULL : frame_new(opcode, group->ack == ACK_AUTO, parts, 2);
   buf_free(&head);
   return frame;
 }
@@ -531,6 +532,8 @@ static void interest_answered(struct hub *hub, const struct inbox_item *item)
   if (!topic)
     return;
   topic->confirmed = item->status == PLUG_OK;
+  if (item->status == PLUG_PENDING)
+    return; /* the backend has lost it: who subscribes now waits for the next answer */
   /* On failure the callee unsubscribes, which may free group and topic: count what there is first,
    * and always take the last member of the last group. */
   if (item->status != PLUG_OK) {

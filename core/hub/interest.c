@@ -241,6 +241,14 @@ static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_
   return wake;
 }
 
+static void wake_all(struct interest_table *table, uint64_t mask)
+{
+  for (; mask; mask &= mask - 1) {
+    struct inbox *inbox = table->inboxes[__builtin_ctzll(mask)];
+    inbox->wake(inbox);
+  }
+}
+
 plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                              const struct plug_msg *msg)
 {
@@ -268,11 +276,7 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                    str_from(NULL, 0), hash, msg, &status);
     pthread_mutex_unlock(&shard->mutex);
   }
-  while (wake) {
-    struct inbox *inbox = table->inboxes[__builtin_ctzll(wake)];
-    wake &= wake - 1;
-    inbox->wake(inbox);
-  }
+  wake_all(table, wake);
   return status;
 }
 
@@ -321,23 +325,11 @@ enum interest_change interest_judge(struct interest_table *table, struct interes
   return change;
 }
 
-bool interest_ask_again(struct interest_table *table, struct interest *interest)
+/* Under the shard's mutex: tells the workers that want it; returns which to wake. */
+static uint64_t put_status(struct interest_table *table, const struct interest *interest,
+                           plug_status status)
 {
-  struct shard *shard = shard_of_entry(table, interest);
-  pthread_mutex_lock(&shard->mutex);
-  bool wanted = interest->workers != 0;
-  interest->state = wanted ? INTEREST_ASKED : INTEREST_NEW;
-  pthread_mutex_unlock(&shard->mutex);
-  return wanted;
-}
-
-void interest_answer(struct interest_table *table, struct interest *interest, plug_status status)
-{
-  struct shard *shard = shard_of_entry(table, interest);
   uint64_t wake = 0;
-  bool tell = false;
-  pthread_mutex_lock(&shard->mutex);
-  interest->state = status == PLUG_OK ? INTEREST_CONFIRMED : INTEREST_FAILED;
   for (uint64_t mask = interest->workers; mask; mask &= mask - 1) {
     unsigned w = (unsigned)__builtin_ctzll(mask);
     struct inbox_item *item = inbox_item_new(INBOX_INTEREST, interest_name(interest));
@@ -348,13 +340,34 @@ void interest_answer(struct interest_table *table, struct interest *interest, pl
     if (inbox_put(table->inboxes[w], item))
       wake |= UINT64_C(1) << w;
   }
+  return wake;
+}
+
+bool interest_ask_again(struct interest_table *table, struct interest *interest)
+{
+  struct shard *shard = shard_of_entry(table, interest);
+  uint64_t wake = 0;
+  pthread_mutex_lock(&shard->mutex);
+  bool wanted = interest->workers != 0;
+  if (wanted && interest->state == INTEREST_CONFIRMED)
+    wake = put_status(table, interest, PLUG_PENDING);
+  interest->state = wanted ? INTEREST_ASKED : INTEREST_NEW;
+  pthread_mutex_unlock(&shard->mutex);
+  wake_all(table, wake);
+  return wanted;
+}
+
+void interest_answer(struct interest_table *table, struct interest *interest, plug_status status)
+{
+  struct shard *shard = shard_of_entry(table, interest);
+  bool tell = false;
+  pthread_mutex_lock(&shard->mutex);
+  interest->state = status == PLUG_OK ? INTEREST_CONFIRMED : INTEREST_FAILED;
+  uint64_t wake = put_status(table, interest, status);
   if (!interest->workers)
     tell = queue_change(table, interest);
   pthread_mutex_unlock(&shard->mutex);
-  for (; wake; wake &= wake - 1) {
-    struct inbox *inbox = table->inboxes[__builtin_ctzll(wake)];
-    inbox->wake(inbox);
-  }
+  wake_all(table, wake);
   if (tell)
     table->on_change(table->ctx);
 }

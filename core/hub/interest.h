@@ -107,7 +107,8 @@ struct interest *interest_take_changes(struct interest_table *table);
 struct interest *interest_next_change(const struct interest *interest);
 /* [control] What the change asks for. */
 enum interest_change interest_judge(struct interest_table *table, struct interest *interest);
-/* [control] The backend has forgotten it: back to ASKED for a replay. False if nobody wants it any
+/* [control] The backend has forgotten it: back to ASKED for a replay, and the workers are told that
+ * it is not confirmed any more (PLUG_PENDING). False if nobody wants it any
  * more; who joins later asks anew. */
 bool interest_ask_again(struct interest_table *table, struct interest *interest);
 /* [control] The broker's answer: tells the workers. */

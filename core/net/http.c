@@ -130,6 +130,9 @@ int http_check_upgrade(struct worker *worker, struct lws *wsi, const char *proto
 
   if (!protocol || strcasecmp(protocol, "websocket") != 0)
     return refuse(wsi, "400 Bad Request", "", "Can \"Upgrade\" only to \"WebSocket\".\n");
+  /* RFC 6455 4.2.1: HTTP/1.1 or higher. */
+  if (copy_header(wsi, WSI_TOKEN_HTTP, value, sizeof value) && strcmp(value, "HTTP/1.0") == 0)
+    return refuse(wsi, "400 Bad Request", "", "A WebSocket handshake needs HTTP/1.1.\n");
   if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
     return refuse(wsi, "405 Method Not Allowed", "allow: GET\r\n",
                   "A WebSocket handshake is a GET request.\n");

@@ -215,7 +215,9 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
                            struct inbox_item *answer)
 {
   struct worker *worker = container_of(env, struct worker, env);
-  return broker_publish(worker->broker, msg, answer, &worker->inbox);
+  plug_status status = broker_publish(worker->broker, msg, answer, &worker->inbox);
+  env->congested = status == PLUG_PENDING && broker_congested(worker->broker);
+  return status;
 }
 
 static plug_status init_env(struct worker *worker, const struct destination_rules *destinations)

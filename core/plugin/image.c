@@ -59,6 +59,28 @@ static bool elf_read(int fd, struct elf_head *head)
          !memcmp(head->ident, ELFMAG, SELFMAG);
 }
 
+/* Does the file hold all that would be mapped? If not, as with a copy that is not finished, the
+ * dynamic linker dies of SIGBUS. */
+static bool elf_is_whole(int fd)
+{
+  ElfW(Ehdr) head;
+  struct stat file;
+  if (pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || fstat(fd, &file))
+    return false;
+  if (head.e_phentsize != sizeof(ElfW(Phdr)))
+    return true; /* the dynamic linker says what is wrong with it */
+  uint64_t size = (uint64_t)file.st_size;
+  for (unsigned i = 0; i < head.e_phnum; i++) {
+    ElfW(Phdr) part;
+    off_t at = (off_t)(head.e_phoff + i * sizeof part);
+    if (pread(fd, &part, sizeof part, at) != (ssize_t)sizeof part)
+      return false;
+    if (part.p_type == PT_LOAD && (part.p_offset > size || part.p_filesz > size - part.p_offset))
+      return false;
+  }
+  return true;
+}
+
 /* The dynamic linker's own words for these cases lead nowhere ("no such file"). */
 static plug_status check_elf(const char *base, int fd, struct plug_err *err)
 {
@@ -71,8 +93,11 @@ static plug_status check_elf(const char *base, int fd, struct plug_err *err)
   bool known = elf_read(self, &ours);
   close(self);
   if (!known || (theirs.machine == ours.machine && theirs.ident[EI_CLASS] == ours.ident[EI_CLASS] &&
-                 theirs.ident[EI_DATA] == ours.ident[EI_DATA]))
-    return PLUG_OK;
+                 theirs.ident[EI_DATA] == ours.ident[EI_DATA])) {
+    if (!known || elf_is_whole(fd))
+      return PLUG_OK;
+    return fault_at(err, base, 0, "cannot load: the file is cut off");
+  }
   /* Of another byte order the number would be a wrong one. */
   uint16_t machine = theirs.machine;
   if (theirs.ident[EI_DATA] != ours.ident[EI_DATA])

@@ -35,6 +35,7 @@ struct op_slot {
   _Atomic uint64_t deadline_ms; /* UINT64_MAX: none */
   struct op_chunk *chunk;
   op_done_fn done;
+  void (*release)(void *arg); /* or NULL */
   void *arg;
   struct loop_task task;
   struct op_slot *next_free;
@@ -198,6 +199,7 @@ static void slot_finish(struct loop_task *task)
   struct op_slot *slot = container_of(task, struct op_slot, task);
   uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
   op_done_fn done = (word & FLAG_ANSWERED) ? NULL : slot->done;
+  void (*release)(void *) = slot->release;
   void *arg = slot->arg;
   plug_status status = slot->status;
   char *text = slot->detail;
@@ -207,6 +209,8 @@ static void slot_finish(struct loop_task *task)
   slot_give(slot);
   if (done)
     done(arg, status, detail);
+  if (release)
+    release(arg);
   free(text);
 }
 
@@ -288,6 +292,7 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
   if (!slot)
     return NULL;
   slot->done = done;
+  slot->release = NULL;
   slot->arg = arg;
   slot->status = PLUG_OK;
   slot->detail_len = 0;
@@ -301,6 +306,14 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
     loop_post_task(instance->loop, &pool->sweep_task);
   }
   return token_of(slot, generation);
+}
+
+void op_on_release(struct plug_op *op, void (*release)(void *arg))
+{
+  uint64_t generation;
+  struct op_slot *slot = slot_of(op, &generation);
+  invariant(slot);
+  slot->release = release;
 }
 
 plug_status op_offered(struct plug_op *op, plug_status status)
@@ -323,6 +336,7 @@ plug_status op_offered(struct plug_op *op, plug_status status)
   }
   /* The plugin has completed what it did not take. Its return value counts. */
   host_violation(slot_instance(slot), "op_done", "completed an operation that it had not taken");
+  slot->release = NULL;
   bool ours = slot_set(slot, generation, FLAG_TAKEN, FLAG_TAKEN | FLAG_ANSWERED, &before);
   invariant(ours);
   if (before & FLAG_COMPLETED)

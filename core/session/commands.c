@@ -133,10 +133,10 @@ static plug_status publish(struct session *session, const struct plug_msg *msg,
     waiter->remaining--;
     inbox_item_free(answer);
   }
-  if (status == PLUG_EAGAIN) {
+  if (status == PLUG_EAGAIN || env->congested)
     session->slow_down = true;
+  if (status == PLUG_EAGAIN)
     status = PLUG_OK;
-  }
   return status;
 }
 
@@ -364,7 +364,7 @@ static bool ack_now(struct session *session, const struct stomp_frame *frame)
     return false;
   if (session->version == STOMP_1_1 && !need_header(session, frame, STR("subscription")))
     return false;
-  if (session->env->spring || find_delivery(session, frame))
+  if (find_delivery(session, frame))
     return true;
   session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no message '%.*s' waits for it",
                stomp_command_text(frame->command), session_shown(*id), id->ptr ? id->ptr : "");
@@ -438,8 +438,7 @@ static void handle_end(struct session *session, const struct stomp_frame *frame)
     acknowledge(session, frame);
     return;
   }
-  const struct plug_str *receipt =
-      session->env->spring ? NULL : stomp_frame_header(frame, STR("receipt"));
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   struct session_waiter *waiter = NULL;
   if (receipt && !(waiter = session_waiter_new(session, "COMMIT", *receipt))) {
     session_close(session, CLOSE_INTERNAL, "out of memory");
@@ -486,8 +485,17 @@ static bool hold(struct session *session, const struct stomp_frame *frame)
   return true;
 }
 
+/* Spring's simple broker takes these and does nothing. */
+static bool is_ignored(const struct session_env *env, enum stomp_command command)
+{
+  return env->spring && (command == STOMP_ACK || command == STOMP_NACK || command == STOMP_BEGIN ||
+                         command == STOMP_COMMIT || command == STOMP_ABORT);
+}
+
 void session_command(struct session *session, struct stomp_frame *frame)
 {
+  if (is_ignored(session->env, frame->command))
+    return;
   switch (frame->command) {
   case STOMP_SEND:
     if (may_send(session, frame) && !hold(session, frame))

@@ -165,7 +165,7 @@ void session_fail(struct session *session, const struct stomp_frame *frame, uint
   va_start(args, format);
   int n = vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  size_t len = n < (int)sizeof message ? (size_t)n : sizeof message - 1;
+  size_t len = n < 0 ? 0 : (size_t)n < sizeof message ? (size_t)n : sizeof message - 1;
   while (len && !utf8_valid(message, len)) /* cut within a character */
     len--;
   if (session->state == SESSION_CLOSED)
@@ -437,6 +437,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
   drop_subscriptions(session);
   drop_transactions(session);
   session->state = SESSION_LEAVING;
+  session->read_timeout_ms = 0; /* its client has nothing more to say */
   if (list_empty(&session->waiters))
     leave(session);
 }

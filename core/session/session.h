@@ -47,6 +47,7 @@ struct session_env {
   bool spring;             /* profile = spring */
   uint64_t session_number; /* of the last one made */
   struct buf out;          /* scratch for frames that answer */
+  bool congested;          /* set by publish: the session should slow down */
   /* As broker_publish (broker/broker.h). */
   plug_status (*publish)(struct session_env *env, const struct plug_msg *msg,
                          struct inbox_item *answer);

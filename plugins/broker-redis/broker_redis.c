@@ -461,7 +461,7 @@ static const struct plug_broker broker = {
 
 const struct plug_plugin PLUG_ENTRY = {
     PLUG_PLUGIN_HEAD,
-    .id = "broker-redis",
+    .id = "plugboard.broker.redis",
     .version = "0.1.0",
     .summary = "Messages between nodes through Redis publish/subscribe",
     .options = redis_options,

@@ -81,7 +81,8 @@ struct plug_broker_up {
    * PLUG_EAGAIN: delivered, but the node is congested. The reference stays the caller's. */
   plug_status (*deliver)(const struct plug_host *, uint64_t interest,
                          const struct plug_msg *) PLUG_NOEXCEPT;
-  /* [home] state is PLUG_STATE_...; why is one sentence for the log. */
+  /* [home] state is PLUG_STATE_...; why is one sentence for the log. The server may call subscribe,
+   * unsubscribe and publish before this returns. */
   void (*state)(const struct plug_host *, int32_t state, uint32_t flags,
                 struct plug_str why) PLUG_NOEXCEPT;
 };

@@ -1,0 +1,494 @@
+#include "fixture.h"
+
+#define HOME_CAPS PLUG_CAP_ECHO
+#define ANY_CAPS  (PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY)
+
+static struct inbox_item *answer_for(void *waiter)
+{
+  struct inbox_item *item = inbox_item_new(INBOX_PUBLISHED, str_from(NULL, 0));
+  assert_non_null(item);
+  item->waiter = waiter;
+  return item;
+}
+
+/* With a waiter, an answer is asked for; what the broker does not take over is freed. */
+static plug_status publish(const char *payload, void *waiter)
+{
+  const struct plug_msg *msg = msg_of("/sub/a", str_of(payload));
+  struct inbox_item *answer = waiter ? answer_for(waiter) : NULL;
+  plug_status status = broker_publish(w.broker, msg, answer, &w.posts[0].inbox);
+  if (answer && status != PLUG_PENDING)
+    inbox_item_free(answer);
+  message_unref(msg);
+  return status;
+}
+
+static int waiters[8];
+
+static void expect_delivery(unsigned worker, const char *payload)
+{
+  struct inbox_item *item = wait_item(worker);
+  assert_int_equal(item->kind, INBOX_DELIVER);
+  expect_str(item->msg->payload, str_of(payload));
+  inbox_item_free(item);
+}
+
+/* --- where a publish runs ----------------------------------------------------------------- */
+
+static void publishes_run_at_home_in_their_order(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  assert_int_equal(publish("1", &waiters[1]), PLUG_PENDING);
+  assert_int_equal(publish("2", NULL), PLUG_PENDING);
+  assert_int_equal(publish("3", &waiters[3]), PLUG_PENDING);
+  struct call first = expect_call(0, CALL_PUBLISH, "/sub/a=1");
+  struct call second = expect_call(1, CALL_PUBLISH, "/sub/a=2");
+  expect_call(2, CALL_PUBLISH, "/sub/a=3");
+  assert_true(first.on_home);
+  assert_non_null(first.op);
+  assert_non_null(second.op); /* what the backend has not taken is counted, whoever waits */
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[3]), PLUG_OK);
+  assert_true(atomic_load(&w.posts[0].wakes) >= 1);
+}
+
+static void a_thread_safe_broker_is_called_by_the_worker(void **state)
+{
+  (void)state;
+  start_broker(ANY_CAPS, &plain_settings);
+  assert_int_equal(publish("1", &waiters[1]), PLUG_OK);
+  struct call call = expect_call(0, CALL_PUBLISH, "/sub/a=1");
+  assert_false(call.on_home);
+  assert_int_equal(publish("2", NULL), PLUG_OK);
+  script_answer(CALL_PUBLISH, PLUG_EAGAIN);
+  assert_int_equal(publish("3", &waiters[3]), PLUG_EAGAIN);
+  script_answer(CALL_PUBLISH, HELD);
+  assert_int_equal(publish("4", &waiters[4]), PLUG_PENDING);
+  complete(wait_call(3).op, PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[4]), PLUG_OK);
+}
+
+static void refusals_are_counted_and_told(void **state)
+{
+  (void)state;
+  start_broker(ANY_CAPS, &plain_settings);
+  int64_t failed = counter_read(COUNTER_publish_failed);
+  static const plug_status refusals[] = {PLUG_EUNAVAIL, PLUG_EDENIED, PLUG_ETOOBIG, PLUG_EINVAL};
+  for (size_t i = 0; i < 4; i++) {
+    script_answer(CALL_PUBLISH, refusals[i]);
+    assert_int_equal(publish("x", &waiters[0]), refusals[i]);
+  }
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 4);
+}
+
+static void late_answers_come_back_with_their_status(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  int64_t failed = counter_read(COUNTER_publish_failed);
+  for (int i = 0; i < 4; i++)
+    script_answer(CALL_PUBLISH, HELD);
+  for (int i = 0; i < 4; i++)
+    publish("x", &waiters[i]);
+  struct plug_op *ops[4];
+  for (unsigned i = 0; i < 4; i++)
+    ops[i] = wait_call(i).op;
+  complete(ops[2], PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_OK);
+  complete(ops[0], PLUG_EUNAVAIL);
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_EUNAVAIL);
+  complete(ops[3], PLUG_EAGAIN); /* taken */
+  assert_int_equal(wait_published(0, &waiters[3]), PLUG_OK);
+  complete(ops[1], PLUG_EDENIED);
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_EDENIED);
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 2);
+}
+
+static void a_publish_that_is_never_answered_times_out_once(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.operation_timeout_ms = 100;
+  start_broker(HOME_CAPS, &settings);
+  script_answer(CALL_PUBLISH, HELD);
+  publish("x", &waiters[0]);
+  struct call call = wait_call(0);
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_ETIMEDOUT);
+  complete(call.op, PLUG_OK); /* too late */
+  barrier();
+  assert_null(post_take(&w.posts[0]));
+}
+
+static void too_large_a_payload_never_reaches_the_plugin(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  assert_int_equal(broker_max_payload(w.broker), 1000);
+  char payload[1002];
+  memset(payload, 'x', sizeof payload);
+  payload[1001] = '\0';
+  int64_t failed = counter_read(COUNTER_publish_failed);
+  assert_int_equal(publish(payload, &waiters[0]), PLUG_ETOOBIG);
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 1);
+  payload[1000] = '\0';
+  assert_int_equal(publish(payload, NULL), PLUG_PENDING);
+  wait_call(0);
+  expect_no_call_after(1);
+}
+
+struct block {
+  uv_sem_t entered, leave;
+};
+
+static void block_home(void *arg)
+{
+  struct block *block = arg;
+  uv_sem_post(&block->entered);
+  uv_sem_wait(&block->leave);
+}
+
+static void the_way_home_is_bounded(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  struct block block;
+  uv_sem_init(&block.entered, 0);
+  uv_sem_init(&block.leave, 0);
+  loop_post(w.loop, block_home, &block);
+  uv_sem_wait(&block.entered);
+  for (int i = 0; i < 50; i++)
+    assert_int_equal(publish("x", NULL), PLUG_PENDING);
+  assert_false(broker_congested(w.broker));
+  assert_int_equal(publish("x", NULL), PLUG_PENDING);
+  assert_true(broker_congested(w.broker));
+  for (int i = 51; i < 100; i++)
+    assert_int_equal(publish("x", NULL), PLUG_PENDING);
+  int64_t failed = counter_read(COUNTER_publish_failed);
+  assert_int_equal(publish("x", &waiters[0]), PLUG_EUNAVAIL);
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 1);
+  uv_sem_post(&block.leave);
+  barrier();
+  assert_int_equal(n_calls(), 100);
+  assert_false(broker_congested(w.broker));
+  uv_sem_destroy(&block.entered);
+  uv_sem_destroy(&block.leave);
+}
+
+/* --- local delivery ----------------------------------------------------------------------- */
+
+static void without_echo_the_node_delivers_what_was_taken(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_CROSS_NODE, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1)); /* confirmed */
+  script_answer(CALL_PUBLISH, PLUG_OK);
+  publish("one", NULL);
+  expect_delivery(1, "one");
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL);
+  publish("two", NULL);
+  script_answer(CALL_PUBLISH, HELD);
+  publish("three", &waiters[0]);
+  struct call call = wait_call(3);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  complete(call.op, PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_OK);
+  expect_delivery(1, "three");
+  assert_null(post_take(&w.posts[1]));
+}
+
+static void without_echo_a_worker_delivers_at_once(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_PUBLISH_ANY, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  assert_int_equal(publish("one", &waiters[0]), PLUG_OK);
+  struct inbox_item *item = post_take(&w.posts[1]);
+  assert_non_null(item);
+  inbox_item_free(item);
+  script_answer(CALL_PUBLISH, PLUG_EAGAIN);
+  assert_int_equal(publish("two", &waiters[0]), PLUG_EAGAIN);
+  assert_int_equal(post_clear(&w.posts[1]), 1);
+  script_answer(CALL_PUBLISH, PLUG_EDENIED);
+  assert_int_equal(publish("three", &waiters[0]), PLUG_EDENIED);
+  assert_null(post_take(&w.posts[1]));
+}
+
+static void with_echo_the_node_waits_for_the_broker(void **state)
+{
+  (void)state;
+  start_broker(ANY_CAPS, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  publish("one", &waiters[0]);
+  assert_null(post_take(&w.posts[1]));
+  const struct plug_msg *msg = msg_of("/sub/a", STR("back"));
+  assert_int_equal(script.host->broker->deliver(script.host, 0, msg), PLUG_OK);
+  message_unref(msg);
+  expect_delivery(1, "back");
+}
+
+static void a_full_inbox_is_congestion_to_the_plugin_and_no_failure_to_the_sender(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_PUBLISH_ANY, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  const struct plug_msg *msg = msg_of("/sub/a", STR("x"));
+  for (int i = 0; i < 1001; i++)
+    script.host->broker->deliver(script.host, 0, msg);
+  int64_t dropped = counter_read(COUNTER_dropped_congested);
+  assert_int_equal(script.host->broker->deliver(script.host, 0, msg), PLUG_EAGAIN);
+  message_unref(msg);
+  assert_int_equal(publish("one", &waiters[0]), PLUG_EAGAIN);
+  assert_int_equal(counter_read(COUNTER_dropped_congested) - dropped, 2);
+  assert_true(broker_congested(w.broker));
+  post_clear(&w.posts[1]);
+}
+
+/* --- the backend is away ------------------------------------------------------------------ */
+
+static void when_down_publishes_are_refused(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  assert_true(broker_ready(w.broker));
+  report(PLUG_STATE_DOWN, 0);
+  assert_false(broker_ready(w.broker));
+  int64_t failed = counter_read(COUNTER_publish_failed);
+  assert_int_equal(publish("x", &waiters[0]), PLUG_EUNAVAIL);
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 1);
+  expect_no_call_after(0);
+  report(PLUG_STATE_UP, 0);
+  assert_true(broker_ready(w.broker));
+  assert_int_equal(publish("y", NULL), PLUG_PENDING);
+  expect_call(0, CALL_PUBLISH, "/sub/a=y");
+}
+
+static struct broker_settings queueing(void)
+{
+  struct broker_settings settings = plain_settings;
+  settings.queue_when_down = true;
+  return settings;
+}
+
+static void queued_publishes_go_out_in_order_when_the_backend_is_back(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  assert_int_equal(publish("1", &waiters[1]), PLUG_PENDING);
+  assert_int_equal(publish("2", NULL), PLUG_PENDING);
+  assert_int_equal(publish("3", &waiters[3]), PLUG_PENDING);
+  expect_no_call_after(0);
+  assert_null(post_take(&w.posts[0]));
+  report(PLUG_STATE_UP, 0);
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+  expect_call(1, CALL_PUBLISH, "/sub/a=2");
+  expect_call(2, CALL_PUBLISH, "/sub/a=3");
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[3]), PLUG_OK);
+}
+
+static void the_queue_for_bad_times_is_bounded(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(publish("x", &waiters[i]), PLUG_PENDING);
+  assert_int_equal(wait_published(0, &waiters[3]), PLUG_EUNAVAIL);
+  barrier();
+  assert_null(post_take(&w.posts[0]));
+  report(PLUG_STATE_UP, 0);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(wait_published(0, &waiters[i]), PLUG_OK);
+  assert_int_equal(n_calls(), 3);
+}
+
+static void what_waits_too_long_fails(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_ms = 80;
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  uint64_t start = clock_now_ms();
+  publish("1", &waiters[1]);
+  usleep(40000);
+  publish("2", &waiters[2]);
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_ETIMEDOUT);
+  assert_true(clock_now_ms() - start >= 79);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_ETIMEDOUT);
+  assert_true(clock_now_ms() - start >= 119);
+  report(PLUG_STATE_UP, 0);
+  expect_no_call_after(0);
+}
+
+static void a_backend_that_is_found_away_keeps_the_order(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  publish("2", NULL);
+  publish("3", NULL);
+  barrier();
+  script_answer(CALL_PUBLISH, PLUG_OK);
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL); /* gone again in the midst of it */
+  report(PLUG_STATE_UP, 0);
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+  expect_call(1, CALL_PUBLISH, "/sub/a=2");
+  report(PLUG_STATE_UP, 0);
+  barrier();
+  expect_call(2, CALL_PUBLISH, "/sub/a=2");
+  expect_call(3, CALL_PUBLISH, "/sub/a=3");
+  expect_no_call_after(4);
+}
+
+static void new_publishes_stand_behind_those_that_wait(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL);
+  publish("1", NULL);
+  publish("2", &waiters[2]);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_OK);
+  barrier();
+  unsigned n = n_calls();
+  assert_true(n >= 3);
+  assert_string_equal(wait_call(n - 2).text, "/sub/a=1");
+  assert_string_equal(wait_call(n - 1).text, "/sub/a=2");
+  for (unsigned i = 0; i + 1 < n; i++)
+    assert_string_equal(wait_call(i).text, "/sub/a=1");
+}
+
+static void a_broker_that_is_not_up_after_its_start_is_not_ready(void **state)
+{
+  (void)state;
+  script.health = PLUG_STATE_STARTING;
+  start_broker(HOME_CAPS, &plain_settings);
+  assert_false(broker_ready(w.broker));
+  assert_int_equal(publish("x", &waiters[0]), PLUG_EUNAVAIL);
+  report(PLUG_STATE_UP, 0);
+  assert_true(broker_ready(w.broker));
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void stopping_completes_every_waiter_exactly_once(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  script_answer(CALL_PUBLISH, HELD);
+  script_answer(CALL_PUBLISH, HELD);
+  script_answer(CALL_PUBLISH, PLUG_OK);
+  for (int i = 0; i < 3; i++)
+    publish("x", &waiters[i]);
+  wait_call(2);
+  stop_broker();
+  int seen[3] = {0};
+  for (struct inbox_item *item; (item = post_take(&w.posts[0])); inbox_item_free(item)) {
+    assert_int_equal(item->kind, INBOX_PUBLISHED);
+    ptrdiff_t which = (int *)item->waiter - waiters;
+    assert_in_range(which, 0, 2);
+    seen[which]++;
+    assert_int_equal(item->status, which == 2 ? PLUG_OK : PLUG_ECANCELED);
+  }
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(seen[i], 1);
+  assert_false(broker_ready(w.broker));
+}
+
+static void stopping_completes_what_waits_for_better_times(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", &waiters[1]);
+  publish("2", NULL);
+  barrier();
+  stop_broker();
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_ECANCELED);
+  assert_null(post_take(&w.posts[0]));
+  assert_int_equal(n_calls(), 0);
+}
+
+static void stopping_completes_what_is_on_its_way_home(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  for (int i = 0; i < 5; i++)
+    publish("x", &waiters[i]);
+  stop_broker();
+  for (int i = 0; i < 5; i++) { /* done or refused: each once, in their order */
+    plug_status status = wait_published(0, &waiters[i]);
+    assert_true(status == PLUG_OK || status == PLUG_ECANCELED);
+  }
+  assert_null(post_take(&w.posts[0]));
+}
+
+static void stopping_with_subscriptions_under_way_leaks_nothing(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  wait_call(0);
+  interest_join(w.interests, 0, STR("/sub/b"), false);
+  interest_leave(w.interests, 0, STR("/sub/b"), false);
+  stop_broker();
+}
+
+static void what_is_no_broker_is_refused(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings); /* for its loop and table */
+  struct plugin_image image = w.image;
+  image.base = (char *)(uintptr_t) "auth-x.so";
+  image.entry.broker = NULL;
+  struct broker *other = broker_new(&plain_settings);
+  struct plug_err err = {0};
+  assert_int_equal(broker_create(other, &image, w.loop, "broker.x", NULL, w.interests, &err),
+                   PLUG_EINVAL);
+  assert_string_equal(err.text, "auth-x.so: plugin 'org.example.script' is not a broker");
+  broker_free(other);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      TEST(publishes_run_at_home_in_their_order),
+      TEST(a_thread_safe_broker_is_called_by_the_worker),
+      TEST(refusals_are_counted_and_told),
+      TEST(late_answers_come_back_with_their_status),
+      TEST(a_publish_that_is_never_answered_times_out_once),
+      TEST(too_large_a_payload_never_reaches_the_plugin),
+      TEST(the_way_home_is_bounded),
+      TEST(without_echo_the_node_delivers_what_was_taken),
+      TEST(without_echo_a_worker_delivers_at_once),
+      TEST(with_echo_the_node_waits_for_the_broker),
+      TEST(a_full_inbox_is_congestion_to_the_plugin_and_no_failure_to_the_sender),
+      TEST(when_down_publishes_are_refused),
+      TEST(queued_publishes_go_out_in_order_when_the_backend_is_back),
+      TEST(the_queue_for_bad_times_is_bounded),
+      TEST(what_waits_too_long_fails),
+      TEST(a_backend_that_is_found_away_keeps_the_order),
+      TEST(new_publishes_stand_behind_those_that_wait),
+      TEST(a_broker_that_is_not_up_after_its_start_is_not_ready),
+      TEST(stopping_completes_every_waiter_exactly_once),
+      TEST(stopping_completes_what_waits_for_better_times),
+      TEST(stopping_completes_what_is_on_its_way_home),
+      TEST(stopping_with_subscriptions_under_way_leaks_nothing),
+      TEST(what_is_no_broker_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,719 @@
+#include "hub/hub.h"
+
+#include <stdio.h>
+
+#include "fixture.h"
+
+struct client {
+  struct outq queue;
+  struct list subscriptions;
+  uint64_t number;
+  uint64_t unacked;
+};
+
+static struct world {
+  struct interest_table *table;
+  struct post post;
+  struct hub hub;
+  struct client clients[8];
+  /* What the hub reported. */
+  int confirmed, refused, unacked_full;
+  struct subscription *last;
+} w;
+
+static void nobody_listens(void *ctx)
+{
+  (void)ctx;
+}
+
+static void never_full(struct outq *q)
+{
+  (void)q;
+  fail_msg("no queue is full here");
+}
+
+static void on_interest(struct subscription *sub, plug_status status)
+{
+  w.last = sub;
+  if (status == PLUG_OK) {
+    w.confirmed++;
+  } else {
+    w.refused++;
+    hub_unsubscribe(&w.hub, sub);
+  }
+}
+
+static void on_unacked_full(struct subscription *sub)
+{
+  w.last = sub;
+  w.unacked_full++;
+}
+
+static int setup(void **state)
+{
+  (void)state;
+  memset(&w, 0, sizeof w);
+  post_init(&w.post);
+  struct inbox *inbox = &w.post.inbox;
+  message_set_node("n1");
+  w.table = interest_table_new(1, &inbox, 1 << 20, nobody_listens, NULL);
+  interest_set_local_patterns(w.table, true);
+  hub_init(&w.hub, 0, w.table);
+  w.hub.outqs.max_bytes = 1 << 20;
+  w.hub.outqs.max_frames = 1 << 20;
+  w.hub.outqs.flush = never_full;
+  w.hub.max_unacked = 1000;
+  w.hub.on_interest = on_interest;
+  w.hub.on_unacked_full = on_unacked_full;
+  for (unsigned i = 0; i < sizeof w.clients / sizeof *w.clients; i++) {
+    outq_init(&w.clients[i].queue);
+    list_init(&w.clients[i].subscriptions);
+    w.clients[i].number = i + 1;
+  }
+  return w.table ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+  (void)state;
+  for (unsigned i = 0; i < sizeof w.clients / sizeof *w.clients; i++) {
+    struct list *node;
+    while ((node = list_first(&w.clients[i].subscriptions)))
+      hub_unsubscribe(&w.hub, container_of(node, struct subscription, link));
+    outq_fini(&w.clients[i].queue);
+  }
+  hub_fini(&w.hub);
+  post_clear(&w.post);
+  interest_table_free(w.table);
+  return counter_read(COUNTER_subscriptions) == 0 ? 0 : -1;
+}
+
+/* --- helpers ------------------------------------------------------------------------------ */
+
+static plug_status try_subscribe(int number, const char *id, const char *destination,
+                                 enum stomp_version version, enum ack_mode ack,
+                                 struct subscription **out)
+{
+  struct client *client = &w.clients[number];
+  struct hub_subscribe request = {.session = client->number,
+                                  .owner = client,
+                                  .queue = &client->queue,
+                                  .list = &client->subscriptions,
+                                  .session_unacked = &client->unacked,
+                                  .id = str_of(id),
+                                  .destination = str_of(destination),
+                                  .version = version,
+                                  .ack = ack};
+  struct plug_err err;
+  if (pattern_is(request.destination))
+    assert_non_null(request.pattern = pattern_compile(request.destination, &err));
+  return hub_subscribe(&w.hub, &request, out);
+}
+
+static struct subscription *subscribe_as(int client, const char *id, const char *destination,
+                                         enum stomp_version version, enum ack_mode ack)
+{
+  struct subscription *sub = NULL;
+  assert_true(try_subscribe(client, id, destination, version, ack, &sub) >= 0);
+  return sub;
+}
+
+static struct subscription *subscribe(int client, const char *id, const char *destination)
+{
+  return subscribe_as(client, id, destination, STOMP_1_2, ACK_AUTO);
+}
+
+static void take_all(void)
+{
+  struct inbox_item *item;
+  while ((item = post_take(&w.post))) {
+    hub_take(&w.hub, item);
+    inbox_item_free(item);
+  }
+}
+
+/* The broker answers all that it was asked. */
+static void broker_answers(plug_status status)
+{
+  struct interest *next, *interest = interest_take_changes(w.table);
+  for (; interest; interest = next) {
+    next = interest_next_change(interest);
+    switch (interest_judge(w.table, interest)) {
+    case INTEREST_CHANGE_SUBSCRIBE:
+      interest_answer(w.table, interest, status);
+      break;
+    case INTEREST_CHANGE_GONE:
+      interest_free(interest);
+      break;
+    default:
+      break;
+    }
+  }
+  take_all();
+}
+
+/* A message whose id is in its frames. */
+static const struct plug_msg *message(const char *topic, uint64_t id, struct plug_str payload)
+{
+  struct plug_msg_init init = {.size = sizeof init, .topic = str_of(topic), .payload = payload};
+  const struct plug_msg *msg = message_new_from(&init, STR("n1"), id);
+  assert_non_null(msg);
+  return msg;
+}
+
+static void publish_to(uint64_t interest, const char *topic, uint64_t id, struct plug_str payload)
+{
+  const struct plug_msg *msg = message(topic, id, payload);
+  assert_int_equal(interest_deliver(w.table, interest, msg), PLUG_OK);
+  message_unref(msg);
+  take_all();
+}
+
+static void publish(const char *topic, uint64_t id)
+{
+  publish_to(0, topic, id, STR("x"));
+}
+
+static struct frame *frame_at(int client, uint32_t i)
+{
+  assert_true(i < w.clients[client].queue.count);
+  return outq_at(&w.clients[client].queue, i);
+}
+
+static uint32_t n_frames(int client)
+{
+  return w.clients[client].queue.count;
+}
+
+static void forget_frames(void)
+{
+  for (unsigned i = 0; i < sizeof w.clients / sizeof *w.clients; i++)
+    outq_drop_front(&w.clients[i].queue, w.clients[i].queue.count);
+}
+
+#define EXPECT_FRAME(client, i, text) expect_str(frame_text(frame_at(client, i)), STR(text "\0"))
+
+/* --- bytes -------------------------------------------------------------------------------- */
+
+static void a_message_frame_has_exactly_these_bytes(void **state)
+{
+  (void)state;
+  subscribe(0, "sub-0", "/sub/a");
+  publish("/sub/a", 7);
+  EXPECT_FRAME(0, 0,
+               "MESSAGE\nsubscription:sub-0\ndestination:/sub/a\nmessage-id:n1-7\n"
+               "content-length:1\n\nx");
+  struct frame *frame = frame_at(0, 0);
+  assert_int_equal((uint8_t)frame->bytes[0], FRAME_WS_TEXT);
+  assert_int_equal((uint8_t)frame->bytes[1], frame->len - 2);
+  assert_true(frame->droppable);
+  assert_int_equal(n_frames(0), 1);
+}
+
+static void publish_with_headers(uint64_t id)
+{
+  const struct plug_kv headers[] = {{STR("a:b\\c"), STR("1\n2\r3:4\\5")}, {STR("x"), STR("")}};
+  struct plug_msg_init init = {.size = sizeof init,
+                               .topic = STR("/sub/a:b"),
+                               .content_type = STR("text/plain;x=\"a:b\""),
+                               .payload = STR("a\nb\0c"),
+                               .headers = headers,
+                               .n_headers = 2};
+  const struct plug_msg *msg = message_new_from(&init, STR("other:node"), id);
+  interest_deliver(w.table, 0, msg);
+  message_unref(msg);
+  take_all();
+}
+
+static void each_version_has_its_own_escapes(void **state)
+{
+  (void)state;
+  subscribe_as(0, "i:d", "/sub/a:b", STOMP_1_0, ACK_AUTO);
+  subscribe_as(1, "i:d", "/sub/a:b", STOMP_1_1, ACK_AUTO);
+  subscribe_as(2, "i:d", "/sub/a:b", STOMP_1_2, ACK_AUTO);
+  publish_with_headers(9);
+  EXPECT_FRAME(0, 0,
+               "MESSAGE\nsubscription:i:d\ndestination:/sub/a:b\nmessage-id:other:node-9\n"
+               "content-type:text/plain;x=\"a:b\"\na b\\c:1 2 3:4\\5\nx:\n"
+               "content-length:5\n\na\nb\0c");
+  EXPECT_FRAME(1, 0,
+               "MESSAGE\nsubscription:i\\cd\ndestination:/sub/a\\cb\nmessage-id:other\\cnode-9\n"
+               "content-type:text/plain;x=\"a\\cb\"\na\\cb\\\\c:1\\n2 3\\c4\\\\5\nx:\n"
+               "content-length:5\n\na\nb\0c");
+  EXPECT_FRAME(2, 0,
+               "MESSAGE\nsubscription:i\\cd\ndestination:/sub/a\\cb\nmessage-id:other\\cnode-9\n"
+               "content-type:text/plain;x=\"a\\cb\"\na\\cb\\\\c:1\\n2\\r3\\c4\\\\5\nx:\n"
+               "content-length:5\n\na\nb\0c");
+}
+
+static void the_ack_header_is_for_12_and_acknowledged_subscriptions(void **state)
+{
+  (void)state;
+  subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  subscribe_as(1, "a:b", "/sub/a", STOMP_1_2, ACK_CLIENT_INDIVIDUAL);
+  subscribe_as(2, "0", "/sub/a", STOMP_1_1, ACK_CLIENT);
+  subscribe_as(3, "0", "/sub/a", STOMP_1_0, ACK_CLIENT);
+  subscribe_as(4, "0", "/sub/a", STOMP_1_2, ACK_AUTO);
+  publish("/sub/a", 7);
+  EXPECT_FRAME(0, 0,
+               "MESSAGE\nsubscription:0\nack:n1-7/0\ndestination:/sub/a\nmessage-id:n1-7\n"
+               "content-length:1\n\nx");
+  EXPECT_FRAME(1, 0,
+               "MESSAGE\nsubscription:a\\cb\nack:n1-7/a\\cb\ndestination:/sub/a\n"
+               "message-id:n1-7\ncontent-length:1\n\nx");
+  for (int client = 2; client < 5; client++)
+    EXPECT_FRAME(client, 0,
+                 "MESSAGE\nsubscription:0\ndestination:/sub/a\nmessage-id:n1-7\n"
+                 "content-length:1\n\nx");
+}
+
+static void ids_of_any_length_come_back(void **state)
+{
+  (void)state;
+  static const size_t lengths[] = {0, 1, 127, 128, 129, 199, 200, 201, 1000};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    char id[1001], expected[1200];
+    memset(id, 'i', lengths[i]);
+    id[lengths[i]] = '\0';
+    struct subscription *sub = subscribe(0, id, "/sub/a");
+    assert_ptr_equal(hub_find(&w.hub, 1, str_of(id)), sub);
+    expect_str(subscription_id(sub), str_of(id));
+    publish("/sub/a", 7);
+    int n = snprintf(expected, sizeof expected,
+                     "MESSAGE\nsubscription:%s\ndestination:/sub/a\nmessage-id:n1-7\n"
+                     "content-length:1\n\nx",
+                     id);
+    expect_str(frame_text(frame_at(0, 0)), str_from(expected, (size_t)n + 1));
+    hub_unsubscribe(&w.hub, sub);
+    forget_frames();
+  }
+}
+
+static void the_payload_decides_between_text_and_binary(void **state)
+{
+  (void)state;
+  subscribe(0, "0", "/sub/a");
+  publish_to(0, "/sub/a", 1, STR("gr\xc3\xbc\xc3\x9f"));
+  publish_to(0, "/sub/a", 2, STR("\xff\xfe"));
+  publish_to(0, "/sub/a", 3, STR(""));
+  assert_int_equal((uint8_t)frame_at(0, 0)->bytes[0], FRAME_WS_TEXT);
+  assert_int_equal((uint8_t)frame_at(0, 1)->bytes[0], FRAME_WS_BINARY);
+  assert_int_equal((uint8_t)frame_at(0, 2)->bytes[0], FRAME_WS_TEXT);
+  EXPECT_FRAME(0, 2,
+               "MESSAGE\nsubscription:0\ndestination:/sub/a\nmessage-id:n1-3\n"
+               "content-length:0\n\n");
+}
+
+/* --- sharing ------------------------------------------------------------------------------ */
+
+static void equal_subscriptions_share_one_frame(void **state)
+{
+  (void)state;
+  subscribe(0, "sub-0", "/sub/a");
+  subscribe(1, "sub-0", "/sub/a");
+  subscribe(2, "sub-0", "/sub/a");
+  int64_t delivered = counter_read(COUNTER_delivered);
+  publish("/sub/a", 7);
+  assert_int_equal(counter_read(COUNTER_delivered) - delivered, 3);
+  assert_ptr_equal(frame_at(0, 0), frame_at(1, 0));
+  assert_ptr_equal(frame_at(0, 0), frame_at(2, 0));
+  assert_int_equal(frame_at(0, 0)->refs, 3);
+}
+
+static void different_subscriptions_do_not(void **state)
+{
+  (void)state;
+  subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_AUTO);
+  subscribe_as(1, "1", "/sub/a", STOMP_1_2, ACK_AUTO);
+  subscribe_as(2, "0", "/sub/a", STOMP_1_1, ACK_AUTO);
+  subscribe_as(3, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  subscribe_as(4, "0", "/sub/a", STOMP_1_2, ACK_CLIENT_INDIVIDUAL);
+  publish("/sub/a", 7);
+  for (int a = 0; a < 5; a++)
+    for (int b = a + 1; b < 5; b++)
+      assert_ptr_not_equal(frame_at(a, 0), frame_at(b, 0));
+}
+
+static void one_session_gets_one_frame_per_subscription(void **state)
+{
+  (void)state;
+  subscribe(0, "exact", "/sub/a/x");
+  subscribe(0, "star", "/sub/*/x");
+  subscribe(0, "all", "/sub/**");
+  subscribe(0, "other", "/sub/b/**");
+  publish("/sub/a/x", 1);
+  assert_int_equal(n_frames(0), 3);
+  EXPECT_FRAME(0, 0,
+               "MESSAGE\nsubscription:exact\ndestination:/sub/a/x\nmessage-id:n1-1\n"
+               "content-length:1\n\nx");
+  EXPECT_FRAME(0, 1,
+               "MESSAGE\nsubscription:star\ndestination:/sub/a/x\nmessage-id:n1-1\n"
+               "content-length:1\n\nx");
+  EXPECT_FRAME(0, 2,
+               "MESSAGE\nsubscription:all\ndestination:/sub/a/x\nmessage-id:n1-1\n"
+               "content-length:1\n\nx");
+  publish("/sub/none", 2);
+  assert_int_equal(n_frames(0), 4);
+}
+
+/* --- patterns ----------------------------------------------------------------------------- */
+
+static void routes_follow_patterns_that_come_and_go(void **state)
+{
+  (void)state;
+  struct subscription *star = subscribe(0, "0", "/sub/*");
+  publish("/sub/a", 1);
+  publish("/sub/a", 2); /* from the cache */
+  assert_int_equal(n_frames(0), 2);
+  struct subscription *all = subscribe(1, "0", "/sub/**");
+  publish("/sub/a", 3);
+  assert_int_equal(n_frames(0), 3);
+  assert_int_equal(n_frames(1), 1);
+  hub_unsubscribe(&w.hub, star);
+  publish("/sub/a", 4);
+  assert_int_equal(n_frames(0), 3);
+  assert_int_equal(n_frames(1), 2);
+  hub_unsubscribe(&w.hub, all);
+  publish("/sub/a", 5);
+  assert_int_equal(n_frames(1), 2);
+  assert_int_equal(w.hub.routes.count, 0);
+  subscribe(2, "0", "/sub/a");
+  subscribe(3, "0", "/sub/*");
+  publish("/sub/a", 6);
+  assert_int_equal(n_frames(2), 1);
+  assert_int_equal(n_frames(3), 1);
+}
+
+static void the_route_cache_is_bounded(void **state)
+{
+  (void)state;
+  subscribe(0, "0", "/sub/*");
+  for (unsigned i = 0; i < 10000; i++) {
+    char topic[32];
+    snprintf(topic, sizeof topic, "/sub/%u", i);
+    publish(topic, i);
+    forget_frames();
+  }
+  assert_true(w.hub.routes.count <= 4096);
+}
+
+static void a_delivery_for_a_topic_leaves_patterns_alone(void **state)
+{
+  (void)state;
+  interest_set_local_patterns(w.table, false);
+  subscribe(0, "exact", "/sub/a");
+  subscribe(1, "pattern", "/sub/*");
+  struct interest *topic = interest_take_changes(w.table);
+  struct interest *pattern = interest_next_change(topic);
+  assert_true(pattern->is_pattern);
+  publish_to(topic->id, "/sub/a", 1, STR("x"));
+  assert_int_equal(n_frames(0), 1);
+  assert_int_equal(n_frames(1), 0);
+  publish_to(pattern->id, "/sub/a", 2, STR("x"));
+  assert_int_equal(n_frames(0), 1);
+  assert_int_equal(n_frames(1), 1);
+  /* A backend's own patterns may match more than ours (Redis: * matches a slash). */
+  publish_to(pattern->id, "/sub/a/b", 3, STR("x"));
+  assert_int_equal(n_frames(1), 1);
+  publish_to(0, "/sub/a", 4, STR("x"));
+  assert_int_equal(n_frames(0), 2);
+  assert_int_equal(n_frames(1), 2);
+}
+
+/* --- coming and going --------------------------------------------------------------------- */
+
+static void the_others_keep_what_one_gives_up(void **state)
+{
+  (void)state;
+  struct subscription *subs[4];
+  for (int i = 0; i < 4; i++)
+    subs[i] = subscribe(i, "0", "/sub/a");
+  static const int order[] = {1, 3, 0, 2};
+  for (int gone = 0; gone < 4; gone++) {
+    publish("/sub/a", 1);
+    for (int i = 0; i < 4; i++) {
+      bool left = false;
+      for (int k = 0; k < gone; k++)
+        left |= order[k] == i;
+      assert_int_equal(n_frames(i), left ? 0 : 1);
+    }
+    forget_frames();
+    hub_unsubscribe(&w.hub, subs[order[gone]]);
+    assert_null(hub_find(&w.hub, (uint64_t)order[gone] + 1, STR("0")));
+  }
+  assert_int_equal(w.hub.topics.count, 0);
+  assert_int_equal(w.hub.groups.count, 0);
+  publish("/sub/a", 2);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(n_frames(i), 0);
+}
+
+static void ids_are_a_sessions_own(void **state)
+{
+  (void)state;
+  struct subscription *a = subscribe(0, "0", "/sub/a");
+  struct subscription *b = subscribe(1, "0", "/sub/b");
+  assert_ptr_equal(hub_find(&w.hub, 1, STR("0")), a);
+  assert_ptr_equal(hub_find(&w.hub, 2, STR("0")), b);
+  assert_null(hub_find(&w.hub, 3, STR("0")));
+  assert_null(hub_find(&w.hub, 1, STR("1")));
+  expect_str(subscription_topic(b), STR("/sub/b"));
+  assert_int_equal(subscription_ack_mode(b), ACK_AUTO);
+}
+
+static void a_topic_is_the_brokers_with_its_first_subscription(void **state)
+{
+  (void)state;
+  struct subscription *sub;
+  assert_int_equal(try_subscribe(0, "0", "/sub/a", STOMP_1_2, ACK_AUTO, &sub), PLUG_PENDING);
+  assert_int_equal(try_subscribe(1, "0", "/sub/a", STOMP_1_2, ACK_AUTO, &sub), PLUG_PENDING);
+  publish("/sub/a", 1); /* local publishes arrive before the broker has answered */
+  assert_int_equal(n_frames(0), 1);
+  broker_answers(PLUG_OK);
+  assert_int_equal(w.confirmed, 2);
+  assert_int_equal(try_subscribe(2, "0", "/sub/a", STOMP_1_2, ACK_AUTO, &sub), PLUG_OK);
+  assert_int_equal(try_subscribe(2, "p", "/sub/*", STOMP_1_2, ACK_AUTO, &sub), PLUG_OK);
+  assert_int_equal(w.confirmed, 2);
+}
+
+static void a_refused_topic_loses_all_its_subscriptions(void **state)
+{
+  (void)state;
+  subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_AUTO);
+  subscribe_as(1, "0", "/sub/a", STOMP_1_2, ACK_AUTO);
+  subscribe_as(1, "1", "/sub/a", STOMP_1_1, ACK_AUTO);
+  subscribe_as(2, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  broker_answers(PLUG_EDENIED);
+  assert_int_equal(w.refused, 4);
+  assert_int_equal(w.hub.subscriptions.count, 0);
+  assert_int_equal(w.hub.topics.count, 0);
+  assert_int_equal(w.hub.groups.count, 0);
+  broker_answers(PLUG_OK);
+  struct subscription *sub;
+  assert_int_equal(try_subscribe(0, "0", "/sub/a", STOMP_1_2, ACK_AUTO, &sub), PLUG_PENDING);
+  broker_answers(PLUG_OK);
+  assert_int_equal(w.confirmed, 1);
+  assert_ptr_equal(w.last, sub);
+}
+
+static void an_answer_for_a_topic_that_is_gone_is_nothing(void **state)
+{
+  (void)state;
+  struct subscription *sub = subscribe(0, "0", "/sub/a");
+  struct interest *interest = interest_take_changes(w.table);
+  interest_judge(w.table, interest);
+  interest_answer(w.table, interest, PLUG_OK);
+  hub_unsubscribe(&w.hub, sub);
+  take_all();
+  assert_int_equal(w.confirmed + w.refused, 0);
+}
+
+static void answers_for_topics_and_patterns_are_not_confused(void **state)
+{
+  (void)state;
+  interest_set_local_patterns(w.table, false);
+  struct subscription *pattern = subscribe(0, "0", "/sub/*");
+  struct interest *interest = interest_take_changes(w.table);
+  interest_judge(w.table, interest);
+  interest_answer(w.table, interest, PLUG_ENOTSUP);
+  take_all();
+  assert_int_equal(w.refused, 1);
+  assert_ptr_equal(w.last, pattern);
+  assert_true(list_empty(&w.hub.pattern_list));
+}
+
+static void a_storm_of_subscriptions_leaves_nothing_behind(void **state)
+{
+  (void)state;
+  enum { N = 100000 };
+  for (unsigned i = 0; i < N; i++) {
+    char id[16], topic[32];
+    snprintf(id, sizeof id, "s%u", i);
+    snprintf(topic, sizeof topic, "/sub/%u", i % 20000);
+    subscribe_as((int)(i % 8), id, topic, i % 2 ? STOMP_1_1 : STOMP_1_2, i % 3);
+  }
+  assert_int_equal(counter_read(COUNTER_subscriptions), N);
+  assert_int_equal(w.hub.subscriptions.count, N);
+  assert_int_equal(w.hub.topics.count, 20000);
+  publish("/sub/77", 1);
+  uint32_t got = 0;
+  for (int i = 0; i < 8; i++)
+    got += n_frames(i);
+  assert_int_equal(got, 5);
+  for (unsigned i = 0; i < N; i++) {
+    unsigned k = (i * 7919u) % N; /* not in the order in which they came */
+    char id[16];
+    snprintf(id, sizeof id, "s%u", k);
+    struct subscription *sub = hub_find(&w.hub, k % 8 + 1, str_of(id));
+    assert_non_null(sub);
+    hub_unsubscribe(&w.hub, sub);
+  }
+  assert_int_equal(counter_read(COUNTER_subscriptions), 0);
+  assert_int_equal(w.hub.subscriptions.count + w.hub.topics.count + w.hub.groups.count, 0);
+  broker_answers(PLUG_OK);
+}
+
+/* --- acknowledgement ---------------------------------------------------------------------- */
+
+static void client_acknowledges_all_up_to_the_named_one(void **state)
+{
+  (void)state;
+  struct subscription *sub = subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  for (uint64_t id = 1; id <= 5; id++)
+    publish("/sub/a", id);
+  assert_int_equal(sub->n_unacked, 5);
+  assert_true(hub_ack(sub, STR("n1-3")));
+  assert_int_equal(sub->n_unacked, 2);
+  assert_false(hub_ack(sub, STR("n1-2")));
+  assert_false(hub_ack(sub, STR("n1-3")));
+  assert_false(hub_ack(sub, STR("n1-6")));
+  assert_true(hub_ack(sub, STR("n1-4")));
+  assert_true(hub_ack(sub, STR("n1-5")));
+  assert_int_equal(sub->n_unacked, 0);
+}
+
+static void client_individual_acknowledges_one(void **state)
+{
+  (void)state;
+  struct subscription *sub = subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT_INDIVIDUAL);
+  for (uint64_t id = 1; id <= 4; id++)
+    publish("/sub/a", id);
+  assert_true(hub_ack(sub, STR("n1-3")));
+  assert_false(hub_ack(sub, STR("n1-3")));
+  assert_int_equal(sub->n_unacked, 3);
+  assert_true(hub_ack(sub, STR("n1-1")));
+  assert_true(hub_ack(sub, STR("n1-4")));
+  assert_true(hub_ack(sub, STR("n1-2")));
+  assert_int_equal(sub->n_unacked, 0);
+}
+
+static void auto_subscriptions_expect_no_ack(void **state)
+{
+  (void)state;
+  struct subscription *sub = subscribe(0, "0", "/sub/a");
+  publish("/sub/a", 1);
+  assert_int_equal(sub->n_unacked, 0);
+  assert_false(hub_ack(sub, STR("n1-1")));
+}
+
+static void acks_count_per_subscription(void **state)
+{
+  (void)state;
+  struct subscription *exact = subscribe_as(0, "0", "/sub/a", STOMP_1_1, ACK_CLIENT);
+  struct subscription *pattern = subscribe_as(0, "1", "/sub/*", STOMP_1_1, ACK_CLIENT);
+  publish("/sub/a", 1);
+  assert_true(hub_ack(exact, STR("n1-1")));
+  assert_int_equal(pattern->n_unacked, 1);
+  assert_true(hub_ack(pattern, STR("n1-1")));
+}
+
+static void one_message_too_many_without_an_ack_is_reported(void **state)
+{
+  (void)state;
+  w.hub.max_unacked = 3;
+  struct subscription *lazy = subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  struct subscription *good = subscribe_as(1, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  for (uint64_t id = 1; id <= 3; id++)
+    publish("/sub/a", id);
+  assert_int_equal(w.unacked_full, 0);
+  assert_true(hub_ack(good, STR("n1-3")));
+  publish("/sub/a", 4);
+  assert_int_equal(w.unacked_full, 1);
+  assert_ptr_equal(w.last, lazy);
+  assert_int_equal(good->n_unacked, 1);
+}
+
+static void the_limit_of_unacked_messages_is_the_sessions(void **state)
+{
+  (void)state;
+  w.hub.max_unacked = 5;
+  struct subscription *a = subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  struct subscription *b = subscribe_as(0, "1", "/sub/a", STOMP_1_1, ACK_CLIENT_INDIVIDUAL);
+  publish("/sub/a", 1);
+  publish("/sub/a", 2);
+  assert_int_equal(w.clients[0].unacked, 4);
+  assert_true(hub_ack(a, STR("n1-2")));
+  assert_int_equal(w.clients[0].unacked, 2);
+  assert_true(hub_ack(b, STR("n1-2")));
+  assert_int_equal(w.clients[0].unacked, 1);
+  publish("/sub/a", 3);
+  publish("/sub/a", 4);
+  assert_int_equal(w.clients[0].unacked, 5);
+  assert_int_equal(w.unacked_full, 0);
+  hub_unsubscribe(&w.hub, b); /* what it waits for goes with it */
+  assert_int_equal(w.clients[0].unacked, 2);
+  subscribe_as(0, "2", "/sub/b", STOMP_1_2, ACK_CLIENT);
+  for (uint64_t id = 5; id <= 7; id++)
+    publish("/sub/b", id);
+  assert_int_equal(w.unacked_full, 0);
+  publish("/sub/a", 8);
+  assert_int_equal(w.unacked_full, 1);
+  assert_ptr_equal(w.last, a);
+}
+
+static void a_message_that_the_queue_drops_needs_no_ack(void **state)
+{
+  (void)state;
+  w.hub.outqs.policy = OUTQ_DROP_NEWEST;
+  w.hub.outqs.max_frames = 2;
+  w.clients[0].queue.blocked = true;
+  struct subscription *sub = subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  for (uint64_t id = 1; id <= 5; id++)
+    publish("/sub/a", id);
+  assert_int_equal(n_frames(0), 2);
+  assert_int_equal(sub->n_unacked, 2);
+  assert_false(hub_ack(sub, STR("n1-3")));
+}
+
+static void a_full_queue_stops_nobody_else(void **state)
+{
+  (void)state;
+  w.hub.outqs.policy = OUTQ_CLOSE;
+  w.hub.outqs.max_frames = 2;
+  w.clients[1].queue.blocked = true;
+  for (int i = 0; i < 3; i++)
+    subscribe(i, "0", "/sub/a");
+  for (uint64_t id = 1; id <= 4; id++) {
+    publish("/sub/a", id);
+    outq_drop_front(&w.clients[0].queue, n_frames(0));
+    if (id < 4)
+      outq_drop_front(&w.clients[2].queue, n_frames(2));
+  }
+  assert_true(w.clients[1].queue.overflow);
+  assert_int_equal(n_frames(1), 2);
+  assert_int_equal(n_frames(2), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      TEST(a_message_frame_has_exactly_these_bytes),
+      TEST(each_version_has_its_own_escapes),
+      TEST(the_ack_header_is_for_12_and_acknowledged_subscriptions),
+      TEST(ids_of_any_length_come_back),
+      TEST(the_payload_decides_between_text_and_binary),
+      TEST(equal_subscriptions_share_one_frame),
+      TEST(different_subscriptions_do_not),
+      TEST(one_session_gets_one_frame_per_subscription),
+      TEST(routes_follow_patterns_that_come_and_go),
+      TEST(the_route_cache_is_bounded),
+      TEST(a_delivery_for_a_topic_leaves_patterns_alone),
+      TEST(the_others_keep_what_one_gives_up),
+      TEST(ids_are_a_sessions_own),
+      TEST(a_topic_is_the_brokers_with_its_first_subscription),
+      TEST(a_refused_topic_loses_all_its_subscriptions),
+      TEST(an_answer_for_a_topic_that_is_gone_is_nothing),
+      TEST(answers_for_topics_and_patterns_are_not_confused),
+      TEST(a_storm_of_subscriptions_leaves_nothing_behind),
+      TEST(client_acknowledges_all_up_to_the_named_one),
+      TEST(client_individual_acknowledges_one),
+      TEST(auto_subscriptions_expect_no_ack),
+      TEST(acks_count_per_subscription),
+      TEST(one_message_too_many_without_an_ack_is_reported),
+      TEST(the_limit_of_unacked_messages_is_the_sessions),
+      TEST(a_message_that_the_queue_drops_needs_no_ack),
+      TEST(a_full_queue_stops_nobody_else),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
