@@ -310,11 +310,14 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
     return PLUG_EUNAVAIL;
   }
   int64_t depth = atomic_load_explicit(&broker->n_publishes, memory_order_relaxed);
-  struct publish *publish =
-      depth < (int64_t)broker->settings.publish_queue ? malloc(sizeof *publish) : NULL;
+  if (depth >= (int64_t)broker->settings.publish_queue) {
+    COUNT(publish_failed);
+    return PLUG_ESTATE;
+  }
+  struct publish *publish = malloc(sizeof *publish);
   if (!publish) {
     COUNT(publish_failed);
-    return PLUG_EUNAVAIL;
+    return PLUG_ENOMEM;
   }
   message_ref(msg);
   *publish = (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox};

@@ -38,7 +38,7 @@ struct group {
 struct route {
   struct map_entry by_name;
   uint64_t generation;
-  uint32_t n;
+  uint32_t n, cap;
   struct topic **matches;
   char name[];
 };
@@ -466,6 +466,20 @@ static void fanout_topic(struct hub *hub, struct fanout *fanout, struct topic *t
   }
 }
 
+static bool route_add(struct route *route, struct topic *topic)
+{
+  if (route->n == route->cap) {
+    uint32_t cap = route->cap ? route->cap * 2 : 4;
+    struct topic **matches = realloc(route->matches, cap * sizeof *matches);
+    if (!matches)
+      return false;
+    route->matches = matches;
+    route->cap = cap;
+  }
+  route->matches[route->n++] = topic;
+  return true;
+}
+
 static struct route *route_get(struct hub *hub, struct plug_str name)
 {
   struct map_entry *e = map_find(&hub->routes, name);
@@ -487,19 +501,12 @@ static struct route *route_get(struct hub *hub, struct plug_str name)
   }
   route->generation = hub->pattern_generation;
   route->n = 0;
-  uint32_t n = 0;
-  for (struct list *l = hub->pattern_list.next; l != &hub->pattern_list; l = l->next)
-    n += pattern_match(container_of(l, struct topic, link)->pattern, name);
-  struct topic **matches = n ? realloc(route->matches, n * sizeof *matches) : route->matches;
-  if (n && !matches) {
-    route->generation = 0;
-    return NULL;
-  }
-  route->matches = matches;
   for (struct list *l = hub->pattern_list.next; l != &hub->pattern_list; l = l->next) {
     struct topic *topic = container_of(l, struct topic, link);
-    if (pattern_match(topic->pattern, name))
-      route->matches[route->n++] = topic;
+    if (pattern_match(topic->pattern, name) && !route_add(route, topic)) {
+      route->generation = 0; /* incomplete: not to be used again */
+      return NULL;
+    }
   }
   return route;
 }

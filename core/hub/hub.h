@@ -31,6 +31,7 @@ struct subscription {
   uint32_t n_unacked, cap_unacked;
   uint64_t *session_unacked; /* of all subscriptions of the session together */
   void *owner;               /* the session */
+  void *waiter;              /* the owner's: who waits for on_interest, or NULL */
   size_t id_len;
   char key[]; /* 8 bytes of the session's number, then the id */
 };

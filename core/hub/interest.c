@@ -22,6 +22,7 @@ struct interest_table {
   struct shard patterns;
   struct map patterns_by_id;        /* under patterns.mutex */
   _Atomic uint64_t pattern_workers; /* workers with any pattern; written under patterns.mutex */
+  uint32_t n_patterns[INTEREST_WORKERS_MAX]; /* of each worker; under patterns.mutex */
   _Atomic uint64_t next_id;
   struct mpsc changes;
   void (*on_change)(void *ctx);
@@ -106,13 +107,19 @@ static bool queue_change(struct interest_table *table, struct interest *interest
   return mpsc_push(&table->changes, &interest->change);
 }
 
-static void update_pattern_workers(struct interest_table *table)
+/* Under the mutex: worker wants interest, or no longer. */
+static void set_wanted(struct interest_table *table, struct interest *interest, unsigned worker,
+                       bool wanted)
 {
-  uint64_t all = 0;
-  struct map_iter it = {0, NULL};
-  struct map_entry *e;
-  while ((e = map_next(&table->patterns.map, &it)))
-    all |= container_of(e, struct interest, by_name)->workers;
+  uint64_t bit = UINT64_C(1) << worker;
+  if (((interest->workers & bit) != 0) == wanted)
+    return;
+  interest->workers ^= bit;
+  if (!interest->is_pattern)
+    return;
+  table->n_patterns[worker] += wanted ? 1u : UINT32_MAX;
+  uint64_t all = atomic_load_explicit(&table->pattern_workers, memory_order_relaxed);
+  all = table->n_patterns[worker] ? all | bit : all & ~bit;
   atomic_store_explicit(&table->pattern_workers, all, memory_order_release);
 }
 
@@ -156,9 +163,7 @@ plug_status interest_join(struct interest_table *table, unsigned worker, struct 
   struct interest *interest = found ? container_of(found, struct interest, by_name)
                                     : interest_new(table, shard, name, is_pattern, hash);
   if (interest) {
-    interest->workers |= UINT64_C(1) << worker;
-    if (is_pattern)
-      update_pattern_workers(table);
+    set_wanted(table, interest, worker, true);
     if (is_pattern && table->local_patterns) {
       interest->state = INTEREST_CONFIRMED;
     } else if (interest->state == INTEREST_FAILED || interest->state == INTEREST_NEW) {
@@ -187,9 +192,7 @@ void interest_leave(struct interest_table *table, unsigned worker, struct plug_s
   struct map_entry *found = map_find_hashed(&shard->map, name, hash);
   if (found) {
     struct interest *interest = container_of(found, struct interest, by_name);
-    interest->workers &= ~(UINT64_C(1) << worker);
-    if (is_pattern)
-      update_pattern_workers(table);
+    set_wanted(table, interest, worker, false);
     if (!interest->workers)
       tell = queue_change(table, interest);
   }

@@ -6,7 +6,9 @@
 #include "base/counter.h"
 
 /* A ring of up to this many slots is kept while the session is busy. */
-#define KEEP_SLOTS 32
+#define KEEP_SLOTS  32
+/* More answers than this in a full queue, and the client is not worth waiting for. */
+#define ANSWERS_MAX 1000
 
 void outq_init(struct outq *q)
 {
@@ -63,6 +65,8 @@ static bool outq_full(const struct outq_set *set, const struct outq *q, const st
 /* Drops the oldest MESSAGE; frames that answer the client (RECEIPT, ERROR, CONNECTED) stay. */
 static bool outq_drop_oldest(struct outq *q)
 {
+  if (q->n_answers == q->count)
+    return false;
   for (uint32_t i = 0; i < q->count; i++) {
     struct frame *frame = outq_at(q, i);
     if (!frame->droppable)
@@ -90,13 +94,14 @@ static bool outq_make_room(struct outq_set *set, struct outq *q, struct frame *f
     if (!outq_full(set, q, frame))
       return true;
   }
-  if (set->policy == OUTQ_DROP_OLDEST) {
+  /* Looking for what may be dropped must not take long, however many answers stand before it. */
+  if (set->policy == OUTQ_DROP_OLDEST && q->n_answers <= ANSWERS_MAX) {
     while (outq_full(set, q, frame) && outq_drop_oldest(q))
       ;
     if (!outq_full(set, q, frame) || q->count == 0)
       return true;
   }
-  if (set->policy != OUTQ_CLOSE && frame->droppable) {
+  if (set->policy != OUTQ_CLOSE && frame->droppable && q->n_answers <= ANSWERS_MAX) {
     COUNT(dropped_queue);
     return false;
   }
@@ -119,6 +124,7 @@ bool outq_push(struct outq_set *set, struct outq *q, struct frame *frame)
   }
   q->ring[(q->head + q->count) & (q->cap - 1)] = frame;
   q->count++;
+  q->n_answers += !frame->droppable;
   q->bytes += frame->len;
   frame_ref(frame);
   if (!q->blocked)
@@ -138,6 +144,7 @@ void outq_drop_front(struct outq *q, uint32_t n)
     struct frame *frame = q->ring[q->head];
     q->head = (q->head + 1) & (q->cap - 1);
     q->count--;
+    q->n_answers -= !frame->droppable;
     q->bytes -= frame->len;
     frame_unref(frame);
   }

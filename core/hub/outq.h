@@ -21,6 +21,7 @@ struct outq {
   struct frame **ring; /* inline_slots, or allocated */
   struct frame *inline_slots[OUTQ_INLINE];
   uint32_t head, count, cap; /* cap is a power of two */
+  uint32_t n_answers;        /* of count: frames that no policy may drop */
   uint32_t held;             /* bytes that the carrier holds back for a full socket */
   uint64_t bytes;
   bool blocked;  /* the socket is full: not flushed until the carrier says so */

@@ -15,6 +15,8 @@ static struct worker *worker_of(struct lws *wsi)
 
 static int on_opened(struct worker *worker, struct lws *wsi, struct slot *slot, enum conn_kind kind)
 {
+  if (worker->draining)
+    return -1;
   slot->conn = conn_new(worker, wsi, kind);
   return slot->conn ? 0 : -1;
 }
@@ -60,10 +62,12 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     worker = worker_of(wsi);
     worker->now_ms = uv_now(&worker->loop);
     /* An HTTP CONNECT request turns its connection into one without protocol: not for us. */
-    if (strcmp(lws_get_protocol(wsi)->name, "tcp") != 0)
+    if (strcmp(lws_get_protocol(wsi)->name, CALLBACKS_TCP) != 0)
       return -1;
     return on_opened(worker, wsi, slot, CONN_TCP);
   case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    worker = worker_of(wsi);
+    worker->now_ms = uv_now(&worker->loop);
     if (slot && slot->conn)
       conn_peer_closes(slot->conn);
     return 0;
@@ -85,16 +89,17 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
   }
 }
 
-/* The first serves plain HTTP and upgrades without a subprotocol. One coalesced write is at most
- * 64 KiB and a frame; what is larger libwebsockets sends in pieces of this size. */
+/* The first serves plain HTTP and upgrades without a subprotocol. Names with a blank cannot be
+ * asked for in Sec-WebSocket-Protocol. One coalesced write is at most 64 KiB and a frame; what is
+ * larger libwebsockets sends in pieces of this size. */
 #define TX_BYTES 131072
 #define RX_BYTES CALLBACKS_RX_BYTES
 
 const struct lws_protocols callbacks_protocols[] = {
-    {"http", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
+    {"plain http", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
     {"v12.stomp", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
     {"v11.stomp", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
     {"v10.stomp", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
-    {"tcp", callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
+    {CALLBACKS_TCP, callback, sizeof(struct slot), RX_BYTES, 0, NULL, TX_BYTES},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };

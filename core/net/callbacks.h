@@ -10,6 +10,9 @@
 #define CALLBACKS_RX_BYTES  16384
 #define CALLBACKS_RX_MARGIN 64
 
+/* The protocol of plain TCP connections. */
+#define CALLBACKS_TCP "plain tcp"
+
 /* Ended by an empty entry, as libwebsockets wants it. The context's user pointer is the worker. */
 extern const struct lws_protocols callbacks_protocols[];
 

@@ -12,17 +12,25 @@
 #include "net/worker.h"
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
-#define SEND_BYTES    65536u
+#define SEND_BYTES    131072u
 /* How long a closed session may take to get its last bytes and the Close frame out. */
 #define CLOSE_WAIT_MS 5000u
+/* How often a blocked WebSocket is looked at for a peer that has gone. */
+#define PEEK_MS       200u
 
 static void arm(struct conn *conn)
 {
+  uint64_t now = conn->worker->now_ms;
   uint64_t due = session_deadline_ms(&conn->session);
-  if (conn->session.state == SESSION_CLOSED)
-    due = conn->worker->now_ms + CLOSE_WAIT_MS;
+  if (conn->session.state == SESSION_CLOSED) {
+    if (!conn->close_due_ms)
+      conn->close_due_ms = now + CLOSE_WAIT_MS;
+    due = conn->close_due_ms;
+  }
   if (conn->stall_ms && conn->stall_ms < due)
     due = conn->stall_ms;
+  if (conn->kind == CONN_WEBSOCKET && conn->session.out.blocked && now + PEEK_MS < due)
+    due = now + PEEK_MS;
   if (due == UINT64_MAX)
     wheel_stop(&conn->worker->wheel, &conn->timer);
   else
@@ -82,6 +90,23 @@ static void note_read(struct conn *conn, size_t len)
     worker->more_to_read = true;
 }
 
+/* Reading stops while the node is congested and, on TCP, while sending is blocked: there
+ * libwebsockets does not read before its own buffer is empty, but would be woken for it all the
+ * time. Silence in which nobody listened is not the client's. */
+static void update_reading(struct conn *conn)
+{
+  struct session *session = &conn->session;
+  bool deaf = !list_empty(&conn->paused) || (conn->kind == CONN_TCP && session->out.blocked);
+  if (deaf == session->deaf)
+    return;
+  session->deaf = deaf;
+  lws_rx_flow_control(conn->wsi, !deaf);
+  if (!deaf) {
+    session->last_rx_ms = conn->worker->now_ms;
+    arm(conn);
+  }
+}
+
 static void after_receive(struct conn *conn, uint8_t state_before)
 {
   struct session *session = &conn->session;
@@ -89,8 +114,8 @@ static void after_receive(struct conn *conn, uint8_t state_before)
     session->slow_down = false;
     if (list_empty(&conn->paused)) {
       COUNT(reads_paused);
-      lws_rx_flow_control(conn->wsi, 0);
       list_append(&conn->worker->paused, &conn->paused);
+      update_reading(conn);
       worker_watch_congestion(conn->worker);
     }
   }
@@ -111,6 +136,8 @@ void conn_receive(struct conn *conn, char *bytes, size_t len)
 
 void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bool ends)
 {
+  if (conn->session.state == SESSION_CLOSED)
+    return;
   /* RFC 6455 8.1: a text message that is not UTF-8 fails the connection. */
   if (!binary) {
     bool good = utf8_feed(&conn->utf8, bytes, len) && (!ends || utf8_done(&conn->utf8));
@@ -128,7 +155,7 @@ void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bo
 void conn_resume(struct conn *conn)
 {
   list_remove(&conn->paused);
-  lws_rx_flow_control(conn->wsi, 1);
+  update_reading(conn);
 }
 
 /* --- sending ------------------------------------------------------------------------------ */
@@ -158,6 +185,7 @@ static void set_blocked(struct conn *conn)
   conn->session.out.blocked = true;
   conn->stall_unsent = unsent_in_kernel(conn);
   conn->stall_ms = conn->worker->now_ms + conn->worker->send_timeout_ms;
+  update_reading(conn);
   arm(conn);
   ask_writable(conn);
 }
@@ -195,6 +223,10 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
   if (!queue->count || queue->blocked || conn->closing || conn->sending ||
       !list_empty(&conn->doomed))
     return false;
+  if (lws_partial_buffered(conn->wsi)) { /* a pong that the socket took in part */
+    set_blocked(conn);
+    return false;
+  }
   request->conn = conn;
   request->fd = conn->fd;
   request->n_frames = 1;
@@ -285,6 +317,7 @@ void conn_writable(struct conn *conn)
   queue->blocked = false;
   queue->held = 0;
   conn->stall_ms = 0;
+  update_reading(conn);
   outq_mark_dirty(&conn->worker->hub.outqs, queue);
 }
 
@@ -305,10 +338,25 @@ static bool made_progress(struct conn *conn)
   return progress;
 }
 
+/* While libwebsockets holds bytes for a WebSocket, it answers the peer's end with waiting, and is
+ * woken for it all the time. */
+static bool peer_has_gone(const struct conn *conn)
+{
+  char byte;
+  return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void conn_on_timer(struct conn *conn, uint64_t now_ms)
 {
-  if (conn->session.state == SESSION_CLOSED) {
+  if (conn->kind == CONN_WEBSOCKET && conn->session.out.blocked && peer_has_gone(conn)) {
     conn_doom(conn);
+    return;
+  }
+  if (conn->session.state == SESSION_CLOSED) {
+    if (conn->close_due_ms && now_ms >= conn->close_due_ms)
+      conn_doom(conn);
+    else
+      arm(conn);
     return;
   }
   if (conn->stall_ms && now_ms >= conn->stall_ms) {
@@ -338,5 +386,8 @@ void conn_cut(struct conn *conn)
 {
   list_remove(&conn->doomed);
   session_close(&conn->session, CLOSE_INTERNAL, "");
+  /* With bytes left libwebsockets would wait for the peer to take them. */
+  if (lws_partial_buffered(conn->wsi))
+    shutdown(conn->fd, SHUT_RDWR);
   lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
 }

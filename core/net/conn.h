@@ -30,9 +30,10 @@ struct conn {
   struct list link;   /* all of the worker's */
   struct list paused; /* those whose reading is paused, or empty */
   struct utf8_state utf8;
-  int stall_unsent;  /* bytes in the kernel's send queue when that was last looked at */
-  uint64_t stall_ms; /* when a blocked send counts as stalled; 0: not blocked */
-  uint32_t turn;     /* the worker's turn in which read_bytes were read */
+  int stall_unsent;      /* bytes in the kernel's send queue when that was last looked at */
+  uint64_t close_due_ms; /* when a closed session is cut off; 0: not yet decided */
+  uint64_t stall_ms;     /* when a blocked send counts as stalled; 0: not blocked */
+  uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
 };
 

@@ -90,7 +90,10 @@ int http_request(struct worker *worker, struct lws *wsi)
   }
   if (page)
     return serve_page(wsi, page, with_body);
-  if (ready && !broker_ready(worker->broker))
+  if (ready && worker->draining)
+    respond(wsi, "503 Service Unavailable", "cache-control: no-store\r\n",
+            "not ready: the server is stopping\n", with_body);
+  else if (ready && !broker_ready(worker->broker))
     respond(wsi, "503 Service Unavailable", "cache-control: no-store\r\n",
             "not ready: the broker is unavailable\n", with_body);
   else if (ready)
@@ -128,6 +131,8 @@ int http_check_upgrade(struct worker *worker, struct lws *wsi, const char *proto
 {
   char path[PATH_MAX_BYTES], value[HEADER_MAX_BYTES], host[HEADER_MAX_BYTES];
 
+  if (worker->draining)
+    return refuse(wsi, "503 Service Unavailable", "", "The server is stopping.\n");
   if (!protocol || strcasecmp(protocol, "websocket") != 0)
     return refuse(wsi, "400 Bad Request", "", "Can \"Upgrade\" only to \"WebSocket\".\n");
   /* RFC 6455 4.2.1: HTTP/1.1 or higher. */

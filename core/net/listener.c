@@ -11,6 +11,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "net/callbacks.h"
 #include "net/worker.h"
 
 #define BACKLOG         4096
@@ -141,10 +142,10 @@ static void adopt(struct listener *listener, int fd)
    * closes the socket of one that it cannot take. */
   uint64_t n_destroyed = worker->n_destroyed;
   lws_sock_file_fd_type descriptor = {.sockfd = fd};
-  struct lws *wsi =
-      listener->kind == CONN_TCP
-          ? lws_adopt_descriptor_vhost(worker->vhost, LWS_ADOPT_SOCKET, descriptor, "tcp", NULL)
-          : lws_adopt_socket_vhost(worker->vhost, fd);
+  struct lws *wsi = listener->kind == CONN_TCP
+                        ? lws_adopt_descriptor_vhost(worker->vhost, LWS_ADOPT_SOCKET, descriptor,
+                                                     CALLBACKS_TCP, NULL)
+                        : lws_adopt_socket_vhost(worker->vhost, fd);
   if (!wsi && worker->n_destroyed == n_destroyed)
     worker_connection_ended(worker);
 }

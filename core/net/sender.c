@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
+
 #ifdef PLUG_HAVE_URING
 #include <liburing.h>
 #endif
@@ -44,8 +46,8 @@ static void close_ring(struct sender *sender)
     io_uring_queue_exit(&sender->ring);
 }
 
-/* Takes n completions; each names its request. */
-static void reap(struct sender *sender, struct sender_request *requests, size_t n)
+/* Takes n completions; each names its request. False if the kernel fails us. */
+static bool reap(struct sender *sender, struct sender_request *requests, size_t n)
 {
   while (n) {
     struct io_uring_cqe *cqe;
@@ -54,7 +56,7 @@ static void reap(struct sender *sender, struct sender_request *requests, size_t 
     if (error == -EINTR)
       continue;
     if (error)
-      return;
+      return false;
     io_uring_for_each_cqe(&sender->ring, head, cqe)
     {
       requests[cqe->user_data].result = cqe->res;
@@ -63,27 +65,40 @@ static void reap(struct sender *sender, struct sender_request *requests, size_t 
     io_uring_cq_advance(&sender->ring, taken);
     n -= taken;
   }
+  return true;
 }
 
 static void run_ring(struct sender *sender, struct sender_request *requests, size_t n)
 {
-  for (size_t i = 0; i < n; i++) {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&sender->ring); /* as many as requests fit */
-    io_uring_prep_send(sqe, requests[i].fd, requests[i].bytes.ptr, requests[i].bytes.len,
-                       MSG_DONTWAIT | MSG_NOSIGNAL);
-    sqe->user_data = i;
-    requests[i].result = -EAGAIN; /* if it is never submitted: the writable event tries again */
+  size_t prepared = 0, submitted = 0;
+  for (size_t i = 0; i < n; i++)
+    requests[i].result = -EAGAIN; /* what is never submitted: the writable event tries again */
+  for (; prepared < n; prepared++) {
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&sender->ring);
+    if (!sqe)
+      break;
+    io_uring_prep_send(sqe, requests[prepared].fd, requests[prepared].bytes.ptr,
+                       requests[prepared].bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sqe->user_data = prepared;
   }
-  size_t submitted = 0;
-  while (submitted < n) {
-    int got = io_uring_submit(&sender->ring);
+  int got = 0;
+  while (submitted < prepared) {
+    got = io_uring_submit(&sender->ring);
     if (got == -EINTR)
       continue;
     if (got <= 0)
       break;
     submitted += (size_t)got;
   }
-  reap(sender, requests, submitted);
+  bool reaped = reap(sender, requests, submitted);
+  if (reaped && submitted == n)
+    return;
+  /* Entries that were prepared and not submitted would go out with the next round, when their
+   * memory is somebody else's: the ring is given up. Closing it waits for what is under way. */
+  log_warn("net", "io_uring failed (%s); writing without it from now on",
+           got < 0 ? strerror(-got) : "no completion");
+  close_ring(sender);
+  sender->has_ring = false;
 }
 
 #else

@@ -118,7 +118,8 @@ static void on_prepare(uv_prepare_t *prepare)
 static void on_check(uv_check_t *check)
 {
   struct worker *worker = check->data;
-  bool defer = worker->more_to_read && worker->n_deferred < DEFER_TURNS && !worker->draining;
+  bool defer = worker->more_to_read && worker->n_deferred < DEFER_TURNS && !worker->draining &&
+               !broker_congested(worker->broker);
   worker->turn++;
   worker->more_to_read = false;
   if (defer) {

@@ -294,9 +294,10 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   }
   struct session_waiter *waiter = session_waiter_new(session, "SUBSCRIBE", *receipt);
-  if (waiter)
+  if (waiter) {
     waiter->sub = sub;
-  else
+    sub->waiter = waiter;
+  } else
     session_close(session, CLOSE_INTERNAL, "out of memory");
 }
 
@@ -312,13 +313,7 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
   /* An unknown id is no fault: what the client wants is so already. */
   struct subscription *sub = hub_find(session->env->hub, session->number, *id);
   if (sub) {
-    struct list *node = session->waiters.next, *next;
-    for (; node != &session->waiters; node = next) {
-      next = node->next;
-      struct session_waiter *waiter = container_of(node, struct session_waiter, link);
-      if (waiter->sub == sub)
-        session_waiter_done(waiter, PLUG_OK);
-    }
+    session_subscribed(sub, PLUG_OK);
     session->n_subscriptions--;
     hub_unsubscribe(session->env->hub, sub);
   }

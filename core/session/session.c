@@ -50,8 +50,10 @@ static void drop_waiters(struct session *session)
     struct session_waiter *waiter = container_of(node, struct session_waiter, link);
     list_remove(node);
     waiter->session = NULL;
-    if (waiter->sub)
+    if (waiter->sub) {
+      waiter->sub->waiter = NULL;
       free(waiter);
+    }
   }
 }
 
@@ -180,6 +182,8 @@ static const char *refusal_text(plug_status status)
   switch (status) {
   case PLUG_EUNAVAIL:
     return "the broker is unavailable";
+  case PLUG_ESTATE:
+    return "too many messages wait for the broker";
   case PLUG_ETIMEDOUT:
     return "the broker did not answer in time";
   case PLUG_EDENIED:
@@ -288,19 +292,19 @@ void session_published(struct session_waiter *waiter, plug_status status)
   session_waiter_done(waiter, status);
 }
 
+void session_subscribed(struct subscription *sub, plug_status status)
+{
+  struct session_waiter *waiter = sub->waiter;
+  sub->waiter = NULL;
+  if (waiter)
+    session_waiter_done(waiter, status);
+}
+
 void session_interest(struct subscription *sub, plug_status status)
 {
   struct session *session = sub->owner;
-  struct list *node = session->waiters.next, *next;
-  bool told = false;
-  for (; node != &session->waiters; node = next) {
-    next = node->next;
-    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
-    if (waiter->sub != sub)
-      continue;
-    told = true;
-    session_waiter_done(waiter, status);
-  }
+  bool told = sub->waiter != NULL;
+  session_subscribed(sub, status);
   if (status == PLUG_OK)
     return;
   if (!told && session->state == SESSION_CONNECTED) {
@@ -431,6 +435,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
     struct session_waiter *waiter = container_of(node, struct session_waiter, link);
     if (!waiter->sub)
       continue;
+    waiter->sub->waiter = NULL;
     list_remove(node);
     free(waiter);
   }
@@ -516,7 +521,8 @@ void session_tick(struct session *session, uint64_t now_ms)
     }
     return;
   }
-  if (session->read_timeout_ms && now_ms >= session->last_rx_ms + session->read_timeout_ms) {
+  if (session->read_timeout_ms && !session->deaf &&
+      now_ms >= session->last_rx_ms + session->read_timeout_ms) {
     COUNT(closed_heartbeat);
     session_fail(session, NULL, CLOSE_PROTOCOL, NULL,
                  "nothing received for %" PRIu64 " ms although heart-beats were agreed",
@@ -538,7 +544,7 @@ uint64_t session_deadline_ms(const struct session *session)
     return deadline;
   if (session->state == SESSION_CONNECTING)
     return session->opened_ms + session->env->connect_timeout_ms;
-  if (session->read_timeout_ms)
+  if (session->read_timeout_ms && !session->deaf)
     deadline = session->last_rx_ms + session->read_timeout_ms;
   if (session->write_interval_ms && beat_due_ms(session) < deadline)
     deadline = beat_due_ms(session);

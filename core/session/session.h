@@ -74,6 +74,7 @@ struct session {
   uint16_t close_code; /* set with SESSION_CLOSED: the carrier flushes, then closes */
   uint8_t state;
   uint8_t version;
+  bool deaf;                /* the carrier does not read now: silence is not the client's */
   bool slow_down;           /* the node is congested: the carrier should stop reading for a while */
   bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
   bool no_memory;           /* an answer could not be queued; likewise */
@@ -140,6 +141,9 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
                                           struct plug_str receipt);
 /* One answer less; answers the client and frees the waiter with the last. */
 void session_waiter_done(struct session_waiter *waiter, plug_status status);
+
+/* The SUBSCRIBE's receipt, if one is owed, is answered. */
+void session_subscribed(struct subscription *sub, plug_status status);
 
 /* Handles a frame other than CONNECT, STOMP and DISCONNECT. */
 void session_command(struct session *session, struct stomp_frame *frame);

@@ -165,7 +165,7 @@ static void the_way_home_is_bounded(void **state)
   for (int i = 51; i < 100; i++)
     assert_int_equal(publish("x", NULL), PLUG_PENDING);
   int64_t failed = counter_read(COUNTER_publish_failed);
-  assert_int_equal(publish("x", &waiters[0]), PLUG_EUNAVAIL);
+  assert_int_equal(publish("x", &waiters[0]), PLUG_ESTATE);
   assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 1);
   uv_sem_post(&block.leave);
   barrier();
