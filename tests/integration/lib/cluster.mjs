@@ -51,6 +51,8 @@ export class Publisher {
     Object.assign(this, { client, destination, name, everyMs });
     this.sent = 0;
     this.outcome = new Map(); // body -> 'taken' | 'refused'
+    this.sentAt = new Map(); // body -> Date.now()
+    this.answeredAt = new Map();
     this.running = true;
     this.done = this.run();
   }
@@ -59,6 +61,7 @@ export class Publisher {
     while (this.running) {
       const body = `${this.name}:${this.sent}`;
       this.sent += 1;
+      this.sentAt.set(body, Date.now());
       this.client.send(this.destination, body, { receipt: body });
       this.collect();
       await sleep(this.everyMs);
@@ -69,7 +72,9 @@ export class Publisher {
     assert.equal(this.client.closed, null, `the publisher ${this.name} was disconnected`);
     for (const frame of this.client.frames.splice(0)) {
       const body = frame.headers['receipt-id'];
+      assert.ok(this.sentAt.has(body), `an answer that nobody waits for: ${JSON.stringify(frame.headers)}`);
       assert.ok(!this.outcome.has(body), `two answers for ${body}`);
+      this.answeredAt.set(body, Date.now());
       if (frame.command === 'RECEIPT') {
         this.outcome.set(body, 'taken');
       } else {

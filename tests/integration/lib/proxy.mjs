@@ -1,7 +1,7 @@
 // A TCP proxy that plays a bad network between a node and what it connects to.
 //
 //   const proxy = await startProxy({ t, port: redis.port });
-//   proxy.cut();     // resets all connections and refuses new ones
+//   proxy.cut();     // ends all connections and refuses new ones
 //   proxy.stall();   // connections stay, new ones are accepted, and nothing passes any more
 //   proxy.resume();  // passes again, what was held up included
 
@@ -18,7 +18,7 @@ class Proxy {
   onConnection(near) {
     if (this.mode === 'cut') {
       near.on('error', () => {});
-      near.resetAndDestroy();
+      near.destroy();
       return;
     }
     const far = net.connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true });
@@ -44,10 +44,7 @@ class Proxy {
 
   cut() {
     this.mode = 'cut';
-    for (const pair of [...this.pairs]) {
-      this.pairs.delete(pair);
-      for (const socket of pair) socket.resetAndDestroy();
-    }
+    for (const pair of [...this.pairs]) this.drop(pair);
   }
 
   stall() {

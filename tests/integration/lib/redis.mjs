@@ -1,4 +1,4 @@
-// Real redis-server and redis-sentinel processes for a test, each in a temporary directory of its
+// Real Redis servers and Sentinels for a test, each in a temporary directory of its
 // own on a free port of 127.0.0.1, and a client that speaks just enough RESP.
 //
 //   const redis = await startRedis({ t });
@@ -149,16 +149,14 @@ class Redis {
   // Starts the process, again after kill() or shutdown(), and waits until it answers.
   async start() {
     assert.equal(this.child, null, 'this Redis runs already');
-    let program = 'redis-server';
     let args = ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
       '--dir', this.dir, '--daemonize', 'no', ...this.args];
     if (this.sentinelConfig) {
       const file = join(this.dir, 'sentinel.conf');
       writeFileSync(file, `port ${this.port}\nbind 127.0.0.1\ndir ${this.dir}\n${this.sentinelConfig}`);
-      program = 'redis-sentinel';
-      args = [file];
+      args = [file, '--sentinel'];
     }
-    const child = spawn(program, args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('redis-server', args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     alive.add(child);
     const keep = (text) => { this.output = (this.output + text).slice(-20000); };
@@ -170,9 +168,9 @@ class Redis {
       child.on('exit', end);
     });
     await until(async () => {
-      assert.equal(child.exitCode, null, `${program} ended:\n${this.output}`);
+      assert.equal(child.exitCode, null, `redis-server ended:\n${this.output}`);
       return (await this.command('PING').catch((error) => /NOAUTH/.test(error.message))) !== false;
-    }, `${program} on port ${this.port}`, 10000);
+    }, `redis-server on port ${this.port}`, 10000);
   }
 
   // One command on a connection of its own.
@@ -225,6 +223,7 @@ export async function startRedis({ t, port, start = true, ...options } = {}) {
 
 // A Sentinel that watches the master of that port under the name `name`.
 export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 500 }) {
+  assert.equal(typeof master, 'number', 'a port');
   const down = downAfterMs * slowness;
   return startRedis({
     t,

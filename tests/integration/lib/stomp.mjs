@@ -38,6 +38,7 @@ function endOfHead(bytes, at) {
 }
 
 // Takes one frame, or null when it is incomplete, from the start of bytes; counts heart-beats before it.
+// lines: the header lines as they came, for those who speak 1.0, where nothing is escaped.
 export function decode(bytes) {
   let at = 0;
   let beats = 0;
@@ -73,7 +74,7 @@ export function decode(bytes) {
   }
   const body = bytes.subarray(start, stop);
   return {
-    frame: { command, headers, pairs, bytes: body, body: body.toString('utf8') }, used: stop + 1, beats,
+    frame: { command, headers, pairs, lines, bytes: body, body: body.toString('utf8') }, used: stop + 1, beats,
   };
 }
 

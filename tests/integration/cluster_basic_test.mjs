@@ -1,0 +1,255 @@
+// Several nodes on one Redis: every client of every node gets every message once, in one order.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { isReady, startNode, takeBodies } from './lib/cluster.mjs';
+import { startRedis } from './lib/redis.mjs';
+import { slowness, until } from './lib/server.mjs';
+import { encode, stomp } from './lib/stomp.mjs';
+
+async function cluster(t, n, set = [], redisArgs = []) {
+  const redis = await startRedis({ t, args: redisArgs });
+  const nodes = await Promise.all(Array.from({ length: n }, (_, i) => startNode({ t, name: `n${i + 1}`, redis, set })));
+  return { redis, nodes };
+}
+
+async function total(nodes, name) {
+  const all = await Promise.all(nodes.map((node) => node.stats()));
+  return all.reduce((sum, stats) => sum + stats[name], 0);
+}
+
+for (const n of [2, 3]) {
+  test(`${n} nodes: concurrent publishers, every client sees the same order`, async (t) => {
+    const { nodes } = await cluster(t, n);
+    const topics = ['/topic/a', '/topic/b', '/topic/c'];
+    const perPublisher = 400;
+    const subscribers = [];
+    for (const node of nodes) {
+      for (let i = 0; i < 3; i += 1) {
+        const client = await stomp(node, { t });
+        await Promise.all(topics.map((topic) => client.subscribe(topic)));
+        subscribers.push(client);
+      }
+    }
+    const publishers = await Promise.all([...nodes, ...nodes].map((node) => stomp(node, { t })));
+    for (let i = 0; i < perPublisher; i += 1) {
+      publishers.forEach((client, p) => topics.forEach((topic) => client.send(topic, `${p}:${i}`)));
+      if (i % 50 === 0) await new Promise(setImmediate);
+    }
+
+    const expected = publishers.length * perPublisher;
+    const views = subscribers.map(() => new Map());
+    await until(() => {
+      subscribers.forEach((client, i) => takeBodies(client, views[i]));
+      return views.every((view) => topics.every((topic) => (view.get(topic)?.length ?? 0) >= expected));
+    }, 'all messages at all clients', 20000);
+    for (const client of subscribers) await client.expectSilence(10);
+    for (const topic of topics) {
+      const first = views[0].get(topic);
+      assert.equal(first.length, expected);
+      assert.equal(new Set(first).size, expected);
+      for (let p = 0; p < publishers.length; p += 1) {
+        const own = first.filter((body) => body.startsWith(`${p}:`)).map((body) => Number(body.split(':')[1]));
+        assert.deepEqual(own, own.map((_, i) => i), `order of publisher ${p}`);
+      }
+      for (const view of views) assert.deepEqual(view.get(topic), first);
+    }
+    assert.equal(await total(nodes, 'published'), expected * topics.length);
+    assert.equal(await total(nodes, 'publish_failed'), 0);
+    assert.equal(await total(nodes, 'delivered'), expected * topics.length * subscribers.length);
+  });
+}
+
+test('headers, types, binary bodies and the sender\'s own copy cross nodes unchanged', async (t) => {
+  const { nodes } = await cluster(t, 2);
+  const here = await stomp(nodes[0], { t });
+  const there = await stomp(nodes[1], { t });
+  await here.subscribe('/topic/a');
+  await there.subscribe('/topic/a');
+  const body = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+  here.raw(encode('SEND', {
+    destination: '/topic/a', 'content-type': 'application/octet-stream', 'content-length': body.length, mine: 'a:b\nc\\d', empty: '',
+  }, body), { binary: true });
+  here.send('/topic/a', '', { 'content-length': 0 });
+  here.send('/topic/a', '한글 😀');
+  for (const client of [here, there]) {
+    const [first, second, third] = await client.messages(3);
+    assert.deepEqual(first.bytes, body);
+    assert.equal(first.headers['content-type'], 'application/octet-stream');
+    assert.equal(first.headers.mine, 'a:b\nc\\d');
+    assert.equal(first.headers.empty, '');
+    assert.equal(second.body, '');
+    assert.equal(third.body, '한글 😀');
+    await client.expectSilence(50);
+  }
+});
+
+test('a pattern and an exact topic give one message for each subscription, from every node', async (t) => {
+  const { nodes } = await cluster(t, 2, ['destinations.patterns=on']);
+  const client = await stomp(nodes[0], { t });
+  const exact = await client.subscribe('/topic/x/chat');
+  const star = await client.subscribe('/topic/*/chat');
+  const all = await client.subscribe('/topic/**');
+  const variable = await client.subscribe('/topic/{id}/chat');
+  const publishers = [client, await stomp(nodes[1], { t })];
+  for (const publisher of publishers) {
+    publisher.send('/topic/x/chat', 'one');
+    const got = await client.messages(4);
+    assert.deepEqual(got.map((f) => f.headers.subscription).sort(), [exact, star, all, variable].sort());
+    assert.ok(got.every((f) => f.headers.destination === '/topic/x/chat' && f.body === 'one'));
+    publisher.send('/topic/x/y/chat', 'deep'); // what Redis matches and the pattern does not
+    await client.expect('MESSAGE', { subscription: all, destination: '/topic/x/y/chat' });
+    await client.expectSilence(30);
+  }
+  await client.unsubscribe(all);
+  await client.unsubscribe(exact);
+  publishers[1].send('/topic/x/chat', 'two');
+  assert.deepEqual((await client.messages(2)).map((f) => f.headers.subscription).sort(), [star, variable].sort());
+  await client.expectSilence(30);
+});
+
+test('destinations that mean something to Redis or to globs are ordinary text', async (t) => {
+  const { nodes } = await cluster(t, 2);
+  const client = await stomp(nodes[0], { t });
+  const publisher = await stomp(nodes[1], { t });
+  const odd = ['/topic/[a-z]', '/topic/a\\b', '/topic/a b', '/topic/é', '/topic/😀', '/topic/a/', '/topic/a//b', '/topic/^x'];
+  for (const destination of odd) await client.subscribe(destination);
+  for (const destination of [...odd, '/topic/a', '/topic/b']) publisher.send(destination, destination);
+  const got = await client.messages(odd.length);
+  assert.deepEqual(got.map((f) => f.headers.destination), odd);
+  await client.expectSilence(30);
+});
+
+test('the receipt of a SUBSCRIBE means that messages arrive from now on', async (t) => {
+  const { nodes } = await cluster(t, 2, ['broker.unsubscribe-grace=20ms']);
+  const client = await stomp(nodes[0], { t });
+  const publisher = await stomp(nodes[1], { t });
+  for (let i = 0; i < 400; i += 1) {
+    // New topics, and ones that are left and taken again around the end of the grace period.
+    const topic = i % 2 ? `/topic/new-${i}` : `/topic/again-${i % 10}`;
+    const id = await client.subscribe(topic);
+    publisher.send(topic, String(i));
+    await client.expect('MESSAGE', { subscription: id, destination: topic });
+    await client.unsubscribe(id);
+  }
+  await client.expectSilence(30);
+});
+
+test('without waiting for the receipt, a session hears what it sends itself', async (t) => {
+  const { nodes } = await cluster(t, 1);
+  const client = await stomp(nodes[0], { t });
+  for (let i = 0; i < 200; i += 1) {
+    client.frame('SUBSCRIBE', { destination: `/topic/own-${i}`, id: i });
+    client.send(`/topic/own-${i}`, String(i));
+  }
+  const got = await client.messages(200);
+  assert.deepEqual(got.map((f) => Number(f.body)).sort((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));
+});
+
+test('the receipt of a SEND means that Redis has the message', async (t) => {
+  const { redis, nodes } = await cluster(t, 1);
+  const client = await stomp(nodes[0], { t });
+  const before = Number((await redis.info('commandstats', 'cmdstat_publish') ?? 'calls=0').match(/calls=(\d+)/)[1]);
+  for (let i = 0; i < 100; i += 1) await client.request('SEND', { destination: '/topic/a' }, String(i));
+  const after = Number((await redis.info('commandstats', 'cmdstat_publish')).match(/calls=(\d+)/)[1]);
+  assert.ok(after - before >= 100, `${after - before} PUBLISH commands`);
+  redis.freeze();
+  client.send('/topic/a', 'x', { receipt: 'late' });
+  await client.expectSilence(50);
+  redis.thaw();
+  await client.receipt('late');
+});
+
+test('thousands of topics come and go, and nothing is lost or doubled', async (t) => {
+  const { nodes } = await cluster(t, 2, ['broker.unsubscribe-grace=30ms', 'limits.max-subscriptions=10000']);
+  const rounds = 12;
+  const width = Math.round(400 / Math.sqrt(slowness));
+  const clients = await Promise.all(nodes.map((node) => stomp(node, { t })));
+  const publishers = await Promise.all(nodes.map((node) => stomp(node, { t })));
+  await Promise.all(clients.map(async (client, c) => {
+    for (let round = 0; round < rounds; round += 1) {
+      // A third of the names returns in the next round, and the other node's client uses some too.
+      const topics = Array.from({ length: width }, (_, i) => `/topic/churn-${i % 3 ? `${round}-${c}` : 'shared'}-${i}`);
+      const ids = await Promise.all(topics.map((topic) => client.subscribe(topic)));
+      const tag = `${c}-${round}`;
+      topics.forEach((topic, i) => publishers[(i + c) % 2].send(topic, `${tag}:${i}`, i % 5 ? {} : { receipt: `${tag}:${i}` }));
+      const mine = new Map();
+      await until(() => {
+        for (const frame of client.frames.splice(0)) {
+          assert.equal(frame.command, 'MESSAGE');
+          if (frame.body.startsWith(`${tag}:`)) {
+            assert.ok(!mine.has(frame.body), `${frame.body} came twice`);
+            mine.set(frame.body, frame.headers.subscription);
+          }
+        }
+        return mine.size === width;
+      }, `${width} messages of ${tag}`, 15000);
+      ids.forEach((id, i) => assert.equal(mine.get(`${tag}:${i}`), id));
+      const late = ids.map((id) => client.unsubscribe(id)); // other's messages may still come before
+      await Promise.all(late);
+      client.frames.splice(0);
+    }
+  }));
+  for (const client of clients) await client.expectSilence(20);
+  assert.equal(await total(nodes, 'publish_failed'), 0);
+  assert.equal(await total(nodes, 'subscriptions'), 0);
+  // What nobody wants is given back to Redis after the grace period.
+  for (const node of nodes) await until(async () => (await node.stats())['broker.redis.topics'] === 0, 'no topics left');
+});
+
+test('after UNSUBSCRIBE nothing arrives, while another client of the node goes on', async (t) => {
+  const { nodes } = await cluster(t, 2);
+  const leaving = await stomp(nodes[0], { t });
+  const staying = await stomp(nodes[0], { t });
+  const publisher = await stomp(nodes[1], { t });
+  const id = await leaving.subscribe('/topic/a');
+  await staying.subscribe('/topic/a');
+  publisher.send('/topic/a', '1');
+  await leaving.expect('MESSAGE');
+  await leaving.unsubscribe(id);
+  publisher.send('/topic/a', '2');
+  assert.deepEqual((await staying.messages(2)).map((f) => f.body), ['1', '2']);
+  await leaving.expectSilence(30);
+});
+
+test('a node stays ready while clients subscribe and unsubscribe', async (t) => {
+  const { nodes } = await cluster(t, 1, ['broker.when-down=queue', 'broker.down-queue-time=200ms']);
+  const client = await stomp(nodes[0], { t });
+  const publisher = await stomp(nodes[0], { t });
+  let running = true;
+  const churn = (async () => {
+    for (let i = 0; running; i += 1) await client.subscribe(`/topic/${i % 900}`).then((id) => client.unsubscribe(id));
+  })();
+  for (let i = 0; i < 100; i += 1) {
+    assert.ok(await isReady(nodes[0]), `not ready in round ${i}`);
+    await publisher.request('SEND', { destination: '/topic/x' }, String(i));
+  }
+  running = false;
+  await churn;
+});
+
+test('a flood of SENDs without receipts is slowed down, not dropped', async (t) => {
+  const redis = await startRedis({ t });
+  const nodes = [
+    await startNode({ t, name: 'n1', redis, probe: false, set: ['limits.worker-queue=2000'] }),
+    await startNode({ t, name: 'n2', redis, probe: false, set: ['limits.queue-size=256m', 'limits.queue-messages=1000000'] }),
+  ];
+  const subscriber = await stomp(nodes[1], { t });
+  await subscriber.subscribe('/topic/flood');
+  const publishers = [await stomp(nodes[0], { t }), await stomp(nodes[0], { t })];
+  const n = Math.round(40000 / slowness);
+  redis.freeze();
+  for (let i = 0; i < n; i += 1) publishers.forEach((client, p) => client.send('/topic/flood', `${p}:${i}`));
+  await until(async () => (await nodes[0].stats()).reads_paused === 2, 'both publishers being slowed down', 2000);
+  redis.thaw();
+  const got = new Map();
+  await until(() => (takeBodies(subscriber, got).get('/topic/flood')?.length ?? 0) >= 2 * n, 'all messages', 20000);
+  const bodies = got.get('/topic/flood');
+  for (const p of [0, 1]) {
+    assert.deepEqual(bodies.filter((body) => body.startsWith(`${p}:`)), Array.from({ length: n }, (_, i) => `${p}:${i}`));
+  }
+  const stats = await nodes[0].stats();
+  assert.equal(stats.publish_failed, 0);
+  assert.equal(stats['broker.redis.published'], 2 * n);
+});

@@ -1,0 +1,547 @@
+// What can go wrong between a node and Redis, under load: nobody is disconnected, nothing comes
+// twice or out of order, and whatever is lost is said so, to the sender or in the log.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Client } from '@stomp/stompjs';
+import WebSocket from 'ws';
+
+import { assertOrdered, isReady, Publisher, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
+import { startProxy } from './lib/proxy.mjs';
+import { freePort, redisClient, startRedis, startSentinel } from './lib/redis.mjs';
+import { sleep, slowness, until, within } from './lib/server.mjs';
+import { stomp } from './lib/stomp.mjs';
+
+const LOST = /lost Redis at/;
+const BACK = /connected to Redis at \S+ again after (\d+\.\d+) s/;
+
+const count = (node, pattern) => node.log.filter((line) => pattern.test(line)).length;
+
+// Two clients and one publisher on each node, all on one topic.
+async function load(t, nodes, destination = '/topic/load') {
+  const views = [];
+  for (const node of nodes) {
+    for (let i = 0; i < 2; i += 1) {
+      const client = await stomp(node, { t });
+      await client.subscribe(destination);
+      views.push({ node, client, bodies: [] });
+    }
+  }
+  const clients = await Promise.all(nodes.map((node) => stomp(node, { t })));
+  const publishers = clients.map((client, i) => new Publisher(client, destination, `p${i}`));
+  return { nodes, destination, views, publishers };
+}
+
+// Ends the load and checks all that must hold after a fault between the times `from` and `to`.
+// down: the nodes that lost Redis; the others must not have noticed.
+async function settle({ nodes, destination, views, publishers }, { from, to, down }) {
+  const counts = await Promise.all(publishers.map((publisher) => publisher.stop()));
+  await publishers[0].client.request('SEND', { destination }, 'end:0');
+  for (const view of views) {
+    await until(() => {
+      view.bodies.push(...(takeBodies(view.client).get(destination) ?? []));
+      return view.bodies.at(-1) === 'end:0';
+    }, 'the last message');
+    assert.equal(view.client.closed, null);
+    assertOrdered(view.bodies, 'a subscriber');
+  }
+  const lost = [];
+  for (const view of views) {
+    const got = new Set(view.bodies);
+    const missing = [];
+    for (const publisher of publishers) {
+      for (const [body, what] of publisher.outcome) {
+        if (what !== 'taken' || got.has(body)) continue;
+        missing.push(body);
+        // Redis took it: it may be lost only for a node that was cut off, and only meanwhile.
+        assert.ok(down.includes(view.node), `${body} was lost on a node that was never cut off`);
+        assert.ok(publisher.answeredAt.get(body) >= from - 20 && publisher.sentAt.get(body) <= to + 20,
+          `${body} was lost outside the gap`);
+      }
+    }
+    lost.push(missing.length);
+  }
+  // The books: what clients sent is what Redis took and what was refused, to the last message.
+  for (const [i, node] of nodes.entries()) {
+    const stats = await node.stats();
+    const sent = counts[i].sent + (i === 0 ? 1 : 0);
+    assert.equal(stats.published, sent, 'published');
+    assert.equal(stats.publish_failed, counts[i].refused, 'publish_failed');
+    assert.equal(stats['broker.redis.published'], sent - counts[i].refused, 'broker.redis.published');
+    for (const name of ['dropped_congested', 'dropped_queue', 'closed_queue', 'broker.redis.dropped_bad_envelope']) {
+      assert.equal(stats[name], 0, name);
+    }
+    // Each change of state is told once, with the length of the gap.
+    const times = down.includes(node) ? 1 : 0;
+    assert.equal(count(node, LOST), times, `lines about the loss:\n${node.tail()}`);
+    assert.equal(count(node, BACK), times, `lines about the return:\n${node.tail()}`);
+    assert.equal(stats['broker.redis.reconnects'], times);
+    assert.equal(stats['broker.redis.connected'], 1);
+  }
+  const refused = counts.reduce((sum, each) => sum + each.refused, 0);
+  return { sent: counts.reduce((sum, each) => sum + each.sent, 0), refused, lost };
+}
+
+// inject() breaks something under load; recover() repairs it, once the nodes in `down` have noticed.
+async function fault(t, name, { nodes, down = nodes, inject, recover = () => {}, holds = true, afterwards = 200 }) {
+  const work = await load(t, nodes);
+  await sleep(150);
+  const from = Date.now();
+  await inject();
+  await Promise.all(down.map((node) => node.waitForLine(LOST)));
+  const noticed = Date.now();
+  if (holds) {
+    for (const node of down) await waitReady(node, false);
+    await sleep(100);
+  }
+  for (const node of nodes) if (!down.includes(node)) assert.ok(await isReady(node));
+  const repaired = Date.now();
+  await recover();
+  await Promise.all(down.map((node) => node.waitForLine(BACK, { ms: 20000 })));
+  await Promise.all(down.map((node) => waitReady(node, true)));
+  const to = Date.now();
+  for (const node of down) {
+    const gap = Number(BACK.exec(node.log.find((line) => BACK.test(line)))[1]);
+    assert.ok(gap * 1000 <= to - from + 50, `a gap of ${gap} s within ${to - from} ms`);
+  }
+  await sleep(afterwards);
+  const { sent, refused, lost } = await settle(work, { from, to, down });
+  console.log(`recovery ${name} ${to - (holds ? repaired : from)} ms (noticed after ${noticed - from} ms; `
+    + `sent ${sent}, refused ${refused}, lost per client ${lost})`);
+  return { sent, refused, lost };
+}
+
+async function pair(t, { redisArgs = [], ...options } = {}) {
+  const redis = await startRedis({ t, args: redisArgs });
+  const nodes = await Promise.all(['n1', 'n2'].map((name) => startNode({ t, name, redis, ...options })));
+  return { redis, nodes };
+}
+
+// n1 has a direct way to Redis, n2 one through a proxy.
+async function proxied(t, options = {}) {
+  const redis = await startRedis({ t });
+  const proxy = await startProxy({ t, port: redis.port });
+  const n1 = await startNode({ t, name: 'n1', redis, ...options });
+  const n2 = await startNode({ t, name: 'n2', redis: proxy, ...options });
+  return { redis, proxy, nodes: [n1, n2] };
+}
+
+test('Redis is killed and comes back', async (t) => {
+  const { redis, nodes } = await pair(t);
+  const { refused } = await fault(t, 'kill', { nodes, inject: () => redis.kill(), recover: () => redis.start() });
+  assert.ok(refused > 0);
+});
+
+test('Redis drops the subscribers\' connections', async (t) => {
+  const { redis, nodes } = await pair(t);
+  await fault(t, 'client-kill-pubsub', { nodes, holds: false, inject: () => redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub') });
+});
+
+test('Redis drops the publishers\' connections', async (t) => {
+  const { redis, nodes } = await pair(t);
+  await fault(t, 'client-kill-normal', { nodes, holds: false, inject: () => redis.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') });
+});
+
+test('Redis sleeps longer than the probe waits', async (t) => {
+  const { redis, nodes } = await pair(t, { redisArgs: ['--enable-debug-command', 'yes'] });
+  let sleeping;
+  await fault(t, 'debug-sleep', {
+    nodes,
+    inject: async () => {
+      const client = await redisClient(redis.port, { t });
+      sleeping = client.command('DEBUG', 'SLEEP', String(1.2 * slowness));
+    },
+    recover: () => sleeping,
+  });
+});
+
+test('Redis sleeps for less than the probe waits: nothing is lost, nobody notices', async (t) => {
+  const { redis, nodes } = await pair(t, { redisArgs: ['--enable-debug-command', 'yes'], probe: false });
+  const { sent, refused, lost } = await fault(t, 'short-sleep', {
+    nodes, down: [], inject: () => redis.command('DEBUG', 'SLEEP', '0.7'), holds: false,
+  });
+  assert.ok(sent > 100);
+  assert.equal(refused, 0);
+  assert.deepEqual(lost, [0, 0, 0, 0]);
+});
+
+test('Redis stands still with its connections open, and goes on', async (t) => {
+  const { redis, nodes } = await pair(t);
+  await fault(t, 'sigstop', { nodes, inject: () => redis.freeze(), recover: () => redis.thaw() });
+});
+
+test('the network to one node is cut', async (t) => {
+  const { proxy, nodes } = await proxied(t);
+  const { lost } = await fault(t, 'cut', {
+    nodes, down: [nodes[1]], inject: () => proxy.cut(), recover: () => proxy.resume(),
+  });
+  assert.deepEqual(lost.slice(0, 2), [0, 0]);
+  assert.ok(lost[2] > 0, 'the other node published meanwhile');
+});
+
+test('the network to one node is stalled', async (t) => {
+  const { proxy, nodes } = await proxied(t);
+  await fault(t, 'stall', { nodes, down: [nodes[1]], inject: () => proxy.stall(), recover: () => proxy.resume() });
+});
+
+test('the network is stalled for less than the probe waits: nothing is lost', async (t) => {
+  const { proxy, nodes } = await proxied(t, { probe: false });
+  const { refused, lost } = await fault(t, 'short-stall', {
+    nodes, down: [], holds: false, inject: async () => { proxy.stall(); await sleep(700); proxy.resume(); },
+  });
+  assert.equal(refused, 0);
+  assert.deepEqual(lost, [0, 0, 0, 0]);
+});
+
+test('Redis throws out a node that does not read', async (t) => {
+  const { redis, proxy, nodes } = await proxied(t, { probe: false, set: ['broker.redis.reconnect-min=20ms'] });
+  await redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 64kb 64kb 1');
+  const bulk = await stomp(nodes[0], { t });
+  const other = await stomp(nodes[1], { t });
+  await other.subscribe('/topic/bulk');
+  let n = 0;
+  const work = await load(t, nodes);
+  const from = Date.now();
+  proxy.stall();
+  const big = 'x'.repeat(50000);
+  await until(async () => {
+    for (let i = 0; i < 20; i += 1) await bulk.request('SEND', { destination: '/topic/bulk' }, `${n++}:${big}`);
+    return /output buffer limits/.test(redis.output);
+  }, 'Redis throwing the node out');
+  proxy.resume();
+  await nodes[1].waitForLine(BACK);
+  await waitReady(nodes[1], true);
+  const to = Date.now();
+  console.log(`recovery output-buffer-limit ${to - from} ms`);
+  const id = await bulk.request('SEND', { destination: '/topic/bulk' }, `${n++}:end`);
+  assert.ok(id);
+  const got = [];
+  await until(() => { got.push(...(takeBodies(other).get('/topic/bulk') ?? [])); return got.at(-1)?.endsWith(':end'); }, 'the end');
+  assertOrdered(got.map((body) => `b:${body.split(':')[0]}`), 'bulk');
+  // bulk's own messages are on the books of n1 too.
+  assert.ok(n < 4000);
+  const counts = await Promise.all(work.publishers.map((publisher) => publisher.stop()));
+  for (const view of work.views) assertOrdered(takeBodies(view.client).get('/topic/load'), 'a subscriber');
+  const stats = await nodes[0].stats();
+  assert.equal(stats.published, counts[0].sent + n);
+  assert.equal(stats['broker.redis.published'], counts[0].sent + n);
+  assert.equal(count(nodes[0], LOST), 0);
+  assert.equal(count(nodes[1], LOST), 1);
+  assert.equal(count(nodes[1], BACK), 1);
+});
+
+for (const sentinels of [1, 3]) {
+  test(`a failover by ${sentinels} Sentinel${sentinels > 1 ? 's' : ''}`, async (t) => {
+    const master = await startRedis({ t, args: ['--repl-diskless-sync-delay', '0'] });
+    const replica = await startRedis({ t, args: ['--replicaof', '127.0.0.1', String(master.port)] });
+    await until(async () => (await replica.info('replication', 'master_link_status')) === 'up', 'replication', 15000);
+    const watchers = [];
+    for (let i = 0; i < sentinels; i += 1) {
+      watchers.push(await startSentinel({ t, master: master.port, quorum: sentinels > 1 ? 2 : 1, downAfterMs: 300 }));
+    }
+    const known = async (w, field) => new RegExp(`${field}=(\\d+)`).exec(await w.info('sentinel', 'master0'))?.[1];
+    for (const w of watchers) {
+      await until(async () => (await known(w, 'slaves')) === '1' && (await known(w, 'sentinels')) === String(sentinels),
+        'the Sentinels knowing each other', 15000);
+    }
+    const set = [`broker.redis.sentinels=${watchers.map((w) => `127.0.0.1:${w.port}`).join(',')}`, 'broker.redis.master=mymaster'];
+    const nodes = await Promise.all(['n1', 'n2'].map((name) => startNode({ t, name, redis: { url: 'redis://127.0.0.1:1' }, set })));
+    await fault(t, `sentinel-${sentinels}`, { nodes, inject: () => master.kill() });
+    for (const node of nodes) assert.match(node.log.find((line) => BACK.test(line)), new RegExp(`127\\.0\\.0\\.1:${replica.port} again`));
+  });
+}
+
+test('one node is restarted while the other goes on', async (t) => {
+  const { redis, nodes } = await pair(t);
+  const [n1, n2] = nodes;
+  const listener = await stomp(n1, { t });
+  await listener.subscribe('/topic/load');
+  const publisher = new Publisher(await stomp(n1, { t }), '/topic/load', 'p');
+  const client = await stomp(n2, { t });
+  await client.subscribe('/topic/load');
+  await sleep(100);
+  await n2.stop();
+  await client.waitForClose();
+  const again = await startNode({ t, name: 'n2', redis });
+  await waitReady(again);
+  const returned = await stomp(again, { t });
+  await returned.subscribe('/topic/load');
+  const from = publisher.sent;
+  await sleep(100);
+  const { sent, taken } = await publisher.stop();
+  assert.equal(taken, sent);
+  const all = Array.from({ length: sent }, (_, i) => `p:${i}`);
+  const got = [];
+  await until(() => { got.push(...(takeBodies(listener).get('/topic/load') ?? [])); return got.length >= sent; }, 'all messages');
+  assert.deepEqual(got, all);
+  await until(() => returned.frames.at(-1)?.body === all.at(-1), 'the last message');
+  const late = returned.frames.map((frame) => frame.body);
+  assert.ok(late.length >= sent - from && late.length < sent);
+  assert.deepEqual(late, all.slice(-late.length));
+  assert.equal(count(n1, LOST), 0);
+});
+
+test('Redis is not there when the node starts, and appears later', async (t) => {
+  const port = await freePort();
+  const redis = await startRedis({ t, port, start: false });
+  const node = await startNode({ t, name: 'n1', redis });
+  await node.waitForLine(/cannot reach Redis at 127\.0\.0\.1:\d+: .*refused/i);
+  assert.equal(await isReady(node), false);
+  const client = await stomp(node, { t });
+  client.frame('SUBSCRIBE', { destination: '/topic/a', id: 1, receipt: 'subscribed' });
+  client.send('/topic/a', 'x', { receipt: 'sent' });
+  const error = await client.expect('ERROR', { 'receipt-id': 'sent', recoverable: 'true' });
+  assert.match(error.headers.message, /unavailable/);
+  await client.expectSilence(100);
+  const from = Date.now();
+  await redis.start();
+  await waitReady(node);
+  console.log(`recovery absent-at-start ${Date.now() - from} ms`);
+  await client.receipt('subscribed');
+  await client.request('SEND', { destination: '/topic/a' }, 'y');
+  await until(() => client.frames.length === 1, 'the message');
+  assert.equal(client.frames[0].body, 'y');
+  assert.equal(count(node, /cannot reach Redis/), 1);
+  assert.equal(count(node, /connected to Redis at/), 1);
+});
+
+test('while Redis is away a SUBSCRIBE is confirmed only when it is back, known topic or not', async (t) => {
+  const { redis, nodes } = await pair(t, { set: ['broker.unsubscribe-grace=1m'] });
+  const publisher = await stomp(nodes[1], { t });
+  const old = await stomp(nodes[0], { t });
+  await old.subscribe('/topic/known');
+  await old.unsubscribe(await old.subscribe('/topic/left')); // still in its grace period
+  await redis.kill();
+  await waitReady(nodes[0], false);
+  const client = await stomp(nodes[0], { t });
+  const topics = ['/topic/known', '/topic/left', '/topic/new'];
+  topics.forEach((destination, id) => client.frame('SUBSCRIBE', { destination, id, receipt: id }));
+  await client.expectSilence(50);
+  await redis.start();
+  await Promise.all(topics.map((_, id) => client.receipt(id)));
+  await waitReady(nodes[1]);
+  for (const topic of topics) await publisher.request('SEND', { destination: topic }, topic);
+  assert.deepEqual((await client.messages(3)).map((f) => f.body), topics);
+  assert.equal((await old.messages(1))[0].body, '/topic/known');
+});
+
+test('a topic left before and taken again after Redis was away works', async (t) => {
+  const { redis, nodes } = await pair(t, { set: ['broker.unsubscribe-grace=1m'] });
+  const client = await stomp(nodes[0], { t });
+  const publisher = await stomp(nodes[1], { t });
+  await client.unsubscribe(await client.subscribe('/topic/a'));
+  await redis.kill();
+  await Promise.all(nodes.map((node) => waitReady(node, false)));
+  await redis.start();
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  await client.subscribe('/topic/a');
+  publisher.send('/topic/a', 'x');
+  await client.expect('MESSAGE');
+});
+
+test('10,000 subscriptions work again after Redis was away, before the node says it is ready', async (t) => {
+  const { redis, nodes } = await pair(t, { set: ['limits.max-subscriptions=20000'] });
+  const n = 10000;
+  const client = await stomp(nodes[0], { t });
+  const publisher = await stomp(nodes[1], { t });
+  for (let i = 0; i < n; i += 1) client.frame('SUBSCRIBE', { destination: `/topic/${i}`, id: i });
+  await client.subscribe('/topic/last', { id: 'last' });
+  await redis.kill();
+  await Promise.all(nodes.map((node) => waitReady(node, false)));
+  const from = Date.now();
+  await redis.start();
+  await waitReady(nodes[1]);
+  await waitReady(nodes[0], true, 20000);
+  console.log(`recovery 10000-topics ${Date.now() - from} ms`);
+  for (let i = 0; i < n; i += 7) publisher.send(`/topic/${i}`, String(i));
+  for (let i = 0; i < n; i += 7) await client.expect('MESSAGE', { destination: `/topic/${i}` });
+});
+
+test('a wrong password: one clear line, no secret in the log, and it works when Redis is corrected', async (t) => {
+  const redis = await startRedis({ t, args: ['--requirepass', 'right-Secret1'], password: 'right-Secret1' });
+  const node = await startNode({
+    t, name: 'n1', redis: { url: `redis://:wr0ng-Secret2@127.0.0.1:${redis.port}` }, set: ['server.log-level=debug'],
+  });
+  const line = await node.waitForLine(/cannot reach Redis at/);
+  assert.match(line, /password/i);
+  assert.match(line, /WRONGPASS|invalid password/);
+  assert.equal(await isReady(node), false);
+  await sleep(300);
+  assert.equal(count(node, /cannot reach Redis at/), 1);
+  await redis.command('CONFIG', 'SET', 'requirepass', 'wr0ng-Secret2');
+  await waitReady(node);
+  await node.stop();
+  assert.doesNotMatch(node.log.join('\n'), /Secret[12]/);
+});
+
+test('no password where one is needed', async (t) => {
+  const redis = await startRedis({ t, args: ['--requirepass', 'right-Secret1'], password: 'right-Secret1' });
+  const node = await startNode({ t, name: 'n1', redis });
+  assert.match(await node.waitForLine(/cannot reach Redis at/), /NOAUTH.*set username and password/);
+  assert.equal(await isReady(node), false);
+});
+
+test('an ACL user that may not use the channels: the line names what is missing', async (t) => {
+  const redis = await startRedis({ t });
+  await redis.command('ACL', 'SETUSER', 'few', 'on', '>few-Secret3', 'resetchannels', '+@all');
+  const url = `redis://few:few-Secret3@127.0.0.1:${redis.port}`;
+  const node = await startNode({ t, name: 'n1', redis: { url }, set: ['server.log-level=debug'] });
+  assert.match(await node.waitForLine(/cannot reach Redis at/), /NOPERM.*channels/);
+  assert.equal(await isReady(node), false);
+  await redis.command('ACL', 'SETUSER', 'few', '&plugboard:probe:*', '&plugboard:t:/topic/open*');
+  await waitReady(node);
+
+  const client = await stomp(node, { t });
+  await client.subscribe('/topic/open-1');
+  client.frame('SUBSCRIBE', { destination: '/topic/closed', id: 'c', receipt: 's' });
+  const refused = await client.expect('ERROR', { 'receipt-id': 's', recoverable: 'true' });
+  assert.match(refused.headers.message, /refused/);
+  client.send('/topic/closed', 'x', { receipt: 'p' });
+  await client.expect('ERROR', { 'receipt-id': 'p', recoverable: 'true' });
+  await client.request('SEND', { destination: '/topic/open-1' }, 'fine');
+  await until(() => client.frames.length === 1, 'the message');
+  assert.equal(client.frames[0].body, 'fine');
+  assert.ok(await isReady(node));
+  await node.stop();
+  assert.doesNotMatch(node.log.join('\n'), /Secret3/);
+});
+
+test('when-down = reject: SENDs with a receipt get a recoverable ERROR, others are counted', async (t) => {
+  const { redis, nodes } = await pair(t);
+  const client = await stomp(nodes[0], { t });
+  const other = await stomp(nodes[1], { t });
+  await other.subscribe('/topic/a');
+  await redis.kill();
+  await waitReady(nodes[0], false);
+  await waitReady(nodes[1], false);
+  client.send('/topic/a', 'lost', { receipt: 'r1' });
+  const error = await client.expect('ERROR', { 'receipt-id': 'r1', recoverable: 'true' });
+  assert.match(error.headers.message, /SEND failed: the broker is unavailable/);
+  assert.match(error.body, /connection stays open/);
+  for (let i = 0; i < 10; i += 1) client.send('/topic/a', 'lost too');
+  await client.expectSilence(50);
+  let stats = await nodes[0].stats();
+  assert.equal(stats.published, 11);
+  assert.equal(stats.publish_failed, 11);
+  await redis.start();
+  await waitReady(nodes[0]);
+  await waitReady(nodes[1]);
+  await client.request('SEND', { destination: '/topic/a' }, 'arrives');
+  assert.equal((await other.messages(1))[0].body, 'arrives');
+  stats = await nodes[0].stats();
+  assert.equal(stats.published, 12);
+  assert.equal(stats['broker.redis.published'], 1);
+});
+
+test('when-down = reject: @stomp/stompjs reports the ERROR and goes on with the same connection', async (t) => {
+  const { redis, nodes } = await pair(t);
+  const seen = [];
+  const client = new Client({
+    brokerURL: nodes[0].url('/ws', 'ws'),
+    webSocketFactory: () => new WebSocket(nodes[0].url('/ws', 'ws'), ['v12.stomp']),
+    reconnectDelay: 100,
+    onConnect: () => seen.push('connect'),
+    onWebSocketClose: () => seen.push('close'),
+    onStompError: (frame) => seen.push(`error ${frame.headers['receipt-id']} ${frame.headers.recoverable}`),
+  });
+  t.after(() => client.deactivate({ force: true }));
+  client.activate();
+  await until(() => client.connected, 'stompjs being connected');
+  const bodies = [];
+  await within(new Promise((done) => {
+    client.watchForReceipt('sub', done);
+    client.subscribe('/topic/a', (message) => bodies.push(message.body), { receipt: 'sub' });
+  }), 5000, 'the receipt');
+  await redis.kill();
+  await waitReady(nodes[0], false);
+  client.publish({ destination: '/topic/a', body: 'x', headers: { receipt: 'r1' } });
+  await until(() => seen.length === 2, 'the ERROR');
+  await redis.start();
+  await waitReady(nodes[0]);
+  await within(new Promise((done) => {
+    client.watchForReceipt('r2', done);
+    client.publish({ destination: '/topic/a', body: 'y', headers: { receipt: 'r2' } });
+  }), 5000, 'the receipt');
+  await until(() => bodies.length > 0, 'the message');
+  assert.deepEqual(bodies, ['y']);
+  assert.deepEqual(seen, ['connect', 'error r1 true']);
+});
+
+test('when-down = queue: messages wait and arrive in order', async (t) => {
+  const { redis, nodes } = await pair(t, { set: ['broker.when-down=queue', 'broker.down-queue-time=60s'] });
+  const client = await stomp(nodes[0], { t });
+  const other = await stomp(nodes[1], { t });
+  await other.subscribe('/topic/a');
+  await redis.kill();
+  await waitReady(nodes[0], false);
+  for (let i = 0; i < 500; i += 1) client.send('/topic/a', `q:${i}`, i % 10 ? {} : { receipt: i });
+  await client.expectSilence(100);
+  await redis.start();
+  await waitReady(nodes[1]);
+  let next = 500;
+  while (!(await isReady(nodes[0]))) client.send('/topic/a', `q:${next++}`);
+  for (let i = 0; i < 50; i += 1) client.send('/topic/a', `q:${next++}`);
+  await client.request('SEND', { destination: '/topic/a' }, `q:${next++}`);
+  for (let i = 0; i < 500; i += 10) await client.receipt(i);
+  // What was queued may have gone out before the other node was back: in order and without holes.
+  await until(() => other.frames.at(-1)?.body === `q:${next - 1}`, 'the last message');
+  const got = other.frames.map((frame) => frame.body);
+  assertOrdered(got, 'the subscriber');
+  assert.deepEqual(got, Array.from({ length: got.length }, (_, i) => `q:${next - got.length + i}`));
+  const stats = await nodes[0].stats();
+  assert.equal(stats.publish_failed, 0);
+  assert.equal(stats['broker.redis.published'], next);
+});
+
+test('when-down = queue: waits no longer than down-queue-time and holds no more than down-queue-messages', async (t) => {
+  const wait = 400 * slowness;
+  const { redis, nodes } = await pair(t, {
+    set: ['broker.when-down=queue', `broker.down-queue-time=${wait}ms`, 'broker.down-queue-messages=20'],
+  });
+  const client = await stomp(nodes[0], { t });
+  await redis.kill();
+  await waitReady(nodes[0], false);
+  const from = Date.now();
+  for (let i = 0; i < 30; i += 1) client.send('/topic/a', String(i), { receipt: i });
+  for (let i = 20; i < 30; i += 1) await client.expect('ERROR', { 'receipt-id': i, recoverable: 'true' });
+  assert.ok(Date.now() - from < wait, 'too many are refused at once');
+  await client.expect('ERROR', { 'receipt-id': 0, recoverable: 'true' });
+  assert.ok(Date.now() - from >= wait * 0.9, 'the others wait');
+  for (let i = 1; i < 20; i += 1) {
+    const error = await client.expect('ERROR', { 'receipt-id': i, recoverable: 'true' });
+    assert.match(error.headers.message, /in time/);
+  }
+  assert.equal((await nodes[0].stats()).publish_failed, 30);
+  await redis.start();
+  await waitReady(nodes[0]);
+  await client.request('SEND', { destination: '/topic/a' }, 'again');
+});
+
+test('a node stops in time while Redis is away, frozen or absent', async (t) => {
+  const { redis, nodes } = await pair(t);
+  await stomp(nodes[0], { t });
+  redis.freeze();
+  await waitReady(nodes[0], false);
+  await nodes[0].stop({ ms: 5000 });
+  await redis.kill();
+  await waitReady(nodes[1], false);
+  await nodes[1].stop({ ms: 5000 });
+});
+
+test('SENDs without a receipt that are lost on the way are counted, and told in one line', async (t) => {
+  const { redis, nodes: [node] } = await pair(t, { probe: false, set: ['broker.redis.reconnect-min=20ms'] });
+  const client = await stomp(node, { t });
+  await client.request('SEND', { destination: '/topic/a' }, 'taken');
+  redis.freeze();
+  for (let i = 0; i < 50; i += 1) client.send('/topic/a', String(i));
+  await until(async () => (await node.stats())['broker.redis.publish_in_flight'] === 50, 'the messages being on their way');
+  await redis.kill();
+  await waitReady(node, false);
+  const stats = await node.stats();
+  assert.equal(stats.published, 51);
+  assert.equal(stats['broker.redis.published'], 1);
+  assert.equal(stats.publish_failed, 50);
+  assert.equal(stats['broker.redis.publish_in_flight'], 0);
+  assert.equal(count(node, /a message to '\/topic\/a' was refused: /), 1);
+});

@@ -1,0 +1,158 @@
+// Two nodes behind a load balancer, started from the sample files in etc/ with other ports.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { Client } from '@stomp/stompjs';
+import WebSocket from 'ws';
+
+import { startNode, waitReady } from './lib/cluster.mjs';
+import { startProxy } from './lib/proxy.mjs';
+import { freePort, startRedis } from './lib/redis.mjs';
+import { root, run, sleep, slowness, start, until } from './lib/server.mjs';
+import { stomp } from './lib/stomp.mjs';
+
+const BALANCERS = {
+  nginx: {
+    file: 'nginx-cluster.conf',
+    command: (file, dir) => ['nginx', '-p', `${dir}/`, '-c', file, '-g', 'daemon off;'],
+  },
+  haproxy: { file: 'haproxy-cluster.cfg', command: (file) => ['haproxy', '-f', file] },
+};
+
+const alive = new Set();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGTERM');
+});
+
+// The sample with the ports 8080 (its own), 8081 and 8082 (the nodes) replaced.
+async function startBalancer(t, name, nodePorts) {
+  const { file, command } = BALANCERS[name];
+  const dir = mkdtempSync(join(tmpdir(), `plugboard-${name}-`));
+  const port = await freePort();
+  const ports = { 8080: port, 8081: nodePorts[0], 8082: nodePorts[1] };
+  const text = readFileSync(join(root, 'etc', file), 'utf8');
+  const replaced = text.replace(/127\.0\.0\.1:(808[012])/g, (_, p) => `127.0.0.1:${ports[p]}`);
+  assert.notEqual(replaced, text);
+  const copy = join(dir, file);
+  writeFileSync(copy, replaced);
+  const [program, ...args] = command(copy, dir);
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'pipe'], cwd: dir, env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+  });
+  alive.add(child);
+  let output = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk) => { output += chunk; });
+  const ended = new Promise((done) => {
+    child.on('error', (error) => { output += error.message; done(); });
+    child.on('exit', done);
+  });
+  t.after(async () => {
+    child.kill('SIGTERM');
+    const hard = setTimeout(() => child.kill('SIGKILL'), 3000);
+    await ended;
+    clearTimeout(hard);
+    alive.delete(child);
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const url = (path = '/', scheme = 'http') => `${scheme}://127.0.0.1:${port}${path}`;
+  await until(async () => {
+    assert.equal(child.exitCode, null, `${name} ended:\n${output}`);
+    return fetch(url('/ready')).then((answer) => answer.status === 200, () => false);
+  }, `${name} being ready`);
+  return { url, port };
+}
+
+async function behind(t, name) {
+  const redis = await startRedis({ t });
+  const proxy = await startProxy({ t, port: redis.port });
+  const ports = [await freePort(), await freePort()];
+  const nodes = [
+    await startNode({ t, name: 'node-1', redis, http: ports[0], set: ['stomp.heart-beat-send=0'] }),
+    await startNode({ t, name: 'node-2', redis: proxy, http: ports[1], set: ['stomp.heart-beat-send=0'] }),
+  ];
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  return { proxy, nodes, balancer: await startBalancer(t, name, ports) };
+}
+
+const sessions = async (node) => (await node.stats()).sessions;
+
+for (const name of Object.keys(BALANCERS)) {
+  test(`${name}: clients on both nodes see each other, and move over when a node is stopped`, async (t) => {
+    const { nodes, balancer } = await behind(t, name);
+    const clients = Array.from({ length: 6 }, (_, i) => {
+      const client = new Client({
+        // As a page that the balancer itself served.
+        webSocketFactory: () => new WebSocket(balancer.url('/ws', 'ws'), ['v12.stomp'], { origin: balancer.url('').replace(/\/$/, '') }),
+        reconnectDelay: 100,
+      });
+      client.bodies = [];
+      client.subscribed = 0;
+      client.onConnect = () => {
+        client.watchForReceipt(`s${i}`, () => { client.subscribed += 1; });
+        client.subscribe('/topic/a', (message) => client.bodies.push(message.body), { receipt: `s${i}` });
+      };
+      t.after(() => client.deactivate({ force: true }));
+      client.activate();
+      return client;
+    });
+    await until(() => clients.every((client) => client.subscribed === 1), 'all clients being subscribed');
+    const counts = await Promise.all(nodes.map(sessions));
+    assert.ok(counts.every((n) => n > 0), `sessions per node: ${counts}`);
+
+    clients.forEach((client, i) => client.publish({ destination: '/topic/a', body: `from ${i}` }));
+    await until(() => clients.every((client) => client.bodies.length === 6), 'everybody hearing everybody');
+    for (const client of clients) assert.deepEqual(client.bodies, clients[0].bodies);
+
+    await nodes[0].stop();
+    await until(() => clients.filter((client) => client.subscribed === 2).length === counts[0]
+      && clients.every((client) => client.connected), 'the clients having moved', 10000);
+    assert.equal(await sessions(nodes[1]), 6);
+    clients.forEach((client, i) => client.publish({ destination: '/topic/a', body: `again ${i}` }));
+    await until(() => clients.every((client) => client.bodies.length === 12), 'everybody hearing everybody again');
+    for (const client of clients) assert.equal(new Set(client.bodies).size, 12);
+  });
+}
+
+test('haproxy: a node that is not ready gets no new clients and keeps those it has', async (t) => {
+  const { proxy, nodes, balancer } = await behind(t, 'haproxy');
+  const [n1, n2] = nodes;
+  const early = [];
+  for (let i = 0; i < 4; i += 1) early.push(await stomp(balancer, { t }));
+  assert.ok(await sessions(n2) > 0);
+  const kept = await sessions(n2);
+  proxy.cut();
+  await waitReady(n2, false);
+  await sleep(2500); // two checks, one second apart
+  for (let i = 0; i < 6; i += 1) await stomp(balancer, { t });
+  assert.equal(await sessions(n2), kept);
+  assert.equal(await sessions(n1), 10 - kept);
+  assert.ok(early.every((client) => client.closed === null));
+  proxy.resume();
+  await waitReady(n2);
+  await until(async () => {
+    const client = await stomp(balancer, { t });
+    client.terminate();
+    return await sessions(n2) > kept || (await n2.stats()).sessions_total > kept;
+  }, 'the node getting clients again', 5000 / slowness + 5000);
+});
+
+test('two nodes from the sample etc/cluster-node.ini share their topics', async (t) => {
+  const redis = await startRedis({ t });
+  const args = ['--config', join(root, 'etc/cluster-node.ini')];
+  const bare = await run(['--check', ...args], { env: { NODE: undefined } });
+  assert.notEqual(bare.code, 0, 'two nodes by one name would be a mistake');
+  assert.match(bare.stderr, /cluster-node\.ini:\d+: .*NODE/);
+  const nodes = [];
+  for (const NODE of ['node-1', 'node-2']) {
+    nodes.push(await start({ t, args, http: false, env: { NODE, LISTEN: '127.0.0.1:0', REDIS_URL: redis.url } }));
+  }
+  const [here, there] = await Promise.all(nodes.map((node) => stomp(node, { t })));
+  await here.subscribe('/topic/a');
+  there.send('/topic/a', 'across');
+  assert.equal((await here.expect('MESSAGE')).body, 'across');
+});
