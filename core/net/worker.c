@@ -218,6 +218,9 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
   struct worker *worker = container_of(env, struct worker, env);
   plug_status status = broker_publish(worker->broker, msg, answer, &worker->inbox);
   env->congested = status == PLUG_PENDING && broker_congested(worker->broker);
+  /* The inbox that fills up may be our own, which nobody empties while we read. */
+  if (status == PLUG_EAGAIN)
+    drain_inbox(worker);
   return status;
 }
 
