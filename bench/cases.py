@@ -1,8 +1,8 @@
-"""The cases of the benchmark: what is measured, on what load.
+"""The cases of the benchmark: what is measured, on what load, for whom.
 
-To add a case, add a line to CASES. `load` goes to plugload as options, `settings` to Plugboard as
---set, `only` restricts the contestants to those named, `metric` says which figure the ratio to the
-limit is made of (see METRICS).
+To add a case, add a line to CASES. `load` goes to plugload as options (True: an option without a
+value), `settings` to Plugboard as --set, `who` names the contestants, `metric` says which figure is
+the case's own and `also` which others stand beside it (see METRICS). Ratios are to `yardstick`.
 """
 
 from dataclasses import dataclass, field
@@ -14,17 +14,41 @@ class Metric:
     title: str
     unit: str
     digits: int
-    relative: bool = True  # whether the limit is a yardstick for it
+    relative: bool = True  # whether the yardstick is one for it
+    more_is_better: bool = False
 
 
 METRICS = {
     "delivery": Metric(("server", "cpu_us_per_delivery"), "server CPU per delivered message", "µs", 2),
-    "publish": Metric(("server", "cpu_us_per_publish"), "server CPU per published message", "µs", 2),
+    "publish": Metric(("server", "cpu_us_per_publish"), "server CPU per published message", "µs", 3),
+    "busiest-delivery": Metric(("server", "busiest_us_per_delivery"),
+                               "CPU of the busiest thread per delivered message", "µs", 3),
+    "busiest-publish": Metric(("server", "busiest_us_per_publish"),
+                              "CPU of the busiest thread per published message", "µs", 3),
+    "published": Metric(("published_per_s",), "published", "messages/s", 0, more_is_better=True),
     "open": Metric(("server", "cpu_us_per_open"), "server CPU per new connection", "µs", 1),
+    "open-time": Metric(("opened", "seconds"), "time until all are served", "s", 2),
+    "opened": Metric(("opened", "per_s"), "opened", "connections/s", 0, more_is_better=True),
     "memory": Metric(("server", "bytes_per_idle"), "server memory per idle connection", "bytes", 0,
                      relative=False),
+    "idle-cpu": Metric(("server", "cpu_ns_per_idle_s"), "server CPU per idle connection and second", "ns", 0),
+    "latency-p50": Metric(("latency_us", "p50"), "publish to receive, median", "µs", 0),
     "latency": Metric(("latency_us", "p99"), "publish to receive, 99th percentile", "µs", 0),
+    "late": Metric(("generator", "late_us", "p50"), "of it the generator published late, median", "µs", 0),
+    "late-p99": Metric(("generator", "late_us", "p99"), "99th percentile", "µs", 0),
+    "generator": Metric(("generator", "cpu_share"), "CPU of the generator, of one core", "", 2, relative=False),
 }
+
+HALF = "half"  # as a rate: half of what the slower of limit and Plugboard can do in a closed loop, measured first
+
+OWN = ("limit", "plugboard")
+WAYS = (*OWN, "plugboard-send")
+PEERS = ("mosquitto", "nats", "nchan")
+# RabbitMQ has no part in what would take it minutes: bursts to 10,000 subscribers.
+BUT_RABBITMQ = (*WAYS, *PEERS)
+ALL = (*BUT_RABBITMQ, "rabbitmq")
+# Where little is written the way of writing makes no difference.
+FIELD = (*OWN, *PEERS, "rabbitmq")
 
 
 @dataclass(frozen=True)
@@ -33,10 +57,14 @@ class Case:
     title: str
     metric: str
     load: dict
+    who: tuple = OWN
+    also: tuple = ()
     settings: dict = field(default_factory=dict)
-    only: tuple = ()
+    yardstick: str = "limit"
     server_cores: str = ""  # instead of the usual one
+    generator_cores: str = ""  # likewise; the generator then sleeps when it has nothing to do
     quick: bool = False
+    chart: bool = False  # whether it is in the chart of the documentation
 
     def connections(self):
         return sum(int(self.load.get(k, 0)) for k in ("subscribers", "idle", "publishers")) + 1
@@ -46,35 +74,76 @@ def fan_out(n, in_flight=1, **load):
     return {"subscribers": n, "in-flight": in_flight, **load}
 
 
+LATE = ("late", "late-p99")
+SHORT = {"duration": 0.2, "warmup": 0.1}
+NONE = {"duration": 0, "warmup": 0}
+
 CASES = [
-    Case("1-1000", "1 → 1,000 subscribers, 1 message in flight", "delivery", fan_out(1000), quick=True),
-    Case("1-1000-x16", "1 → 1,000, 16 in flight", "delivery", fan_out(1000, 16), quick=True),
+    # Fan-out, one message at a time and in bursts.
+    Case("1-1", "1 → 1, 1 in flight", "delivery", fan_out(1), ALL),
+    Case("1-1-x16", "1 → 1, 16 in flight", "delivery", fan_out(1, 16)),
+    Case("1-100", "1 → 100, 1 in flight", "delivery", fan_out(100), ALL),
+    Case("1-100-x16", "1 → 100, 16 in flight", "delivery", fan_out(100, 16), ALL),
+    Case("1-1000", "1 → 1,000, 1 in flight", "delivery", fan_out(1000), ALL, quick=True, chart=True),
+    Case("1-1000-x16", "1 → 1,000, 16 in flight", "delivery", fan_out(1000, 16), ALL, quick=True,
+         chart=True),
+    Case("1-10000", "1 → 10,000, 1 in flight", "delivery", fan_out(10000), BUT_RABBITMQ),
+    Case("1-10000-x16", "1 → 10,000, 16 in flight", "delivery", fan_out(10000, 16), BUT_RABBITMQ, chart=True),
+    Case("1-1000-4k", "1 → 1,000, body of 4 KiB, 1 in flight", "delivery", fan_out(1000, body=4096)),
+    Case("1-1000-4k-x16", "1 → 1,000, body of 4 KiB, 16 in flight", "delivery",
+         fan_out(1000, 16, body=4096)),
+    Case("topics", "1,000 topics × 10 subscribers, 16 in flight", "delivery",
+         fan_out(10000, 16, topics=1000), FIELD, chart=True),
+
+    # Beside idle connections.
     Case("1-1000-idle", "1 → 1,000 beside 10,000 idle, 1 in flight", "delivery",
          fan_out(1000, idle=10000), quick=True),
     Case("1-1000-x16-idle", "1 → 1,000 beside 10,000 idle, 16 in flight", "delivery",
          fan_out(1000, 16, idle=10000), quick=True),
-    Case("idle-memory", "10,000 idle subscribed connections", "memory",
-         fan_out(1, idle=10000, duration=0.2, warmup=0.1), quick=True),
-    Case("1-1", "1 → 1, 1 in flight", "delivery", fan_out(1)),
-    Case("1-1-x16", "1 → 1, 16 in flight", "delivery", fan_out(1, 16)),
-    Case("1-100", "1 → 100, 1 in flight", "delivery", fan_out(100)),
-    Case("1-100-x16", "1 → 100, 16 in flight", "delivery", fan_out(100, 16)),
-    Case("1-10000", "1 → 10,000, 1 in flight", "delivery", fan_out(10000)),
-    Case("1-10000-x16", "1 → 10,000, 16 in flight", "delivery", fan_out(10000, 16)),
-    Case("topics", "1,000 topics × 10 subscribers, 16 in flight", "delivery",
-         fan_out(10000, 16, topics=1000)),
-    Case("idle-10000", "10,000 idle and 10 active, 1 in flight", "delivery",
-         fan_out(10, idle=10000)),
-    Case("idle-19000", "19,000 idle and 10 active, 1 in flight", "delivery",
-         fan_out(10, idle=19000)),
-    Case("1-1000-4k", "1 → 1,000, body of 4 KiB, 1 in flight", "delivery", fan_out(1000, body=4096)),
-    Case("1-1000-4k-x16", "1 → 1,000, body of 4 KiB, 16 in flight", "delivery",
-         fan_out(1000, 16, body=4096)),
-    Case("publish", "publish to nobody, 256 in flight", "publish", fan_out(0, 256)),
-    Case("open-19000", "19,000 connections: upgrade, CONNECT, SUBSCRIBE", "open",
-         fan_out(0, idle=19000, duration=0, warmup=0)),
-    Case("latency-100", "1 → 100 at 500 messages/s", "latency", fan_out(100, rate=500)),
-    Case("latency-1000", "1 → 1,000 at 50 messages/s", "latency", fan_out(1000, rate=50)),
-    Case("workers-2", "1 → 1,000, 1 in flight, 2 workers on both cores (the generator's too)",
-         "delivery", fan_out(1000), {"server.workers": 2}, ("plugboard", "limit"), "0,1"),
+    Case("idle-19000", "1 → 10 beside 19,000 idle, 1 in flight", "delivery", fan_out(10, idle=19000), (*OWN, *PEERS),
+         chart=True),
+    Case("idle-19000-x16", "1 → 10 beside 19,000 idle, 16 in flight", "delivery",
+         fan_out(10, 16, idle=19000)),
+
+    # Connections.
+    Case("idle-memory", "10,000 idle subscribed connections", "memory", fan_out(1, idle=10000, **SHORT), FIELD,
+         quick=True, chart=True),
+    Case("idle-cpu", "10,000 idle, heart-beats every 10 s both ways", "idle-cpu",
+         fan_out(0, idle=10000, hold=10, **{"heart-beat": 10000}, **NONE), ("plugboard",), chart=True),
+    Case("open-19000", "19,000 connections: accept, upgrade, CONNECT, SUBSCRIBE", "open-time",
+         fan_out(0, idle=19000, **NONE), FIELD, ("opened", "open"), chart=True),
+
+    # Publishing that nobody listens to: the whole way in.
+    Case("publish", "publish to nobody, 256 in flight", "publish", fan_out(0, 256), FIELD, ("published",),
+         chart=True),
+    Case("publish-bulk", "publish to nobody, ready-made blocks of 500 from 4 publishers", "published",
+         fan_out(0, 500, publishers=4, bulk=True), OWN, ("publish",)),
+
+    # Latency: open loop, from the time a message is due.
+    Case("latency-100", "1 → 100 at 500 messages/s", "latency", fan_out(100, rate=500), WAYS),
+    Case("latency-1000", "1 → 1,000 at 50 messages/s", "latency", fan_out(1000, rate=50), FIELD),
+    Case("half-100", "1 → 100 at half of saturation", "latency", fan_out(100, rate=HALF), WAYS, LATE,
+         chart=True),
+    Case("half-1000", "1 → 1,000 at half of saturation", "latency", fan_out(1000, rate=HALF), WAYS, LATE,
+         chart=True),
+    Case("half-100-x16", "1 → 100 at half of the saturation with bursts of 16", "latency",
+         fan_out(100, 16, rate=HALF), WAYS, LATE),
+
+    # Two workers. Server and generator share both cores; see docs/performance.md.
+    Case("workers-publish", "2 workers: publish to nobody, ready-made blocks of 500 from 16 publishers",
+         "busiest-publish", fan_out(0, 500, publishers=16, bulk=True), ("plugboard", "plugboard-2"),
+         ("published", "publish", "generator"), yardstick="plugboard", server_cores="0,1",
+         generator_cores="0,1", chart=True),
+    Case("workers-fan-out", "2 workers: 1 → 1,000 at 50 messages/s", "busiest-delivery",
+         fan_out(1000, rate=50), ("plugboard", "plugboard-2"), ("delivery",), yardstick="plugboard",
+         server_cores="0,1", generator_cores="0,1"),
+
+    # Two nodes over Redis: published on one, received on the other; all of them on the server's core.
+    Case("redis", "1 → 1 over two nodes and Redis, 256 in flight", "delivery", fan_out(1, 256),
+         ("plugboard", "plugboard-redis"), yardstick="plugboard"),
+    Case("redis-latency", "1 → 1 over two nodes and Redis at 1,000 messages/s", "latency-p50",
+         fan_out(1, rate=1000), ("plugboard", "plugboard-redis"), yardstick="plugboard"),
+
+    # Here is the place for TLS, SockJS, authentication and compression: the same loads with their
+    # settings, and the case without them as the yardstick.
 ]

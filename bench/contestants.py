@@ -4,8 +4,10 @@ Every contestant gets a scratch directory and a free port of 127.0.0.1 and runs 
 Peers are tuned as their manuals advise for speed. Only processes started here are ever stopped.
 """
 
+import dataclasses
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -15,7 +17,7 @@ import tempfile
 import time
 
 # What `--peers` asks apt for.
-PEER_PACKAGES = ("rabbitmq-server", "nginx", "libnginx-mod-nchan", "mosquitto", "nats-server")
+PEER_PACKAGES = ("rabbitmq-server", "nginx", "libnginx-mod-nchan", "mosquitto", "nats-server", "redis-server")
 
 
 class Unavailable(Exception):
@@ -23,9 +25,18 @@ class Unavailable(Exception):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A free port below those that outgoing connections get: there a port that is free now may be
+    taken a moment later, by the load generator itself for one."""
+    lowest = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(1000):
+        port = random.randrange(min(10000, lowest - 1000), lowest)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise Unavailable("no free port")
 
 
 def process_tree(pid):
@@ -56,6 +67,16 @@ def output_of(command):
     return (done.stdout + done.stderr).strip().splitlines()[0] if done.stdout + done.stderr else ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Helper:
+    """A process beside the server, started before it."""
+
+    name: str
+    command: list
+    port: int = 0  # it is ready when it listens there
+    counted: bool = False  # its CPU and memory are part of the server's
+
+
 class Contestant:
     name = ""
     protocol = "stomp"
@@ -80,9 +101,13 @@ class Contestant:
         """Writes what configuration is needed; returns (command, additions to the environment)."""
         raise NotImplementedError
 
-    def helpers(self, directory):
-        """Commands that have to run beside the server."""
+    def helpers(self, directory, case):
+        """What has to run beside the server, as Helper."""
         return []
+
+    def extras(self, running, generator_core, case):
+        """Further figures, taken after the run: {name: number}."""
+        return {}
 
     def run(self, cores, case):
         return Running(self, cores, case)
@@ -119,21 +144,30 @@ class Running:
 
     def _start(self, case):
         command, environment = self.contestant.command(self.directory, self.port, case)
-        for helper in self.contestant.helpers(self.directory):
-            self._spawn(helper, environment)
-        self.server = self._spawn(command, environment)
+        self.parts = []  # (name, process) of what counts as the server
+        for helper in self.contestant.helpers(self.directory, case):
+            process = self._spawn(helper.command, environment)
+            if helper.port:
+                self._wait_for(helper.name, process, helper.port)
+            if helper.counted:
+                self.parts.append((helper.name, process))
+        server = self._spawn(command, environment)
+        self.parts.append((self.contestant.name, server))
+        self._wait_for(self.contestant.name, server, self.port)
+        time.sleep(0.2)
+
+    def _wait_for(self, name, process, port):
         end = time.monotonic() + self.contestant.start_timeout_s
         while True:
-            if self.server.poll() is not None:
-                raise Unavailable(f"{self.contestant.name} ended at once: {self.log()}")
+            if process.poll() is not None:
+                raise Unavailable(f"{name} ended at once: {self.log()}")
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                break
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
             except OSError:
                 if time.monotonic() > end:
-                    raise Unavailable(f"{self.contestant.name} does not listen: {self.log()}") from None
+                    raise Unavailable(f"{name} does not listen: {self.log()}") from None
                 time.sleep(0.05)
-        time.sleep(0.2)
 
     def log(self):
         try:
@@ -142,7 +176,8 @@ class Running:
             return ""
 
     def pids(self):
-        return process_tree(self.server.pid)
+        """[(name, pid)] of all processes that count as the server."""
+        return [(name, pid) for name, process in self.parts for pid in process_tree(process.pid)]
 
     def stop(self):
         trees = {}
@@ -205,13 +240,72 @@ class Plugboard(OwnProgram):
     name = "plugboard"
     program = "plugboard"
     extra_settings = ()
+    own_settings = {}
 
     def command(self, directory, port, case):
-        settings = {"http.listen": f"127.0.0.1:{port}", "server.workers": 1, **case.settings}
+        settings = {"http.listen": f"127.0.0.1:{port}", "server.workers": 1, **self.own_settings,
+                    **case.settings}
         command = [self.find_program()]
         for item in [f"{k}={v}" for k, v in settings.items()] + list(self.extra_settings):
             command += ["--set", item]
         return command, {}
+
+
+class PlugboardSend(Plugboard):
+    """Writes with one send() per connection, as where io_uring is not to be had."""
+
+    name = "plugboard-send"
+    own_settings = {"server.io-uring": "off"}
+
+
+class PlugboardTwo(Plugboard):
+    """With two workers."""
+
+    name = "plugboard-2"
+    own_settings = {"server.workers": 2}
+
+
+class PlugboardRedis(Plugboard):
+    """Two nodes and a Redis server of their own; messages are published on the second node."""
+
+    name = "plugboard-redis"
+
+    def find_redis(self, program):
+        found = shutil.which(program)
+        if not found:
+            raise Unavailable(f"{program} is not installed")
+        return found
+
+    def version(self):
+        return super().version() + "; " + output_of([self.find_redis("redis-server"), "--version"])
+
+    def command(self, directory, port, case):
+        self.redis_port, self.second_port = free_port(), free_port()
+        self.own_settings = {"broker.plugin": "redis",
+                             "broker.redis.url": f"redis://127.0.0.1:{self.redis_port}"}
+        return super().command(directory, port, case)
+
+    def helpers(self, directory, case):
+        redis = [self.find_redis("redis-server"), "--bind", "127.0.0.1", "--port", str(self.redis_port),
+                 "--save", "", "--appendonly", "no", "--dir", str(directory), "--loglevel", "warning"]
+        node, _ = super().command(directory, self.second_port, case)
+        self.load_options = {"publish-port": self.second_port}
+        return [Helper("redis", redis, self.redis_port, True),
+                Helper("publishing node", node, self.second_port, True)]
+
+    def extras(self, running, generator_core, case):
+        """What PUBLISH alone does on the same Redis, to a channel without subscribers."""
+        if "rate" in case.load:
+            return {}
+        figures = {}
+        for pipeline, requests in ((16, 300000), (1, 50000)):
+            done = subprocess.run(
+                ["taskset", "-c", generator_core, self.find_redis("redis-benchmark"), "-p",
+                 str(self.redis_port), "-n", str(requests), "-P", str(pipeline), "--csv", "publish",
+                 "plugbench", "x" * 120], capture_output=True, text=True, timeout=60, check=False)
+            rate = done.stdout.strip().splitlines()[-1].split(",")[1].strip('"') if done.stdout else "0"
+            figures[f"redis-benchmark PUBLISH/s, -P {pipeline}"] = float(rate)
+        return figures
 
 
 class Mosquitto(Contestant):
@@ -333,9 +427,9 @@ class RabbitMQ(Contestant):
         self.find_program()
         return output_of(["dpkg-query", "-W", "-f", "rabbitmq ${Version}\n", "rabbitmq-server"])
 
-    def helpers(self, directory):
+    def helpers(self, directory, case):
         # Its own name service: the one a node starts by itself would outlive the benchmark.
-        return [["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)]]
+        return [Helper("epmd", ["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)])]
 
     def command(self, directory, port, case):
         self.epmd_port = free_port()
@@ -373,6 +467,6 @@ log.file = false
         }
 
 
-OWN = (Limit, Plugboard)
+OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)

@@ -74,6 +74,7 @@ struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32
     load_fail("more connections than planned");
   struct conn *conn = &load->conns[load->n_conns];
   int one = 1;
+  const struct sockaddr_in *server = role == ROLE_PUBLISHER ? &load->publish_server : &load->server;
   struct sockaddr_in source = {.sin_family = AF_INET};
   source.sin_addr.s_addr =
       htonl(INADDR_LOOPBACK + (uint32_t)(load->n_conns % (load->n_sources ? load->n_sources : 1)));
@@ -86,7 +87,7 @@ struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32
   setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
   struct epoll_event event = {EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, {.ptr = conn}};
   if (bind(conn->fd, (struct sockaddr *)&source, sizeof source) < 0 ||
-      (connect(conn->fd, (struct sockaddr *)&load->server, sizeof load->server) < 0 &&
+      (connect(conn->fd, (const struct sockaddr *)server, sizeof *server) < 0 &&
        errno != EINPROGRESS) ||
       epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0)
     load_fail("connection %zu: %s", load->n_conns, strerror(errno));
@@ -122,6 +123,12 @@ static void conn_flush_once(struct conn *conn)
 static void send_payload(struct conn *conn, const struct bytes *payload)
 {
   ws_put_frame(&conn->out, conn->load->protocol->opcode, payload->at, payload->len);
+  conn_flush_once(conn);
+}
+
+void conn_beat(struct conn *conn)
+{
+  ws_put_frame(&conn->out, conn->load->protocol->opcode, "\n", 1);
   conn_flush_once(conn);
 }
 
@@ -174,9 +181,16 @@ static void upgraded(struct conn *conn)
   }
   struct bytes payload = {0};
   conn->state = CONN_CONNECT;
-  load->protocol->connect(&payload, load->login, load->passcode, (unsigned)(conn - load->conns));
+  load->protocol->connect(&payload, load->login, load->passcode, (unsigned)(conn - load->conns),
+                          conn->role == ROLE_PUBLISHER ? 0 : load->heartbeat_ms);
   send_payload(conn, &payload);
   bytes_free(&payload);
+}
+
+static void conn_answered(struct conn *conn)
+{
+  conn->fences++;
+  conn->load->fences++;
 }
 
 void on_reply(struct conn *conn)
@@ -186,7 +200,12 @@ void on_reply(struct conn *conn)
   else if (conn->state == CONN_CONNECT || conn->state == CONN_SUBSCRIBE)
     conn_ready(conn);
   else
-    conn->load->fences++;
+    conn_answered(conn);
+}
+
+void on_beat(struct conn *conn)
+{
+  conn->load->beats++;
 }
 
 void on_ping(struct conn *conn, const void *reply, size_t len)
@@ -316,7 +335,8 @@ void load_poll(struct load *load, uint64_t timeout_ns)
 {
   struct epoll_event events[MAX_EVENTS];
   struct timespec timeout = {(time_t)(timeout_ns / 1000000000U), (long)(timeout_ns % 1000000000U)};
-  int n = epoll_pwait2(load->epoll_fd, events, MAX_EVENTS, &timeout, NULL);
+  int most = load->events_max ? load->events_max : MAX_EVENTS;
+  int n = epoll_pwait2(load->epoll_fd, events, most, &timeout, NULL);
   if (n < 0 && errno != EINTR)
     load_fail("epoll: %s", strerror(errno));
   for (int i = 0; i < n; i++) {

@@ -30,23 +30,27 @@ struct conn {
   struct bytes part; /* an unfinished message of earlier frames */
   struct bytes out;  /* not yet taken by the socket, from out_at on */
   size_t out_at;
+  uint64_t fences; /* answered */
 };
 
 struct load {
   const struct protocol *protocol;
-  struct sockaddr_in server;
+  struct sockaddr_in server, publish_server;
   const char *path, *login, *passcode;
   unsigned n_sources; /* connections are spread over 127.0.0.1 .. 127.0.0.n */
   char **topics;
   size_t body_len;
+  unsigned heartbeat_ms; /* 0: none */
 
   int epoll_fd;
+  int events_max;     /* handled per load_poll; 0: as many as there are */
   struct conn *conns; /* room for all, so that pointers stay valid */
   size_t n_conns, cap_conns;
   size_t n_ready;
   uint64_t now_ns;         /* taken once per recv */
   uint64_t received_bytes; /* of WebSocket frames, headers included */
-  uint64_t fences;         /* answered */
+  uint64_t fences;         /* answered, all connections */
+  uint64_t beats;          /* heart-beats received */
   uint8_t *buffer;
 };
 
@@ -67,5 +71,7 @@ void load_poll(struct load *load, uint64_t timeout_ns);
 
 /* Sends what is in conn->out. What the socket does not take goes out in later polls. */
 void conn_flush(struct conn *conn);
+/* Sends a heart-beat. */
+void conn_beat(struct conn *conn);
 
 #endif

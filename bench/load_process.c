@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,9 @@ static bool add_run_time(pid_t pid, struct process_usage *out)
         sscanf(text, "%" SCNu64 " %" SCNu64, &run_ns, &wait_ns) == 2) {
       out->run_ns += run_ns;
       out->wait_ns += wait_ns;
+      if (out->n_threads < PROCESS_THREADS_MAX)
+        out->threads[out->n_threads++] =
+            (struct thread_usage){(pid_t)strtol(entry->d_name, NULL, 10), run_ns};
     }
   }
   closedir(tasks);
@@ -63,8 +67,25 @@ static bool add_one(pid_t pid, struct process_usage *out)
 bool process_usage_read(const pid_t *pids, size_t n, struct process_usage *out)
 {
   *out = (struct process_usage){0};
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
+    uint64_t before = out->run_ns;
     if (!add_one(pids[i], out))
       return false;
+    out->pid_run_ns[i] = out->run_ns - before;
+  }
   return true;
+}
+
+uint64_t process_busiest_ns(const struct process_usage *from, const struct process_usage *to)
+{
+  uint64_t most = 0;
+  for (size_t i = 0; i < to->n_threads; i++) {
+    uint64_t ran = to->threads[i].run_ns;
+    for (size_t k = 0; k < from->n_threads; k++)
+      if (from->threads[k].tid == to->threads[i].tid)
+        ran -= from->threads[k].run_ns;
+    if (ran > most)
+      most = ran;
+  }
+  return most;
 }

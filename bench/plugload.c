@@ -5,27 +5,19 @@
  * the next. Open loop (--rate): messages leave at fixed times whatever the server does, and
  * latencies count from those times, so that a stalled server cannot hide its stall. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "load_bulk.h"
 #include "load_conn.h"
+#include "load_heartbeat.h"
+#include "load_options.h"
 #include "load_process.h"
 #include "load_stats.h"
 
-enum { MAX_PIDS = 64, MAX_STALLS = 3 };
-
-struct options {
-  unsigned port, subscribers, topics, publishers, idle, idle_topics, in_flight, parallel, sources;
-  size_t body;
-  double duration_s, warmup_s, rate, stall_s;
-  bool busy;
-  const char *protocol, *path, *login, *passcode, *topic;
-  pid_t pids[MAX_PIDS];
-  size_t n_pids;
-};
+enum { MAX_STALLS = 3 };
 
 /* A publish as it goes over the wire, of one topic; only the stamp changes. */
 struct frame {
@@ -38,13 +30,16 @@ struct run {
   struct load load;
   struct frame *frames, *fenced; /* per topic */
   struct conn **publishers;
-  uint32_t n_slots;   /* publishers per topic, at least 1 */
-  uint32_t *next_seq; /* per topic and slot */
-  uint32_t *seen;     /* per subscriber and slot: the sequence number that comes next */
+  struct bulk *bulks;   /* per publisher, with --bulk */
+  struct bytes *blocks; /* per topic, with --bulk */
+  uint32_t n_slots;     /* publishers per topic, at least 1 */
+  uint32_t *next_seq;   /* per topic and slot */
+  uint32_t *seen;       /* per subscriber and slot: the sequence number that comes next */
   uint64_t published, expected, delivered, fences_expected;
   uint64_t lost, doubled, foreign;
   uint64_t measured_from_ns;
   struct histogram latency;
+  struct histogram late; /* open loop: from when a message was due until it was published */
 };
 
 static struct run run;
@@ -227,6 +222,7 @@ static unsigned closed_loop(uint64_t until_ns)
 static void open_loop(uint64_t from_ns, uint64_t until_ns)
 {
   double step_ns = 1e9 / run.options.rate;
+  run.load.events_max = 16; /* or a message would leave late when much has arrived */
   for (uint64_t i = 0;;) {
     uint64_t due = from_ns + (uint64_t)((double)i * step_ns), now = clock_now_ns();
     if (due >= until_ns)
@@ -235,16 +231,44 @@ static void open_loop(uint64_t from_ns, uint64_t until_ns)
       load_poll(&run.load, poll_timeout(due - now));
       continue;
     }
+    if (due >= run.measured_from_ns)
+      histogram_add(&run.late, now - due);
     conn_flush(publish_one(due, false));
     i++;
     load_poll(&run.load, 0);
   }
 }
 
+static void bulk_loop(uint64_t until_ns)
+{
+  const struct options *o = &run.options;
+  uint64_t answered = 1, last_ns = clock_now_ns();
+  for (bool busy = true; busy;) {
+    uint64_t now = clock_now_ns();
+    bool start_new = now < until_ns;
+    if (answered)
+      last_ns = now;
+    else if (seconds(now - last_ns) > o->stall_s)
+      load_fail("the server takes no more messages");
+    busy = start_new;
+    answered = 0;
+    for (unsigned i = 0; i < o->publishers; i++) {
+      struct bulk *bulk = &run.bulks[i];
+      answered += bulk_drive(bulk, start_new);
+      busy |= bulk->sent > bulk->done || bulk->at;
+    }
+    run.published += answered * o->in_flight;
+    if (busy)
+      load_poll(&run.load, poll_timeout(100000000));
+  }
+}
+
 static void load_for(double s)
 {
   uint64_t now = clock_now_ns(), until = now + (uint64_t)(s * 1e9);
-  if (run.options.rate > 0) {
+  if (run.options.bulk) {
+    bulk_loop(until);
+  } else if (run.options.rate > 0) {
     open_loop(now, until);
     wait_for_all();
   } else {
@@ -252,46 +276,76 @@ static void load_for(double s)
   }
 }
 
-static void print_result(double idle_s, double subscribe_s, const struct process_usage *at_start,
-                         const struct process_usage *at_idle, const struct process_usage *at_ready,
-                         const struct process_usage *from, const struct process_usage *to,
-                         double run_s, uint64_t deliveries, uint64_t publishes, uint64_t bytes)
+/* What one run has shown, apart from what is counted in struct run. */
+struct measured {
+  double idle_s, subscribe_s, hold_s, run_s, generator_cpu_s;
+  struct process_usage at_start, at_idle, at_ready, hold_from, hold_to, from, to;
+  uint64_t deliveries, publishes, bytes, beats_sent, beats_received;
+};
+
+static double per(double amount, double n)
+{
+  return n > 0 ? amount / n : 0;
+}
+
+static void print_server(const struct measured *m)
+{
+  const struct options *o = &run.options;
+  double n_conns = (double)o->idle + (double)o->subscribers;
+  double cpu_us = (double)(m->to.run_ns - m->from.run_ns) / 1e3;
+  double busiest_us = (double)process_busiest_ns(&m->from, &m->to) / 1e3;
+  double hold_ns = (double)(m->hold_to.run_ns - m->hold_from.run_ns);
+  printf(",\n \"server\": {\"cpu_us_per_delivery\": %.4f, \"cpu_us_per_publish\": %.4f, "
+         "\"cpu_us_per_open\": %.3f, \"cpu_ns_per_idle_s\": %.1f, \"cpu_share\": %.3f, "
+         "\"wait_share\": %.3f, \"user_s\": %.2f, \"system_s\": %.2f,\n",
+         per(cpu_us, (double)m->deliveries), per(cpu_us, (double)m->publishes),
+         per((double)(m->at_ready.run_ns - m->at_start.run_ns) / 1e3, n_conns),
+         per(hold_ns, n_conns * m->hold_s), per(cpu_us / 1e6, m->run_s),
+         per((double)(m->to.wait_ns - m->from.wait_ns) / 1e9, m->run_s),
+         (double)(m->to.user_ms - m->from.user_ms) / 1e3,
+         (double)(m->to.system_ms - m->from.system_ms) / 1e3);
+  printf("  \"busiest_us_per_delivery\": %.4f, \"busiest_us_per_publish\": %.4f,\n",
+         per(busiest_us, (double)m->deliveries), per(busiest_us, (double)m->publishes));
+  printf("  \"cpu_us_per_delivery_by_pid\": [");
+  for (size_t i = 0; i < o->n_pids; i++)
+    printf("%s%.4f", i ? ", " : "",
+           per((double)(m->to.pid_run_ns[i] - m->from.pid_run_ns[i]) / 1e3, (double)m->deliveries));
+  printf("],\n  \"rss_start\": %" PRIu64 ", \"rss_idle\": %" PRIu64 ", \"rss_end\": %" PRIu64
+         ", \"bytes_per_idle\": %.1f}",
+         m->at_start.rss_bytes, m->at_idle.rss_bytes, m->to.rss_bytes,
+         per((double)m->at_idle.rss_bytes - (double)m->at_start.rss_bytes, o->idle));
+}
+
+static void print_result(const struct measured *m)
 {
   const struct options *o = &run.options;
   const struct histogram *h = &run.latency;
-  double n_conns = (double)o->idle + (double)o->subscribers, open_s = idle_s + subscribe_s;
+  double n_conns = (double)o->idle + (double)o->subscribers, open_s = m->idle_s + m->subscribe_s;
   printf("{\"protocol\": \"%s\", \"subscribers\": %u, \"topics\": %u, \"publishers\": %u, "
          "\"idle\": %u, \"in_flight\": %u, \"rate\": %.0f, \"body\": %zu,\n",
          o->protocol, o->subscribers, o->topics, o->publishers, o->idle, o->in_flight, o->rate,
          o->body);
   printf(" \"seconds\": %.6f, \"deliveries\": %" PRIu64 ", \"deliveries_per_s\": %.1f, "
          "\"published\": %" PRIu64 ", \"published_per_s\": %.1f, \"frame_bytes\": %.2f,\n",
-         run_s, deliveries, (double)deliveries / run_s, publishes, (double)publishes / run_s,
-         deliveries ? (double)bytes / (double)deliveries : 0);
+         m->run_s, m->deliveries, per((double)m->deliveries, m->run_s), m->publishes,
+         per((double)m->publishes, m->run_s), per((double)m->bytes, (double)m->deliveries));
   printf(" \"lost\": %" PRIu64 ", \"doubled\": %" PRIu64 ", \"foreign\": %" PRIu64 ",\n", run.lost,
          run.doubled, run.foreign);
   printf(" \"latency_us\": {\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f, \"max\": %.2f, "
          "\"mean\": %.2f},\n",
          (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
          (double)histogram_quantile(h, 0.999) / 1e3, (double)h->max / 1e3,
-         h->n ? (double)h->sum / (double)h->n / 1e3 : 0);
+         per((double)h->sum / 1e3, (double)h->n));
+  printf(" \"heart_beats\": {\"sent\": %" PRIu64 ", \"received\": %" PRIu64 "},\n", m->beats_sent,
+         m->beats_received);
+  printf(" \"generator\": {\"cpu_share\": %.3f, \"late_us\": {\"p50\": %.2f, \"p99\": %.2f}},\n",
+         o->duration_s > 0 ? per(m->generator_cpu_s, m->run_s) : 0,
+         (double)histogram_quantile(&run.late, 0.5) / 1e3,
+         (double)histogram_quantile(&run.late, 0.99) / 1e3);
   printf(" \"opened\": {\"connections\": %.0f, \"seconds\": %.4f, \"per_s\": %.1f}", n_conns,
-         open_s, open_s > 0 ? n_conns / open_s : 0);
-  if (o->n_pids) {
-    double cpu_us = (double)(to->run_ns - from->run_ns) / 1e3;
-    printf(",\n \"server\": {\"cpu_us_per_delivery\": %.4f, \"cpu_us_per_publish\": %.4f, "
-           "\"cpu_us_per_open\": %.3f, \"cpu_share\": %.3f, \"wait_share\": %.3f, \"user_s\": "
-           "%.2f, \"system_s\": %.2f,\n",
-           deliveries ? cpu_us / (double)deliveries : 0, publishes ? cpu_us / (double)publishes : 0,
-           n_conns > 0 ? (double)(at_ready->run_ns - at_start->run_ns) / 1e3 / n_conns : 0,
-           cpu_us / 1e6 / run_s, (double)(to->wait_ns - from->wait_ns) / 1e9 / run_s,
-           (double)(to->user_ms - from->user_ms) / 1e3,
-           (double)(to->system_ms - from->system_ms) / 1e3);
-    printf("  \"rss_start\": %" PRIu64 ", \"rss_idle\": %" PRIu64 ", \"rss_end\": %" PRIu64
-           ", \"bytes_per_idle\": %.1f}",
-           at_start->rss_bytes, at_idle->rss_bytes, to->rss_bytes,
-           o->idle ? ((double)at_idle->rss_bytes - (double)at_start->rss_bytes) / o->idle : 0);
-  }
+         open_s, per(n_conns, open_s));
+  if (o->n_pids)
+    print_server(m);
   printf("}\n");
 }
 
@@ -318,6 +372,9 @@ static void prepare(void)
   run.n_slots = o->publishers > o->topics ? (o->publishers + o->topics - 1) / o->topics : 1;
   load->server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
   load->server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  load->publish_server = load->server;
+  load->publish_server.sin_port = htons((uint16_t)o->publish_port);
+  load->heartbeat_ms = o->heartbeat_ms;
   load->path = o->path;
   load->login = o->login;
   load->passcode = o->passcode;
@@ -345,6 +402,23 @@ static void prepare(void)
   }
 }
 
+/* The publishers are there. */
+static void prepare_bulk(void)
+{
+  const struct options *o = &run.options;
+  if (run.load.protocol->fence_each)
+    load_fail("--bulk: with %s every message is answered", o->protocol);
+  run.blocks = allocate(o->topics, sizeof *run.blocks);
+  run.bulks = allocate(o->publishers, sizeof *run.bulks);
+  for (unsigned t = 0; t < o->topics; t++) {
+    for (unsigned i = 0; i + 1 < o->in_flight; i++)
+      bytes_put(&run.blocks[t], run.frames[t].bytes.at, run.frames[t].bytes.len);
+    bytes_put(&run.blocks[t], run.fenced[t].bytes.at, run.fenced[t].bytes.len);
+  }
+  for (unsigned i = 0; i < o->publishers; i++)
+    run.bulks[i] = (struct bulk){.conn = run.publishers[i], .block = &run.blocks[i % o->topics]};
+}
+
 static void release(void)
 {
   for (unsigned i = 0; i < run.options.topics + run.options.idle_topics; i++)
@@ -352,203 +426,95 @@ static void release(void)
   for (unsigned i = 0; i < run.options.topics; i++) {
     bytes_free(&run.frames[i].bytes);
     bytes_free(&run.fenced[i].bytes);
+    if (run.blocks)
+      bytes_free(&run.blocks[i]);
   }
   load_fini(&run.load);
   free(run.load.topics);
   free(run.frames);
   free(run.fenced);
   free(run.publishers);
+  free(run.blocks);
+  free(run.bulks);
   free(run.next_seq);
   free(run.seen);
 }
 
-static void measure(void)
+/* The connections stay open and nothing is published; heart-beats go both ways if asked for. */
+static void hold(struct measured *m)
 {
   const struct options *o = &run.options;
-  struct process_usage at_start = usage();
-  double idle_s = seconds(open_all(ROLE_IDLE, o->idle, o->topics, o->idle_topics));
+  struct heartbeat heartbeat = {0};
+  if (o->heartbeat_ms)
+    heartbeat_start(&heartbeat, &run.load, o->heartbeat_ms);
+  m->hold_from = usage();
+  uint64_t from = clock_now_ns(), until = from + (uint64_t)(o->hold_s * 1e9), now = from;
+  uint64_t beats = run.load.beats;
+  while (now < until) {
+    uint64_t due = o->heartbeat_ms ? heartbeat_run(&heartbeat) : until;
+    if (due > until)
+      due = until;
+    now = clock_now_ns();
+    load_poll(&run.load, due > now ? poll_timeout(due - now) : 0);
+    now = clock_now_ns();
+  }
+  m->hold_to = usage();
+  m->hold_s = seconds(now - from);
+  if (o->heartbeat_ms) {
+    m->beats_sent = heartbeat.n_sent;
+    m->beats_received = run.load.beats - beats;
+  }
+}
+
+static double cpu_s(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void measure(struct measured *m)
+{
+  const struct options *o = &run.options;
+  m->at_start = usage();
+  m->idle_s = seconds(open_all(ROLE_IDLE, o->idle, o->topics, o->idle_topics));
   if (o->idle)
     settle(0.3);
-  struct process_usage at_idle = usage();
-  double subscribe_s = seconds(open_all(ROLE_SUBSCRIBER, o->subscribers, 0, o->topics));
+  m->at_idle = usage();
+  m->subscribe_s = seconds(open_all(ROLE_SUBSCRIBER, o->subscribers, 0, o->topics));
   settle(0.1);
-  struct process_usage at_ready = usage();
+  m->at_ready = usage();
+  if (o->hold_s > 0)
+    hold(m);
   open_all(ROLE_PUBLISHER, o->publishers, 0, o->topics);
+  if (o->bulk)
+    prepare_bulk();
 
   run.measured_from_ns = UINT64_MAX;
   if (o->warmup_s > 0)
     load_for(o->warmup_s);
   uint64_t delivered = run.delivered, published = run.published, bytes = run.load.received_bytes;
-  struct process_usage from = usage();
+  double generator_from_s = cpu_s();
+  m->from = usage();
   run.measured_from_ns = clock_now_ns();
   if (o->duration_s > 0)
     load_for(o->duration_s);
-  struct process_usage to = usage();
-  uint64_t end_ns = clock_now_ns();
-  double run_s = seconds(end_ns - run.measured_from_ns);
-  delivered = run.delivered - delivered;
-  published = run.published - published;
-  bytes = run.load.received_bytes - bytes;
+  m->to = usage();
+  m->run_s = seconds(clock_now_ns() - run.measured_from_ns);
+  m->generator_cpu_s = cpu_s() - generator_from_s;
+  m->deliveries = run.delivered - delivered;
+  m->publishes = run.published - published;
+  m->bytes = run.load.received_bytes - bytes;
   settle(0.1); /* what arrives now was doubled, and is counted as such */
-  print_result(idle_s, subscribe_s, &at_start, &at_idle, &at_ready, &from, &to, run_s, delivered,
-               published, bytes);
-}
-
-static const char help[] =
-    "plugload --port N [options]: puts load on a server at 127.0.0.1, prints JSON\n"
-    "  --protocol NAME   stomp (default), mqtt, nats, nchan\n"
-    "  --path PATH       of the WebSocket endpoint (default /ws)\n"
-    "  --login, --passcode TEXT\n"
-    "  --topic NAME      prefix of topic names (default load)\n"
-    "  --subscribers N   in total, spread over the topics (default 1000)\n"
-    "  --topics N        (default 1)\n"
-    "  --publishers N    (default 1)\n"
-    "  --idle N          connections subscribed to topics nobody publishes on (default 0)\n"
-    "  --idle-topics N   (default 1)\n"
-    "  --in-flight N     messages per burst (default 1)\n"
-    "  --rate N          open loop: messages per second instead of bursts\n"
-    "  --body BYTES      at least 28 (default 120)\n"
-    "  --duration S, --warmup S, --stall S   (defaults 2, 0.5, 5)\n"
-    "  --parallel N      connections being opened at a time (default 256)\n"
-    "  --sources N       source addresses 127.0.0.1 .. N (default 4)\n"
-    "  --pid N           the server's process, for its CPU time and memory; repeatable\n"
-    "  --busy            poll without sleeping, so that waking the generator costs the server\n"
-    "                    nothing\n";
-
-static double number(const char *option, const char *text, double least, double most)
-{
-  char *end;
-  errno = 0;
-  double v = strtod(text, &end);
-  if (errno || end == text || *end || !(v >= least && v <= most))
-    load_fail("--%s: '%s' is not a number from %.0f to %.0f", option, text, least, most);
-  return v;
-}
-
-static void parse_options(int argc, char **argv)
-{
-  struct options *o = &run.options;
-  static const struct option longs[] = {{"port", 1, NULL, 'p'},
-                                        {"protocol", 1, NULL, 'P'},
-                                        {"path", 1, NULL, 'u'},
-                                        {"login", 1, NULL, 'l'},
-                                        {"passcode", 1, NULL, 'L'},
-                                        {"topic", 1, NULL, 't'},
-                                        {"subscribers", 1, NULL, 's'},
-                                        {"topics", 1, NULL, 'T'},
-                                        {"publishers", 1, NULL, 'k'},
-                                        {"idle", 1, NULL, 'i'},
-                                        {"idle-topics", 1, NULL, 'I'},
-                                        {"in-flight", 1, NULL, 'f'},
-                                        {"rate", 1, NULL, 'r'},
-                                        {"body", 1, NULL, 'b'},
-                                        {"duration", 1, NULL, 'd'},
-                                        {"warmup", 1, NULL, 'w'},
-                                        {"stall", 1, NULL, 'S'},
-                                        {"parallel", 1, NULL, 'c'},
-                                        {"sources", 1, NULL, 'a'},
-                                        {"pid", 1, NULL, 'x'},
-                                        {"busy", 0, NULL, 'B'},
-                                        {"help", 0, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
-  *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
-  o->in_flight = 1;
-  o->parallel = 256;
-  o->sources = 4;
-  o->body = 120;
-  o->duration_s = 2;
-  o->warmup_s = 0.5;
-  o->stall_s = 5;
-  o->protocol = "stomp";
-  o->path = "/ws";
-  o->login = o->passcode = "";
-  o->topic = "load";
-  for (int c, at = 0; (c = getopt_long(argc, argv, "", longs, &at)) != -1;) {
-    const char *name = longs[at].name;
-    switch (c) {
-    case 'p':
-      o->port = (unsigned)number(name, optarg, 1, 65535);
-      break;
-    case 'P':
-      o->protocol = optarg;
-      break;
-    case 'u':
-      o->path = optarg;
-      break;
-    case 'l':
-      o->login = optarg;
-      break;
-    case 'L':
-      o->passcode = optarg;
-      break;
-    case 't':
-      o->topic = optarg;
-      break;
-    case 's':
-      o->subscribers = (unsigned)number(name, optarg, 0, 1e6);
-      break;
-    case 'T':
-      o->topics = (unsigned)number(name, optarg, 1, 1e6);
-      break;
-    case 'k':
-      o->publishers = (unsigned)number(name, optarg, 1, 4000);
-      break;
-    case 'i':
-      o->idle = (unsigned)number(name, optarg, 0, 1e6);
-      break;
-    case 'I':
-      o->idle_topics = (unsigned)number(name, optarg, 1, 1e6);
-      break;
-    case 'f':
-      o->in_flight = (unsigned)number(name, optarg, 1, 1e6);
-      break;
-    case 'r':
-      o->rate = number(name, optarg, 1, 1e7);
-      break;
-    case 'b':
-      o->body = (size_t)number(name, optarg, STAMP_LEN, 500000);
-      break;
-    case 'd':
-      o->duration_s = number(name, optarg, 0, 3600);
-      break;
-    case 'w':
-      o->warmup_s = number(name, optarg, 0, 3600);
-      break;
-    case 'S':
-      o->stall_s = number(name, optarg, 0.1, 3600);
-      break;
-    case 'c':
-      o->parallel = (unsigned)number(name, optarg, 1, 20000);
-      break;
-    case 'a':
-      o->sources = (unsigned)number(name, optarg, 1, 250);
-      break;
-    case 'x':
-      if (o->n_pids == MAX_PIDS)
-        load_fail("--pid: at most %d", MAX_PIDS);
-      o->pids[o->n_pids++] = (pid_t)number(name, optarg, 1, 4194304);
-      break;
-    case 'B':
-      o->busy = true;
-      break;
-    case 'h':
-      fputs(help, stdout);
-      exit(0);
-    default:
-      exit(2);
-    }
-  }
-  if (optind < argc || o->port == 0) {
-    fputs(help, stderr);
-    exit(2);
-  }
 }
 
 int main(int argc, char **argv)
 {
-  parse_options(argc, argv);
+  options_parse(argc, argv, &run.options);
   prepare();
-  measure();
+  static struct measured measured;
+  measure(&measured);
+  print_result(&measured);
   release();
   return run.lost || run.doubled || run.foreign ? 3 : 0;
 }

@@ -18,6 +18,7 @@ enum role { ROLE_IDLE, ROLE_SUBSCRIBER, ROLE_PUBLISHER };
  * at a time. */
 void on_delivery(struct conn *conn, const uint8_t *body, size_t len);
 void on_reply(struct conn *conn); /* to connect, to subscribe, or to the fence of a publish */
+void on_beat(struct conn *conn);  /* a heart-beat that asks for no answer */
 void on_ping(struct conn *conn, const void *reply, size_t len);
 void on_refused(struct conn *conn, const char *text, size_t len);
 
@@ -34,7 +35,8 @@ struct protocol {
 
   void (*path)(struct bytes *out, const char *base, enum role role, const char *topic);
   void (*topic)(struct bytes *out, const char *name, unsigned index);
-  void (*connect)(struct bytes *out, const char *login, const char *passcode, unsigned index);
+  void (*connect)(struct bytes *out, const char *login, const char *passcode, unsigned index,
+                  unsigned heartbeat_ms);
   void (*subscribe)(struct bytes *out, const char *topic);
   /* Returns the offset of the body in out->at. fence: ask the server for a sign of life that comes
    * after this message was taken. */

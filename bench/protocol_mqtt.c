@@ -32,9 +32,10 @@ static void topic(struct bytes *out, const char *name, unsigned index)
 }
 
 static void connect_packet(struct bytes *out, const char *login, const char *passcode,
-                           unsigned index)
+                           unsigned index, unsigned heartbeat_ms)
 {
   char client[32];
+  (void)heartbeat_ms;
   (void)login;
   (void)passcode;
   snprintf(client, sizeof client, "load%u", index);

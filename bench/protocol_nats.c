@@ -6,8 +6,10 @@ static void topic(struct bytes *out, const char *name, unsigned index)
   bytes_printf(out, "%s.%u", name, index);
 }
 
-static void connect_line(struct bytes *out, const char *login, const char *passcode, unsigned index)
+static void connect_line(struct bytes *out, const char *login, const char *passcode, unsigned index,
+                         unsigned heartbeat_ms)
 {
+  (void)heartbeat_ms;
   (void)login;
   (void)passcode;
   (void)index;

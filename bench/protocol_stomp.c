@@ -14,10 +14,11 @@ static void topic(struct bytes *out, const char *name, unsigned index)
 }
 
 static void connect_frame(struct bytes *out, const char *login, const char *passcode,
-                          unsigned index)
+                          unsigned index, unsigned heartbeat_ms)
 {
   (void)index;
-  bytes_put_text(out, "CONNECT\naccept-version:1.2\nhost:/\nheart-beat:0,0\n");
+  bytes_printf(out, "CONNECT\naccept-version:1.2\nhost:/\nheart-beat:%u,%u\n", heartbeat_ms,
+               heartbeat_ms);
   if (*login)
     bytes_printf(out, "login:%s\npasscode:%s\n", login, passcode);
   bytes_put(out, "\n", 2);
@@ -88,6 +89,10 @@ static size_t parse(struct conn *conn, const uint8_t *in, size_t len, size_t bod
       on_delivery(conn, body, body_len);
       return len;
     }
+  }
+  if (len == 1 && in[0] == '\n') {
+    on_beat(conn);
+    return 1;
   }
   size_t used = 0;
   while (used < len) {

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""What one connection costs in memory: the server's, and the kernel's.
+
+  bench/memory.py [--build DIR] [--connections N]
+
+For each step of a connection's life (accepted, upgraded, CONNECTed, subscribed) a fresh server gets N
+WebSocket connections that stop there, in lots of 100. Printed is by how much the server's resident memory has
+grown, per connection, and by how much the kernel's socket buffers have; over loopback both ends are on
+this machine, so these are halved. Last come the kernel's own objects of one end.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from contestants import free_port  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+UPGRADE = (b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+           b"Sec-WebSocket-Protocol: v12.stomp\r\n\r\n")
+
+
+def ws_frame(payload):
+    """A masked text frame of less than 126 bytes; the mask is zero."""
+    return bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+STEPS = (("accepted", None), ("upgraded", UPGRADE),
+         ("CONNECTed", ws_frame(b"CONNECT\naccept-version:1.2\nhost:/\nheart-beat:10000,10000\n\n\0")),
+         ("subscribed", ws_frame(b"SUBSCRIBE\nid:sub-0\ndestination:/topic/idle\nreceipt:s\n\n\0")))
+
+
+LOT = 100
+OBJECTS = ("TCP", "sock_inode_cache", "filp", "dentry", "eventpoll_epi")
+
+
+def server_bytes(pid):
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def socket_bytes():
+    """The kernel's objects of one end of a connection that is watched by epoll, {name: bytes}."""
+    try:
+        lines = pathlib.Path("/proc/slabinfo").read_text().splitlines()
+    except OSError:
+        return {}  # for root only
+    sizes = {line.split()[0]: int(line.split()[3]) for line in lines[2:]}
+    return {name: sizes[name] for name in OBJECTS if name in sizes}
+
+
+def buffer_bytes():
+    pages = re.search(r"^TCP:.* mem (\d+)", pathlib.Path("/proc/net/sockstat").read_text(), re.M)
+    return int(pages.group(1)) * os.sysconf("SC_PAGESIZE")
+
+
+def measure(build, n, step):
+    """Returns bytes per connection: of the server, of socket buffers."""
+    port = free_port()
+    settings = {"http.listen": f"127.0.0.1:{port}", "server.workers": 1, "server.log-level": "error",
+                "limits.connect-timeout": "5m"}
+    command = [build / "bin/plugboard"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    connections = []
+    try:
+        time.sleep(0.5)
+        before, buffers = server_bytes(server.pid), buffer_bytes()
+        while len(connections) < n:
+            lot = [socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.0.{1 + i % 4}", 0))
+                   for i in range(min(LOT, n - len(connections)))]
+            for _, request in STEPS[1:step + 1]:
+                for connection in lot:
+                    connection.sendall(request)
+                for connection in lot:
+                    connection.recv(4096)
+            connections += lot
+        time.sleep(1)
+        after, buffers_after = server_bytes(server.pid), buffer_bytes()
+        return (after - before) / n, (buffers_after - buffers) / n / 2
+    finally:
+        for connection in connections:
+            # With a reset, so that no port stays in TIME_WAIT.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        server.terminate()
+        server.wait()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    p.add_argument("--connections", type=int, default=10000)
+    args = p.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if args.connections + 100 > hard:
+        sys.exit(f"{args.connections} connections need more than {hard} file descriptors")
+    print("bytes per connection that is     server   socket buffers")
+    for i, (step, _) in enumerate(STEPS):
+        server, buffers = measure(args.build, args.connections, i)
+        print(f"{step:<28} {server:10,.0f} {buffers:16,.0f}")
+    objects = socket_bytes()
+    print(f"the kernel's objects of one end: {sum(objects.values()):,} bytes"
+          f" ({', '.join(f'{n} {b:,}' for n, b in objects.items()) or '/proc/slabinfo is for root only'})")
+
+
+if __name__ == "__main__":
+    main()

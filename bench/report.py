@@ -1,0 +1,199 @@
+"""Makes the table, the Markdown and the chart from results (what bench/run writes as JSON)."""
+
+import pathlib
+import statistics
+
+import chart
+from cases import CASES, METRICS
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+NOISY = 0.1  # share of the time for which other work kept the server off its core
+
+
+def figure(result, metric):
+    value = result
+    for key in metric.path:
+        value = (value or {}).get(key)
+    return value
+
+
+def median_of(samples):
+    """Medians of all numbers in objects of one shape."""
+    first = samples[0]
+    if isinstance(first, dict):
+        return {k: median_of([s[k] for s in samples if k in s]) for k in first}
+    if isinstance(first, (int, float)) and not isinstance(first, bool):
+        return statistics.median(samples)
+    return first
+
+
+class Row:
+    """One contestant in one case."""
+
+    def __init__(self, case, name, samples):
+        metric = METRICS[case.metric]
+        self.case, self.name, self.metric = case, name, metric
+        good = [s for s in samples if "error" not in s]
+        self.errors = [s["error"].splitlines()[0][:110] for s in samples if "error" in s]
+        self.runs, self.n_good = len(samples), len(good)
+        self.wrong = sum(s[k] for s in good for k in ("lost", "doubled", "foreign"))
+        self.median = median_of(good) if good else {}
+        values = [figure(s, metric) for s in good
+                  if s["deliveries"] or not case.load.get("subscribers") or not metric.relative]
+        self.value = statistics.median(values) if values else None
+        self.best = (max if metric.more_is_better else min)(values) if values else None
+        self.ratio = self.best_ratio = None
+
+    def compare(self, yardstick):
+        if self.metric.relative and yardstick and yardstick.value and self.value is not None:
+            self.ratio = self.value / yardstick.value
+            self.best_ratio = self.best / yardstick.best if yardstick.best else None
+
+    def kernel_share(self):
+        """Of the CPU time; None where it is too short to tell from clock ticks."""
+        server = self.median.get("server", {})
+        total = server.get("user_s", 0) + server.get("system_s", 0)
+        return server["system_s"] / total if total >= 0.1 else None
+
+    def text(self, value):
+        return chart.number(value, self.metric.digits)
+
+    def label(self):
+        if self.value is None:
+            why = self.errors[-1] if self.errors else f"{self.wrong:,} deliveries wrong, none right"
+            return "not measured: " + why[:70]
+        label = f"{self.text(self.value)} {self.metric.unit}".strip()
+        if self.ratio is not None:
+            label += f"  ({self.ratio:,.2f} × {self.case.yardstick})"
+        if self.wrong:
+            label += f"  {self.wrong:,} deliveries wrong"
+        return label
+
+    def remarks(self):
+        remarks = []
+        for name in self.case.also:
+            metric = METRICS[name]
+            value = figure(self.median, metric)
+            if value is not None:
+                remarks.append(f"{metric.title}: {chart.number(value, metric.digits)} {metric.unit}".strip())
+        parts = self.median.get("parts", {})
+        if parts and self.case.metric == "delivery":
+            remarks.append("of it " + ", ".join(f"{n} {v:.2f} µs" for n, v in parts.items()))
+        remarks += [f"{n}: {v:,.0f}" for n, v in self.median.get("extras", {}).items()]
+        wait = self.median.get("server", {}).get("wait_share", 0)
+        if wait > NOISY and not self.case.generator_cores and len(parts) < 2:
+            remarks.append(f"not quiet: other work kept the server off its core {wait:.0%} of the time")
+        if self.wrong:
+            remarks.append(f"{self.wrong:,} deliveries wrong")
+        if self.errors:
+            remarks.append(f"{len(self.errors)} of {self.runs} runs failed: {self.errors[-1]}")
+        return remarks
+
+
+def rows_of(results):
+    """[(case, title, [Row])] of the cases that the table still has."""
+    known = {c.name: c for c in CASES}
+    found = []
+    for measured in results["cases"]:
+        case = known.get(measured["name"])
+        if not case:
+            continue
+        rows = [Row(case, name, samples) for name, samples in measured["samples"].items() if samples]
+        order = [*case.who]
+        rows.sort(key=lambda r: order.index(r.name) if r.name in order else len(order))
+        yardstick = next((r for r in rows if r.name == case.yardstick), None)
+        for row in rows:
+            row.compare(yardstick)
+        found.append((case, measured["title"], rows))
+    return found
+
+
+def own_failures(results):
+    return any(row.errors or row.wrong for _, _, rows in rows_of(results) for row in rows
+               if row.name in ("limit", "plugboard"))
+
+
+def print_table(results):
+    line = "{:<16} {:<15} {:>10} {:>10} {:>7} {:>13} {:>9} {:>9} {:>9}"
+    print(line.format("case", "server", "figure", "best", "ratio", "deliveries/s", "p50 µs", "p99 µs", "p99.9 µs"))
+    for case, title, rows in rows_of(results):
+        metric = METRICS[case.metric]
+        print(f"-- {title}: {metric.title}, {metric.unit}")
+        for row in rows:
+            if row.value is None:
+                print(f"{case.name:<16} {row.name:<15} {row.label()}")
+                continue
+            m, latency = row.median, row.median["latency_us"]
+            print(line.format(case.name, row.name, row.text(row.value), row.text(row.best),
+                              f"{row.ratio:.2f}" if row.ratio is not None else "-",
+                              chart.number(m["deliveries_per_s"], 0),
+                              *(chart.number(latency[q], 0) for q in ("p50", "p99", "p999"))))
+            for remark in row.remarks():
+                print(f"{'':<32} {remark}")
+
+
+def markdown(results):
+    m = results["machine"]
+    lines = [
+        f"Measured {results['date'][:10]} on {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, loopback, "
+        f"{m['file_descriptors']:,} file descriptors; rounds: {results['rounds']} (peers: {results['peer_rounds']}) of "
+        f"{results['duration_s']:g} s each, in all {results['took_s'] / 60:.0f} minutes.", "",
+        "| contestant | version |", "| --- | --- |",
+        *(f"| {n} | {v} |" for n, v in results["versions"].items()), ""]
+    for case, title, rows in rows_of(results):
+        metric = METRICS[case.metric]
+        better = ", more is better" if metric.more_is_better else ""
+        unit = f", {metric.unit}" if metric.unit else ""
+        delivers = any(r.median.get("deliveries") for r in rows)
+        lines += [f"**{title}** (`{case.name}`)", ""]
+        head = ["server", f"{metric.title}{unit}{better}", "best run"]
+        head += [f"× {case.yardstick}", "best × best"] if metric.relative else []
+        head += ["deliveries/s", "p50 µs", "p99 µs", "p99.9 µs"] if delivers else []
+        kernel = any(r.kernel_share() is not None for r in rows)
+        head += ["kernel"] if kernel else []
+        head += ["remarks"]
+        lines += ["| " + " | ".join(head) + " |",
+                  "| --- |" + " ---: |" * (len(head) - 2) + " --- |"]
+        for row in rows:
+            cells = [row.name]
+            if row.value is None:
+                cells += ["–"] * (len(head) - 2) + [row.label()]
+            else:
+                cells += [row.text(row.value), row.text(row.best)]
+                if metric.relative:
+                    cells += [f"{r:.2f}" if r is not None else "–" for r in (row.ratio, row.best_ratio)]
+                if delivers:
+                    cells.append(chart.number(row.median["deliveries_per_s"], 0))
+                    cells += [chart.number(row.median["latency_us"][q], 0) for q in ("p50", "p99", "p999")]
+                if kernel:
+                    share = row.kernel_share()
+                    cells.append(f"{share:.0%}" if share is not None else "–")
+                cells.append("; ".join(row.remarks()))
+            lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def write_markdown(results, path: pathlib.Path):
+    text = path.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise SystemExit(f"{path}: needs one line {BEGIN} and, after it, one line {END}")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n{END}{after}")
+
+
+def write_chart(results, path, chosen_only=False):
+    panels = []
+    for case, title, rows in rows_of(results):
+        if chosen_only and not case.chart:
+            continue
+        metric = METRICS[case.metric]
+        note = "more is better" if metric.more_is_better else "less is better"
+        panels.append((title, f"{metric.title}; {note}", case.yardstick if metric.relative else None,
+                       [(r.name, r.value, r.label()) for r in rows]))
+    m = results["machine"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chart.write(path, "Plugboard beside a hand-written epoll server and packaged peers",
+                f"medians of {results['rounds']} rounds of {results['duration_s']:g} s, {results['date'][:10]}; "
+                f"server on one core of {m['cpu']}, Linux {m['kernel']}, loopback", panels)
