@@ -90,6 +90,29 @@ class Row:
         return remarks
 
 
+def pool(several):
+    """Joins the samples of several runs on one machine. Every run has its contestants take turns, so
+    that medians of all of them compare as those of one do. Where the load was another (half of what
+    was found to be saturation), the run with more samples stands for the case."""
+    first = several[0]
+    for other in several[1:]:
+        known = {c["name"]: i for i, c in enumerate(first["cases"])}
+        first["versions"].update(other["versions"])
+        first["took_s"] += other["took_s"]
+        for case in other["cases"]:
+            at = known.get(case["name"])
+            if at is None:
+                first["cases"].append(case)
+            elif first["cases"][at]["title"] == case["title"]:
+                mine = first["cases"][at]["samples"]
+                for name, samples in case["samples"].items():
+                    mine[name] = mine.get(name, []) + samples
+            elif sum(map(len, case["samples"].values())) > sum(
+                    map(len, first["cases"][at]["samples"].values())):
+                first["cases"][at] = case
+    return first
+
+
 def rows_of(results):
     """[(case, title, [Row])] of the cases that the table still has."""
     known = {c.name: c for c in CASES}
@@ -136,8 +159,8 @@ def markdown(results):
     m = results["machine"]
     lines = [
         f"Measured {results['date'][:10]} on {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, loopback, "
-        f"{m['file_descriptors']:,} file descriptors; rounds: {results['rounds']} (peers: {results['peer_rounds']}) of "
-        f"{results['duration_s']:g} s each, in all {results['took_s'] / 60:.0f} minutes.", "",
+        f"{m['file_descriptors']:,} file descriptors; runs of {results['duration_s']:g} s, in all "
+        f"{results['took_s'] / 60:.0f} minutes. The column *runs* says how many each median is of: one run says little.", "",
         "| contestant | version |", "| --- | --- |",
         *(f"| {n} | {v} |" for n, v in results["versions"].items()), ""]
     for case, title, rows in rows_of(results):
@@ -146,7 +169,7 @@ def markdown(results):
         unit = f", {metric.unit}" if metric.unit else ""
         delivers = any(r.median.get("deliveries") for r in rows)
         lines += [f"**{title}** (`{case.name}`)", ""]
-        head = ["server", f"{metric.title}{unit}{better}", "best run"]
+        head = ["server", "runs", f"{metric.title}{unit}{better}", "best run"]
         head += [f"× {case.yardstick}", "best × best"] if metric.relative else []
         head += ["deliveries/s", "p50 µs", "p99 µs", "p99.9 µs"] if delivers else []
         kernel = any(r.kernel_share() is not None for r in rows)
@@ -155,9 +178,9 @@ def markdown(results):
         lines += ["| " + " | ".join(head) + " |",
                   "| --- |" + " ---: |" * (len(head) - 2) + " --- |"]
         for row in rows:
-            cells = [row.name]
+            cells = [row.name, str(row.n_good)]
             if row.value is None:
-                cells += ["–"] * (len(head) - 2) + [row.label()]
+                cells += ["–"] * (len(head) - 3) + [row.label()]
             else:
                 cells += [row.text(row.value), row.text(row.best)]
                 if metric.relative:
@@ -195,5 +218,5 @@ def write_chart(results, path, chosen_only=False):
     m = results["machine"]
     path.parent.mkdir(parents=True, exist_ok=True)
     chart.write(path, "Plugboard beside a hand-written epoll server and packaged peers",
-                f"medians of {results['rounds']} rounds of {results['duration_s']:g} s, {results['date'][:10]}; "
+                f"medians of runs of {results['duration_s']:g} s, {results['date'][:10]}; "
                 f"server on one core of {m['cpu']}, Linux {m['kernel']}, loopback", panels)
