@@ -113,7 +113,6 @@ static void world_init(size_t n_sessions)
   world.destinations.broker.n = world.destinations.client_send.n = 1;
   world.env = (struct session_env){
       .hub = &world.hub,
-      .inbox = &world.inbox,
       .destinations = &world.destinations,
       .limits = {.frame_bytes = 65536, .n_headers = 64, .header_bytes = 8192},
       .scratch = malloc(sizeof(struct stomp_scratch)),

@@ -15,7 +15,6 @@ struct inbox_item *inbox_item_new(enum inbox_kind kind, struct plug_str text)
   item->msg = NULL;
   item->interest = 0;
   item->waiter = NULL;
-  item->call = NULL;
   item->text_len = text.len;
   if (text.len)
     memcpy(item->text, text.ptr, text.len);

@@ -22,7 +22,6 @@ enum inbox_kind {
   INBOX_DELIVER_PATTERN, /* msg to those of the pattern with this interest id */
   INBOX_INTEREST,        /* the broker's answer to an interest */
   INBOX_PUBLISHED,       /* the broker's answer to a publish: waiter, status */
-  INBOX_CALL,            /* run call(item) */
 };
 
 struct inbox_item {
@@ -32,7 +31,6 @@ struct inbox_item {
   const struct plug_msg *msg; /* a reference */
   uint64_t interest; /* INBOX_INTEREST: 1 for a pattern; deliveries by topic: hash of the topic */
   void *waiter;
-  void (*call)(struct inbox_item *item);
   size_t text_len;
   char text[]; /* INBOX_INTEREST, INBOX_DELIVER_PATTERN: the topic or pattern */
 };

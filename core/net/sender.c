@@ -140,11 +140,6 @@ void sender_free(struct sender *sender)
   free(sender);
 }
 
-bool sender_has_ring(const struct sender *sender)
-{
-  return sender->has_ring;
-}
-
 void sender_run(struct sender *sender, struct sender_request *requests, size_t n)
 {
   if (sender->has_ring && n >= RING_WORTH) {

@@ -30,7 +30,6 @@ struct sender;
  * NULL when out of memory. */
 struct sender *sender_new(bool want_ring, const char **why);
 void sender_free(struct sender *sender);
-bool sender_has_ring(const struct sender *sender);
 void sender_run(struct sender *sender, struct sender_request *requests, size_t n);
 
 /* One send, for those who cannot wait for the others. */

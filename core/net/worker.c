@@ -14,17 +14,10 @@
 
 static void take_item(struct worker *worker, struct inbox_item *item)
 {
-  switch (item->kind) {
-  case INBOX_PUBLISHED:
+  if (item->kind == INBOX_PUBLISHED)
     session_published(item->waiter, item->status);
-    break;
-  case INBOX_CALL:
-    item->call(item);
-    return; /* it frees the item */
-  default:
+  else
     hub_take(&worker->hub, item);
-    break;
-  }
   inbox_item_free(item);
 }
 
@@ -230,7 +223,6 @@ static plug_status init_env(struct worker *worker, const struct destination_rule
   struct session_env *env = &worker->env;
   *env = (struct session_env){
       .hub = &worker->hub,
-      .inbox = &worker->inbox,
       .destinations = destinations,
       .limits = {.frame_bytes = settings->max_frame_size,
                  .n_headers = settings->max_headers,

@@ -32,7 +32,6 @@ struct session_sendable {
 /* What the sessions of one worker share. */
 struct session_env {
   struct hub *hub;
-  struct inbox *inbox; /* the worker's own: where answers of the broker arrive */
   const struct destination_rules *destinations;
   struct stomp_limits limits;
   struct stomp_scratch *scratch;

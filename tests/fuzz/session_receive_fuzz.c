@@ -260,7 +260,6 @@ static void open_world(uint8_t options)
   bool spring = options >> 3 & 1;
   w->rules = (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring};
   w->env = (struct session_env){.hub = &w->hub,
-                                .inbox = inbox,
                                 .destinations = &w->rules,
                                 .limits = {MAX_BYTES, 16, 1024},
                                 .scratch = &scratch,

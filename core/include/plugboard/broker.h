@@ -65,7 +65,8 @@ struct plug_broker {
   plug_status (*publish)(void *self, const struct plug_msg *, struct plug_op *op) PLUG_NOEXCEPT;
   /* [home] Fills out; must not block. */
   void (*health)(void *self, struct plug_health *out) PLUG_NOEXCEPT;
-  /* [home] Optional. 1: this node is congested, read more slowly if you can; 0: go on. */
+  /* [home] Optional. 1: this node is congested, read more slowly if you can; 0: go on. Not called
+   * by servers of this minor, which say so by PLUG_EAGAIN from deliver. */
   void (*flow)(void *self, int32_t paused) PLUG_NOEXCEPT;
 };
 

@@ -38,8 +38,8 @@ static void only_the_first_item_asks_for_a_wake_up(void **state)
   (void)state;
   static struct post post; /* AddressSanitizer's stack does not align to cache lines */
   post_init(&post);
-  assert_true(inbox_put(&post.inbox, inbox_item_new(INBOX_CALL, STR("a"))));
-  assert_false(inbox_put(&post.inbox, inbox_item_new(INBOX_CALL, STR("b"))));
+  assert_true(inbox_put(&post.inbox, inbox_item_new(INBOX_INTEREST, STR("a"))));
+  assert_false(inbox_put(&post.inbox, inbox_item_new(INBOX_INTEREST, STR("b"))));
   assert_int_equal(atomic_load(&post.inbox.depth), 2);
   struct inbox_item *a = post_take(&post), *b = post_take(&post);
   assert_int_equal(a->text[0], 'a');
@@ -48,7 +48,7 @@ static void only_the_first_item_asks_for_a_wake_up(void **state)
   inbox_item_free(b);
   assert_null(post_take(&post));
   assert_int_equal(atomic_load(&post.inbox.depth), 0);
-  assert_true(inbox_put(&post.inbox, inbox_item_new(INBOX_CALL, STR("c"))));
+  assert_true(inbox_put(&post.inbox, inbox_item_new(INBOX_INTEREST, STR("c"))));
   assert_int_equal(post_clear(&post), 1);
 }
 
@@ -62,7 +62,7 @@ static void *produce(void *arg)
 {
   struct producer *producer = arg;
   for (unsigned i = 0; i < EACH; i++) {
-    struct inbox_item *item = inbox_item_new(INBOX_CALL, str_from(NULL, 0));
+    struct inbox_item *item = inbox_item_new(INBOX_INTEREST, str_from(NULL, 0));
     item->interest = (uint64_t)producer->number << 32 | i;
     if (inbox_put(&producer->post->inbox, item))
       producer->post->inbox.wake(&producer->post->inbox);

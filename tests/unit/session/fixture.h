@@ -84,7 +84,6 @@ static int world_setup(void **state)
   w.rules = (struct destination_rules){
       {broker_prefixes, 2}, {app_prefixes, 1}, {send_prefixes, 2}, false};
   w.env = (struct session_env){.hub = &w.hub,
-                               .inbox = inbox,
                                .destinations = &w.rules,
                                .limits = {65536, 64, 8192},
                                .scratch = &w.scratch,
