@@ -22,6 +22,8 @@ export const program = join(build, 'bin/plugboard');
 export const slowness = /asan|tsan|debug|coverage|valgrind/.test(build) ? 5 : 1;
 
 const REPORT = /ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|ThreadSanitizer: |runtime error: /;
+// The server's own lines: text, JSON, and what it says of a start that failed.
+const OWN_LINE = /^(\d{4}-\d\d-\d\dT[\d:.]+Z (debug|info|warn|error) \S+: |\{"|plugboard: )/;
 
 const alive = new Set();
 process.on('exit', () => {
@@ -218,6 +220,9 @@ class Server {
   checkReport() {
     const at = this.log.findIndex((line) => REPORT.test(line));
     assert.equal(at, -1, `sanitizer report:\n${this.log.slice(at).join('\n')}`);
+    // libraries are silent: what they have to say is the server's to say, and from one thread
+    const foreign = this.log.find((line) => !OWN_LINE.test(line));
+    assert.equal(foreign, undefined, 'a line that is not of the server\'s own log');
   }
 }
 
