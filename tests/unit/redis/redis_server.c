@@ -99,6 +99,10 @@ static void await(struct redis_server *server)
       if (ok && !loading)
         return;
     }
+    if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+      server->pid = 0;
+      fail_msg("redis-server could not be started, or ended at once");
+    }
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
   }
   fail_msg("redis-server does not answer on port %d", server->port);
@@ -141,7 +145,8 @@ void redis_sentinel_start(struct redis_server *server, const char *name, int mas
           "sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 3000\n",
           server->port, server->dir, name, master_port, quorum, name, name);
   fclose(file);
-  spawn(server, "redis-sentinel", (const char *const[]){"redis-sentinel", path, NULL});
+  /* redis-sentinel is the same program under a name that only another package brings. */
+  spawn(server, "redis-server", (const char *const[]){"redis-server", path, "--sentinel", NULL});
   await(server);
 }
 
