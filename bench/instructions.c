@@ -64,13 +64,7 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
 
 static void turn_end(void)
 {
-  struct mpsc_node *node = mpsc_take(&world.inbox.queue);
-  while (node) {
-    struct inbox_item *item = (struct inbox_item *)(void *)node;
-    node = node->next;
-    hub_take(&world.hub, item);
-    inbox_item_free(item);
-  }
+  hub_take_all(&world.hub, mpsc_take(&world.inbox.queue));
   atomic_store(&world.inbox.depth, 0);
   struct list *dirty;
   while ((dirty = list_first(&world.hub.outqs.dirty))) {
@@ -108,6 +102,7 @@ static void world_init(size_t n_sessions)
   world.hub.outqs.max_frames = UINT32_MAX / 2;
   world.hub.outqs.flush = flush;
   world.hub.on_interest = session_interest;
+  world.hub.on_published = session_published;
   world.hub.on_unacked_full = session_unacked_full;
   world.destinations.broker.items = world.destinations.client_send.items = prefixes;
   world.destinations.broker.n = world.destinations.client_send.n = 1;

@@ -3,9 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t put_ws_header(char *out, uint8_t opcode, size_t len)
+uint8_t frame_ws_header_len(size_t len)
 {
-  out[0] = (char)opcode;
+  return len < 126 ? 2 : len < 65536 ? 4 : 10;
+}
+
+uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len)
+{
+  out[0] = (char)ws_opcode;
   if (len < 126) {
     out[1] = (char)len;
     return 2;
@@ -22,6 +27,18 @@ static uint8_t put_ws_header(char *out, uint8_t opcode, size_t len)
   return 10;
 }
 
+struct frame *frame_alloc(size_t len, uint16_t n_messages, bool droppable)
+{
+  if (len > UINT32_MAX)
+    return NULL;
+  struct frame *frame = malloc(sizeof *frame + len);
+  if (!frame)
+    return NULL;
+  *frame = (struct frame){
+      .refs = 1, .len = (uint32_t)len, .n_messages = n_messages, .droppable = droppable};
+  return frame;
+}
+
 struct frame *frame_new(uint8_t ws_opcode, bool droppable, const struct plug_str *parts,
                         size_t n_parts)
 {
@@ -30,17 +47,11 @@ struct frame *frame_new(uint8_t ws_opcode, bool droppable, const struct plug_str
     len += parts[i].len;
   if (len > UINT32_MAX - FRAME_WS_HEADER_MAX)
     return NULL;
-  char header[FRAME_WS_HEADER_MAX];
-  uint8_t ws_header = put_ws_header(header, ws_opcode, len);
-  struct frame *frame = malloc(sizeof *frame + ws_header + len);
+  struct frame *frame = frame_alloc(frame_ws_header_len(len) + len, 1, droppable);
   if (!frame)
     return NULL;
-  frame->refs = 1;
-  frame->len = (uint32_t)(ws_header + len);
-  frame->ws_header = ws_header;
-  frame->droppable = droppable;
-  memcpy(frame->bytes, header, ws_header);
-  char *at = frame->bytes + ws_header;
+  frame->ws_header = frame_put_ws_header(frame->bytes, ws_opcode, len);
+  char *at = frame->bytes + frame->ws_header;
   for (size_t i = 0; i < n_parts; i++) {
     if (parts[i].len)
       memcpy(at, parts[i].ptr, parts[i].len);
@@ -49,8 +60,57 @@ struct frame *frame_new(uint8_t ws_opcode, bool droppable, const struct plug_str
   return frame;
 }
 
+/* The length that the WebSocket header at p gives; *header: its own. */
+static size_t read_ws_header(const char *p, uint8_t *header)
+{
+  size_t len = (unsigned char)p[1];
+  if (len < 126) {
+    *header = 2;
+    return len;
+  }
+  *header = len == 126 ? 4 : 10;
+  len = 0;
+  for (uint8_t i = 2; i < *header; i++)
+    len = len << 8 | (unsigned char)p[i];
+  return len;
+}
+
+static void parts_free(struct frame **parts, uint32_t n)
+{
+  while (n--)
+    frame_unref(parts[n]);
+  free(parts);
+}
+
+struct frame *const *frame_split(struct frame *burst)
+{
+  if (burst->parts)
+    return burst->parts;
+  struct frame **parts = malloc(burst->n_messages * sizeof(struct frame *));
+  if (!parts)
+    return NULL;
+  const char *at = burst->bytes;
+  for (uint32_t i = 0; i < burst->n_messages; i++) {
+    uint8_t header;
+    size_t len = read_ws_header(at, &header);
+    parts[i] = frame_alloc(header + len, 1, burst->droppable);
+    if (!parts[i]) {
+      parts_free(parts, i);
+      return NULL;
+    }
+    parts[i]->ws_header = header;
+    memcpy(parts[i]->bytes, at, header + len);
+    at += header + len;
+  }
+  burst->parts = parts;
+  return parts;
+}
+
 void frame_unref(struct frame *frame)
 {
-  if (--frame->refs == 0)
-    free(frame);
+  if (--frame->refs)
+    return;
+  if (frame->parts)
+    parts_free(frame->parts, frame->n_messages);
+  free(frame);
 }

@@ -5,34 +5,7 @@
 #include "base/assert.h"
 #include "base/counter.h"
 #include "base/hash.h"
-#include "message/message.h"
-#include "stomp/stomp_encoder.h"
-
-struct topic {
-  struct map_entry by_name; /* in topics or patterns */
-  struct pattern *pattern;  /* NULL: an exact topic */
-  struct list link;         /* in pattern_list */
-  bool confirmed;
-  struct group **groups;
-  uint32_t n_groups, cap_groups;
-  char name[];
-};
-
-/* Subscribers that get the same bytes. queues[i] belongs to members[i]; the fan-out walks queues
- * only. */
-struct group {
-  struct map_entry by_key; /* key: topic pointer, version, ack mode, subscription id, in key[] */
-  struct topic *topic;
-  uint32_t index; /* in the topic */
-  enum stomp_version version;
-  enum ack_mode ack;
-  bool plain_id; /* needs no escaping, as nearly all */
-  struct outq **queues;
-  struct subscription **members;
-  uint32_t n, cap;
-  struct plug_str id;
-  char key[];
-};
+#include "hub/fanout.h"
 
 /* Which patterns match a destination, so that a steady publisher costs no matching. */
 struct route {
@@ -84,6 +57,7 @@ void hub_fini(struct hub *hub)
   map_fini(&hub->patterns);
   map_fini(&hub->subscriptions);
   map_fini(&hub->groups);
+  free(hub->targets);
   for (unsigned i = 0; i <= STOMP_1_2; i++)
     buf_free(&hub->shared[i]);
 }
@@ -325,147 +299,6 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
 
 /* --- fan-out ------------------------------------------------------------------------------ */
 
-/* What is being fanned out: the encodings are made when the first group asks for them. */
-struct fanout {
-  const struct plug_msg *msg;
-  bool encoded[STOMP_1_2 + 1];
-  char message_id[96]; /* node ids have at most 64 bytes */
-  size_t message_id_len;
-};
-
-static void fanout_init(struct fanout *fanout, const struct plug_msg *msg)
-{
-  memset(fanout->encoded, 0, sizeof fanout->encoded);
-  fanout->msg = msg;
-  size_t len = msg->origin.len < 64 ? msg->origin.len : 64;
-  memcpy(fanout->message_id, msg->origin.ptr, len);
-  fanout->message_id[len++] = '-';
-  len += str_put_u64(fanout->message_id + len, msg->id);
-  fanout->message_id_len = len;
-}
-
-/* Everything behind the headers that differ between groups. */
-static struct plug_str fanout_shared(struct hub *hub, struct fanout *fanout,
-                                     enum stomp_version version)
-{
-  struct buf *out = &hub->shared[version];
-  if (fanout->encoded[version])
-    return str_from(out->data, out->len);
-  const struct plug_msg *msg = fanout->msg;
-  out->len = 0;
-  out->failed = false;
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("destination"), msg->topic);
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("message-id"),
-                   str_from(fanout->message_id, fanout->message_id_len));
-  if (msg->content_type.len)
-    stomp_put_header(out, version, STOMP_MESSAGE, STR("content-type"), msg->content_type);
-  for (size_t i = 0; i < msg->n_headers; i++)
-    stomp_put_header(out, version, STOMP_MESSAGE, msg->headers[i].key, msg->headers[i].value);
-  stomp_put_header_u64(out, STR("content-length"), msg->payload.len);
-  stomp_put_body(out, msg->payload);
-  if (out->failed)
-    return str_from(NULL, 0);
-  fanout->encoded[version] = true;
-  return str_from(out->data, out->len);
-}
-
-static struct frame *fanout_frame(struct hub *hub, struct fanout *fanout, const struct group *group)
-{
-  struct plug_str shared = fanout_shared(hub, fanout, group->version);
-  if (!shared.len)
-    return NULL;
-  uint8_t opcode = fanout->msg->flags & PLUG_MSG_BINARY ? FRAME_WS_BINARY : FRAME_WS_TEXT;
-  struct buf head = {0};
-  char on_stack[256];
-  struct plug_str parts[2];
-  if (group->ack == ACK_AUTO && group->plain_id && group->id.len <= 200) {
-    static const char start[] = "MESSAGE\nsubscription:";
-    size_t len = sizeof start - 1;
-    memcpy(on_stack, start, len);
-    if (group->id.len)
-      memcpy(on_stack + len, group->id.ptr, group->id.len);
-    len += group->id.len;
-    on_stack[len++] = '\n';
-    parts[0] = str_from(on_stack, len);
-  } else {
-    stomp_put_command(&head, STOMP_MESSAGE);
-    stomp_put_header(&head, group->version, STOMP_MESSAGE, STR("subscription"), group->id);
-    if (group->ack != ACK_AUTO && group->version >= STOMP_1_2) {
-      /* The ack id names delivery and subscription, as one ACK header must (STOMP 1.2 ACK). */
-      struct buf ack = {0};
-      buf_put(&ack, fanout->message_id, fanout->message_id_len);
-      buf_put_char(&ack, '/');
-      buf_put_str(&ack, group->id);
-      stomp_put_header(&head, group->version, STOMP_MESSAGE, STR("ack"),
-                       str_from(ack.data, ack.len));
-      head.failed |= ack.failed;
-      buf_free(&ack);
-    }
-    parts[0] = str_from(head.data, head.len);
-  }
-  parts[1] = shared;
-  /* Who acknowledges counts on getting everything: there the queue's policy may only close. */
-  struct frame *frame = head.failed ? NULL : frame_new(opcode, group->ack == ACK_AUTO, parts, 2);
-  buf_free(&head);
-  return frame;
-}
-
-static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uint64_t limit)
-{
-  if (*sub->session_unacked >= limit)
-    return false;
-  if (sub->n_unacked == sub->cap_unacked) {
-    uint32_t cap = sub->cap_unacked ? sub->cap_unacked * 2 : 8;
-    uint64_t *grown = realloc(sub->unacked, cap * sizeof *grown);
-    if (!grown)
-      return false;
-    sub->unacked = grown;
-    sub->cap_unacked = cap;
-  }
-  sub->unacked[sub->n_unacked++] = hash;
-  ++*sub->session_unacked;
-  return true;
-}
-
-static void fanout_group_acked(struct hub *hub, struct group *group, struct frame *frame,
-                               uint64_t hash)
-{
-  /* Backwards: on_unacked_full may end a session, which removes members of this group at or behind
-   * the current place. It must not free the group: its queue is only marked. */
-  for (uint32_t i = group->n; i-- > 0;) {
-    struct subscription *sub = group->members[i];
-    if (!outq_push(&hub->outqs, group->queues[i], frame))
-      continue;
-    COUNT(delivered);
-    if (!subscription_expect_ack(sub, hash, hub->max_unacked))
-      hub->on_unacked_full(sub);
-  }
-}
-
-static void fanout_topic(struct hub *hub, struct fanout *fanout, struct topic *topic)
-{
-  for (uint32_t g = 0; g < topic->n_groups; g++) {
-    struct group *group = topic->groups[g];
-    struct frame *frame = fanout_frame(hub, fanout, group);
-    if (!frame) {
-      COUNT_BY(dropped_congested, group->n);
-      continue;
-    }
-    if (group->ack == ACK_AUTO) {
-      uint32_t delivered = 0;
-      for (uint32_t i = 0; i < group->n; i++) {
-        if (i + 4 < group->n)
-          __builtin_prefetch(group->queues[i + 4], 1);
-        delivered += outq_push(&hub->outqs, group->queues[i], frame);
-      }
-      COUNT_BY(delivered, delivered);
-    } else {
-      fanout_group_acked(hub, group, frame, hash_bytes(fanout->message_id, fanout->message_id_len));
-    }
-    frame_unref(frame);
-  }
-}
-
 static bool route_add(struct route *route, struct topic *topic)
 {
   if (route->n == route->cap) {
@@ -511,26 +344,59 @@ static struct route *route_get(struct hub *hub, struct plug_str name)
   return route;
 }
 
-static void deliver(struct hub *hub, const struct inbox_item *item)
+/* Everything that a topic and the patterns that match it have, in one array; NULL when out of
+ * memory. */
+static struct group **collect_groups(struct hub *hub, const struct topic *topic,
+                                     const struct route *route, uint32_t *n_groups)
 {
-  struct fanout fanout;
-  const struct plug_msg *msg = item->msg;
-  fanout_init(&fanout, msg);
-  if (item->kind == INBOX_DELIVER_PATTERN) {
-    struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), true);
-    if (topic && pattern_match(topic->pattern, msg->topic))
-      fanout_topic(hub, &fanout, topic);
+  uint32_t n = topic ? topic->n_groups : 0;
+  for (uint32_t i = 0; i < route->n; i++)
+    n += route->matches[i]->n_groups;
+  if (n > hub->cap_targets) {
+    struct group **grown = realloc(hub->targets, n * sizeof(struct group *));
+    if (!grown)
+      return NULL;
+    hub->targets = grown;
+    hub->cap_targets = n;
+  }
+  n = 0;
+  for (uint32_t i = 0; topic && i < topic->n_groups; i++)
+    hub->targets[n++] = topic->groups[i];
+  for (uint32_t i = 0; i < route->n; i++)
+    for (uint32_t j = 0; j < route->matches[i]->n_groups; j++)
+      hub->targets[n++] = route->matches[i]->groups[j];
+  *n_groups = n;
+  return hub->targets;
+}
+
+static void deliver_to_pattern(struct hub *hub, const struct inbox_item *item)
+{
+  struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), true);
+  if (topic && pattern_match(topic->pattern, item->msg->topic))
+    fanout(hub, &item->msg, 1, topic->groups, topic->n_groups);
+}
+
+/* n messages of one destination. */
+static void deliver(struct hub *hub, const struct inbox_item *first,
+                    const struct plug_msg *const *msgs, uint32_t n)
+{
+  struct plug_str name = msgs[0]->topic;
+  /* interest is the hash of the topic (interest.c). */
+  struct map_entry *e = map_find_hashed(&hub->topics, name, first->interest);
+  struct topic *topic = e ? container_of(e, struct topic, by_name) : NULL;
+  struct route *route =
+      first->kind == INBOX_DELIVER && !list_empty(&hub->pattern_list) ? route_get(hub, name) : NULL;
+  if (!route || !route->n) {
+    if (topic)
+      fanout(hub, msgs, n, topic->groups, topic->n_groups);
     return;
   }
-  /* item->interest is the hash of the topic (interest.c). */
-  struct map_entry *e = map_find_hashed(&hub->topics, msg->topic, item->interest);
-  if (e)
-    fanout_topic(hub, &fanout, container_of(e, struct topic, by_name));
-  if (item->kind == INBOX_DELIVER && !list_empty(&hub->pattern_list)) {
-    struct route *route = route_get(hub, msg->topic);
-    for (uint32_t i = 0; route && i < route->n; i++)
-      fanout_topic(hub, &fanout, route->matches[i]);
-  }
+  uint32_t n_groups;
+  struct group **groups = collect_groups(hub, topic, route, &n_groups);
+  if (groups)
+    fanout(hub, msgs, n, groups, n_groups);
+  else
+    COUNT_BY(dropped_congested, n);
 }
 
 static void interest_answered(struct hub *hub, const struct inbox_item *item)
@@ -558,12 +424,63 @@ static void interest_answered(struct hub *hub, const struct inbox_item *item)
       hub->on_interest(topic->groups[g]->members[i], PLUG_OK);
 }
 
-void hub_take(struct hub *hub, const struct inbox_item *item)
+/* A burst takes this many bytes of payload at most: it is written in one piece. */
+#define BURST_BYTES 65536u
+
+static bool in_one_burst(const struct inbox_item *first, const struct inbox_item *item)
 {
-  if (item->kind == INBOX_INTEREST)
-    interest_answered(hub, item);
-  else
-    deliver(hub, item);
+  return item->kind == first->kind && item->interest == first->interest &&
+         str_eq(item->msg->topic, first->msg->topic);
+}
+
+/* Delivers the first item together with those behind it that go the same way; returns the first
+ * that was left. */
+static struct mpsc_node *deliver_burst(struct hub *hub, struct mpsc_node *node)
+{
+  const struct inbox_item *first = container_of(node, struct inbox_item, node);
+  const struct plug_msg *msgs[FANOUT_MESSAGES_MAX];
+  uint32_t n = 0;
+  size_t bytes = 0;
+  for (; node && n < FANOUT_MESSAGES_MAX; node = node->next) {
+    const struct inbox_item *item = container_of(node, struct inbox_item, node);
+    if (n && (!in_one_burst(first, item) || bytes + item->msg->payload.len > BURST_BYTES))
+      break;
+    bytes += item->msg->payload.len;
+    msgs[n++] = item->msg;
+  }
+  deliver(hub, first, msgs, n);
+  return node;
+}
+
+uint32_t hub_take_all(struct hub *hub, struct mpsc_node *items)
+{
+  uint32_t taken = 0;
+  while (items) {
+    struct inbox_item *item = container_of(items, struct inbox_item, node);
+    struct mpsc_node *rest = items->next;
+    switch ((enum inbox_kind)item->kind) {
+    case INBOX_DELIVER:
+    case INBOX_DELIVER_TOPIC:
+      rest = deliver_burst(hub, items);
+      break;
+    case INBOX_DELIVER_PATTERN:
+      deliver_to_pattern(hub, item);
+      break;
+    case INBOX_INTEREST:
+      interest_answered(hub, item);
+      break;
+    case INBOX_PUBLISHED:
+      hub->on_published(item->waiter, item->status);
+      break;
+    }
+    while (items != rest) {
+      item = container_of(items, struct inbox_item, node);
+      items = items->next;
+      inbox_item_free(item);
+      taken++;
+    }
+  }
+  return taken;
 }
 
 bool hub_ack(struct subscription *sub, struct plug_str message_id)

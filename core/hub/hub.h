@@ -51,6 +51,8 @@ struct hub {
   /* The broker's answer to an interest: every subscription of the topic, and status. On failure the
    * callee removes the subscription. */
   void (*on_interest)(struct subscription *sub, plug_status status);
+  /* The broker's answer to a publish. */
+  void (*on_published)(void *waiter, plug_status status);
   /* private */
   unsigned worker;
   struct interest_table *interests;
@@ -58,6 +60,9 @@ struct hub {
   struct list pattern_list;
   struct map subscriptions, groups, routes;
   uint64_t pattern_generation;
+  uint32_t burst; /* number of the last one, see struct outq */
+  uint32_t cap_targets;
+  struct group **targets;           /* scratch: whom a message with matching patterns goes to */
   struct buf shared[STOMP_1_2 + 1]; /* what all groups of one version have in common */
 };
 
@@ -83,8 +88,9 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
 void hub_unsubscribe(struct hub *hub, struct subscription *sub);
 struct subscription *hub_find(const struct hub *hub, uint64_t session, struct plug_str id);
 
-/* Fans one item of the inbox out: the kinds INBOX_DELIVER... and INBOX_INTEREST. */
-void hub_take(struct hub *hub, const struct inbox_item *item);
+/* Does what the items of the inbox say, from the oldest on, and frees them; returns how many there
+ * were. Messages to one destination that come one after the other are fanned out as one burst. */
+uint32_t hub_take_all(struct hub *hub, struct mpsc_node *items);
 
 /* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
  * no such delivery. */

@@ -48,6 +48,7 @@ struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kin
   conn->wsi = wsi;
   conn->fd = lws_get_socket_fd(wsi);
   conn->kind = (uint8_t)kind;
+  conn->session.out.singly = kind == CONN_TCP; /* which leaves the WebSocket headers out */
   wheel_timer_init(&conn->timer);
   list_init(&conn->paused);
   list_init(&conn->doomed);
@@ -180,8 +181,11 @@ static int unsent_in_kernel(const struct conn *conn)
   return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+/* A blocked queue holds no bursts; without memory for that the connection ends. */
 static void set_blocked(struct conn *conn)
 {
+  if (!outq_split(&conn->session.out))
+    conn_doom(conn);
   conn->session.out.blocked = true;
   conn->stall_unsent = unsent_in_kernel(conn);
   conn->stall_ms = conn->worker->now_ms + conn->worker->send_timeout_ms;
@@ -195,6 +199,10 @@ static void set_blocked(struct conn *conn)
 static void short_send(struct conn *conn, size_t n)
 {
   struct outq *queue = &conn->session.out;
+  if (!outq_split(queue)) {
+    conn_doom(conn);
+    return;
+  }
   while (n) {
     struct plug_str bytes = wire_bytes(conn, outq_at(queue, 0));
     if (n < bytes.len) {

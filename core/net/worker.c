@@ -12,25 +12,9 @@
 
 /* --- the turn ----------------------------------------------------------------------------- */
 
-static void take_item(struct worker *worker, struct inbox_item *item)
-{
-  if (item->kind == INBOX_PUBLISHED)
-    session_published(item->waiter, item->status);
-  else
-    hub_take(&worker->hub, item);
-  inbox_item_free(item);
-}
-
 static void drain_inbox(struct worker *worker)
 {
-  struct mpsc_node *node = mpsc_take(&worker->inbox.queue);
-  int64_t taken = 0;
-  while (node) {
-    struct inbox_item *item = container_of(node, struct inbox_item, node);
-    node = node->next;
-    take_item(worker, item);
-    taken++;
-  }
+  uint32_t taken = hub_take_all(&worker->hub, mpsc_take(&worker->inbox.queue));
   if (taken)
     atomic_fetch_sub_explicit(&worker->inbox.depth, taken, memory_order_relaxed);
 }
@@ -258,6 +242,7 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   worker->hub.outqs.flush = conn_flush;
   worker->hub.max_unacked = settings->max_unacked;
   worker->hub.on_interest = session_interest;
+  worker->hub.on_published = session_published;
   worker->hub.on_unacked_full = session_unacked_full;
 }
 

@@ -287,7 +287,7 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
   free(waiter);
 }
 
-void session_published(struct session_waiter *waiter, plug_status status)
+void session_published(void *waiter, plug_status status)
 {
   session_waiter_done(waiter, status);
 }

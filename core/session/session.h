@@ -99,10 +99,8 @@ void session_overflow(struct session *session);
 /* Queues an ERROR about a fault of the carrier (bad UTF-8, say) and closes. */
 void session_fault(struct session *session, uint16_t code, const char *message);
 
-/* An INBOX_PUBLISHED item's waiter. */
-struct session_waiter;
-void session_published(struct session_waiter *waiter, plug_status status);
-/* For hub.on_interest and hub.on_unacked_full. */
+/* For the hub's on_published, on_interest and on_unacked_full. */
+void session_published(void *waiter, plug_status status);
 void session_interest(struct subscription *sub, plug_status status);
 void session_unacked_full(struct subscription *sub);
 

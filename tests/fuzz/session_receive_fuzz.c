@@ -131,6 +131,9 @@ static void flush(struct outq *q)
 {
   if (q->blocked)
     return;
+  uint32_t messages = q->messages;
+  invariant(outq_split(q));
+  invariant(q->count == messages);
   for (uint32_t i = 0; i < q->count; i++)
     read_frame(client_of(q), outq_at(q, i));
   outq_drop_front(q, q->count);
@@ -161,17 +164,7 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
 
 static void take_inbox(void)
 {
-  struct mpsc_node *node = mpsc_take(&w->inbox.queue);
-  while (node) {
-    struct inbox_item *item = container_of(node, struct inbox_item, node);
-    node = node->next;
-    atomic_fetch_sub(&w->inbox.depth, 1);
-    if (item->kind == INBOX_PUBLISHED)
-      session_published(item->waiter, item->status);
-    else
-      hub_take(&w->hub, item);
-    inbox_item_free(item);
-  }
+  atomic_fetch_sub(&w->inbox.depth, hub_take_all(&w->hub, mpsc_take(&w->inbox.queue)));
 }
 
 static void wake(struct inbox *inbox)
@@ -256,6 +249,7 @@ static void open_world(uint8_t options)
   w->hub.outqs.flush = flush;
   w->hub.max_unacked = 8;
   w->hub.on_interest = session_interest;
+  w->hub.on_published = session_published;
   w->hub.on_unacked_full = session_unacked_full;
   bool spring = options >> 3 & 1;
   w->rules = (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring};
@@ -358,6 +352,7 @@ static void run_step(enum step step, uint8_t operand)
     settle(client);
     break;
   case STEP_BLOCK:
+    invariant(outq_split(&client->session.out)); /* as the carrier does */
     client->session.out.blocked = true;
     break;
   case STEP_DELIVER:

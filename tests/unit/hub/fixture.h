@@ -13,6 +13,7 @@
 
 #include "base/counter.h"
 #include "base/str.h"
+#include "hub/hub.h"
 #include "hub/interest.h"
 #include "hub/outq.h"
 #include "message/message.h"
@@ -48,6 +49,15 @@ UNUSED static struct inbox_item *post_take(struct post *post)
   post->taken = node->next;
   atomic_fetch_sub(&post->inbox.depth, 1);
   return container_of(node, struct inbox_item, node);
+}
+
+/* What is left in it, as a worker's turn takes it. */
+UNUSED static void post_take_all(struct post *post, struct hub *hub)
+{
+  struct inbox *inbox = &post->inbox;
+  atomic_fetch_sub(&inbox->depth, hub_take_all(hub, post->taken));
+  post->taken = NULL;
+  atomic_fetch_sub(&inbox->depth, hub_take_all(hub, mpsc_take(&inbox->queue)));
 }
 
 UNUSED static size_t post_clear(struct post *post)

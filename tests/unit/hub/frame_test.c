@@ -56,6 +56,40 @@ static void parts_are_joined_in_order(void **state)
   frame_unref(frame);
 }
 
+static void a_burst_splits_into_its_messages(void **state)
+{
+  (void)state;
+  static const size_t lengths[] = {0, 1, 125, 126, 65535, 65536, 70000, 7};
+  enum { N = sizeof lengths / sizeof *lengths };
+  struct frame *wanted[N], *burst;
+  size_t len = 0, at = 0;
+  for (size_t i = 0; i < N; i++) {
+    char *text;
+    wanted[i] = frame_of_len(lengths[i], &text);
+    free(text);
+    assert_int_equal(frame_ws_header_len(lengths[i]), wanted[i]->ws_header);
+    len += wanted[i]->len;
+  }
+  assert_non_null(burst = frame_alloc(len, N, true));
+  for (size_t i = 0; i < N; at += wanted[i++]->len)
+    memcpy(burst->bytes + at, wanted[i]->bytes, wanted[i]->len);
+  struct frame *const *parts = frame_split(burst);
+  assert_ptr_equal(parts, frame_split(burst)); /* only once */
+  for (size_t i = 0; i < N; i++) {
+    assert_int_equal(parts[i]->len, wanted[i]->len);
+    assert_int_equal(parts[i]->ws_header, wanted[i]->ws_header);
+    assert_int_equal(parts[i]->n_messages, 1);
+    assert_true(parts[i]->droppable);
+    assert_memory_equal(parts[i]->bytes, wanted[i]->bytes, wanted[i]->len);
+    frame_unref(wanted[i]);
+  }
+  frame_ref(parts[3]);
+  struct frame *kept = parts[3];
+  frame_unref(burst);
+  assert_int_equal(kept->refs, 1); /* the burst has let go of it */
+  frame_unref(kept);
+}
+
 static void a_frame_lives_until_its_last_reference_goes(void **state)
 {
   (void)state;
@@ -81,6 +115,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(websocket_header_has_the_shortest_form),
       cmocka_unit_test(parts_are_joined_in_order),
+      cmocka_unit_test(a_burst_splits_into_its_messages),
       cmocka_unit_test(a_frame_lives_until_its_last_reference_goes),
       cmocka_unit_test(what_does_not_fit_a_length_field_is_refused),
   };

@@ -388,6 +388,90 @@ static void a_finished_queue_lets_go_of_everything(void **state)
   frame_unref(frame);
 }
 
+/* --- bursts ------------------------------------------------------------------------------- */
+
+/* A burst of one-letter messages. */
+static struct frame *burst_of(const char *letters)
+{
+  size_t n = strlen(letters);
+  struct frame *burst = frame_alloc(3 * n, (uint16_t)n, true);
+  assert_non_null(burst);
+  for (size_t i = 0; i < n; i++) {
+    frame_put_ws_header(burst->bytes + 3 * i, FRAME_WS_TEXT, 1);
+    burst->bytes[3 * i + 2] = letters[i];
+  }
+  burst->ws_header = 2;
+  return burst;
+}
+
+static uint32_t push_burst(struct outq_set *set, struct outq *q, const char *letters)
+{
+  struct frame *burst = burst_of(letters);
+  uint32_t queued = outq_push_burst(set, q, burst);
+  frame_unref(burst);
+  return queued;
+}
+
+static void a_burst_takes_one_place_until_it_is_split(void **state)
+{
+  (void)state;
+  struct outq_set set = set_of(OUTQ_CLOSE, 1000, 100000, CARRIER_NEVER);
+  struct outq q;
+  begin(&set, &q);
+  push(&set, &q, 'a', false);
+  push(&set, &q, 'b', true);
+  outq_drop_front(&q, 1);
+  assert_int_equal(push_burst(&set, &q, "cdefghijklmnopqrstuvwxyz"), 24); /* the ring has wrapped */
+  push(&set, &q, '1', false);
+  assert_int_equal(push_burst(&set, &q, "23"), 2);
+  assert_int_equal(q.count, 4);
+  assert_int_equal(q.messages, 28);
+  uint64_t bytes = q.bytes;
+  assert_true(outq_split(&q));
+  assert_int_equal(q.bytes, bytes);
+  assert_int_equal(q.n_answers, 1);
+  expect_numbers(&q, "bcdefghijklmnopqrstuvwxyz123");
+  assert_true(outq_split(&q));
+  assert_int_equal(q.count, 28);
+  outq_drop_front(&q, 28);
+  assert_int_equal(q.messages, 0);
+  outq_fini(&q);
+}
+
+static void a_burst_over_the_limit_is_judged_message_by_message(void **state)
+{
+  (void)state;
+  struct outq_set set = set_of(OUTQ_DROP_NEWEST, 5, 100000, CARRIER_BLOCKS);
+  struct outq q;
+  begin(&set, &q);
+  assert_int_equal(push_burst(&set, &q, "abc"), 3);
+  assert_int_equal(q.count, 1);
+  /* "d" and "e" fit; "f" asks the carrier, which is blocked from then on. */
+  assert_int_equal(push_burst(&set, &q, "defg"), 2);
+  assert_int_equal(flushes, 1);
+  assert_true(outq_split(&q));
+  expect_numbers(&q, "abcde");
+  set.policy = OUTQ_DROP_OLDEST;
+  assert_int_equal(push_burst(&set, &q, "hi"), 2);
+  expect_numbers(&q, "cdehi");
+  set.policy = OUTQ_CLOSE;
+  assert_int_equal(push_burst(&set, &q, "j"), 0);
+  assert_true(q.overflow);
+  outq_fini(&q);
+}
+
+static void dropping_the_oldest_splits_bursts(void **state)
+{
+  (void)state;
+  struct outq_set set = set_of(OUTQ_DROP_OLDEST, 4, 100000, CARRIER_BLOCKS);
+  struct outq q;
+  begin(&set, &q);
+  assert_int_equal(push_burst(&set, &q, "abcd"), 4);
+  assert_true(push(&set, &q, 'e', true));
+  expect_numbers(&q, "bcde");
+  outq_fini(&q);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -407,6 +491,9 @@ int main(void)
       cmocka_unit_test(one_frame_always_fits),
       cmocka_unit_test(bytes_held_by_the_carrier_count),
       cmocka_unit_test(a_finished_queue_lets_go_of_everything),
+      cmocka_unit_test(a_burst_takes_one_place_until_it_is_split),
+      cmocka_unit_test(a_burst_over_the_limit_is_judged_message_by_message),
+      cmocka_unit_test(dropping_the_oldest_splits_bursts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

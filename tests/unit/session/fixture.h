@@ -80,6 +80,7 @@ static int world_setup(void **state)
   w.hub.outqs.flush = fake_flush;
   w.hub.max_unacked = 1000;
   w.hub.on_interest = session_interest;
+  w.hub.on_published = session_published;
   w.hub.on_unacked_full = session_unacked_full;
   w.rules = (struct destination_rules){
       {broker_prefixes, 2}, {app_prefixes, 1}, {send_prefixes, 2}, false};
@@ -193,14 +194,7 @@ UNUSED static void connect_as(struct session *session, const char *version)
 /* The worker's turn: everything in the inbox. */
 UNUSED static void take_inbox(void)
 {
-  struct inbox_item *item;
-  while ((item = post_take(&w.post))) {
-    if (item->kind == INBOX_PUBLISHED)
-      session_published(item->waiter, item->status);
-    else
-      hub_take(&w.hub, item);
-    inbox_item_free(item);
-  }
+  post_take_all(&w.post, &w.hub);
 }
 
 /* The broker completes the publish. */

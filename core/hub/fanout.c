@@ -1,0 +1,268 @@
+#include "hub/fanout.h"
+
+#include <stdlib.h>
+
+#include "base/counter.h"
+#include "base/hash.h"
+#include "message/message.h"
+#include "stomp/stomp_encoder.h"
+
+struct job {
+  struct hub *hub;
+  const struct plug_msg *const *msgs;
+  uint32_t n;
+  bool encoded[STOMP_1_2 + 1];                     /* is hub->shared this job's? */
+  size_t ends[STOMP_1_2 + 1][FANOUT_MESSAGES_MAX]; /* where in it the messages end */
+};
+
+/* --- encoding ----------------------------------------------------------------------------- */
+
+#define NODE_SHOWN      64u /* node ids have no more */
+#define MESSAGE_ID_SIZE (NODE_SHOWN + 1 + 20)
+
+static struct plug_str put_message_id(char out[MESSAGE_ID_SIZE], const struct plug_msg *msg)
+{
+  size_t len = msg->origin.len < NODE_SHOWN ? msg->origin.len : NODE_SHOWN;
+  memcpy(out, msg->origin.ptr, len);
+  out[len++] = '-';
+  len += str_put_u64(out + len, msg->id);
+  return str_from(out, len);
+}
+
+static void put_shared(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
+{
+  char id[MESSAGE_ID_SIZE];
+  stomp_put_header(out, version, STOMP_MESSAGE, STR("destination"), msg->topic);
+  stomp_put_header(out, version, STOMP_MESSAGE, STR("message-id"), put_message_id(id, msg));
+  if (msg->content_type.len)
+    stomp_put_header(out, version, STOMP_MESSAGE, STR("content-type"), msg->content_type);
+  for (size_t i = 0; i < msg->n_headers; i++)
+    stomp_put_header(out, version, STOMP_MESSAGE, msg->headers[i].key, msg->headers[i].value);
+  stomp_put_header_u64(out, STR("content-length"), msg->payload.len);
+  stomp_put_body(out, msg->payload);
+}
+
+/* Everything behind the headers that differ between groups, of all messages. */
+static bool encode_shared(struct job *job, enum stomp_version version)
+{
+  struct buf *out = &job->hub->shared[version];
+  if (job->encoded[version])
+    return true;
+  out->len = 0;
+  out->failed = false;
+  for (uint32_t i = 0; i < job->n; i++) {
+    put_shared(out, version, job->msgs[i]);
+    job->ends[version][i] = out->len;
+  }
+  job->encoded[version] = !out->failed;
+  return job->encoded[version];
+}
+
+static struct plug_str shared_of(const struct job *job, enum stomp_version version, uint32_t i)
+{
+  size_t from = i ? job->ends[version][i - 1] : 0;
+  return str_from(job->hub->shared[version].data + from, job->ends[version][i] - from);
+}
+
+/* The ack id names delivery and subscription, as one ACK header must (STOMP 1.2 ACK). */
+static void put_ack_header(struct buf *out, const struct group *group, const struct plug_msg *msg)
+{
+  char id[MESSAGE_ID_SIZE];
+  struct buf ack = {0};
+  buf_put_str(&ack, put_message_id(id, msg));
+  buf_put_char(&ack, '/');
+  buf_put_str(&ack, group->id);
+  stomp_put_header(out, group->version, STOMP_MESSAGE, STR("ack"), str_from(ack.data, ack.len));
+  out->failed |= ack.failed;
+  buf_free(&ack);
+}
+
+#define HEAD_ON_STACK 256
+#define PLAIN_ID_MAX  200
+
+/* The command and the headers that are the group's own; msg matters only to groups that
+ * acknowledge. In on_stack if it is short, else in *made; empty when out of memory. */
+static struct plug_str group_head(const struct group *group, const struct plug_msg *msg,
+                                  char on_stack[HEAD_ON_STACK], struct buf *made)
+{
+  static const char start[] = "MESSAGE\nsubscription:";
+  size_t len = sizeof start - 1;
+  if (group->ack == ACK_AUTO && group->plain_id && group->id.len <= PLAIN_ID_MAX) {
+    memcpy(on_stack, start, len);
+    if (group->id.len)
+      memcpy(on_stack + len, group->id.ptr, group->id.len);
+    len += group->id.len;
+    on_stack[len++] = '\n';
+    return str_from(on_stack, len);
+  }
+  stomp_put_command(made, STOMP_MESSAGE);
+  stomp_put_header(made, group->version, STOMP_MESSAGE, STR("subscription"), group->id);
+  if (group->ack != ACK_AUTO && group->version >= STOMP_1_2)
+    put_ack_header(made, group, msg);
+  return made->failed ? str_from(NULL, 0) : str_from(made->data, made->len);
+}
+
+static char *put_message(char *at, const struct plug_msg *msg, struct plug_str head,
+                         struct plug_str shared)
+{
+  uint8_t opcode = msg->flags & PLUG_MSG_BINARY ? FRAME_WS_BINARY : FRAME_WS_TEXT;
+  at += frame_put_ws_header(at, opcode, head.len + shared.len);
+  memcpy(at, head.ptr, head.len);
+  memcpy(at + head.len, shared.ptr, shared.len);
+  return at + head.len + shared.len;
+}
+
+/* Messages first to first + n as one frame. More than one only for groups that do not acknowledge.
+ * NULL when out of memory. */
+static struct frame *encode(struct job *job, const struct group *group, uint32_t first, uint32_t n)
+{
+  char on_stack[HEAD_ON_STACK];
+  struct buf made = {0};
+  struct plug_str head = group_head(group, job->msgs[first], on_stack, &made);
+  struct frame *frame = NULL;
+  if (head.len && encode_shared(job, group->version)) {
+    size_t len = 0;
+    for (uint32_t i = first; i < first + n; i++) {
+      size_t size = head.len + shared_of(job, group->version, i).len;
+      len += frame_ws_header_len(size) + size;
+    }
+    /* Who acknowledges counts on getting everything: there the queue's policy may only close. */
+    frame = frame_alloc(len, (uint16_t)n, group->ack == ACK_AUTO);
+  }
+  if (frame) {
+    char *at = frame->bytes;
+    for (uint32_t i = first; i < first + n; i++)
+      at = put_message(at, job->msgs[i], head, shared_of(job, group->version, i));
+    frame->ws_header = frame_ws_header_len(head.len + shared_of(job, group->version, first).len);
+  }
+  buf_free(&made);
+  return frame;
+}
+
+/* --- queueing ----------------------------------------------------------------------------- */
+
+/* The queues of a large group are not in the cache: they are asked for ahead of time. */
+static inline void prefetch_queue(const struct group *group, uint32_t i)
+{
+  if (i + 4 < group->n)
+    __builtin_prefetch(group->queues[i + 4], 1);
+}
+
+static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uint64_t limit)
+{
+  if (*sub->session_unacked >= limit)
+    return false;
+  if (sub->n_unacked == sub->cap_unacked) {
+    uint32_t cap = sub->cap_unacked ? sub->cap_unacked * 2 : 8;
+    uint64_t *grown = realloc(sub->unacked, cap * sizeof *grown);
+    if (!grown)
+      return false;
+    sub->unacked = grown;
+    sub->cap_unacked = cap;
+  }
+  sub->unacked[sub->n_unacked++] = hash;
+  ++*sub->session_unacked;
+  return true;
+}
+
+static void queue_acked(struct hub *hub, struct group *group, struct frame *frame,
+                        const struct plug_msg *msg)
+{
+  char id[MESSAGE_ID_SIZE];
+  struct plug_str text = put_message_id(id, msg);
+  uint64_t hash = hash_bytes(text.ptr, text.len);
+  /* Backwards: on_unacked_full may end a session, which removes members of this group at or behind
+   * the current place. It must not free the group: its queue is only marked. */
+  for (uint32_t i = group->n; i-- > 0;) {
+    struct subscription *sub = group->members[i];
+    if (!outq_push(&hub->outqs, group->queues[i], frame))
+      continue;
+    COUNT(delivered);
+    if (!subscription_expect_ack(sub, hash, hub->max_unacked))
+      hub->on_unacked_full(sub);
+  }
+}
+
+static void queue_auto(struct hub *hub, const struct group *group, struct frame *frame,
+                       bool repeated_only)
+{
+  uint32_t delivered = 0;
+  for (uint32_t i = 0; i < group->n; i++) {
+    prefetch_queue(group, i);
+    if (!repeated_only || group->queues[i]->repeated)
+      delivered += outq_push(&hub->outqs, group->queues[i], frame);
+  }
+  COUNT_BY(delivered, delivered);
+}
+
+/* One message to all members of the group, or to those that get it from other groups, too. */
+static void queue_message(struct job *job, struct group *group, uint32_t i, bool repeated_only)
+{
+  struct frame *frame = encode(job, group, i, 1);
+  if (!frame) {
+    COUNT_BY(dropped_congested, group->n);
+    return;
+  }
+  if (group->ack == ACK_AUTO)
+    queue_auto(job->hub, group, frame, repeated_only);
+  else
+    queue_acked(job->hub, group, frame, job->msgs[i]);
+  frame_unref(frame);
+}
+
+/* All messages at once to the members that get them from no other group. */
+static void queue_burst(struct job *job, struct group *group, bool alone)
+{
+  struct hub *hub = job->hub;
+  uint32_t delivered = 0;
+  struct frame *burst = encode(job, group, 0, job->n);
+  group->has_repeated = false;
+  for (uint32_t i = 0; i < group->n; i++) {
+    prefetch_queue(group, i);
+    struct outq *queue = group->queues[i];
+    if (!alone && queue->repeated)
+      group->has_repeated = true;
+    else if (burst)
+      delivered += outq_push_burst(&hub->outqs, queue, burst);
+    else
+      COUNT_BY(dropped_congested, job->n);
+  }
+  COUNT_BY(delivered, delivered);
+  if (burst)
+    frame_unref(burst);
+}
+
+/* Marks the queues that are in more than one group. */
+static void mark_repeated(struct hub *hub, struct group *const *groups, uint32_t n_groups)
+{
+  hub->burst++;
+  for (uint32_t g = 0; g < n_groups; g++)
+    for (uint32_t i = 0; i < groups[g]->n; i++) {
+      prefetch_queue(groups[g], i);
+      struct outq *queue = groups[g]->queues[i];
+      queue->repeated = queue->burst == hub->burst;
+      queue->burst = hub->burst;
+    }
+}
+
+void fanout(struct hub *hub, const struct plug_msg *const *msgs, uint32_t n,
+            struct group *const *groups, uint32_t n_groups)
+{
+  struct job job;
+  job.hub = hub;
+  job.msgs = msgs;
+  job.n = n;
+  memset(job.encoded, 0, sizeof job.encoded);
+  if (n > 1 && n_groups > 1)
+    mark_repeated(hub, groups, n_groups);
+  bool one_by_one = n == 1;
+  for (uint32_t g = 0; n > 1 && g < n_groups; g++) {
+    if (groups[g]->ack == ACK_AUTO)
+      queue_burst(&job, groups[g], n_groups == 1);
+    one_by_one |= groups[g]->ack != ACK_AUTO || groups[g]->has_repeated;
+  }
+  for (uint32_t i = 0; one_by_one && i < n; i++)
+    for (uint32_t g = 0; g < n_groups; g++)
+      if (n == 1 || groups[g]->ack != ACK_AUTO || groups[g]->has_repeated)
+        queue_message(&job, groups[g], i, n > 1);
+}
