@@ -11,12 +11,10 @@ void buf_free(struct buf *b)
   *b = (struct buf){0};
 }
 
-bool buf_reserve(struct buf *b, size_t n)
+bool buf_grow(struct buf *b, size_t n)
 {
   if (b->failed)
     return false;
-  if (b->cap - b->len >= n)
-    return true;
   if (n > SIZE_MAX / 4 - b->len) {
     b->failed = true;
     return false;

@@ -17,9 +17,15 @@ struct buf {
 };
 
 void buf_free(struct buf *b); /* back to the zeroed state */
-/* Makes room for n more bytes; false (and failed) when out of memory. */
-bool buf_reserve(struct buf *b, size_t n);
+/* buf_reserve's way when there is no room yet. */
+bool buf_grow(struct buf *b, size_t n);
 void buf_putf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Makes room for n more bytes; false (and failed) when out of memory. */
+static inline bool buf_reserve(struct buf *b, size_t n)
+{
+  return (!b->failed && b->cap - b->len >= n) || buf_grow(b, n);
+}
 
 static inline void buf_put(struct buf *b, const void *bytes, size_t n)
 {
@@ -36,7 +42,8 @@ static inline void buf_put_str(struct buf *b, struct plug_str s)
 
 static inline void buf_put_char(struct buf *b, char c)
 {
-  buf_put(b, &c, 1);
+  if (buf_reserve(b, 1))
+    b->data[b->len++] = c;
 }
 
 /* Drops the first n bytes. */

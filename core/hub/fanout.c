@@ -32,10 +32,10 @@ static struct plug_str put_message_id(char out[MESSAGE_ID_SIZE], const struct pl
 static void put_shared(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
 {
   char id[MESSAGE_ID_SIZE];
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("destination"), msg->topic);
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("message-id"), put_message_id(id, msg));
+  stomp_put_known_header(out, version, STOMP_MESSAGE, STR("destination:"), msg->topic);
+  stomp_put_known_header(out, version, STOMP_MESSAGE, STR("message-id:"), put_message_id(id, msg));
   if (msg->content_type.len)
-    stomp_put_header(out, version, STOMP_MESSAGE, STR("content-type"), msg->content_type);
+    stomp_put_known_header(out, version, STOMP_MESSAGE, STR("content-type:"), msg->content_type);
   for (size_t i = 0; i < msg->n_headers; i++)
     stomp_put_header(out, version, STOMP_MESSAGE, msg->headers[i].key, msg->headers[i].value);
   stomp_put_header_u64(out, STR("content-length"), msg->payload.len);

@@ -1,5 +1,9 @@
 #include "stomp/stomp_encoder.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* What becomes of a byte in a header: itself (0), a blank, or a backslash and this letter. */
 enum { AS_IT_IS = 0, BLANK = ' ' };
 
@@ -22,18 +26,42 @@ static char fate_of(char c, enum stomp_version version, bool is_name)
   }
 }
 
-static bool may_need_care(char c)
+static inline bool may_need_care(char c)
 {
   return (unsigned char)c <= '\r' || c == ':' || c == '\\';
+}
+
+/* How many bytes at the start stand for themselves in every version. */
+static size_t plain_len(const char *text, size_t len)
+{
+  size_t i = 0;
+#ifdef __SSE2__
+  const __m128i crs = _mm_set1_epi8('\r'), colons = _mm_set1_epi8(':');
+  const __m128i backslashes = _mm_set1_epi8('\\');
+  for (; len - i >= 16; i += 16) {
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+    __m128i care =
+        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(x, crs), x),
+                     _mm_or_si128(_mm_cmpeq_epi8(x, colons), _mm_cmpeq_epi8(x, backslashes)));
+    unsigned found = (unsigned)_mm_movemask_epi8(care);
+    if (found)
+      return i + (unsigned)__builtin_ctz(found);
+  }
+#endif
+  while (i < len && !may_need_care(text[i]))
+    i++;
+  return i;
 }
 
 void stomp_put_escaped(struct buf *out, enum stomp_version version, struct plug_str text,
                        bool is_name)
 {
-  if (text.len == 0 || !buf_reserve(out, 2 * text.len))
+  size_t plain = plain_len(text.ptr, text.len);
+  buf_put(out, text.ptr, plain);
+  if (plain == text.len || !buf_reserve(out, 2 * (text.len - plain)))
     return;
   char *to = out->data + out->len;
-  for (size_t i = 0; i < text.len; i++) {
+  for (size_t i = plain; i < text.len; i++) {
     char c = text.ptr[i];
     if (may_need_care(c)) {
       char fate = fate_of(c, version, is_name);
@@ -55,14 +83,27 @@ void stomp_put_command(struct buf *out, enum stomp_command command)
   buf_put_char(out, '\n');
 }
 
+static enum stomp_version escaping_of(enum stomp_version version, enum stomp_command command)
+{
+  bool never = command == STOMP_CONNECT || command == STOMP_STOMP || command == STOMP_CONNECTED;
+  return never ? STOMP_1_0 : version;
+}
+
 void stomp_put_header(struct buf *out, enum stomp_version version, enum stomp_command command,
                       struct plug_str name, struct plug_str value)
 {
-  if (command == STOMP_CONNECT || command == STOMP_STOMP || command == STOMP_CONNECTED)
-    version = STOMP_1_0;
+  version = escaping_of(version, command);
   stomp_put_escaped(out, version, name, true);
   buf_put_char(out, ':');
   stomp_put_escaped(out, version, value, false);
+  buf_put_char(out, '\n');
+}
+
+void stomp_put_known_header(struct buf *out, enum stomp_version version, enum stomp_command command,
+                            struct plug_str name_and_colon, struct plug_str value)
+{
+  buf_put_str(out, name_and_colon);
+  stomp_put_escaped(out, escaping_of(version, command), value, false);
   buf_put_char(out, '\n');
 }
 

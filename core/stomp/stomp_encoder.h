@@ -12,6 +12,9 @@
 void stomp_put_command(struct buf *out, enum stomp_command command);
 void stomp_put_header(struct buf *out, enum stomp_version version, enum stomp_command command,
                       struct plug_str name, struct plug_str value);
+/* The same for a name of our own that needs no escaping, such as "destination:". */
+void stomp_put_known_header(struct buf *out, enum stomp_version version, enum stomp_command command,
+                            struct plug_str name_and_colon, struct plug_str value);
 void stomp_put_header_u64(struct buf *out, struct plug_str name, uint64_t value);
 /* Ends the headers, writes the body and the NUL. */
 void stomp_put_body(struct buf *out, struct plug_str body);
