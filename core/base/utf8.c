@@ -1,6 +1,9 @@
 #include "base/utf8.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define HIGH_BITS 0x8080808080808080u
 
@@ -19,7 +22,12 @@ bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
       state->need--;
       continue;
     }
-    while (end - p >= 8) { /* nearly all traffic is ASCII */
+    /* Nearly all traffic is ASCII. */
+#ifdef __SSE2__
+    while (end - p >= 16 && !_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)p)))
+      p += 16;
+#endif
+    while (end - p >= 8) {
       uint64_t word;
       memcpy(&word, p, 8);
       if (word & HIGH_BITS)

@@ -12,38 +12,44 @@ const char *stomp_version_text(enum stomp_version version)
   return version_texts[version];
 }
 
-static const char *const command_texts[] = {
-    [STOMP_CONNECT] = "CONNECT",
-    [STOMP_STOMP] = "STOMP",
-    [STOMP_SEND] = "SEND",
-    [STOMP_SUBSCRIBE] = "SUBSCRIBE",
-    [STOMP_UNSUBSCRIBE] = "UNSUBSCRIBE",
-    [STOMP_ACK] = "ACK",
-    [STOMP_NACK] = "NACK",
-    [STOMP_BEGIN] = "BEGIN",
-    [STOMP_COMMIT] = "COMMIT",
-    [STOMP_ABORT] = "ABORT",
-    [STOMP_DISCONNECT] = "DISCONNECT",
-    [STOMP_CONNECTED] = "CONNECTED",
-    [STOMP_MESSAGE] = "MESSAGE",
-    [STOMP_RECEIPT] = "RECEIPT",
-    [STOMP_ERROR] = "ERROR",
+static const struct plug_str command_texts[] = {
+    [STOMP_CONNECT] = {"CONNECT", 7},
+    [STOMP_STOMP] = {"STOMP", 5},
+    [STOMP_SEND] = {"SEND", 4},
+    [STOMP_SUBSCRIBE] = {"SUBSCRIBE", 9},
+    [STOMP_UNSUBSCRIBE] = {"UNSUBSCRIBE", 11},
+    [STOMP_ACK] = {"ACK", 3},
+    [STOMP_NACK] = {"NACK", 4},
+    [STOMP_BEGIN] = {"BEGIN", 5},
+    [STOMP_COMMIT] = {"COMMIT", 6},
+    [STOMP_ABORT] = {"ABORT", 5},
+    [STOMP_DISCONNECT] = {"DISCONNECT", 10},
+    [STOMP_CONNECTED] = {"CONNECTED", 9},
+    [STOMP_MESSAGE] = {"MESSAGE", 7},
+    [STOMP_RECEIPT] = {"RECEIPT", 7},
+    [STOMP_ERROR] = {"ERROR", 5},
 };
 
 const char *stomp_command_text(enum stomp_command command)
 {
-  return command_texts[command];
+  return command_texts[command].ptr;
+}
+
+bool stomp_command_find(struct plug_str text, enum stomp_command *command)
+{
+  if (str_eq(text, STR("SEND"))) { /* by far the most frequent */
+    *command = STOMP_SEND;
+    return true;
+  }
+  for (enum stomp_command c = STOMP_CONNECT; c <= STOMP_ERROR; c++)
+    if (str_eq(text, command_texts[c])) {
+      *command = c;
+      return true;
+    }
+  return false;
 }
 
 bool stomp_command_is_server(enum stomp_command command)
 {
   return command >= STOMP_CONNECTED;
-}
-
-const struct plug_str *stomp_frame_header(const struct stomp_frame *frame, struct plug_str name)
-{
-  for (size_t i = 0; i < frame->n_headers; i++)
-    if (str_eq(frame->headers[i].name, name))
-      return &frame->headers[i].value;
-  return NULL;
 }

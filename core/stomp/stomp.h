@@ -32,6 +32,7 @@ enum stomp_command {
 };
 
 const char *stomp_command_text(enum stomp_command command);
+bool stomp_command_find(struct plug_str text, enum stomp_command *command); /* false: none */
 bool stomp_command_is_server(enum stomp_command command);
 
 struct stomp_header {
@@ -48,6 +49,13 @@ struct stomp_frame {
 
 /* The first header of that name (repeated headers: the first wins, STOMP 1.2 "Repeated Header
  * Entries"); NULL when there is none. Names are case-sensitive. */
-const struct plug_str *stomp_frame_header(const struct stomp_frame *frame, struct plug_str name);
+static inline const struct plug_str *stomp_frame_header(const struct stomp_frame *frame,
+                                                        struct plug_str name)
+{
+  for (size_t i = 0; i < frame->n_headers; i++)
+    if (str_eq(frame->headers[i].name, name))
+      return &frame->headers[i].value;
+  return NULL;
+}
 
 #endif

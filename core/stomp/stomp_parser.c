@@ -256,18 +256,16 @@ static enum step check_bytes(const struct stomp_parser *p, const char *data, siz
 static enum step read_command(struct stomp_parser *p, const char *text, size_t len,
                               struct stomp_parse_error *error)
 {
-  for (enum stomp_command c = STOMP_CONNECT; c <= STOMP_ERROR; c++) {
-    const char *known = stomp_command_text(c);
-    if (known[0] != text[0] || strlen(known) != len || memcmp(known, text, len) != 0)
-      continue;
-    p->at.command = (uint8_t)c;
-    if (c == STOMP_CONNECT || c == STOMP_STOMP || c == STOMP_CONNECTED || p->version == STOMP_1_0)
-      p->at.escapes = STOMP_NONE;
-    else
-      p->at.escapes = p->version == STOMP_NONE ? (uint8_t)STOMP_1_2 : p->version;
-    return STEP_DONE;
-  }
-  return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'", quoted(text, len, false).text);
+  enum stomp_command command;
+  if (!stomp_command_find(str_from(text, len), &command))
+    return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'", quoted(text, len, false).text);
+  p->at.command = (uint8_t)command;
+  if (command == STOMP_CONNECT || command == STOMP_STOMP || command == STOMP_CONNECTED ||
+      p->version == STOMP_1_0)
+    p->at.escapes = STOMP_NONE;
+  else
+    p->at.escapes = p->version == STOMP_NONE ? (uint8_t)STOMP_1_2 : p->version;
+  return STEP_DONE;
 }
 
 static enum step read_content_length(struct stomp_parser *p, struct plug_str value, size_t line_end,
