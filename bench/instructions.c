@@ -173,6 +173,7 @@ static const struct measure_case cases[] = {
     {"fan-out-1000", "delivery", 1001, 1000, 1, "load0", false, 1000},
     {"fan-out-1000-16", "delivery", 1001, 1000, 16, "load0", false, 1000},
     {"one-to-one", "delivery", 2, 1, 1, "load0", false, 1},
+    {"one-to-one-16", "delivery", 2, 1, 16, "load0", false, 1},
     {"open", "session", 1000, 1000, 0, "load0", true, 1},
 };
 

@@ -31,21 +31,33 @@ static inline bool may_need_care(char c)
   return (unsigned char)c <= '\r' || c == ':' || c == '\\';
 }
 
+#ifdef __SSE2__
+/* A bit for each byte that may need care. */
+static inline unsigned care_mask(__m128i x)
+{
+  __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8('\r')), x);
+  __m128i colon = _mm_cmpeq_epi8(x, _mm_set1_epi8(':'));
+  __m128i backslash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
+  return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(colon, backslash)));
+}
+#endif
+
 /* How many bytes at the start stand for themselves in every version. */
 static size_t plain_len(const char *text, size_t len)
 {
   size_t i = 0;
 #ifdef __SSE2__
-  const __m128i crs = _mm_set1_epi8('\r'), colons = _mm_set1_epi8(':');
-  const __m128i backslashes = _mm_set1_epi8('\\');
+  unsigned found;
   for (; len - i >= 16; i += 16) {
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
-    __m128i care =
-        _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(x, crs), x),
-                     _mm_or_si128(_mm_cmpeq_epi8(x, colons), _mm_cmpeq_epi8(x, backslashes)));
-    unsigned found = (unsigned)_mm_movemask_epi8(care);
+    found = care_mask(_mm_loadu_si128((const __m128i *)(const void *)(text + i)));
     if (found)
       return i + (unsigned)__builtin_ctz(found);
+  }
+  if (len - i >= 8) {
+    found = care_mask(_mm_loadl_epi64((const __m128i *)(const void *)(text + i))) & 0xff;
+    if (found)
+      return i + (unsigned)__builtin_ctz(found);
+    i += 8;
   }
 #endif
   while (i < len && !may_need_care(text[i]))

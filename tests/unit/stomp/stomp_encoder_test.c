@@ -83,6 +83,48 @@ static void each_version_has_its_escapes(void **state)
   assert_header(STOMP_1_0, STOMP_MESSAGE, name, value, STR("a b\\c d e f:A:B\\C D E F\n"));
 }
 
+/* What the vectors of the search look at together must not matter. */
+static void a_byte_is_escaped_wherever_it_stands(void **state)
+{
+  (void)state;
+  struct buf out = {0};
+  for (size_t len = 1; len <= 40; len++)
+    for (size_t at = 0; at < len; at++)
+      for (int c = 0; c < 256; c++) {
+        char text[40], expected[42];
+        memset(text, 'x', len);
+        text[at] = (char)c;
+        const char *escape = c == ':'    ? "\\c"
+                             : c == '\\' ? "\\\\"
+                             : c == '\n' ? "\\n"
+                             : c == '\r' ? "\\r"
+                             : c == '\0' ? " "
+                                         : NULL;
+        size_t width = escape ? strlen(escape) : 1;
+        memset(expected, 'x', sizeof expected);
+        if (escape)
+          memcpy(expected + at, escape, width);
+        else
+          expected[at] = (char)c;
+        out.len = 0;
+        stomp_put_escaped(&out, STOMP_1_2, str_from(text, len), false);
+        assert_int_equal(out.len, len - 1 + width);
+        assert_memory_equal(out.data, expected, out.len);
+      }
+  buf_free(&out);
+}
+
+static void known_names_are_written_as_they_are(void **state)
+{
+  (void)state;
+  struct buf out = {0};
+  stomp_put_known_header(&out, STOMP_1_1, STOMP_MESSAGE, STR("destination:"), STR("/a:b\r"));
+  stomp_put_known_header(&out, STOMP_1_2, STOMP_CONNECTED, STR("server:"), STR("a:b"));
+  stomp_put_known_header(&out, STOMP_1_2, STOMP_MESSAGE, STR("x:"), STR(""));
+  assert_bytes(&out, STR("destination:/a\\cb \nserver:a:b\nx:\n"));
+  buf_free(&out);
+}
+
 static void connect_and_connected_are_never_escaped(void **state)
 {
   (void)state;
@@ -214,6 +256,8 @@ int main(void)
       cmocka_unit_test(frames_are_laid_out_as_the_protocol_says),
       cmocka_unit_test(numbers_are_written_in_full),
       cmocka_unit_test(each_version_has_its_escapes),
+      cmocka_unit_test(a_byte_is_escaped_wherever_it_stands),
+      cmocka_unit_test(known_names_are_written_as_they_are),
       cmocka_unit_test(connect_and_connected_are_never_escaped),
       cmocka_unit_test(escaping_alone_appends_to_what_is_there),
       cmocka_unit_test(a_failed_buffer_stays_failed),
