@@ -232,6 +232,16 @@ static void queue_burst(struct job *job, struct group *group, bool alone)
     frame_unref(burst);
 }
 
+/* What a burst needs is kept; what a very large message has left is not. */
+#define SHARED_KEEP (128u * 1024)
+
+static void trim_shared(struct hub *hub)
+{
+  for (unsigned i = 0; i <= STOMP_1_2; i++)
+    if (hub->shared[i].cap > SHARED_KEEP)
+      buf_free(&hub->shared[i]);
+}
+
 /* Marks the queues that are in more than one group. */
 static void mark_repeated(struct hub *hub, struct group *const *groups, uint32_t n_groups)
 {
@@ -265,4 +275,5 @@ void fanout(struct hub *hub, const struct plug_msg *const *msgs, uint32_t n,
     for (uint32_t g = 0; g < n_groups; g++)
       if (n == 1 || groups[g]->ack != ACK_AUTO || groups[g]->has_repeated)
         queue_message(&job, groups[g], i, n > 1);
+  trim_shared(hub);
 }

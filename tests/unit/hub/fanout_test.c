@@ -100,6 +100,20 @@ static void a_burst_is_bounded_in_messages_and_bytes(void **state)
   assert_int_equal(n_frames(0), 3);
 }
 
+static void a_large_message_leaves_no_large_buffer(void **state)
+{
+  (void)state;
+  static char large[1 << 20];
+  w.hub.outqs.max_bytes = 1 << 24;
+  subscribe(0, "0", "/sub/a");
+  post_message("/sub/a", 1, str_from(large, sizeof large));
+  take_all();
+  assert_int_equal(w.hub.shared[STOMP_1_2].cap, 0);
+  post_n("/sub/a", 2, FANOUT_MESSAGES_MAX);
+  take_all();
+  assert_true(w.hub.shared[STOMP_1_2].cap > 0);
+}
+
 static void a_queue_that_cannot_take_bursts_gets_single_messages(void **state)
 {
   (void)state;
@@ -287,6 +301,7 @@ int main(void)
       TEST(a_burst_is_one_frame_of_all_its_messages),
       TEST(only_neighbours_of_one_destination_make_a_burst),
       TEST(a_burst_is_bounded_in_messages_and_bytes),
+      TEST(a_large_message_leaves_no_large_buffer),
       TEST(a_queue_that_cannot_take_bursts_gets_single_messages),
       TEST(limits_count_the_messages_of_a_burst),
       TEST(who_is_subscribed_twice_gets_message_by_message),
