@@ -117,14 +117,68 @@ static int refuse(struct lws *wsi, const char *status, const char *extra, const 
   return 1;
 }
 
+static bool is_stomp(struct plug_str name)
+{
+  return str_eq(name, STR("v12.stomp")) || str_eq(name, STR("v11.stomp")) ||
+         str_eq(name, STR("v10.stomp"));
+}
+
+static bool is_upgrade(struct plug_str name)
+{
+  return str_eq_nocase(name, STR("upgrade"));
+}
+
 static bool names_stomp(const char *protocols)
 {
   struct plug_str rest = str_of(protocols), item;
   while (str_split(&rest, ',', &item))
-    if (str_eq(item, STR("v12.stomp")) || str_eq(item, STR("v11.stomp")) ||
-        str_eq(item, STR("v10.stomp")))
+    if (is_stomp(item))
       return true;
   return false;
+}
+
+/* libwebsockets looks for the same once more, after this check, and then hangs up without an answer
+ * at a list or a name that is too long for its buffers, at empty items and at what is no name. So
+ * this looks as it does: with its tokenizer, and buffers of the same sizes. */
+#define LIST_MAX_BYTES 126
+#define NAME_MAX_BYTES 62
+
+static bool list_names(struct lws *wsi, enum lws_token_indexes header,
+                       bool (*is_wanted)(struct plug_str name), size_t name_max)
+{
+  char list[LIST_MAX_BYTES + 1];
+  int len = lws_hdr_copy(wsi, list, sizeof list, header);
+  if (len <= 0)
+    return false;
+  struct lws_tokenize ts;
+  lws_tokenize_init(&ts, list,
+                    LWS_TOKENIZE_F_COMMA_SEP_LIST | LWS_TOKENIZE_F_DOT_NONTERM |
+                        LWS_TOKENIZE_F_RFC7230_DELIMS | LWS_TOKENIZE_F_MINUS_NONTERM);
+  ts.len = (size_t)len;
+  for (;;) {
+    lws_tokenize_elem element = lws_tokenize(&ts);
+    if (element != LWS_TOKZE_TOKEN && element != LWS_TOKZE_DELIMITER)
+      return false;
+    if (ts.token_len > name_max)
+      return false;
+    if (element == LWS_TOKZE_TOKEN && is_wanted(str_from(ts.token, ts.token_len)))
+      return true;
+  }
+}
+
+/* "http://host/path", as requests to a proxy are written (RFC 9112 3.2.2; RFC 6455 4.2.1 wants it
+ * understood), comes from libwebsockets with one slash after the colon. */
+static struct plug_str path_of(struct plug_str uri)
+{
+  const struct plug_str schemes[] = {STR("http:/"), STR("https:/")};
+  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+    size_t len = schemes[i].len;
+    if (uri.len <= len || !str_eq_nocase(str_from(uri.ptr, len), schemes[i]))
+      continue;
+    const char *slash = memchr(uri.ptr + len, '/', uri.len - len);
+    return slash ? str_from(slash, (size_t)(uri.ptr + uri.len - slash)) : STR("/");
+  }
+  return uri;
 }
 
 int http_check_upgrade(struct worker *worker, struct lws *wsi, const char *protocol)
@@ -143,9 +197,15 @@ int http_check_upgrade(struct worker *worker, struct lws *wsi, const char *proto
                   "A WebSocket handshake is a GET request.\n");
   if (!copy_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path))
     return refuse(wsi, "414 URI Too Long", "", "The path is too long.\n");
-  const struct settings_endpoint *endpoint = find_endpoint(worker->settings, str_of(path));
+  const struct settings_endpoint *endpoint = find_endpoint(worker->settings, path_of(str_of(path)));
   if (!endpoint)
     return refuse(wsi, "404 Not Found", "", "There is no WebSocket endpoint of this name.\n");
+  if (lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0)
+    return refuse(wsi, "400 Bad Request", "", "The Host header is missing.\n");
+  if (lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) > LIST_MAX_BYTES)
+    return refuse(wsi, "400 Bad Request", "", "The Connection header is longer than 126 bytes.\n");
+  if (!list_names(wsi, WSI_TOKEN_CONNECTION, is_upgrade, LIST_MAX_BYTES))
+    return refuse(wsi, "400 Bad Request", "", "The Connection header does not name \"Upgrade\".\n");
   if (!copy_header(wsi, WSI_TOKEN_VERSION, value, sizeof value) || strcmp(value, "13") != 0)
     return refuse(wsi, "426 Upgrade Required", "sec-websocket-version: 13\r\n",
                   "Only version 13 of the WebSocket protocol is spoken here.\n");
@@ -173,5 +233,12 @@ int http_check_upgrade(struct worker *worker, struct lws *wsi, const char *proto
   if (value[0] && !names_stomp(value))
     return refuse(wsi, "400 Bad Request", "",
                   "Supported subprotocols: v12.stomp, v11.stomp, v10.stomp.\n");
+  if (strlen(value) > LIST_MAX_BYTES)
+    return refuse(wsi, "400 Bad Request", "",
+                  "The Sec-WebSocket-Protocol header is longer than 126 bytes.\n");
+  if (value[0] && !list_names(wsi, WSI_TOKEN_PROTOCOL, is_stomp, NAME_MAX_BYTES))
+    return refuse(
+        wsi, "400 Bad Request", "",
+        "The Sec-WebSocket-Protocol header has something odd before its STOMP version.\n");
   return 0;
 }

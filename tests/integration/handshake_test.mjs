@@ -138,6 +138,46 @@ describe('the handshake', { concurrency: 8 }, () => {
   for (const value of ['keep-alive, Upgrade', 'upgrade', 'Upgrade, close']) {
     test(`Connection: ${value}`, async () => assert.equal((await upgrade({ headers: { Connection: value } })).status, 101));
   }
+  // libwebsockets would hang up on each of these without a word.
+  const atTheLimit = `${'x'.repeat(126 - ', Upgrade'.length)}, Upgrade`;
+  test('a Connection header of many names', async () => {
+    assert.equal((await upgrade({ headers: { Connection: atTheLimit } })).status, 101);
+    const response = await upgrade({ headers: { Connection: `x${atTheLimit}` } });
+    assert.equal(response.status, 400);
+    assert.equal(response.body, 'The Connection header is longer than 126 bytes.\n');
+  });
+  for (const value of [null, '', 'keep-alive', 'upgraded', 'up', ', Upgrade', '"Upgrade"', 'a=b, Upgrade']) {
+    test(`Connection: ${value} is 400`, async () => {
+      const response = await upgrade({ headers: { Connection: value } });
+      assert.equal(response.status, 400);
+      assert.equal(response.body, 'The Connection header does not name "Upgrade".\n');
+    });
+  }
+  test('a request without a Host is 400', async () => {
+    const response = await upgrade({ headers: { Host: null } });
+    assert.equal(response.status, 400);
+    assert.equal(response.body, 'The Host header is missing.\n');
+  });
+  for (const asked of [`${'x'.repeat(62)}, v12.stomp`, `v12.stomp, ${'x'.repeat(126 - 'v12.stomp, '.length)}`, 'v12.stomp,, a/b']) {
+    test(`subprotocols ${asked.slice(0, 20)}`, async () => {
+      const response = await upgrade({ protocol: asked });
+      assert.equal(response.status, 101);
+      assert.equal(response.headers['sec-websocket-protocol'], 'v12.stomp');
+    });
+  }
+  for (const asked of [`${'x'.repeat(63)}, v12.stomp`, ', v12.stomp', 'a/b, v12.stomp', `v12.stomp, ${'x'.repeat(126)}`]) {
+    test(`subprotocols ${asked.slice(0, 20)} are 400`, async () => {
+      const response = await upgrade({ protocol: asked });
+      assert.equal(response.status, 400);
+      assert.match(response.body, /^The Sec-WebSocket-Protocol header /);
+    });
+  }
+  test('the target may be a whole URI', async () => {
+    for (const path of ['http://example.org/ws', 'https://example.org:8443/ws/?x', 'HTTP://example.org/deep/er/path'])
+      assert.equal((await upgrade({ path })).status, 101, path);
+    for (const path of ['http://ws', 'http:///ws', '/http://example.org/ws', 'ftp://example.org/ws', 'ws'])
+      assert.equal((await upgrade({ path })).status, 404, path);
+  });
   test('HTTP/1.0 cannot be upgraded', async () => {
     const response = await ask(upgradeRequest({ version: 'HTTP/1.0', host: self() }), { closes: true });
     assert.equal(response.status, 400);
