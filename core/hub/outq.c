@@ -105,27 +105,30 @@ static bool outq_full(const struct outq_set *set, const struct outq *q, const st
   return q->count + (q->held != 0) > 0 && !outq_fits(set, q, frame);
 }
 
-/* Drops the oldest MESSAGE; frames that answer the client (RECEIPT, ERROR, CONNECTED) stay. There
- * must be no bursts. */
-static bool outq_drop_oldest(struct outq *q)
+/* Drops the oldest MESSAGE, or the newest; frames that answer the client (RECEIPT, ERROR,
+ * CONNECTED) stay. There must be no bursts. */
+static bool outq_drop_one(struct outq *q, bool oldest)
 {
   if (q->n_answers == q->count)
     return false;
-  for (uint32_t i = 0; i < q->count; i++) {
-    struct frame *frame = outq_at(q, i);
-    if (!frame->droppable)
-      continue;
-    q->bytes -= frame->len;
+  uint32_t i = oldest ? 0 : q->count - 1;
+  while (!outq_at(q, i)->droppable)
+    i = oldest ? i + 1 : i - 1;
+  struct frame *frame = outq_at(q, i);
+  q->bytes -= frame->len;
+  if (oldest) {
     for (uint32_t j = i; j > 0; j--)
       q->ring[(q->head + j) & (q->cap - 1)] = outq_at(q, j - 1);
     q->head = (q->head + 1) & (q->cap - 1);
-    q->count--;
-    q->messages--;
-    frame_unref(frame);
-    COUNT(dropped_queue);
-    return true;
+  } else {
+    for (uint32_t j = i; j + 1 < q->count; j++)
+      q->ring[(q->head + j) & (q->cap - 1)] = outq_at(q, j + 1);
   }
-  return false;
+  q->count--;
+  q->messages--;
+  frame_unref(frame);
+  COUNT(dropped_queue);
+  return true;
 }
 
 /* False if frame is not to be queued. */
@@ -140,15 +143,19 @@ static bool outq_make_room(struct outq_set *set, struct outq *q, struct frame *f
       return true;
   }
   /* Looking for what may be dropped must not take long, however many answers stand before it. */
-  if (set->policy == OUTQ_DROP_OLDEST && q->n_answers <= ANSWERS_MAX && outq_split(q)) {
-    while (outq_full(set, q, frame) && outq_drop_oldest(q))
-      ;
-    if (!outq_full(set, q, frame) || q->count == 0)
-      return true;
-  }
-  if (set->policy != OUTQ_CLOSE && frame->droppable && q->n_answers <= ANSWERS_MAX) {
-    COUNT(dropped_queue);
-    return false;
+  if (set->policy != OUTQ_CLOSE && q->n_answers <= ANSWERS_MAX) {
+    bool oldest = set->policy == OUTQ_DROP_OLDEST;
+    /* The newest MESSAGE may be the one that comes; an answer takes the place of the one before. */
+    if ((oldest || !frame->droppable) && outq_split(q)) {
+      while (outq_full(set, q, frame) && outq_drop_one(q, oldest))
+        ;
+      if (!outq_full(set, q, frame) || q->count == 0)
+        return true;
+    }
+    if (frame->droppable) {
+      COUNT(dropped_queue);
+      return false;
+    }
   }
   /* Either the policy is to close, or the queue is full of answers that may not be dropped. */
   q->overflow = true;

@@ -174,8 +174,11 @@ describe('a client that does not read', { concurrency: 3 }, () => {
     const stuck = await stuckReader(t, server);
     const publisher = await stomp(server, { t });
     await publishUntil(publisher, '/topic/stuck', async () => (await server.stats()).dropped_queue >= 20);
+    stuck.frame('UNSUBSCRIBE', { id: 'none', receipt: 'in-a-full-queue' });
+    await sleep(100);
     assert.equal((await server.stats()).closed_queue, 0);
     stuck.resume();
+    await stuck.receipt('in-a-full-queue', 15000);
   });
 
   test('a burst larger than the queue is no reason while the client reads', async (t) => {

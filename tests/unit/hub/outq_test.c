@@ -331,7 +331,29 @@ static void drop_newest_keeps_what_is_queued(void **state)
   expect_numbers(&q, "12");
   assert_int_equal(counter_read(COUNTER_dropped_queue) - dropped, 1);
   assert_false(q.overflow);
-  assert_false(push(&set, &q, 'R', false)); /* a receipt must not vanish in silence */
+  outq_fini(&q);
+}
+
+static void drop_newest_makes_room_for_answers(void **state)
+{
+  (void)state;
+  int64_t dropped = counter_read(COUNTER_dropped_queue);
+  struct outq_set set = set_of(OUTQ_DROP_NEWEST, 4, 100000, CARRIER_BLOCKS);
+  struct outq q;
+  begin(&set, &q);
+  for (const char *c = "123"; *c; c++)
+    push(&set, &q, *c, true);
+  assert_true(push(&set, &q, 'R', false));
+  assert_true(push(&set, &q, 'S', false));
+  expect_numbers(&q, "12RS");
+  assert_false(push(&set, &q, '4', true));
+  assert_true(push(&set, &q, 'T', false));
+  assert_true(push(&set, &q, 'U', false));
+  expect_numbers(&q, "RSTU");
+  assert_int_equal(q.n_answers, 4);
+  assert_int_equal(counter_read(COUNTER_dropped_queue) - dropped, 4);
+  assert_false(q.overflow);
+  assert_false(push(&set, &q, 'V', false)); /* it must not vanish in silence */
   assert_true(q.overflow);
   outq_fini(&q);
 }
@@ -488,6 +510,7 @@ int main(void)
       cmocka_unit_test(drop_oldest_spares_answers),
       cmocka_unit_test(drop_oldest_drops_as_many_as_the_bytes_need),
       cmocka_unit_test(drop_newest_keeps_what_is_queued),
+      cmocka_unit_test(drop_newest_makes_room_for_answers),
       cmocka_unit_test(one_frame_always_fits),
       cmocka_unit_test(bytes_held_by_the_carrier_count),
       cmocka_unit_test(a_finished_queue_lets_go_of_everything),
