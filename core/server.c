@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "config/fault.h"
 #include "message/message.h"
 #include "net/callbacks.h"
 #include "net/rx_memory.h"
@@ -64,9 +66,34 @@ static void instance_section(const struct settings *settings, char *out, size_t 
   snprintf(out, size, "broker.%.*s", (int)len, name);
 }
 
+/* A section may wait for the day on which its plugin is chosen. One of a plugin that is not even
+ * there is a slip, and what it sets would be missing without a word. */
+static plug_status check_unused_sections(const struct server *server, const char *used,
+                                         struct plug_err *err)
+{
+  const struct list *head = &server->config->sections;
+  for (const struct list *link = head->next; link != head; link = link->next) {
+    const struct config_section *section = container_of(link, struct config_section, link);
+    if (strncmp(section->name, "broker.", 7) != 0 || strcmp(section->name, used) == 0)
+      continue;
+    const char *name = section->name + 7;
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
+    if (n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0)
+      continue;
+    return fault_at(err, section->file, section->line,
+                    "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
+  }
+  return PLUG_OK;
+}
+
 static plug_status create_broker(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
+  char section[128];
+  instance_section(settings, section, sizeof section);
+  if (check_unused_sections(server, section, err) != PLUG_OK)
+    return PLUG_EINVAL;
   struct broker_settings bs = {.queue_when_down = settings->when_down == WHEN_DOWN_QUEUE,
                                .down_queue_messages = settings->down_queue_messages,
                                .down_queue_ms = settings->down_queue_ms,
@@ -91,8 +118,6 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
     snprintf(err->text, sizeof err->text, "out of memory");
     return PLUG_ENOMEM;
   }
-  char section[128];
-  instance_section(settings, section, sizeof section);
   plug_status status = broker_create(server->broker, image, server->loop, section,
                                      config_find(server->config, section), server->interests, err);
   if (status != PLUG_OK && !strstr(err->text, ": "))

@@ -142,6 +142,8 @@ describe('configuration', { concurrency: 4 }, () => {
     ['[broker]\nplugin = nothing\n', `:2: broker-nothing.so: cannot load ${join(build, 'lib/plugboard/broker-nothing.so')}: No such file or directory`],
     ['[broker]\nplugin = /nowhere/x.so\n', ':2: x.so: cannot load /nowhere/x.so: No such file or directory'],
     ['[broker.memory]\nsize = 1\n', ":2: unknown key 'size' in [broker.memory]"],
+    ['[broker.redis]\n[broker.memry]\n', ':2: unknown section [broker.memry]; the plugin in use reads [broker.memory]'],
+    ['[broker.../x]\n', ':1: unknown section [broker.../x]; the plugin in use reads [broker.memory]'],
     ['[server]\nnode = a\x01b\n', ':2: the line has a control character'],
     [Buffer.from('[server]\nnode = \xff\n', 'latin1'), ':2: the line is not valid UTF-8'],
   ];
