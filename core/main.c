@@ -1,4 +1,5 @@
 /* The command line of plugboard. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +50,13 @@ static int plugin_info(const char *file)
 {
   struct plug_err err = {0};
   struct buf out = {0};
+  /* Always a file, never the name of a plugin. */
   char *path = realpath(file, NULL);
-  struct plugin_image *image = image_load("", "", path ? path : file, &err);
+  if (!path) {
+    fprintf(stderr, "plugboard: %s: cannot load: %s\n", file, strerror(errno));
+    return EXIT_CONFIG;
+  }
+  struct plugin_image *image = image_load("", "", path, &err);
   free(path);
   if (!image) {
     fprintf(stderr, "plugboard: %s\n", err.text);

@@ -58,10 +58,12 @@ describe('printing', { concurrency: 4 }, () => {
     assert.match(stdout, /broker/);
   });
   test('--plugin-info of a file that is not there', async () => {
-    const { code, stdout, stderr } = await run(['--plugin-info', '/nowhere/broker-x.so']);
-    assert.equal(code, 78);
-    assert.equal(stdout, '');
-    assert.equal(stderr, 'plugboard: broker-x.so: cannot load /nowhere/broker-x.so: No such file or directory\n');
+    for (const file of ['/nowhere/broker-x.so', 'broker-x.so', 'x/y', 'memory', '']) {
+      const { code, stdout, stderr } = await run(['--plugin-info', file]);
+      assert.equal(code, 78);
+      assert.equal(stdout, '');
+      assert.equal(stderr, `plugboard: ${file}: cannot load: No such file or directory\n`);
+    }
   });
   test('--plugin-info of a text file, a directory and a cut-off plugin', async (t) => {
     const dir = directory(t);
