@@ -171,11 +171,15 @@ static plug_status listen_on(struct server *server, const struct settings_addres
                              enum conn_kind kind, struct plug_err *err)
 {
   struct settings_address a = *address;
+  /* Here, not for all addresses before: two names of one address share it just as unnoticed. */
+  plug_status status = listener_probe(address, err);
+  if (status != PLUG_OK)
+    return status;
   for (unsigned i = 0; i < server->settings->workers; i++) {
     int fd = listener_bind(&a, &a.port, err);
     if (fd < 0)
       return PLUG_EUNAVAIL;
-    plug_status status = worker_listen(&server->workers[i], fd, kind);
+    status = worker_listen(&server->workers[i], fd, kind);
     if (status != PLUG_OK) {
       close(fd);
       snprintf(err->text, sizeof err->text, "out of memory");
@@ -192,10 +196,6 @@ static plug_status listen_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   plug_status status = PLUG_OK;
-  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listener_probe(&settings->http_listen[i], err);
-  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listener_probe(&settings->tcp_listen[i], err);
   for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
     status = listen_on(server, &settings->http_listen[i], CONN_WEBSOCKET, err);
   for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)

@@ -209,6 +209,17 @@ describe('starting', { concurrency: 4 }, () => {
       assert.ok(!/: ready/.test(stderr));
     }
   });
+  test('two names of one address', async (t) => {
+    const probe = net.createServer();
+    await new Promise((done) => { probe.listen(0, '127.0.0.1', done); });
+    const { port } = probe.address();
+    await new Promise((done) => { probe.close(done); });
+    for (const other of ['127.1', '0.0.0.0']) {
+      const { code, stderr } = await run(['--set', `http.listen=127.0.0.1:${port}`, '--set', `tcp.listen=${other}:${port}`]);
+      assert.equal(code, 1, stderr);
+      assert.ok(stderr.includes(`plugboard: cannot listen on ${other}:${port}: Address already in use\n`), stderr);
+    }
+  });
   test('the port of another Plugboard', async (t) => {
     const server = await start({ t });
     const { code, stderr } = await run(['--set', `http.listen=127.0.0.1:${server.httpPort}`]);
