@@ -64,8 +64,7 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
 
 static void turn_end(void)
 {
-  hub_take_all(&world.hub, mpsc_take(&world.inbox.queue));
-  atomic_store(&world.inbox.depth, 0);
+  hub_take_all(&world.hub, &world.inbox);
   struct list *dirty;
   while ((dirty = list_first(&world.hub.outqs.dirty))) {
     list_remove(dirty);

@@ -110,7 +110,7 @@ void broker_on_change(void *arg)
 static void publish_count(struct publish *publish, bool counted)
 {
   struct broker *broker = publish->broker;
-  int64_t bytes = (int64_t)publish->msg->payload.len;
+  int64_t bytes = (int64_t)message_bytes(publish->msg);
   if (publish->counted == counted)
     return;
   publish->counted = counted;

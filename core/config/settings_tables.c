@@ -96,7 +96,8 @@ static const struct plug_option limits_options[] = {
     {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
      "How long a new connection may take to send its CONNECT frame."},
     {"worker-queue", PLUG_OPT_INTEGER, 0, "100000", "100..100000000",
-     "Messages that wait for one worker before publishers are slowed down."},
+     "Messages that wait for one worker before publishers are slowed down; 32 MiB of messages are "
+     "enough for it, too."},
 };
 
 static const struct plug_option broker_options[] = {

@@ -452,9 +452,10 @@ static struct mpsc_node *deliver_burst(struct hub *hub, struct mpsc_node *node)
   return node;
 }
 
-uint32_t hub_take_all(struct hub *hub, struct mpsc_node *items)
+void hub_take_all(struct hub *hub, struct inbox *inbox)
 {
-  uint32_t taken = 0;
+  struct mpsc_node *items = mpsc_take(&inbox->queue);
+  int64_t n = 0, bytes = 0;
   while (items) {
     struct inbox_item *item = container_of(items, struct inbox_item, node);
     struct mpsc_node *rest = items->next;
@@ -476,11 +477,13 @@ uint32_t hub_take_all(struct hub *hub, struct mpsc_node *items)
     while (items != rest) {
       item = container_of(items, struct inbox_item, node);
       items = items->next;
+      bytes += item->msg ? (int64_t)message_bytes(item->msg) : 0;
+      n++;
       inbox_item_free(item);
-      taken++;
     }
   }
-  return taken;
+  if (n)
+    inbox_taken(inbox, n, bytes);
 }
 
 bool hub_ack(struct subscription *sub, struct plug_str message_id)

@@ -88,9 +88,9 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
 void hub_unsubscribe(struct hub *hub, struct subscription *sub);
 struct subscription *hub_find(const struct hub *hub, uint64_t session, struct plug_str id);
 
-/* Does what the items of the inbox say, from the oldest on, and frees them; returns how many there
- * were. Messages to one destination that come one after the other are fanned out as one burst. */
-uint32_t hub_take_all(struct hub *hub, struct mpsc_node *items);
+/* Empties the inbox and does what its items say, from the oldest on. Messages to one destination
+ * that come one after the other are fanned out as one burst. */
+void hub_take_all(struct hub *hub, struct inbox *inbox);
 
 /* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
  * no such delivery. */

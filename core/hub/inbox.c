@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "message/message.h"
-
 struct inbox_item *inbox_item_new(enum inbox_kind kind, struct plug_str text)
 {
   struct inbox_item *item = malloc(sizeof *item + text.len);

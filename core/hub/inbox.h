@@ -9,10 +9,12 @@
 #include <plugboard/host.h>
 
 #include "base/mpsc.h"
+#include "message/message.h"
 
 struct inbox {
   struct mpsc queue;
   _Alignas(64) _Atomic int64_t depth; /* items put and not yet taken */
+  _Atomic int64_t bytes;              /* of their messages, each as if it were here only */
   void (*wake)(struct inbox *inbox);  /* [any] makes the worker call inbox_take soon */
 };
 
@@ -44,7 +46,18 @@ void inbox_item_free(struct inbox_item *item);
 static inline bool inbox_put(struct inbox *inbox, struct inbox_item *item)
 {
   atomic_fetch_add_explicit(&inbox->depth, 1, memory_order_relaxed);
+  if (item->msg)
+    atomic_fetch_add_explicit(&inbox->bytes, (int64_t)message_bytes(item->msg),
+                              memory_order_relaxed);
   return mpsc_push(&inbox->queue, &item->node);
+}
+
+/* n items with messages of so many bytes have been taken. */
+static inline void inbox_taken(struct inbox *inbox, int64_t n, int64_t bytes)
+{
+  atomic_fetch_sub_explicit(&inbox->depth, n, memory_order_relaxed);
+  if (bytes)
+    atomic_fetch_sub_explicit(&inbox->bytes, bytes, memory_order_relaxed);
 }
 
 #endif

@@ -202,11 +202,20 @@ void interest_leave(struct interest_table *table, unsigned worker, struct plug_s
     table->on_change(table->ctx);
 }
 
+/* A worker that is this far behind in bytes slows publishers down, too: large messages would fill
+ * the memory long before they are many. */
+#define INBOX_BYTES_MAX (32 << 20)
+
+static bool is_behind(const struct interest_table *table, const struct inbox *inbox)
+{
+  return atomic_load_explicit(&inbox->depth, memory_order_relaxed) > table->inbox_limit / 2 ||
+         atomic_load_explicit(&inbox->bytes, memory_order_relaxed) > INBOX_BYTES_MAX;
+}
+
 bool interest_congested(const struct interest_table *table)
 {
   for (unsigned i = 0; i < table->n_workers; i++)
-    if (atomic_load_explicit(&table->inboxes[i]->depth, memory_order_relaxed) >
-        table->inbox_limit / 2)
+    if (is_behind(table, table->inboxes[i]))
       return true;
   return false;
 }
@@ -221,13 +230,12 @@ static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_
     unsigned w = (unsigned)__builtin_ctzll(mask);
     mask &= mask - 1;
     struct inbox *inbox = table->inboxes[w];
-    int64_t depth = atomic_load_explicit(&inbox->depth, memory_order_relaxed);
-    if (depth >= table->inbox_limit) {
+    if (atomic_load_explicit(&inbox->depth, memory_order_relaxed) >= table->inbox_limit) {
       COUNT(dropped_congested);
       *status = PLUG_ETOOBIG;
       continue;
     }
-    if (depth > table->inbox_limit / 2 && *status == PLUG_OK)
+    if (*status == PLUG_OK && is_behind(table, inbox))
       *status = PLUG_EAGAIN;
     struct inbox_item *item = inbox_item_new(kind, text);
     if (!item) {

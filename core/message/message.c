@@ -22,6 +22,7 @@ struct encoded {
 struct message {
   struct plug_msg pub;
   void *block;
+  size_t bytes; /* of the block */
   _Alignas(CACHE_LINE) _Atomic size_t refs;
   _Atomic(struct encoded *) encoded;
   _Alignas(CACHE_LINE) struct plug_kv headers[]; /* behind them: the bytes of all strings */
@@ -99,6 +100,7 @@ static struct message *message_alloc(const struct plug_msg_init *init, size_t or
   size_t skip = (CACHE_LINE - (uintptr_t)block % CACHE_LINE) % CACHE_LINE;
   struct message *m = (struct message *)(void *)(block + skip);
   m->block = block;
+  m->bytes = size;
   return m;
 }
 
@@ -157,6 +159,11 @@ const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct
   struct plug_str node = str_from(node_name, node_len);
   bool is_own = str_eq(origin, node); /* came back from the broker */
   return make(&own, is_own ? node : origin, !is_own, id);
+}
+
+size_t message_bytes(const struct plug_msg *msg)
+{
+  return of(msg)->bytes;
 }
 
 void message_ref(const struct plug_msg *msg)

@@ -18,6 +18,9 @@ const struct plug_msg *message_new(const struct plug_msg_init *init);
 const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct plug_str origin,
                                         uint64_t id);
 
+/* What it takes in memory, headers and all. */
+size_t message_bytes(const struct plug_msg *msg);
+
 void message_ref(const struct plug_msg *msg);
 void message_unref(const struct plug_msg *msg);
 

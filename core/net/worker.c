@@ -12,13 +12,6 @@
 
 /* --- the turn ----------------------------------------------------------------------------- */
 
-static void drain_inbox(struct worker *worker)
-{
-  uint32_t taken = hub_take_all(&worker->hub, mpsc_take(&worker->inbox.queue));
-  if (taken)
-    atomic_fetch_sub_explicit(&worker->inbox.depth, taken, memory_order_relaxed);
-}
-
 /* One round: sends what was gathered. Connections with more to send become dirty again. */
 static void send_round(struct worker *worker, struct sender_request *requests, size_t n)
 {
@@ -69,7 +62,7 @@ static void turn_end(struct worker *worker)
 {
   struct list *node;
   worker->now_ms = uv_now(&worker->loop);
-  drain_inbox(worker);
+  hub_take_all(&worker->hub, &worker->inbox);
   settle_all(worker);
   while ((node = list_first(&worker->doomed)))
     conn_cut(container_of(node, struct conn, doomed));
@@ -197,7 +190,7 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
   env->congested = status == PLUG_PENDING && broker_congested(worker->broker);
   /* The inbox that fills up may be our own, which nobody empties while we read. */
   if (status == PLUG_EAGAIN)
-    drain_inbox(worker);
+    hub_take_all(&worker->hub, &worker->inbox);
   return status;
 }
 
@@ -458,7 +451,7 @@ void worker_fini(struct worker *worker)
     if (uv_loop_close(&worker->loop) != 0)
       log_warn("net", "worker %u: its loop still has handles", worker->index);
   }
-  drain_inbox(worker);
+  hub_take_all(&worker->hub, &worker->inbox);
   sender_free(worker->sender);
   batch_set_fini(&worker->batches[CONN_WEBSOCKET]);
   batch_set_fini(&worker->batches[CONN_TCP]);

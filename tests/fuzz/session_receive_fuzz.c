@@ -164,7 +164,7 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
 
 static void take_inbox(void)
 {
-  atomic_fetch_sub(&w->inbox.depth, hub_take_all(&w->hub, mpsc_take(&w->inbox.queue)));
+  hub_take_all(&w->hub, &w->inbox);
 }
 
 static void wake(struct inbox *inbox)

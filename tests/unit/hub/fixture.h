@@ -47,17 +47,9 @@ UNUSED static struct inbox_item *post_take(struct post *post)
   if (!node)
     return NULL;
   post->taken = node->next;
-  atomic_fetch_sub(&post->inbox.depth, 1);
-  return container_of(node, struct inbox_item, node);
-}
-
-/* What is left in it, as a worker's turn takes it. */
-UNUSED static void post_take_all(struct post *post, struct hub *hub)
-{
-  struct inbox *inbox = &post->inbox;
-  atomic_fetch_sub(&inbox->depth, hub_take_all(hub, post->taken));
-  post->taken = NULL;
-  atomic_fetch_sub(&inbox->depth, hub_take_all(hub, mpsc_take(&inbox->queue)));
+  struct inbox_item *item = container_of(node, struct inbox_item, node);
+  inbox_taken(&post->inbox, 1, item->msg ? (int64_t)message_bytes(item->msg) : 0);
+  return item;
 }
 
 UNUSED static size_t post_clear(struct post *post)

@@ -126,7 +126,7 @@ UNUSED static struct subscription *subscribe(int client, const char *id, const c
 
 UNUSED static void take_all(void)
 {
-  post_take_all(&w.post, &w.hub);
+  hub_take_all(&w.hub, &w.post.inbox);
 }
 
 /* The broker answers all that it was asked. */

@@ -436,6 +436,33 @@ static void a_full_inbox_slows_publishers_and_then_loses_messages(void **state)
   message_unref(msg);
 }
 
+static void large_messages_slow_publishers_before_they_are_many(void **state)
+{
+  struct world *w = *state;
+  join(w, 0);
+  const size_t large = 1 << 20;
+  char *bytes = calloc(1, large);
+  assert_non_null(bytes);
+  struct plug_kv header = {STR("k"), str_from(bytes, large)};
+  struct plug_msg_init init = {.size = sizeof init,
+                               .topic = STR("/sub/a"),
+                               .headers = &header,
+                               .n_headers = 1,
+                               .payload = str_from(bytes, large)};
+  const struct plug_msg *msg = message_new(&init);
+  int n = 0;
+  while (interest_deliver(w->table, 0, msg) == PLUG_OK)
+    n++;
+  assert_int_equal(n, 16); /* 32 MiB, headers counted */
+  assert_true(interest_congested(w->table));
+  assert_int_equal(interest_deliver(w->table, 0, msg), PLUG_EAGAIN); /* slowed, not lost */
+  assert_int_equal(post_clear(&w->posts[0]), n + 2);
+  assert_int_equal(atomic_load(&w->posts[0].inbox.bytes), 0);
+  assert_false(interest_congested(w->table));
+  message_unref(msg);
+  free(bytes);
+}
+
 static void a_worker_does_not_wake_itself(void **state)
 {
   struct world *w = *state;
@@ -602,6 +629,7 @@ int main(void)
       TEST(messages_go_to_the_workers_that_want_them),
       TEST(the_interest_says_whose_delivery_it_is),
       TEST(a_full_inbox_slows_publishers_and_then_loses_messages),
+      TEST(large_messages_slow_publishers_before_they_are_many),
       TEST(a_worker_does_not_wake_itself),
       cmocka_unit_test(all_workers_see_one_order_whoever_publishes),
       cmocka_unit_test(joining_leaving_and_judging_at_once_loses_nothing),

@@ -194,7 +194,7 @@ UNUSED static void connect_as(struct session *session, const char *version)
 /* The worker's turn: everything in the inbox. */
 UNUSED static void take_inbox(void)
 {
-  post_take_all(&w.post, &w.hub);
+  hub_take_all(&w.hub, &w.post.inbox);
 }
 
 /* The broker completes the publish. */
