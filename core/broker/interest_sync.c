@@ -12,6 +12,9 @@
 /* Counted in interests: single subscriptions must not wait for each other's answers. */
 #define ASKING_MAX 4000
 #define RETRY_MS   1000
+/* So many that nobody wants are kept for the grace period, the oldest go: a client that takes and
+ * leaves one topic after the other must not fill the memory. */
+#define UNUSED_MAX 10000
 
 /* v and what it points at are lent to the plugin until it completes the operation, which may be
  * after the deadline has given the members their answer: so the names are the batch's own. */
@@ -81,6 +84,20 @@ static void arm(struct interest_sync *sync, uint64_t after_ms)
   if (sync->timer &&
       (!uv_is_active((uv_handle_t *)sync->timer) || uv_timer_get_due_in(sync->timer) > after_ms))
     uv_timer_start(sync->timer, on_timer, after_ms, 0);
+}
+
+static void grace_add(struct interest_sync *sync, struct interest *interest)
+{
+  list_append(&sync->grace, &interest->grace);
+  sync->n_grace++;
+}
+
+static void grace_remove(struct interest_sync *sync, struct interest *interest)
+{
+  if (list_empty(&interest->grace))
+    return;
+  list_remove(&interest->grace);
+  sync->n_grace--;
 }
 
 /* --- batches ------------------------------------------------------------------------------ */
@@ -258,13 +275,15 @@ static void pump(struct interest_sync *sync)
 
 /* --- changes ------------------------------------------------------------------------------ */
 
+static void retire_expired(struct interest_sync *sync);
+
 void interest_sync_changes(struct interest_sync *sync)
 {
   struct interest *next, *interest = interest_take_changes(sync->table);
   for (; interest; interest = next) {
     next = interest_next_change(interest);
     enum interest_change change = interest_judge(sync->table, interest);
-    list_remove(&interest->grace);
+    grace_remove(sync, interest);
     switch (change) {
     case INTEREST_CHANGE_SUBSCRIBE:
       if (list_empty(&interest->link))
@@ -274,7 +293,7 @@ void interest_sync_changes(struct interest_sync *sync)
       break;
     case INTEREST_CHANGE_UNUSED:
       interest->grace_until_ms = clock_now_ms() + sync->grace_ms;
-      list_append(&sync->grace, &interest->grace);
+      grace_add(sync, interest);
       arm(sync, sync->grace_ms);
       break;
     case INTEREST_CHANGE_GONE:
@@ -286,6 +305,8 @@ void interest_sync_changes(struct interest_sync *sync)
       break;
     }
   }
+  if (sync->n_grace > UNUSED_MAX)
+    retire_expired(sync);
   pump(sync);
 }
 
@@ -296,7 +317,7 @@ static void retire_expired(struct interest_sync *sync)
   struct list *node;
   while ((node = list_first(&sync->grace))) {
     struct interest *interest = container_of(node, struct interest, grace);
-    if (interest->grace_until_ms > now) {
+    if (interest->grace_until_ms > now && sync->n_grace <= UNUSED_MAX) {
       arm(sync, interest->grace_until_ms - now);
       break;
     }
@@ -304,10 +325,10 @@ static void retire_expired(struct interest_sync *sync)
       arm(sync, RETRY_MS);
       return;
     }
-    list_remove(node);
+    grace_remove(sync, interest);
     if (interest->in_flight) { /* the answer to its subscribe comes first */
       interest->grace_until_ms = now + RETRY_MS;
-      list_append(&sync->grace, node);
+      grace_add(sync, interest);
       arm(sync, RETRY_MS);
       break;
     }

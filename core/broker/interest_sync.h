@@ -14,9 +14,10 @@ struct interest_sync {
   struct plugin_instance *instance;
   struct interest_table *table;
   uint64_t grace_ms, timeout_ms;
-  struct list known;  /* struct interest.link, oldest first */
-  struct list ask;    /* struct interest.ask */
-  struct list grace;  /* struct interest.grace, earliest first */
+  struct list known; /* struct interest.link, oldest first */
+  struct list ask;   /* struct interest.ask */
+  struct list grace; /* struct interest.grace, earliest first */
+  size_t n_grace;
   size_t n_asking;    /* interests in batches in flight */
   size_t n_restoring; /* that the backend has forgotten and not confirmed again */
   bool up;

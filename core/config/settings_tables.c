@@ -110,7 +110,8 @@ static const struct plug_option broker_options[] = {
     {"down-queue-time", PLUG_OPT_DURATION, 0, "5s", "10ms..10m",
      "With `queue`: how long a message waits before it is refused."},
     {"unsubscribe-grace", PLUG_OPT_DURATION, 0, "5s", "0..10m",
-     "How long the broker keeps a topic that nobody on this node subscribes to any more."},
+     "How long the broker keeps a topic that nobody on this node subscribes to any more; at most "
+     "10,000 of them."},
     {"operation-timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..10m",
      "How long the broker may take for one operation."},
 };

@@ -195,6 +195,48 @@ static void an_unwanted_topic_is_kept_for_the_grace_period(void **state)
   expect_call(2, CALL_SUBSCRIBE, "/sub/a");
 }
 
+#define MANY 10050
+
+static void join_many(void *arg)
+{
+  (void)arg;
+  for (int i = 0; i < MANY; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "/sub/%d", i);
+    interest_join(w.interests, 0, str_of(name), false);
+  }
+}
+
+static void leave_many(void *arg)
+{
+  (void)arg;
+  for (int i = 0; i < MANY; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "/sub/%d", i);
+    leave(0, name);
+  }
+}
+
+static void of_too_many_unwanted_topics_the_oldest_go_at_once(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.unsubscribe_grace_ms = 60000;
+  start_broker(ALL_CAPS, &settings);
+  loop_call(w.loop, join_many, NULL);
+  for (int i = 0; i < MANY; i++)
+    inbox_item_free(wait_item(0));
+  unsigned subscribes = n_calls();
+  loop_call(w.loop, leave_many, NULL);
+  struct call call = wait_call(subscribes);
+  assert_int_equal(call.kind, CALL_UNSUBSCRIBE);
+  assert_int_equal(call.n, MANY - 10000);
+  assert_true(str_has_prefix(str_of(call.text), STR("/sub/0 /sub/1 ")));
+  expect_no_call_after(subscribes + 1);
+  /* What was kept is there at once. */
+  assert_int_equal(interest_join(w.interests, 0, STR("/sub/5000"), false), PLUG_OK);
+}
+
 static void a_topic_that_is_wanted_again_in_time_stays(void **state)
 {
   (void)state;
@@ -342,6 +384,7 @@ int main(void)
       TEST(nothing_is_asked_while_the_backend_is_down),
       TEST(lost_interests_are_asked_for_again_newest_first),
       TEST(an_unwanted_topic_is_kept_for_the_grace_period),
+      TEST(of_too_many_unwanted_topics_the_oldest_go_at_once),
       TEST(a_topic_that_is_wanted_again_in_time_stays),
       TEST(a_topic_left_while_asked_is_unsubscribed_after_the_answer),
       TEST(topics_left_together_are_unsubscribed_together),
