@@ -1,5 +1,6 @@
 #include "config/settings.h"
 
+#include "base/counter.h"
 #include "config/settings_tables.h"
 
 static const char introduction[] =
@@ -45,6 +46,16 @@ static const char introduction[] =
     "|\n"
     "| secret | text that no log shows |\n";
 
+static const char counters[] =
+    "\n## Counters\n"
+    "\n"
+    "SIGUSR1, `stats-interval` and the end of the server log these in one line, `name=value`, "
+    "with\n"
+    "those of the broker's plugin behind them. A gauge goes up and down; the others only rise.\n"
+    "\n"
+    "| counter | meaning |\n"
+    "|---|---|\n";
+
 void settings_put_reference(struct buf *out)
 {
   buf_put(out, introduction, sizeof(introduction) - 1);
@@ -53,4 +64,8 @@ void settings_put_reference(struct buf *out)
     buf_putf(out, "\n## `[%s]`\n\n%s\n\n", section->title, section->about);
     option_put_reference(out, &section->table);
   }
+  buf_put(out, counters, sizeof(counters) - 1);
+  for (int i = 0; i < COUNTER_COUNT; i++)
+    buf_putf(out, "| `%s` | %s%s |\n", counter_name((enum counter)i), counter_help((enum counter)i),
+             counter_is_gauge((enum counter)i) ? " (gauge)" : "");
 }

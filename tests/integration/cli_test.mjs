@@ -51,6 +51,13 @@ describe('printing', { concurrency: 4 }, () => {
     assert.equal(code, 0);
     assert.equal(stdout, readFileSync(join(root, 'docs/configuration.md'), 'utf8'));
   });
+  test('every counter of the stats line is explained there, and the other way round', async (t) => {
+    const server = await start({ t });
+    const { stdout } = await run(['--config-reference']);
+    const explained = [...stdout.slice(stdout.indexOf('## Counters')).matchAll(/^\| `(\w+)` \| ./gm)].map((found) => found[1]);
+    const logged = Object.keys(await server.stats()).filter((name) => !name.includes('.'));
+    assert.deepEqual(explained, logged);
+  });
   test('--plugin-info of a good plugin', async () => {
     const { code, stdout, stderr } = await run(['--plugin-info', plugin]);
     assert.equal(code, 0, stderr);
