@@ -114,7 +114,9 @@ static void refuse(const struct listener *listener, int fd)
   static const char http[] = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n"
                              "retry-after: 1\r\ncontent-type: text/plain\r\n"
                              "content-length: 25\r\n\r\nToo many connections now\n";
-  static const char tcp[] = "ERROR\nmessage:too many connections\n\n";
+  static const char tcp[] = "ERROR\nmessage:too many connections\n"
+                            "content-type:text/plain;charset=UTF-8\ncontent-length:39\n\n"
+                            "too many connections. Try again later.\n";
   COUNT(connections_refused);
   if (listener->kind == CONN_TCP)
     (void)!send(fd, tcp, sizeof tcp, MSG_DONTWAIT | MSG_NOSIGNAL);

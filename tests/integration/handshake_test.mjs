@@ -445,6 +445,7 @@ describe('other servers', { concurrency: 4 }, () => {
         const refused = await open(own, { t, transport });
         const frame = await refused.expect('ERROR');
         assert.equal(frame.headers.message, 'too many connections');
+        assert.equal(frame.body, 'too many connections. Try again later.\n');
         await refused.waitForClose();
       }
       const stats = await own.stats();
