@@ -118,6 +118,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
     snprintf(err->text, sizeof err->text, "out of memory");
     return PLUG_ENOMEM;
   }
+  interest_set_inbox_bytes(server->interests, (int64_t)settings->worker_queue_bytes);
   plug_status status = broker_create(server->broker, image, server->loop, section,
                                      config_find(server->config, section), server->interests, err);
   if (status != PLUG_OK && !strstr(err->text, ": "))

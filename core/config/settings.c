@@ -527,6 +527,7 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "send-timeout", send_timeout_ms),
       NUMBER(LIMITS, "connect-timeout", connect_timeout_ms),
       NUMBER(LIMITS, "worker-queue", worker_queue),
+      NUMBER(LIMITS, "worker-queue-size", worker_queue_bytes),
       NUMBER(BROKER, "down-queue-messages", down_queue_messages),
       NUMBER(BROKER, "down-queue-time", down_queue_ms),
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),

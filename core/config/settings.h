@@ -66,7 +66,7 @@ struct settings {
   uint64_t queue_bytes, queue_messages;
   enum queue_policy queue_policy;
   uint64_t send_timeout_ms, connect_timeout_ms;
-  uint64_t worker_queue; /* messages waiting for one worker before publishers are slowed */
+  uint64_t worker_queue, worker_queue_bytes; /* messages that may wait for one worker */
 
   /* [broker]; the plugin's own options are in [broker.NAME] */
   char *broker_plugin; /* name, or absolute path of a .so */

@@ -96,8 +96,9 @@ static const struct plug_option limits_options[] = {
     {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
      "How long a new connection may take to send its CONNECT frame."},
     {"worker-queue", PLUG_OPT_INTEGER, 0, "100000", "100..100000000",
-     "Messages that wait for one worker before publishers are slowed down; 32 MiB of messages are "
-     "enough for it, too."},
+     "Messages that may wait for one worker. From a half on publishers are slowed down; what "
+     "a broker brings beyond it is dropped."},
+    {"worker-queue-size", PLUG_OPT_BYTES, 0, "128m", "1m..64g", "The same in bytes of messages."},
 };
 
 static const struct plug_option broker_options[] = {

@@ -29,7 +29,7 @@ struct interest_table {
   void *ctx;
   bool local_patterns;
   unsigned n_workers;
-  int64_t inbox_limit;
+  int64_t inbox_limit, inbox_bytes;
   struct inbox *inboxes[INTEREST_WORKERS_MAX];
 };
 
@@ -57,6 +57,7 @@ struct interest_table *interest_table_new(unsigned n_workers, struct inbox *cons
   table->ctx = ctx;
   table->n_workers = n_workers;
   table->inbox_limit = inbox_limit;
+  table->inbox_bytes = INT64_MAX;
   memcpy(table->inboxes, inboxes, n_workers * sizeof *inboxes);
   return table;
 }
@@ -80,6 +81,11 @@ void interest_table_free(struct interest_table *table)
     shard_fini(&table->shards[i]);
   shard_fini(&table->patterns);
   free(table);
+}
+
+void interest_set_inbox_bytes(struct interest_table *table, int64_t bytes)
+{
+  table->inbox_bytes = bytes;
 }
 
 void interest_set_local_patterns(struct interest_table *table, bool local)
@@ -202,14 +208,16 @@ void interest_leave(struct interest_table *table, unsigned worker, struct plug_s
     table->on_change(table->ctx);
 }
 
-/* A worker that is this far behind in bytes slows publishers down, too: large messages would fill
- * the memory long before they are many. */
-#define INBOX_BYTES_MAX (32 << 20)
+/* Messages and bytes: large messages would fill the memory long before they are many. */
+static bool is_beyond(const struct inbox *inbox, int64_t messages, int64_t bytes)
+{
+  return atomic_load_explicit(&inbox->depth, memory_order_relaxed) >= messages ||
+         atomic_load_explicit(&inbox->bytes, memory_order_relaxed) >= bytes;
+}
 
 static bool is_behind(const struct interest_table *table, const struct inbox *inbox)
 {
-  return atomic_load_explicit(&inbox->depth, memory_order_relaxed) > table->inbox_limit / 2 ||
-         atomic_load_explicit(&inbox->bytes, memory_order_relaxed) > INBOX_BYTES_MAX;
+  return is_beyond(inbox, table->inbox_limit / 2 + 1, table->inbox_bytes / 2 + 1);
 }
 
 bool interest_congested(const struct interest_table *table)
@@ -230,7 +238,7 @@ static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_
     unsigned w = (unsigned)__builtin_ctzll(mask);
     mask &= mask - 1;
     struct inbox *inbox = table->inboxes[w];
-    if (atomic_load_explicit(&inbox->depth, memory_order_relaxed) >= table->inbox_limit) {
+    if (is_beyond(inbox, table->inbox_limit, table->inbox_bytes)) {
       COUNT(dropped_congested);
       *status = PLUG_ETOOBIG;
       continue;

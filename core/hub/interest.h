@@ -62,13 +62,16 @@ static inline struct plug_str interest_name(const struct interest *interest)
 
 struct interest_table;
 
-/* local_patterns: pattern subscriptions need no broker, because all messages come through this
- * table with interest 0. on_change: [any] called without locks when the control thread should call
- * interest_take_changes. */
+/* inbox_limit: how many items may wait for a worker; from a half on publishers are told to slow
+ * down, beyond it messages are dropped. local_patterns: pattern subscriptions need no broker,
+ * because all messages come through this table with interest 0. on_change: [any] called without
+ * locks when the control thread should call interest_take_changes. */
 struct interest_table *interest_table_new(unsigned n_workers, struct inbox *const *inboxes,
                                           int64_t inbox_limit, void (*on_change)(void *ctx),
                                           void *ctx);
 void interest_table_free(struct interest_table *table);
+/* inbox_limit in bytes of messages; without, there is none. Before threads start. */
+void interest_set_inbox_bytes(struct interest_table *table, int64_t bytes);
 void interest_set_local_patterns(struct interest_table *table, bool local);
 
 /* Which worker this thread is, so that it does not wake itself; -1 (the default) for others. */

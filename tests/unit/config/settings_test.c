@@ -94,6 +94,7 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->send_timeout_ms, 10000);
   assert_int_equal(s->connect_timeout_ms, 30000);
   assert_int_equal(s->worker_queue, 100000);
+  assert_int_equal(s->worker_queue_bytes, 128 << 20);
   assert_string_equal(s->broker_plugin, "memory");
   assert_int_equal(s->when_down, WHEN_DOWN_REJECT);
   assert_int_equal(s->down_queue_messages, 10000);
@@ -191,6 +192,8 @@ static const struct {
      "1s..10m"},
     {"limits", "worker-queue", AT(worker_queue), "100", "100000000", 100, 100000000, "99",
      "100000001", "100..100000000"},
+    {"limits", "worker-queue-size", AT(worker_queue_bytes), "1m", "64g", 1 << 20,
+     (uint64_t)64 << 30, "1023k", "65g", "1m..64g"},
     {"broker", "down-queue-messages", AT(down_queue_messages), "1", "10000000", 1, 10000000, "0",
      "10000001", "1..10000000"},
     {"broker", "down-queue-time", AT(down_queue_ms), "10ms", "10m", 10, 600000, "9ms", "601s",
