@@ -280,6 +280,7 @@ void redis_publisher_reply(struct redis_publisher *pub, const redisReply *reply)
     return;
   }
   struct entry entry = pop(pub);
+  show_gauge(pub);
   if (reply->type == REDIS_REPLY_ERROR) {
     on_error(pub, entry, (struct plug_str){reply->str, reply->len});
     return;
@@ -289,7 +290,6 @@ void redis_publisher_reply(struct redis_publisher *pub, const redisReply *reply)
     return;
   }
   redis_count(pub->env, REDIS_M_PUBLISHED, 1);
-  show_gauge(pub);
   if (entry.op != NULL)
     pub->env->host->op_done(entry.op, PLUG_OK, (struct plug_str){NULL, 0});
 }

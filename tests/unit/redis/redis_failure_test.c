@@ -322,6 +322,8 @@ static void permissions_lost_later_fail_the_operation_but_not_the_connection(voi
   assert_int_equal(mock_publish(a, "/sub/bad", NULL, "m", detail), PLUG_EDENIED);
   assert_non_null(strstr(detail, "NOPERM"));
   assert_true(mock_logged(a, "Redis refused a PUBLISH"));
+  assert_int_equal(mock_metric(a, "publish_failed"), 1);
+  assert_int_equal(mock_metric(a, "publish_in_flight"), 0);
   assert_int_equal(mock_subscribe(a, 3, "/sub/bad"), PLUG_EDENIED);
 
   struct plug_interest mixed[300];
