@@ -55,7 +55,7 @@ struct redis_topics {
   size_t n_subscribing; /* sum over all channels */
   size_t n_channels, n_globs;
   struct redis_buf name;
-  struct redis_log_limit bad_limit;
+  struct redis_log_limit bad_limit, error_limit;
 };
 
 static struct plug_str name_of(const struct redis_channel *c)
@@ -455,8 +455,14 @@ static void on_error(struct redis_topics *topics, struct plug_str error)
     return;
   }
   struct batch *batch = command->batch;
-  if (batch != NULL && (command->kind == SUBSCRIBE || command->kind == PSUBSCRIBE)) {
-    batch->status = redis_error_status(error);
+  plug_status status = redis_error_status(error);
+  bool subscribe = command->kind == SUBSCRIBE || command->kind == PSUBSCRIBE;
+  /* What is denied for good the host tells itself, with the topic; the rest it just asks again. */
+  if (!subscribe || status != PLUG_EDENIED)
+    redis_log_limited(topics->env, &topics->error_limit, PLUG_LOG_WARN, "Redis refused %s%s: %s",
+                      words[command->kind].command, subscribe ? ", which is tried again" : "", why);
+  if (batch != NULL && subscribe) {
+    batch->status = status;
     memcpy(batch->why, why, sizeof why);
   }
   for (; command->n_seen < command->n; command->n_seen++)
