@@ -25,8 +25,8 @@ static const struct {
     {"ERR wrong number of arguments for 'auth'",
      "this Redis is older than 6 and knows no users: set password only", DENIED | FATAL},
     {"NOPERM",
-     "the ACL user may not do that: it needs +auth +client|setname +publish +subscribe "
-     "+unsubscribe +psubscribe +punsubscribe +role and the channels &PREFIX*",
+     "the ACL user may not do that: it needs +client|setname +publish +subscribe +unsubscribe "
+     "+psubscribe +punsubscribe +role and the channels &PREFIX*, for patterns allchannels",
      DENIED},
     {"LOADING", "Redis is still loading its data: it is tried again", FATAL},
     {"READONLY", "this Redis is a replica: point url at the master, or use sentinels", FATAL},

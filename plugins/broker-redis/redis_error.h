@@ -6,7 +6,7 @@
 
 #include <plugboard/abi.h>
 
-enum { REDIS_WHY_MAX = 240 };
+enum { REDIS_WHY_MAX = 320 };
 
 /* One sentence for the log, NUL-terminated. secret: the command carried a password, and some
  * servers repeat commands in their errors: only what cannot hold it is shown. */

@@ -386,7 +386,9 @@ test('an ACL user that may not use the channels: the line names what is missing'
   const redis = await startRedis({ t });
   await redis.command('ACL', 'SETUSER', 'few', 'on', '>few-Secret3', 'resetchannels', '+@all');
   const url = `redis://few:few-Secret3@127.0.0.1:${redis.port}`;
-  const node = await startNode({ t, name: 'n1', redis: { url }, set: ['server.log-level=debug'] });
+  const node = await startNode({
+    t, name: 'n1', redis: { url }, set: ['server.log-level=debug', 'destinations.patterns=on'],
+  });
   assert.match(await node.waitForLine(/cannot reach Redis at/), /NOPERM.*channels/);
   assert.equal(await isReady(node), false);
   await redis.command('ACL', 'SETUSER', 'few', '&plugboard:probe:*', '&plugboard:t:/topic/open*');
@@ -397,6 +399,10 @@ test('an ACL user that may not use the channels: the line names what is missing'
   client.frame('SUBSCRIBE', { destination: '/topic/closed', id: 'c', receipt: 's' });
   const refused = await client.expect('ERROR', { 'receipt-id': 's', recoverable: 'true' });
   assert.match(refused.headers.message, /refused/);
+  // A glob has to stand in the ACL literally: the channels that it covers are not enough.
+  client.frame('SUBSCRIBE', { destination: '/topic/open-*', id: 'g', receipt: 'g' });
+  await client.expect('ERROR', { 'receipt-id': 'g', recoverable: 'true' });
+  assert.match(await node.waitForLine(/cannot subscribe '\/topic\/open-\*'/), /NOPERM.*for patterns allchannels$/);
   client.send('/topic/closed', 'x', { receipt: 'p' });
   await client.expect('ERROR', { 'receipt-id': 'p', recoverable: 'true' });
   await client.request('SEND', { destination: '/topic/open-1' }, 'fine');
