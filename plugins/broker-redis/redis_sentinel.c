@@ -191,6 +191,10 @@ void redis_sentinel_ask(struct redis_sentinel *s)
   if (s->asking)
     return; /* the answer that is under way will do */
   hang_up(s);
+  /* Where the last answer led to is of no use: that Sentinel may be cut off from the others, and
+   * would give the same answer for ever. */
+  if (s->master.port != 0)
+    s->current = (s->current + 1) % s->config.n_addrs;
   s->asking = true;
   s->n_tried = 0;
   try_current(s);

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { startNode, waitReady } from './lib/cluster.mjs';
 import { startFakeRedis } from './lib/fake_redis.mjs';
+import { freePort, startRedis } from './lib/redis.mjs';
 import { until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
@@ -32,4 +33,27 @@ test('a SUBSCRIBE that Redis refuses for now is tried again, and the log says wh
   await client.receipt('r');
   client.send('/topic/a', 'x');
   assert.equal((await client.expect('MESSAGE')).body, 'x');
+});
+
+// A Sentinel that names that port as the master, whatever happens.
+function startFakeSentinel({ t, master }) {
+  const port = String(master);
+  return startFakeRedis({
+    t,
+    answer: (command) => (command === 'SENTINEL' ? `*2\r\n$9\r\n127.0.0.1\r\n$${port.length}\r\n${port}\r\n` : undefined),
+  });
+}
+
+test('a Sentinel that is cut off and behind does not keep a node from the master that others name', async (t) => {
+  const redis = await startRedis({ t });
+  const behind = await startFakeSentinel({ t, master: await freePort() });
+  const right = await startFakeSentinel({ t, master: redis.port });
+  const node = await startNode({
+    t,
+    name: 'n1',
+    redis: { url: 'redis://127.0.0.1:1' },
+    set: [`broker.redis.sentinels=127.0.0.1:${behind.port}, 127.0.0.1:${right.port}`, 'broker.redis.master=mymaster'],
+  });
+  await waitReady(node);
+  assert.match(await node.waitForLine(/connected to Redis/), new RegExp(`127\\.0\\.0\\.1:${redis.port}$`));
 });
