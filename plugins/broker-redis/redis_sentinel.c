@@ -34,7 +34,7 @@ static void hang_up(struct redis_sentinel *s)
 static void next(struct redis_sentinel *s, const char *why)
 {
   char addr[REDIS_ADDR_TEXT];
-  snprintf(s->why, sizeof s->why, "Sentinel %.100s: %.120s",
+  snprintf(s->why, sizeof s->why, "Sentinel %.100s: %.200s",
            redis_addr_text(&s->config.addrs[s->current], addr), why);
   hang_up(s);
   s->current = (s->current + 1) % s->config.n_addrs;
@@ -48,6 +48,15 @@ static void next(struct redis_sentinel *s, const char *why)
     s->wanted = false;
     s->events->failed(s->arg, s->why);
   }
+}
+
+/* As next; the explanations of errors speak of the login at Redis itself. */
+static void refused(struct redis_sentinel *s, plug_status status, const char *why)
+{
+  char text[REDIS_WHY_MAX];
+  snprintf(text, sizeof text, "%.130s%s", why,
+           status == PLUG_EDENIED ? " (at Sentinels sentinel-username and sentinel-password)" : "");
+  next(s, text);
 }
 
 static void on_ready(void *arg)
@@ -113,9 +122,10 @@ static void on_answer(struct redis_sentinel *s, const redisReply *reply)
 {
   struct redis_addr addr;
   if (reply->type == REDIS_REPLY_ERROR) {
+    struct plug_str error = {reply->str, reply->len};
     char why[REDIS_WHY_MAX];
-    redis_error_explain((struct plug_str){reply->str, reply->len}, false, why);
-    next(s, why);
+    redis_error_explain(error, false, why);
+    refused(s, redis_error_status(error), why);
   } else if (reply->type == REDIS_REPLY_NIL) {
     next(s, "it knows no master of that name: check the option master");
   } else if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
@@ -145,9 +155,8 @@ static void on_reply(void *arg, const redisReply *reply)
 static void on_lost(void *arg, plug_status status, const char *why)
 {
   struct redis_sentinel *s = arg;
-  (void)status;
   if (s->asking) {
-    next(s, why);
+    refused(s, status, why);
     return;
   }
   hang_up(s);

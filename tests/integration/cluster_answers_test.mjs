@@ -57,3 +57,19 @@ test('a Sentinel that is cut off and behind does not keep a node from the master
   await waitReady(node);
   assert.match(await node.waitForLine(/connected to Redis/), new RegExp(`127\\.0\\.0\\.1:${redis.port}$`));
 });
+
+test('a Sentinel that wants a password: the line names the options for it', async (t) => {
+  const password = 'right-Secret4';
+  const redis = await startRedis({ t });
+  const sentinel = await startRedis({
+    t, password, sentinelConfig: `sentinel monitor mymaster 127.0.0.1 ${redis.port} 1\nrequirepass ${password}\n`,
+  });
+  const set = [`broker.redis.sentinels=127.0.0.1:${sentinel.port}`, 'broker.redis.master=mymaster'];
+  const open = await startNode({ t, name: 'n1', redis: { url: 'redis://127.0.0.1:1' }, set });
+  assert.match(await open.waitForLine(/cannot reach Redis/), /Sentinel .*NOAUTH.*sentinel-password/);
+  const wrong = await startNode({ t, name: 'n2', redis: { url: 'redis://127.0.0.1:1' }, set: [...set, 'broker.redis.sentinel-password=wrong-Secret5'] });
+  assert.match(await wrong.waitForLine(/cannot reach Redis/), /Sentinel .*WRONGPASS.*sentinel-password/);
+  const right = await startNode({ t, name: 'n3', redis: { url: 'redis://127.0.0.1:1' }, set: [...set, `broker.redis.sentinel-password=${password}`] });
+  await waitReady(right);
+  for (const node of [open, wrong, right]) assert.doesNotMatch(node.log.join('\n'), /Secret[45]/);
+});
