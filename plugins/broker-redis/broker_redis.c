@@ -343,11 +343,13 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
   const struct redis_config *c = &self->config;
   struct redis_link_config link = {
       .addr = c->url.addr,
-      .login = {c->user, c->password, c->client_name, c->n_sentinels > 0},
+      .login = {c->user, c->password, c->client_name,
+                c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
       .sentinel = {.addrs = c->sentinels,
                    .n_addrs = c->n_sentinels,
                    .master = c->master,
-                   .login = {c->sentinel_user, c->sentinel_password, c->client_name, false},
+                   .login = {c->sentinel_user, c->sentinel_password, c->client_name,
+                             REDIS_ROLE_ANY},
                    .timeout_ms = c->connect_timeout_ms / 2 + 1},
       .connect_timeout_ms = c->connect_timeout_ms,
       .reconnect_min_ms = c->reconnect_min_ms,

@@ -242,7 +242,7 @@ static void log_in(struct redis_conn *conn)
                       (struct plug_str[]){redis_str("CLIENT"), redis_str("SETNAME"),
                                           redis_str(login->name)},
                       3);
-  if (login->want_master)
+  if (login->role != REDIS_ROLE_ANY)
     ok = ok && add_step(conn, STEP_ROLE, (struct plug_str[]){redis_str("ROLE")}, 1);
   if (!ok)
     lose(conn, PLUG_ENOMEM, "out of memory");
@@ -266,6 +266,26 @@ static void on_connecting(struct redis_conn *conn)
     lose_errno(conn, "cannot connect", error);
 }
 
+static bool judge_role(struct redis_conn *conn, const redisReply *reply)
+{
+  const redisReply *first =
+      reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
+  const char *role = first != NULL && first->type == REDIS_REPLY_STRING ? first->str : "", *why;
+  if (strcmp(role, "master") == 0)
+    return true;
+  if (strcmp(role, "sentinel") == 0)
+    why = "it is a Sentinel: name it in the option sentinels, with the option master";
+  else if (conn->login.role == REDIS_ROLE_PROVEN)
+    why = "it is not a master: a failover is under way, or Sentinel is behind";
+  else if (strcmp(role, "slave") == 0)
+    why = "it is a replica, what is published there does not reach other servers: point url at the "
+          "master, or use sentinels";
+  else
+    return true;
+  lose(conn, PLUG_EUNAVAIL, why);
+  return false;
+}
+
 /* Returns false when the connection cannot be used. */
 static bool judge_step(struct redis_conn *conn, enum step step, const redisReply *reply)
 {
@@ -273,20 +293,15 @@ static bool judge_step(struct redis_conn *conn, enum step step, const redisReply
   if (reply->type == REDIS_REPLY_ERROR) {
     struct plug_str error = {reply->str, reply->len};
     /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
-    if (step == STEP_SETNAME && !redis_error_is_fatal(error))
+    bool may_fail =
+        step == STEP_SETNAME || (step == STEP_ROLE && conn->login.role != REDIS_ROLE_PROVEN);
+    if (may_fail && !redis_error_is_fatal(error))
       return true;
     redis_error_explain(error, step == STEP_AUTH, why);
     lose(conn, redis_error_status(error), why);
     return false;
   }
-  if (step != STEP_ROLE)
-    return true;
-  const redisReply *role =
-      reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
-  if (role != NULL && role->type == REDIS_REPLY_STRING && strcmp(role->str, "master") == 0)
-    return true;
-  lose(conn, PLUG_EUNAVAIL, "it is not a master: a failover is under way, or Sentinel is behind");
-  return false;
+  return step != STEP_ROLE || judge_role(conn, reply);
 }
 
 static void on_reply(struct redis_conn *conn, const redisReply *reply)

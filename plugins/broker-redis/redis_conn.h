@@ -17,11 +17,17 @@
 #include "redis_error.h"
 #include "redis_resolve.h"
 
+enum redis_role {
+  REDIS_ROLE_ANY,    /* not asked for */
+  REDIS_ROLE_MASTER, /* no replica and no Sentinel; who does not let us ask is believed */
+  REDIS_ROLE_PROVEN, /* a master that says so */
+};
+
 /* Who we are and what we expect; strings are borrowed for the life of the connection. */
 struct redis_login {
   const char *user, *password; /* NULL: none */
   const char *name;            /* for CLIENT SETNAME */
-  bool want_master;            /* refuse a server whose ROLE is not master */
+  enum redis_role role;
 };
 
 /* None of these is called from inside redis_conn_open or redis_conn_command. Each may call

@@ -375,6 +375,31 @@ test('a wrong password: one clear line, no secret in the log, and it works when 
   assert.doesNotMatch(node.log.join('\n'), /Secret[12]/);
 });
 
+test('a url that leads to a replica or a Sentinel: refused with what to do, as messages would not cross', async (t) => {
+  const master = await startRedis({ t, args: ['--repl-diskless-sync-delay', '0'] });
+  const replica = await startRedis({ t, args: ['--replicaof', '127.0.0.1', String(master.port)] });
+  const sentinel = await startSentinel({ t, master: master.port });
+  const n1 = await startNode({ t, name: 'n1', redis: master });
+  const n2 = await startNode({ t, name: 'n2', redis: replica });
+  const n3 = await startNode({ t, name: 'n3', redis: sentinel });
+  assert.match(await n2.waitForLine(/cannot reach Redis at/), /replica.*point url at the master, or use sentinels/);
+  assert.match(await n3.waitForLine(/cannot reach Redis at/), /Sentinel.*options? sentinels/);
+  assert.equal(await isReady(n2), false);
+  const listener = await stomp(n1, { t });
+  const client = await stomp(n2, { t });
+  await listener.subscribe('/topic/a');
+  client.send('/topic/a', 'x', { receipt: 'r1' });
+  await client.expect('ERROR', { 'receipt-id': 'r1', recoverable: 'true' });
+  // Promoted, it is as good as any.
+  await replica.command('REPLICAOF', 'NO', 'ONE');
+  await waitReady(n2);
+  await client.request('SEND', { destination: '/topic/a' }, 'y');
+  // A user who may not ask for the role is served all the same.
+  await replica.command('ACL', 'SETUSER', 'few', 'on', '>few', 'allchannels', '+@all', '-role');
+  const n4 = await startNode({ t, name: 'n4', redis: { url: `redis://few:few@127.0.0.1:${replica.port}` } });
+  await waitReady(n4);
+});
+
 test('no password where one is needed', async (t) => {
   const redis = await startRedis({ t, args: ['--requirepass', 'right-Secret1'], password: 'right-Secret1' });
   const node = await startNode({ t, name: 'n1', redis });
