@@ -19,6 +19,8 @@
 enum {
   /* Redis throws out subscribers that have 32 MB pending: leave room for more than one. */
   MAX_PAYLOAD = 16 << 20,
+  /* As a JSON string a payload may be six times as long. */
+  MAX_JSON = MAX_PAYLOAD + (1 << 20),
   STILL_DOWN_MS = 60000,  /* repeats why */
   OTHER_REASON_MS = 5000, /* says why if that has changed */
   START_MS = 4000,        /* the server gives a start 10 s and serves without Redis too */
@@ -320,7 +322,8 @@ static plug_status create(const struct plug_host *host, void **out,
       .prefix = prefix,
       .channel = redis_str(self->config.channel != NULL ? self->config.channel : ""),
       .max_commands = self->config.publish_queue,
-      .max_bytes = self->config.publish_queue_bytes};
+      .max_bytes = self->config.publish_queue_bytes,
+      .max_json = MAX_JSON};
   self->topics = redis_topics_new(&self->env, prefix, &topics_events, self);
   if (self->topics == NULL)
     goto no_memory;

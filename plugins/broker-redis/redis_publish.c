@@ -146,6 +146,10 @@ static plug_status encode(struct redis_publisher *pub, const struct plug_msg *ms
     redis_buf_clear(&pub->json);
     status = redis_single_encode(&pub->json, msg->topic, msg->content_type, msg->payload, why);
     *wire = redis_buf_str(&pub->json);
+    if (status == PLUG_OK && wire->len > pub->config.max_json) {
+      *why = "the message is larger as JSON than Redis passes on to subscribers";
+      return PLUG_ETOOBIG;
+    }
     return status;
   }
   *wire = pub->env->host->msg_encode(msg);

@@ -12,6 +12,7 @@ struct redis_publish_config {
   struct plug_str channel; /* layout single; empty: layout topics */
   size_t max_commands;     /* that Redis has not answered yet, those held included */
   size_t max_bytes;        /* that the kernel has not taken yet, those held included */
+  size_t max_json;         /* layout single: of one message, with everything around its payload */
 };
 
 struct redis_publish_events {

@@ -203,6 +203,35 @@ static void a_spring_node_and_this_one_understand_each_other(void **state)
   mock_loop_free(loop);
 }
 
+/* Redis would throw out all subscribers of the channel at once, Spring nodes too. */
+static void what_is_too_large_as_json_is_refused(void **state)
+{
+  struct redis_server server = {0};
+  struct mock_loop *loop = mock_loop_new();
+  char detail[256];
+  (void)state;
+  redis_server_start(&server, NULL);
+  struct mock_host *a =
+      mock_host_up(loop, &plug_plugin_entry_redis, "a",
+                   (const char *const[]){"url", server.url, "layout", "single", NULL});
+  size_t len = 8 << 20;
+  char *payload = malloc(len + 1);
+  assert_non_null(payload);
+  memset(payload, '\x01', len);
+  payload[len] = '\0';
+  assert_int_equal(mock_publish(a, "/sub/a", NULL, payload, detail), PLUG_ETOOBIG);
+  assert_non_null(strstr(detail, "as JSON"));
+  memset(payload, 'x', len);
+  assert_int_equal(mock_publish(a, "/sub/a", NULL, payload, NULL), PLUG_OK);
+  MOCK_WAIT(loop, 5000, a->n_deliveries == 1);
+  assert_int_equal(a->n_down, 0);
+  assert_int_equal(mock_metric(a, "publish_failed"), 1);
+  free(payload);
+  mock_host_free(a);
+  redis_server_cleanup(&server);
+  mock_loop_free(loop);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -210,6 +239,7 @@ int main(void)
       cmocka_unit_test(json_becomes_messages),
       cmocka_unit_test(the_deepest_payload_that_is_sent_as_json_is_accepted_back),
       cmocka_unit_test(a_spring_node_and_this_one_understand_each_other),
+      cmocka_unit_test(what_is_too_large_as_json_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
