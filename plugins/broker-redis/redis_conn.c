@@ -11,6 +11,7 @@ enum {
   READ_SIZE = 16 * 1024, /* hiredis moves the rest of its buffer after each kilobyte it parsed */
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
   REPLIES_PER_TURN = 500,
+  MAX_ELEMENTS = 1 << 16, /* of one array; those that we ask for are short */
   MAX_STEPS = 3,
   KEEPALIVE_IDLE_S = 15,
   KEEPALIVE_INTERVAL_S = 5,
@@ -19,6 +20,12 @@ enum {
 
 enum state { RESOLVING, CONNECTING, LOGGING_IN, READY, LOST };
 enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE };
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t elements_count;
+#else
+typedef int elements_count;
+#endif
 
 struct redis_conn {
   const struct redis_env *env;
@@ -33,6 +40,9 @@ struct redis_conn {
   struct plug_io *io;
   uint32_t want;
   redisReader *reader;
+  redisReplyObjectFunctions reader_fn; /* hiredis' own, but for create_array */
+  void *(*create_array)(const redisReadTask *, elements_count);
+  bool absurd; /* an array was longer than any that we ask for */
   struct redis_buf out;
   size_t out_sent; /* bytes at the front of out that the kernel has */
   uint64_t received;
@@ -141,6 +151,27 @@ static void on_resolved(void *arg, const struct redis_addrs *addrs, const char *
     redis_conn_close(conn);
 }
 
+/* hiredis believes any length and clears that much memory at once, on the control thread. */
+static void *create_array(const redisReadTask *task, elements_count n)
+{
+  struct redis_conn *conn = task->privdata;
+  conn->absurd = n > MAX_ELEMENTS;
+  return conn->absurd ? NULL : conn->create_array(task, n);
+}
+
+static bool make_reader(struct redis_conn *conn)
+{
+  conn->reader = redisReaderCreate();
+  if (conn->reader == NULL)
+    return false;
+  conn->reader_fn = *conn->reader->fn;
+  conn->create_array = conn->reader_fn.createArray;
+  conn->reader_fn.createArray = create_array;
+  conn->reader->fn = &conn->reader_fn;
+  conn->reader->privdata = conn;
+  return true;
+}
+
 struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
@@ -154,8 +185,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
   conn->arg = arg;
   conn->login = *login;
   conn->fd = -1;
-  conn->reader = redisReaderCreate();
-  if (conn->reader == NULL)
+  if (!make_reader(conn))
     goto no_memory;
   if (!redis_resolve_number(addr, &conn->addrs)) {
     conn->state = RESOLVING;
@@ -325,7 +355,8 @@ static size_t parse_replies(struct redis_conn *conn)
     void *reply = NULL;
     if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
       char why[REDIS_WHY_MAX];
-      snprintf(why, sizeof why, "it does not speak the Redis protocol: %s", conn->reader->errstr);
+      snprintf(why, sizeof why, "it does not speak the Redis protocol: %s",
+               conn->absurd ? "an array of absurd length" : conn->reader->errstr);
       lose(conn, PLUG_EUNAVAIL, why);
       return n;
     }

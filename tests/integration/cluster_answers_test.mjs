@@ -73,3 +73,27 @@ test('a Sentinel that wants a password: the line names the options for it', asyn
   await waitReady(right);
   for (const node of [open, wrong, right]) assert.doesNotMatch(node.log.join('\n'), /Secret[45]/);
 });
+
+test('what does not speak the protocol is told so, is not hammered, and does not hold up the server', async (t) => {
+  const garbage = {
+    'HTTP/1.1 400 Bad Request\r\n\r\n': /does not speak the Redis protocol/,
+    '\0\0\0\r\n': /does not speak the Redis protocol/,
+    '*2147483647\r\n': /does not speak the Redis protocol/,
+    [`${'*1\r\n'.repeat(100)}`]: /does not speak the Redis protocol/,
+    '+OK\r\n+OK\r\n+OK\r\n+OK\r\n': /Redis answered what nobody asked/,
+    ':5\r\n:5\r\n': /delivers nothing/,
+    '$100000000\r\nx': /no connection in time/,
+    '-LOADING Redis is loading the dataset in memory\r\n': /LOADING.*it is tried again/,
+    '-ERR max number of clients reached\r\n': /raise maxclients/,
+  };
+  await Promise.all(Object.entries(garbage).map(async ([bytes, line]) => {
+    const redis = await startFakeRedis({ t, answer: () => '' });
+    redis.server.on('connection', (socket) => socket.write(bytes));
+    const node = await startNode({ t, name: 'n1', redis, set: ['broker.redis.connect-timeout=300ms'] });
+    assert.match(await node.waitForLine(/cannot reach Redis at/), line, JSON.stringify(bytes));
+    const client = await stomp(node, { t });
+    client.send('/topic/a', 'x', { receipt: 'r' });
+    await client.expect('ERROR', { 'receipt-id': 'r', recoverable: 'true' });
+    assert.ok(redis.connections < 40, `${redis.connections} connections for ${JSON.stringify(bytes)}`);
+  }));
+});
