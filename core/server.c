@@ -96,6 +96,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
     return PLUG_EINVAL;
   struct broker_settings bs = {.queue_when_down = settings->when_down == WHEN_DOWN_QUEUE,
                                .down_queue_messages = settings->down_queue_messages,
+                               .down_queue_bytes = settings->down_queue_bytes,
                                .down_queue_ms = settings->down_queue_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,

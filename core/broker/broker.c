@@ -47,7 +47,7 @@ struct broker {
   struct interest_sync sync;
   struct loop_hook hook;
   struct list down_queue; /* struct publish.link, oldest first */
-  uint64_t n_down_queue;
+  uint64_t n_down_queue, down_queue_bytes;
   uv_timer_t *down_timer;
   bool running;
 };
@@ -188,6 +188,29 @@ static bool publish_call(struct publish *publish)
   return true;
 }
 
+static uint64_t bytes_of(const struct plug_msg *msg)
+{
+  uint64_t bytes = (uint64_t)msg->topic.len + msg->content_type.len + msg->payload.len;
+  for (size_t i = 0; i < msg->n_headers; i++)
+    bytes += (uint64_t)msg->headers[i].key.len + msg->headers[i].value.len;
+  return bytes;
+}
+
+/* before: another publish in the queue, or the queue itself for its end. */
+static void down_queue_link(struct broker *broker, struct publish *publish, struct list *before)
+{
+  list_append(before, &publish->link);
+  broker->n_down_queue++;
+  broker->down_queue_bytes += bytes_of(publish->msg);
+}
+
+static void down_queue_unlink(struct broker *broker, struct publish *publish)
+{
+  list_remove(&publish->link);
+  broker->n_down_queue--;
+  broker->down_queue_bytes -= bytes_of(publish->msg);
+}
+
 static void on_down_timer(uv_timer_t *timer)
 {
   struct broker *broker = timer->data;
@@ -199,22 +222,21 @@ static void on_down_timer(uv_timer_t *timer)
       uv_timer_start(timer, on_down_timer, publish->until_ms - now, 0);
       return;
     }
-    list_remove(node);
-    broker->n_down_queue--;
+    down_queue_unlink(broker, publish);
     publish_end(publish, PLUG_ETIMEDOUT);
   }
 }
 
 static void down_queue_add(struct broker *broker, struct publish *publish)
 {
-  if (broker->n_down_queue >= broker->settings.down_queue_messages) {
+  if (broker->n_down_queue >= broker->settings.down_queue_messages ||
+      broker->down_queue_bytes + bytes_of(publish->msg) > broker->settings.down_queue_bytes) {
     publish_end(publish, PLUG_EUNAVAIL);
     return;
   }
   publish_count(publish, false);
   publish->until_ms = clock_now_ms() + broker->settings.down_queue_ms;
-  list_append(&broker->down_queue, &publish->link);
-  broker->n_down_queue++;
+  down_queue_link(broker, publish, &broker->down_queue);
   if (broker->down_timer && !uv_is_active((uv_handle_t *)broker->down_timer))
     uv_timer_start(broker->down_timer, on_down_timer, broker->settings.down_queue_ms, 0);
 }
@@ -224,18 +246,13 @@ static void down_queue_flush(struct broker *broker)
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
     struct publish *publish = container_of(node, struct publish, link);
-    list_remove(node);
-    broker->n_down_queue--;
+    down_queue_unlink(broker, publish);
     publish_count(publish, true);
     if (publish_call(publish))
       continue;
     publish_count(publish, false);
     /* Away again: back to the front, so that the order stays. */
-    node->next = broker->down_queue.next;
-    node->prev = &broker->down_queue;
-    broker->down_queue.next->prev = node;
-    broker->down_queue.next = node;
-    broker->n_down_queue++;
+    down_queue_link(broker, publish, broker->down_queue.next);
     return;
   }
 }
@@ -427,8 +444,9 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   broker->down_timer = NULL;
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
-    list_remove(node);
-    publish_end(container_of(node, struct publish, link), PLUG_ECANCELED);
+    struct publish *publish = container_of(node, struct publish, link);
+    down_queue_unlink(broker, publish);
+    publish_end(publish, PLUG_ECANCELED);
   }
   run_publishes(&broker->publish_task);
 }

@@ -311,6 +311,26 @@ static void the_queue_for_bad_times_is_bounded(void **state)
   assert_int_equal(n_calls(), 3);
 }
 
+static void the_queue_for_bad_times_is_bounded_in_bytes(void **state)
+{
+  (void)state;
+  static const char ten[] = "0123456789";
+  struct broker_settings settings = queueing();
+  settings.down_queue_bytes = 2 * (strlen("/sub/a") + strlen(ten));
+  start_broker(HOME_CAPS, &settings);
+  for (int round = 0; round < 3; round++) {
+    report(PLUG_STATE_DOWN, 0);
+    for (int i = 0; i < 3; i++)
+      assert_int_equal(publish(ten, &waiters[i]), PLUG_PENDING);
+    assert_int_equal(wait_published(0, &waiters[2]), PLUG_EUNAVAIL);
+    if (round == 1)
+      script_answer(CALL_PUBLISH, PLUG_EUNAVAIL); /* away again: back into the queue */
+    report(PLUG_STATE_UP, 0);
+    for (int i = 0; i < 2; i++)
+      assert_int_equal(wait_published(0, &waiters[i]), PLUG_OK);
+  }
+}
+
 static void what_waits_too_long_fails(void **state)
 {
   (void)state;
@@ -480,6 +500,7 @@ int main(void)
       TEST(when_down_publishes_are_refused),
       TEST(queued_publishes_go_out_in_order_when_the_backend_is_back),
       TEST(the_queue_for_bad_times_is_bounded),
+      TEST(the_queue_for_bad_times_is_bounded_in_bytes),
       TEST(what_waits_too_long_fails),
       TEST(a_backend_that_is_found_away_keeps_the_order),
       TEST(new_publishes_stand_behind_those_that_wait),

@@ -152,6 +152,7 @@ static struct world {
 static const struct broker_settings plain_settings = {.unsubscribe_grace_ms = 30,
                                                       .operation_timeout_ms = 60000,
                                                       .down_queue_messages = 3,
+                                                      .down_queue_bytes = 1 << 20,
                                                       .down_queue_ms = 60000,
                                                       .publish_queue = 100};
 

@@ -98,6 +98,7 @@ static void expect_defaults(const struct settings *s)
   assert_string_equal(s->broker_plugin, "memory");
   assert_int_equal(s->when_down, WHEN_DOWN_REJECT);
   assert_int_equal(s->down_queue_messages, 10000);
+  assert_int_equal(s->down_queue_bytes, 64 << 20);
   assert_int_equal(s->down_queue_ms, 5000);
   assert_int_equal(s->unsubscribe_grace_ms, 5000);
   assert_int_equal(s->operation_timeout_ms, 10000);
@@ -196,6 +197,8 @@ static const struct {
      (uint64_t)64 << 30, "1023k", "65g", "1m..64g"},
     {"broker", "down-queue-messages", AT(down_queue_messages), "1", "10000000", 1, 10000000, "0",
      "10000001", "1..10000000"},
+    {"broker", "down-queue-bytes", AT(down_queue_bytes), "64k", "4g", 65536, 1LL << 32, "1k", "5g",
+     "64k..4g"},
     {"broker", "down-queue-time", AT(down_queue_ms), "10ms", "10m", 10, 600000, "9ms", "601s",
      "10ms..10m"},
     {"broker", "unsubscribe-grace", AT(unsubscribe_grace_ms), "0", "10m", 0, 600000, NULL, "1h",
