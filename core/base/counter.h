@@ -23,6 +23,7 @@
   X(errors_out, 0, "ERROR frames sent")                                                 \
   X(published, 0, "SENDs handed to the broker")                                         \
   X(publish_failed, 0, "SENDs that the broker did not take")                            \
+  X(publish_late, 0, "those of them that it took after operation-timeout")              \
   X(delivered_node, 0, "messages that the broker delivered to this node")               \
   X(delivered, 0, "MESSAGE frames queued for sessions")                                 \
   X(dropped_queue, 0, "MESSAGE frames dropped by drop-oldest or drop-newest")           \

@@ -23,6 +23,7 @@ struct publish {
   struct inbox *inbox;
   uint64_t until_ms; /* in the queue for bad times */
   bool counted;      /* among broker.n_publishes */
+  bool failed;       /* what its sender was told */
 };
 
 /* Of messages that the backend has not taken; above it publishers should wait. Well below what a
@@ -106,6 +107,11 @@ void broker_on_change(void *arg)
 
 /* --- publishing --------------------------------------------------------------------------- */
 
+static bool is_failure(plug_status status)
+{
+  return status < 0 && status != PLUG_EAGAIN;
+}
+
 /* [any] */
 static void publish_count(struct publish *publish, bool counted)
 {
@@ -118,13 +124,20 @@ static void publish_count(struct publish *publish, bool counted)
   atomic_fetch_add_explicit(&broker->publish_bytes, counted ? bytes : -bytes, memory_order_relaxed);
 }
 
-/* The message is lent to the plugin until it completes the operation: this runs when it has. */
-static void publish_free(void *arg)
+static void publish_free(struct publish *publish)
 {
-  struct publish *publish = arg;
   publish_count(publish, false);
   message_unref(publish->msg);
   free(publish);
+}
+
+/* The message is lent to the plugin until it completes the operation: this runs when it has. */
+static void on_publish_release(void *arg, plug_status status)
+{
+  struct publish *publish = arg;
+  if (publish->failed && !is_failure(status))
+    COUNT(publish_late);
+  publish_free(publish);
 }
 
 /* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
@@ -132,7 +145,8 @@ static void publish_free(void *arg)
 static void publish_finish(struct publish *publish, plug_status status)
 {
   struct broker *broker = publish->broker;
-  if (status < 0 && status != PLUG_EAGAIN)
+  publish->failed = is_failure(status);
+  if (publish->failed)
     COUNT(publish_failed);
   else if (!(broker->caps & PLUG_CAP_ECHO))
     interest_deliver(broker->interests, 0, publish->msg);
@@ -175,7 +189,7 @@ static bool publish_call(struct publish *publish)
     publish_end(publish, PLUG_ENOMEM);
     return true;
   }
-  op_on_release(op, publish_free);
+  op_on_release(op, on_publish_release);
   uint64_t begin = instance_call_begin();
   plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
   status = op_offered(op, status);
@@ -294,14 +308,14 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
       publish_free(publish);
       return PLUG_ENOMEM;
     }
-    op_on_release(op, publish_free);
+    op_on_release(op, on_publish_release);
   }
   plug_status status = broker->plugin->publish(instance_self(broker->instance), msg, op);
   if (op)
     status = op_offered(op, status);
   if (status == PLUG_PENDING)
     return PLUG_PENDING;
-  if (status < 0 && status != PLUG_EAGAIN)
+  if (is_failure(status))
     COUNT(publish_failed);
   else if (!(broker->caps & PLUG_CAP_ECHO) && on_deliver(broker, 0, msg) != PLUG_OK)
     status = PLUG_EAGAIN;

@@ -119,12 +119,17 @@ static struct batch *batch_new(struct interest_sync *sync, bool subscribe, size_
   return batch;
 }
 
-static void batch_free(void *arg)
+static void batch_free(struct batch *batch)
 {
-  struct batch *batch = arg;
   free(batch->names);
   free(batch->members);
   free(batch);
+}
+
+static void on_batch_release(void *arg, plug_status status)
+{
+  (void)status;
+  batch_free(arg);
 }
 
 static void batch_add(struct batch *batch, struct interest *interest)
@@ -215,7 +220,7 @@ static plug_status batch_call(struct batch *batch)
     batch_free(batch);
     return PLUG_ENOMEM;
   }
-  op_on_release(op, batch_free);
+  op_on_release(op, on_batch_release);
   bool subscribe = batch->subscribe;
   size_t n = batch->n;
   if (subscribe)

@@ -35,7 +35,7 @@ struct op_slot {
   _Atomic uint64_t deadline_ms; /* UINT64_MAX: none */
   struct op_chunk *chunk;
   op_done_fn done;
-  void (*release)(void *arg); /* or NULL */
+  op_release_fn release; /* or NULL */
   void *arg;
   struct loop_task task;
   struct op_slot *next_free;
@@ -199,7 +199,7 @@ static void slot_finish(struct loop_task *task)
   struct op_slot *slot = container_of(task, struct op_slot, task);
   uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
   op_done_fn done = (word & FLAG_ANSWERED) ? NULL : slot->done;
-  void (*release)(void *) = slot->release;
+  op_release_fn release = slot->release;
   void *arg = slot->arg;
   plug_status status = slot->status;
   char *text = slot->detail;
@@ -210,7 +210,7 @@ static void slot_finish(struct loop_task *task)
   if (done)
     done(arg, status, detail);
   if (release)
-    release(arg);
+    release(arg, status);
   free(text);
 }
 
@@ -308,7 +308,7 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
   return token_of(slot, generation);
 }
 
-void op_on_release(struct plug_op *op, void (*release)(void *arg))
+void op_on_release(struct plug_op *op, op_release_fn release)
 {
   uint64_t generation;
   struct op_slot *slot = slot_of(op, &generation);

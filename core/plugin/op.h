@@ -16,10 +16,12 @@ typedef void (*op_done_fn)(void *arg, plug_status status, struct plug_str detail
 struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op_done_fn done,
                        void *arg);
 
-/* [any] Before the call: release(arg), with the arg of op_new, runs [home] exactly once after the
- * plugin has completed an operation that it took, which may be long after done() was given
- * PLUG_ETIMEDOUT. Until then whatever was lent to the plugin with the call must stay as it is. */
-void op_on_release(struct plug_op *op, void (*release)(void *arg));
+/* [any] Before the call: release(arg, status), with the arg of op_new, runs [home] exactly once
+ * after the plugin has completed an operation that it took, with its status, which may be long
+ * after done() was given PLUG_ETIMEDOUT. Until then whatever was lent to the plugin with the call
+ * must stay as it is. */
+typedef void (*op_release_fn)(void *arg, plug_status status);
+void op_on_release(struct plug_op *op, op_release_fn release);
 
 /* [any] Gives the plugin's return value of the call that was offered op. Anything but PLUG_PENDING
  * means that the plugin did not take it: the token is freed and neither done nor release is called;

@@ -549,6 +549,28 @@ test('when-down = queue: waits no longer than down-queue-time and holds no more 
   await client.request('SEND', { destination: '/topic/a' }, 'again');
 });
 
+test('what Redis takes after operation-timeout was refused before, arrives, and stays on the books', async (t) => {
+  const redis = await startRedis({ t });
+  const node = await startNode({ t, name: 'n1', redis, probe: false, set: ['broker.operation-timeout=200ms'] });
+  const client = await stomp(node, { t });
+  const listener = await stomp(node, { t });
+  await listener.subscribe('/topic/a');
+  redis.freeze();
+  for (let i = 0; i < 10; i += 1) client.send('/topic/a', String(i), i % 2 ? { receipt: i } : {});
+  for (let i = 1; i < 10; i += 2) {
+    const error = await client.expect('ERROR', { 'receipt-id': i, recoverable: 'true' });
+    assert.match(error.headers.message, /did not answer in time/);
+  }
+  redis.thaw();
+  assert.deepEqual((await listener.messages(10)).map((f) => f.body), Array.from({ length: 10 }, (_, i) => String(i)));
+  await client.request('SEND', { destination: '/topic/a' }, 'end');
+  const stats = await node.stats();
+  assert.equal(stats.published, 11);
+  assert.equal(stats.publish_failed, 10);
+  assert.equal(stats.publish_late, 10);
+  assert.equal(stats['broker.redis.published'], 11);
+});
+
 test('a node stops in time while Redis is away, frozen or absent', async (t) => {
   const { redis, nodes } = await pair(t);
   await stomp(nodes[0], { t });

@@ -120,6 +120,32 @@ static void a_publish_that_is_never_answered_times_out_once(void **state)
   assert_null(post_take(&w.posts[0]));
 }
 
+static void what_is_taken_after_its_timeout_is_counted(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.operation_timeout_ms = 100;
+  start_broker(HOME_CAPS, &settings);
+  int64_t failed = counter_read(COUNTER_publish_failed), late = counter_read(COUNTER_publish_late);
+  struct plug_op *ops[3];
+  for (unsigned i = 0; i < 3; i++) {
+    script_answer(CALL_PUBLISH, HELD);
+    publish("x", i == 2 ? NULL : &waiters[i]);
+    ops[i] = wait_call(i).op;
+  }
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(wait_published(0, &waiters[i]), PLUG_ETIMEDOUT);
+  usleep(100000);
+  barrier();
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 3);
+  complete(ops[0], PLUG_OK);
+  complete(ops[1], PLUG_EUNAVAIL);
+  complete(ops[2], PLUG_OK);
+  barrier();
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 3);
+  assert_int_equal(counter_read(COUNTER_publish_late) - late, 2);
+}
+
 static void too_large_a_payload_never_reaches_the_plugin(void **state)
 {
   (void)state;
@@ -491,6 +517,7 @@ int main(void)
       TEST(refusals_are_counted_and_told),
       TEST(late_answers_come_back_with_their_status),
       TEST(a_publish_that_is_never_answered_times_out_once),
+      TEST(what_is_taken_after_its_timeout_is_counted),
       TEST(too_large_a_payload_never_reaches_the_plugin),
       TEST(the_way_home_is_bounded),
       TEST(without_echo_the_node_delivers_what_was_taken),
