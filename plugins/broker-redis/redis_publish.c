@@ -6,7 +6,7 @@
 #include "redis_glob.h"
 #include "redis_single.h"
 
-enum { MIN_RING = 256, MAX_HELD_PER_TOPIC = 1024 };
+enum { MIN_RING = 256 };
 
 struct entry {
   struct plug_op *op; /* NULL: nobody waits */
@@ -159,9 +159,6 @@ static plug_status encode(struct redis_publisher *pub, const struct plug_msg *ms
 static plug_status hold(struct redis_publisher *pub, struct redis_held_list *list,
                         const struct plug_msg *msg, struct plug_op *op)
 {
-  if (list->n >= MAX_HELD_PER_TOPIC)
-    return refuse(pub, op, PLUG_EUNAVAIL,
-                  "too many messages wait for the subscription of their topic", &pub->full_limit);
   struct redis_held *held = malloc(sizeof *held);
   if (held == NULL)
     return PLUG_ENOMEM;

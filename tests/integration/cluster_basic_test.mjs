@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { isReady, startNode, takeBodies } from './lib/cluster.mjs';
+import { startProxy } from './lib/proxy.mjs';
 import { startRedis } from './lib/redis.mjs';
 import { slowness, until } from './lib/server.mjs';
 import { encode, stomp } from './lib/stomp.mjs';
@@ -252,4 +253,25 @@ test('a flood of SENDs without receipts is slowed down, not dropped', async (t) 
   const stats = await nodes[0].stats();
   assert.equal(stats.publish_failed, 0);
   assert.equal(stats['broker.redis.published'], 2 * n);
+});
+
+test('a flood on a topic is not thinned out while somebody subscribes to it', async (t) => {
+  const redis = await startRedis({ t });
+  const proxy = await startProxy({ t, port: redis.port });
+  const node = await startNode({ t, name: 'n1', redis: proxy, probe: false, set: ['limits.queue-size=64m', 'limits.queue-messages=1000000'] });
+  const publisher = await stomp(node, { t });
+  const subscriber = await stomp(node, { t });
+  await publisher.request('SEND', { destination: '/topic/other' }, 'warm');
+  const n = Math.round(20000 / slowness);
+  proxy.stall(); // as a Redis far away
+  subscriber.frame('SUBSCRIBE', { destination: '/topic/flood', id: 1, receipt: 's' });
+  await until(async () => (await node.stats()).subscriptions === 1, 'the subscription');
+  for (let i = 0; i < n; i += 1) publisher.send('/topic/flood', String(i));
+  await until(async () => (await node.stats())['broker.redis.publish_in_flight'] === n, 'the messages being on their way');
+  proxy.resume();
+  await subscriber.receipt('s');
+  const got = new Map();
+  await until(() => (takeBodies(subscriber, got).get('/topic/flood')?.length ?? 0) >= n, 'all messages', 20000);
+  assert.deepEqual(got.get('/topic/flood'), Array.from({ length: n }, (_, i) => String(i)));
+  assert.equal((await node.stats()).publish_failed, 0);
 });
