@@ -9,7 +9,8 @@
 
 /* Large enough that a batch's cost is its members', small enough that a [home] call stays short. */
 #define BATCH_MAX  1000
-/* Counted in interests: single subscriptions must not wait for each other's answers. */
+/* Of interests without an answer; above it those that are asked again wait, but not fresh ones: a
+ * broker can hold back what is published behind a subscribe only if it knows of that. */
 #define ASKING_MAX 4000
 #define RETRY_MS   1000
 /* So many that nobody wants are kept for the grace period, the oldest go: a client that takes and
@@ -36,6 +37,7 @@ void interest_sync_init(struct interest_sync *sync, struct plugin_instance *inst
   *sync = (struct interest_sync){
       .instance = instance, .table = table, .grace_ms = grace_ms, .timeout_ms = timeout_ms};
   list_init(&sync->known);
+  list_init(&sync->fresh);
   list_init(&sync->ask);
   list_init(&sync->grace);
 }
@@ -244,16 +246,24 @@ static bool plugin_takes(const struct interest_sync *sync, const struct interest
   return !interest->is_pattern || instance_broker(sync->instance)->caps & PLUG_CAP_PATTERN;
 }
 
+/* Whom to ask next, n being in the batch already; NULL: nobody now. */
+static struct list *next_to_ask(struct interest_sync *sync, size_t n)
+{
+  if (!list_empty(&sync->fresh))
+    return list_first(&sync->fresh);
+  return sync->n_asking + n < ASKING_MAX ? list_first(&sync->ask) : NULL;
+}
+
 static void pump(struct interest_sync *sync)
 {
-  while (sync->up && !sync->stopping && sync->n_asking < ASKING_MAX && !list_empty(&sync->ask)) {
+  while (sync->up && !sync->stopping && next_to_ask(sync, 0)) {
     struct batch *batch = batch_new(sync, true, BATCH_MAX);
     if (!batch) {
       arm(sync, RETRY_MS);
       return;
     }
     struct list *node;
-    while (batch->n < BATCH_MAX && (node = list_first(&sync->ask))) {
+    while (batch->n < BATCH_MAX && (node = next_to_ask(sync, batch->n))) {
       struct interest *interest = container_of(node, struct interest, ask);
       if (interest->alone && batch->n)
         break;
@@ -294,7 +304,7 @@ void interest_sync_changes(struct interest_sync *sync)
       if (list_empty(&interest->link))
         list_append(&sync->known, &interest->link);
       if (list_empty(&interest->ask) && !interest->in_flight)
-        list_append(&sync->ask, &interest->ask);
+        list_append(&sync->fresh, &interest->ask);
       break;
     case INTEREST_CHANGE_UNUSED:
       interest->grace_until_ms = clock_now_ms() + sync->grace_ms;

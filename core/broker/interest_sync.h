@@ -15,7 +15,8 @@ struct interest_sync {
   struct interest_table *table;
   uint64_t grace_ms, timeout_ms;
   struct list known; /* struct interest.link, oldest first */
-  struct list ask;   /* struct interest.ask */
+  struct list fresh; /* struct interest.ask: wanted for the first time, never kept waiting */
+  struct list ask;   /* struct interest.ask: to be asked again */
   struct list grace; /* struct interest.grace, earliest first */
   size_t n_grace;
   size_t n_asking;    /* interests in batches in flight */

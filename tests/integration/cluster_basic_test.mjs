@@ -1,9 +1,10 @@
 // Several nodes on one Redis: every client of every node gets every message once, in one order.
 
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
 
-import { isReady, startNode, takeBodies } from './lib/cluster.mjs';
+import { isReady, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { startRedis } from './lib/redis.mjs';
 import { slowness, until } from './lib/server.mjs';
@@ -146,6 +147,29 @@ test('without waiting for the receipt, a session hears what it sends itself', as
   }
   const got = await client.messages(200);
   assert.deepEqual(got.map((f) => Number(f.body)).sort((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));
+});
+
+test('nor does it matter how many topics a session takes at once', async (t) => {
+  const redis = await startRedis({ t });
+  const n = 10000;
+  const node = await startNode({
+    t, name: 'n1', redis, probe: false, tcp: true, set: [`limits.max-subscriptions=${n}`, 'limits.queue-size=64m', 'limits.worker-queue=1000000'],
+  });
+  await waitReady(node);
+  let text = encode('CONNECT', { 'accept-version': '1.2', host: 'x' }).toString();
+  for (let i = 0; i < n; i += 1) {
+    text += encode('SUBSCRIBE', { id: i, destination: `/topic/own-${i}` });
+    text += encode('SEND', { destination: `/topic/own-${i}` }, String(i));
+  }
+  const socket = net.connect(node.tcpPort, '127.0.0.1');
+  t.after(() => socket.destroy());
+  let got = '';
+  socket.setEncoding('utf8').on('data', (more) => { got += more; });
+  socket.write(text);
+  const messages = () => new Set(got.match(/^destination:\/topic\/own-\d+$/gm));
+  await until(() => messages().size === n, 'all messages', 10000).catch((error) => {
+    throw new Error(`${error.message}: ${messages().size} of ${n}`);
+  });
 });
 
 test('the receipt of a SEND means that Redis has the message', async (t) => {

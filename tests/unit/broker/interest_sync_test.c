@@ -328,6 +328,37 @@ static void single_subscriptions_do_not_wait_for_each_other(void **state)
     complete(ops[i], PLUG_OK);
 }
 
+static void fresh_subscriptions_do_not_wait_for_a_long_replay(void **state)
+{
+  (void)state;
+  enum { REPLAYED = 6000, ASKED = 4 }; /* batches of the replay that are asked for at once */
+  static char names[REPLAYED][16];
+  static const char *list[REPLAYED];
+  for (int i = 0; i < REPLAYED; i++) {
+    snprintf(names[i], sizeof names[i], "/sub/%d", i);
+    list[i] = names[i];
+  }
+  start_broker(ALL_CAPS, &plain_settings);
+  loop_call(w.loop, join_on_home, &(struct joins){list, REPLAYED});
+  for (unsigned i = 0; i < REPLAYED / 1000; i++)
+    wait_call(i);
+  post_clear(&w.posts[0]);
+  report(PLUG_STATE_DOWN, 0);
+  for (unsigned i = 0; i < ASKED; i++)
+    script_answer(CALL_SUBSCRIBE, HELD);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  struct plug_op *ops[ASKED];
+  for (unsigned i = 0; i < ASKED; i++)
+    ops[i] = wait_call(REPLAYED / 1000 + i).op;
+  expect_no_call_after(REPLAYED / 1000 + ASKED);
+  join(1, "/sub/fresh");
+  expect_call(REPLAYED / 1000 + ASKED, CALL_SUBSCRIBE, "/sub/fresh");
+  assert_int_equal(wait_interest(1, "/sub/fresh"), PLUG_OK);
+  for (unsigned i = 0; i < ASKED; i++)
+    complete(ops[i], PLUG_OK);
+  wait_until_ready(true);
+}
+
 static void a_topic_lost_within_its_grace_period_is_asked_for_again(void **state)
 {
   (void)state;
@@ -390,6 +421,7 @@ int main(void)
       TEST(topics_left_together_are_unsubscribed_together),
       TEST(unsubscribes_under_way_do_not_hold_up_subscribes),
       TEST(single_subscriptions_do_not_wait_for_each_other),
+      TEST(fresh_subscriptions_do_not_wait_for_a_long_replay),
       TEST(a_topic_lost_within_its_grace_period_is_asked_for_again),
       TEST(patterns_are_refused_where_the_backend_has_none),
       TEST(patterns_go_to_a_backend_that_knows_them),
