@@ -97,3 +97,23 @@ test('what does not speak the protocol is told so, is not hammered, and does not
     assert.ok(redis.connections < 40, `${redis.connections} connections for ${JSON.stringify(bytes)}`);
   }));
 });
+
+test('a Redis that takes messages and delivers none is down, and up again when it delivers', async (t) => {
+  let deaf = false;
+  const redis = await startFakeRedis({ t, answer: (command) => (deaf && command === 'PUBLISH' ? ':1\r\n' : undefined) });
+  const node = await startNode({ t, name: 'n1', redis });
+  await waitReady(node);
+  deaf = true;
+  assert.match(await node.waitForLine(/lost Redis/), /it takes messages but does not deliver them/);
+  await waitReady(node, false);
+  const client = await stomp(node, { t });
+  client.send('/topic/a', 'x', { receipt: 'r' });
+  await client.expect('ERROR', { 'receipt-id': 'r', recoverable: 'true' });
+  deaf = false;
+  await node.waitForLine(/connected to Redis at \S+ again after/);
+  await waitReady(node);
+  await client.subscribe('/topic/a');
+  client.send('/topic/a', 'y');
+  assert.equal((await client.expect('MESSAGE')).body, 'y');
+  assert.equal(count(node, /lost Redis/), 1);
+});
