@@ -135,7 +135,7 @@
     page.leave.disabled = topics.size === 1;
     page.leave.setAttribute('aria-label', `Leave ${topic.destination}`);
     topic.item.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-    page.scroller.scrollTop = page.scroller.scrollHeight;
+    scrollToEnd();
     clearUnread(topic);
     showRoomNote();
   }
@@ -184,14 +184,20 @@
 
   // ---- messages
 
+  function atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = page.scroller;
+    return scrollHeight - scrollTop - clientHeight < 80;
+  }
+
+  function scrollToEnd() {
+    page.scroller.scrollTop = page.scroller.scrollHeight;
+  }
+
   function append(topic, row) {
-    const scroller = page.scroller;
-    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+    const follow = atEnd() || row.classList.contains('own');
     topic.log.append(row);
     while (topic.log.childElementCount > KEPT_MESSAGES + 1) topic.log.children[1].remove();
-    if (topic === selected && (atEnd || row.classList.contains('own'))) {
-      scroller.scrollTop = scroller.scrollHeight;
-    }
+    if (topic === selected && follow) scrollToEnd();
   }
 
   function appendEvent(topic, text) {
@@ -221,12 +227,14 @@
   }
 
   function setFate(row, text) {
+    const follow = atEnd(); // the row may grow
     let fate = row.querySelector('.fate');
     if (!fate) {
       fate = element('p', 'fate');
       row.append(fate);
     }
     fate.textContent = text;
+    if (follow) scrollToEnd();
   }
 
   function receive(topic, message) {

@@ -167,6 +167,13 @@ test('two tabs talk to each other and survive a restart of the server', { timeou
     await introduce(tab, 'Barbara');
     await say(tab, 'From a narrow window');
     await delivered(tab, 'From a narrow window');
+    for (let i = 0; i < 12; i++) await say(tab, `Line ${i}`);
+    await delivered(tab, 'Line 11');
+    const below = await tab.evaluate(() => {
+      const scroller = document.getElementById('scroller');
+      return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+    });
+    assert.ok(below <= 1, `${below} px of the last message are below the edge`);
     const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
     await tab.screenshot({ path: join(screenshots, 'try-page-phone.png') });
