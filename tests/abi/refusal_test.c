@@ -29,7 +29,7 @@ static void read_tagged(FILE *file, const char *tag, char *out, size_t size)
 {
   char line[600];
   out[0] = '\0';
-  if (!fgets(line, sizeof line, file) || strncmp(line, tag, strlen(tag)))
+  if (!fgets(line, sizeof line, file) || strncmp(line, tag, strlen(tag)) != 0)
     return;
   char *end = strstr(line, " */");
   assert_non_null(end);

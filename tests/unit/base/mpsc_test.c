@@ -15,7 +15,7 @@
 static void only_the_first_push_asks_for_a_wake_up(void **state)
 {
   (void)state;
-  struct mpsc q = {0};
+  struct mpsc q = {NULL};
   struct mpsc_node a, b, c;
   assert_null(mpsc_take(&q));
   assert_true(mpsc_push(&q, &a));
@@ -54,7 +54,7 @@ static void *produce(void *arg)
 static void four_producers_keep_their_order(void **state)
 {
   (void)state;
-  struct mpsc q = {0};
+  struct mpsc q = {NULL};
   atomic_uint wake_ups = 0;
   struct producer producers[PRODUCERS];
   pthread_t threads[PRODUCERS];
