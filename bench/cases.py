@@ -81,7 +81,7 @@ NONE = {"duration": 0, "warmup": 0}
 CASES = [
     # Fan-out, one message at a time and in bursts.
     Case("1-1", "1 → 1, 1 in flight", "delivery", fan_out(1), ALL),
-    Case("1-1-x16", "1 → 1, 16 in flight", "delivery", fan_out(1, 16)),
+    Case("1-1-x16", "1 → 1, 16 in flight", "delivery", fan_out(1, 16), FIELD),
     Case("1-100", "1 → 100, 1 in flight", "delivery", fan_out(100), ALL),
     Case("1-100-x16", "1 → 100, 16 in flight", "delivery", fan_out(100, 16), ALL),
     Case("1-1000", "1 → 1,000, 1 in flight", "delivery", fan_out(1000), ALL, quick=True, chart=True),
@@ -89,9 +89,10 @@ CASES = [
          chart=True),
     Case("1-10000", "1 → 10,000, 1 in flight", "delivery", fan_out(10000), BUT_RABBITMQ),
     Case("1-10000-x16", "1 → 10,000, 16 in flight", "delivery", fan_out(10000, 16), BUT_RABBITMQ, chart=True),
-    Case("1-1000-4k", "1 → 1,000, body of 4 KiB, 1 in flight", "delivery", fan_out(1000, body=4096)),
+    Case("1-1000-4k", "1 → 1,000, body of 4 KiB, 1 in flight", "delivery", fan_out(1000, body=4096),
+         BUT_RABBITMQ),
     Case("1-1000-4k-x16", "1 → 1,000, body of 4 KiB, 16 in flight", "delivery",
-         fan_out(1000, 16, body=4096)),
+         fan_out(1000, 16, body=4096), BUT_RABBITMQ),
     Case("topics", "1,000 topics × 10 subscribers, 16 in flight", "delivery",
          fan_out(10000, 16, topics=1000), FIELD, chart=True),
 
@@ -100,6 +101,7 @@ CASES = [
          fan_out(1000, idle=10000), quick=True),
     Case("1-1000-x16-idle", "1 → 1,000 beside 10,000 idle, 16 in flight", "delivery",
          fan_out(1000, 16, idle=10000), quick=True),
+    Case("idle-10000", "1 → 10 beside 10,000 idle, 1 in flight", "delivery", fan_out(10, idle=10000), (*OWN, *PEERS)),
     Case("idle-19000", "1 → 10 beside 19,000 idle, 1 in flight", "delivery", fan_out(10, idle=19000), (*OWN, *PEERS),
          chart=True),
     Case("idle-19000-x16", "1 → 10 beside 19,000 idle, 16 in flight", "delivery",
