@@ -26,8 +26,9 @@ struct publish {
   bool failed;       /* what its sender was told */
 };
 
-/* Of messages that the backend has not taken; above it publishers should wait. Well below what a
- * plugin holds before it refuses more. */
+/* Of messages that the backend has not taken; above these publishers should wait. Well below what a
+ * plugin holds before it refuses more, however much the operator lets wait here. */
+#define UNTAKEN_MAX       50000
 #define UNTAKEN_BYTES_MAX (16 << 20)
 #define REFUSED_PERIOD_MS 10000
 
@@ -360,8 +361,8 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
 
 bool broker_congested(const struct broker *broker)
 {
-  return atomic_load_explicit(&broker->n_publishes, memory_order_relaxed) >
-             (int64_t)broker->settings.publish_queue / 2 ||
+  int64_t untaken = atomic_load_explicit(&broker->n_publishes, memory_order_relaxed);
+  return untaken > (int64_t)broker->settings.publish_queue / 2 || untaken > UNTAKEN_MAX ||
          atomic_load_explicit(&broker->publish_bytes, memory_order_relaxed) > UNTAKEN_BYTES_MAX ||
          interest_congested(broker->interests);
 }

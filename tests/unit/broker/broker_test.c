@@ -201,6 +201,31 @@ static void the_way_home_is_bounded(void **state)
   uv_sem_destroy(&block.leave);
 }
 
+static void publishers_wait_before_a_plugin_refuses_however_long_the_queue(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.publish_queue = 1000000;
+  start_broker(HOME_CAPS, &settings);
+  struct block block;
+  uv_sem_init(&block.entered, 0);
+  uv_sem_init(&block.leave, 0);
+  loop_post(w.loop, block_home, &block);
+  uv_sem_wait(&block.entered);
+  for (int i = 0; i < 50000; i++)
+    publish("x", NULL);
+  bool before = broker_congested(w.broker);
+  publish("x", NULL);
+  bool above = broker_congested(w.broker);
+  uv_sem_post(&block.leave); /* first: a failed test must not leave the loop blocked */
+  barrier();
+  assert_false(before);
+  assert_true(above);
+  assert_false(broker_congested(w.broker));
+  uv_sem_destroy(&block.entered);
+  uv_sem_destroy(&block.leave);
+}
+
 /* --- local delivery ----------------------------------------------------------------------- */
 
 static void without_echo_the_node_delivers_what_was_taken(void **state)
@@ -520,6 +545,7 @@ int main(void)
       TEST(what_is_taken_after_its_timeout_is_counted),
       TEST(too_large_a_payload_never_reaches_the_plugin),
       TEST(the_way_home_is_bounded),
+      TEST(publishers_wait_before_a_plugin_refuses_however_long_the_queue),
       TEST(without_echo_the_node_delivers_what_was_taken),
       TEST(without_echo_a_worker_delivers_at_once),
       TEST(with_echo_the_node_waits_for_the_broker),
