@@ -203,27 +203,19 @@ static bool publish_call(struct publish *publish)
   return true;
 }
 
-static uint64_t bytes_of(const struct plug_msg *msg)
-{
-  uint64_t bytes = (uint64_t)msg->topic.len + msg->content_type.len + msg->payload.len;
-  for (size_t i = 0; i < msg->n_headers; i++)
-    bytes += (uint64_t)msg->headers[i].key.len + msg->headers[i].value.len;
-  return bytes;
-}
-
 /* before: another publish in the queue, or the queue itself for its end. */
 static void down_queue_link(struct broker *broker, struct publish *publish, struct list *before)
 {
   list_append(before, &publish->link);
   broker->n_down_queue++;
-  broker->down_queue_bytes += bytes_of(publish->msg);
+  broker->down_queue_bytes += message_bytes(publish->msg);
 }
 
 static void down_queue_unlink(struct broker *broker, struct publish *publish)
 {
   list_remove(&publish->link);
   broker->n_down_queue--;
-  broker->down_queue_bytes -= bytes_of(publish->msg);
+  broker->down_queue_bytes -= message_bytes(publish->msg);
 }
 
 static void on_down_timer(uv_timer_t *timer)
@@ -245,7 +237,7 @@ static void on_down_timer(uv_timer_t *timer)
 static void down_queue_add(struct broker *broker, struct publish *publish)
 {
   if (broker->n_down_queue >= broker->settings.down_queue_messages ||
-      broker->down_queue_bytes + bytes_of(publish->msg) > broker->settings.down_queue_bytes) {
+      broker->down_queue_bytes + message_bytes(publish->msg) > broker->settings.down_queue_bytes) {
     publish_end(publish, PLUG_EUNAVAIL);
     return;
   }

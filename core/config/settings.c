@@ -529,7 +529,7 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "worker-queue", worker_queue),
       NUMBER(LIMITS, "worker-queue-size", worker_queue_bytes),
       NUMBER(BROKER, "down-queue-messages", down_queue_messages),
-      NUMBER(BROKER, "down-queue-bytes", down_queue_bytes),
+      NUMBER(BROKER, "down-queue-size", down_queue_bytes),
       NUMBER(BROKER, "down-queue-time", down_queue_ms),
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),
       NUMBER(BROKER, "operation-timeout", operation_timeout_ms),

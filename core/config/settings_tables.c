@@ -108,7 +108,7 @@ static const struct plug_option broker_options[] = {
      "What happens to messages while the broker cannot be reached."},
     {"down-queue-messages", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
      "With `queue`: how many messages wait."},
-    {"down-queue-bytes", PLUG_OPT_BYTES, 0, "64m", "64k..4g",
+    {"down-queue-size", PLUG_OPT_BYTES, 0, "64m", "64k..4g",
      "With `queue`: how many bytes of messages wait."},
     {"down-queue-time", PLUG_OPT_DURATION, 0, "5s", "10ms..10m",
      "With `queue`: how long a message waits before it is refused."},

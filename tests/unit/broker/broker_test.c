@@ -367,7 +367,9 @@ static void the_queue_for_bad_times_is_bounded_in_bytes(void **state)
   (void)state;
   static const char ten[] = "0123456789";
   struct broker_settings settings = queueing();
-  settings.down_queue_bytes = 2 * (strlen("/sub/a") + strlen(ten));
+  const struct plug_msg *alike = msg_of("/sub/a", str_of(ten));
+  settings.down_queue_bytes = 2 * message_bytes(alike);
+  message_unref(alike);
   start_broker(HOME_CAPS, &settings);
   for (int round = 0; round < 3; round++) {
     report(PLUG_STATE_DOWN, 0);

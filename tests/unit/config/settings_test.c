@@ -197,7 +197,7 @@ static const struct {
      (uint64_t)64 << 30, "1023k", "65g", "1m..64g"},
     {"broker", "down-queue-messages", AT(down_queue_messages), "1", "10000000", 1, 10000000, "0",
      "10000001", "1..10000000"},
-    {"broker", "down-queue-bytes", AT(down_queue_bytes), "64k", "4g", 65536, 1LL << 32, "1k", "5g",
+    {"broker", "down-queue-size", AT(down_queue_bytes), "64k", "4g", 65536, 1LL << 32, "1k", "5g",
      "64k..4g"},
     {"broker", "down-queue-time", AT(down_queue_ms), "10ms", "10m", 10, 600000, "9ms", "601s",
      "10ms..10m"},
