@@ -1,9 +1,12 @@
 #include "net/worker.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/counter.h"
 #include "base/log.h"
@@ -262,6 +265,22 @@ static plug_status init_lws(struct worker *worker)
   return worker->vhost ? PLUG_OK : PLUG_EINTERNAL;
 }
 
+/* Are there as many as a worker needs to start, and some more? Without the last of them
+ * libwebsockets makes a context that it cannot take down again. */
+static bool has_descriptors(void)
+{
+  int fds[16];
+  size_t n = 0;
+  while (n < sizeof fds / sizeof *fds && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+    n++;
+  bool enough = n == sizeof fds / sizeof *fds;
+  int why = errno;
+  while (n)
+    close(fds[--n]);
+  errno = why;
+  return enough;
+}
+
 static void on_stop(uv_async_t *async);
 
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
@@ -281,6 +300,11 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   list_init(&worker->paused);
   list_init(&worker->doomed);
   init_hub(worker, interests);
+  if (!has_descriptors()) {
+    snprintf(err->text, sizeof err->text, "worker %u: not enough file descriptors: %s", index,
+             strerror(errno));
+    return PLUG_EUNAVAIL;
+  }
   if (init_env(worker, destinations) != PLUG_OK || uv_loop_init(&worker->loop) != 0) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;

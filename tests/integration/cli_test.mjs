@@ -2,13 +2,14 @@
 // and the log.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { build, root, run, sleep, slowness, start, until } from './lib/server.mjs';
+import { build, program, root, run, sleep, slowness, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { Wire, upgradeRequest } from './lib/wire.mjs';
 
@@ -233,6 +234,16 @@ describe('starting', { concurrency: 4 }, () => {
     assert.equal(code, 1);
     assert.match(stderr, /cannot listen on 127\.0\.0\.1:\d+: Address already in use\n$/);
     await stomp(server, { t });
+  });
+  test('with too few file descriptors it says so and ends', () => {
+    for (const n of [12, 15, 16, 18, 20, 21, 22]) {
+      const args = ['-c', 'ulimit -n "$1"; shift; exec "$@"', 'sh', n, program, '--set', 'http.listen=127.0.0.1:0', '--set', 'server.workers=2'];
+      const { status, signal, stderr } = spawnSync('sh', args, { timeout: 5000 * slowness, killSignal: 'SIGKILL', encoding: 'utf8' });
+      assert.equal(signal, null, `${n}: ${stderr}`);
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, /^plugboard: worker \d: not enough file descriptors: Too many open files$/m);
+      assert.ok(!/Sanitizer/.test(stderr), stderr);
+    }
   });
   test('an address that is not ours, and a name that does not exist', async () => {
     const { code, stderr } = await run(['--set', 'http.listen=192.0.2.1:0']);
