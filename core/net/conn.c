@@ -67,6 +67,7 @@ void conn_free(struct conn *conn)
   list_remove(&conn->paused);
   list_remove(&conn->doomed);
   worker->n_conns--;
+  free(conn->held);
   free(conn);
 }
 
@@ -126,13 +127,51 @@ static void after_receive(struct conn *conn, uint8_t state_before)
     arm(conn);
 }
 
-void conn_receive(struct conn *conn, char *bytes, size_t len)
+/* Behind what is held already. */
+static void hold(struct conn *conn, const char *bytes, size_t len)
+{
+  char *held = realloc(conn->held, conn->held_end + len);
+  if (!held) {
+    session_close(&conn->session, CLOSE_INTERNAL, "out of memory");
+    return;
+  }
+  memcpy(held + conn->held_end, bytes, len);
+  conn->held = held;
+  conn->held_end += (uint32_t)len;
+}
+
+/* Returns how many bytes are left for later. */
+static size_t receive(struct conn *conn, char *bytes, size_t len)
 {
   uint8_t state = conn->session.state;
+  size_t rest = session_receive_some(&conn->session, bytes, len, conn->worker->now_ms);
+  after_receive(conn, state);
+  return conn->session.state == SESSION_CLOSED ? 0 : rest;
+}
+
+void conn_receive(struct conn *conn, char *bytes, size_t len)
+{
   COUNT_BY(bytes_in, len);
   note_read(conn, len);
-  session_receive(&conn->session, bytes, len, conn->worker->now_ms);
-  after_receive(conn, state);
+  if (conn->held && conn->session.state != SESSION_CLOSED) {
+    hold(conn, bytes, len);
+    return;
+  }
+  size_t rest = receive(conn, bytes, len);
+  if (rest)
+    hold(conn, bytes + len - rest, rest);
+}
+
+static void receive_held(struct conn *conn)
+{
+  size_t len = conn->held_end - conn->held_at;
+  size_t rest = receive(conn, conn->held + conn->held_at, len);
+  conn->held_at = conn->held_end - (uint32_t)rest;
+  if (rest)
+    return;
+  free(conn->held);
+  conn->held = NULL;
+  conn->held_at = conn->held_end = 0;
 }
 
 void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bool ends)
@@ -156,6 +195,8 @@ void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bo
 void conn_resume(struct conn *conn)
 {
   list_remove(&conn->paused);
+  if (conn->held)
+    receive_held(conn);
   update_reading(conn);
 }
 
@@ -331,6 +372,8 @@ void conn_writable(struct conn *conn)
 
 void conn_peer_closes(struct conn *conn)
 {
+  while (conn->held) /* it came before the Close */
+    receive_held(conn);
   conn->closing = true;
   session_close(&conn->session, CLOSE_NORMAL, "");
   arm(conn);

@@ -29,6 +29,8 @@ struct conn {
   struct wheel_timer timer;
   struct list link;   /* all of the worker's */
   struct list paused; /* those whose reading is paused, or empty */
+  char *held;         /* what had been read when it was paused, or NULL */
+  uint32_t held_at, held_end;
   struct utf8_state utf8;
   int stall_unsent;      /* bytes in the kernel's send queue when that was last looked at */
   uint64_t close_due_ms; /* when a closed session is cut off; 0: not yet decided */
@@ -66,7 +68,7 @@ void conn_flush(struct outq *queue);
 /* Everything has been gathered: closes the connection if its session has ended. May free conn. */
 void conn_finish(struct conn *conn);
 void conn_on_timer(struct conn *conn, uint64_t now_ms);
-/* Reading goes on. */
+/* Reading goes on, unless what was held of the last read finds the node congested again. */
 void conn_resume(struct conn *conn);
 /* Cuts the connection off at the end of the turn, without a Close frame. */
 void conn_doom(struct conn *conn);

@@ -165,9 +165,15 @@ static void on_congestion(uv_timer_t *timer)
   struct list *node;
   if (broker_congested(worker->broker))
     return;
-  uv_timer_stop(timer);
-  while ((node = list_first(&worker->paused)))
+  /* Who finds the node congested again stands behind the others then. */
+  struct list *last = worker->paused.prev;
+  while ((node = list_first(&worker->paused)) && !broker_congested(worker->broker)) {
     conn_resume(container_of(node, struct conn, paused));
+    if (node == last)
+      break;
+  }
+  if (list_empty(&worker->paused))
+    uv_timer_stop(timer);
 }
 
 void worker_watch_congestion(struct worker *worker)

@@ -479,28 +479,42 @@ static void handle_parse_error(struct session *session, const struct stomp_parse
                NULL, "%s", error->message);
 }
 
-void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms)
+static size_t receive(struct session *session, char *chunk, size_t len, uint64_t now_ms,
+                      bool may_stop)
 {
   session->last_rx_ms = now_ms;
   if (session->state >= SESSION_LEAVING)
-    return;
+    return 0;
   struct stomp_frame frame;
   struct stomp_parse_error error;
   stomp_parser_feed(&session->parser, chunk, len);
   while (session->state < SESSION_LEAVING) {
     switch (stomp_parser_next(&session->parser, &frame, &error)) {
     case STOMP_EVENT_MORE:
-      return;
+      return 0;
     case STOMP_EVENT_FRAME:
       handle_frame(session, &frame);
+      if (may_stop && session->slow_down)
+        return stomp_parser_take_back(&session->parser);
       break;
     case STOMP_EVENT_HEARTBEAT:
       break;
     case STOMP_EVENT_ERROR:
       handle_parse_error(session, &error);
-      return;
+      return 0;
     }
   }
+  return 0;
+}
+
+void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms)
+{
+  receive(session, chunk, len, now_ms, false);
+}
+
+size_t session_receive_some(struct session *session, char *chunk, size_t len, uint64_t now_ms)
+{
+  return receive(session, chunk, len, now_ms, true);
 }
 
 /* A beat goes out a tenth early, so that it is there in time whatever the timer's grain. */

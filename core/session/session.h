@@ -86,6 +86,9 @@ void session_fini(struct session *session);
 
 /* Bytes from the client; chunk may be written to. Does nothing once the session is closed. */
 void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms);
+/* The same, but it stops behind a frame that met congestion (slow_down): a chunk may hold hundreds
+ * of SENDs. Returns how many bytes at the chunk's end are to be given again later. */
+size_t session_receive_some(struct session *session, char *chunk, size_t len, uint64_t now_ms);
 
 /* Does what is due. */
 void session_tick(struct session *session, uint64_t now_ms);

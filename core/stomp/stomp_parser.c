@@ -597,3 +597,10 @@ enum stomp_event stomp_parser_next(struct stomp_parser *p, struct stomp_frame *f
   p->eol_in_chunk = false;
   return heartbeat ? STOMP_EVENT_HEARTBEAT : STOMP_EVENT_MORE;
 }
+
+size_t stomp_parser_take_back(struct stomp_parser *p)
+{
+  size_t rest = p->in_len;
+  p->in_len = 0;
+  return rest;
+}

@@ -283,6 +283,39 @@ describe('a slow client costs nobody', () => {
     assert.equal(stats.dropped_congested, 0);
     t.diagnostic(`reads paused ${stats.reads_paused} times`);
   });
+
+  for (const transport of ['ws', 'tcp']) {
+    test(`worker-queue: what one read brings may be more than the queue holds, over ${transport}`, async (t) => {
+      const server = await start({ t, tcp: true, set: ['server.workers=2', ...limits({ 'worker-queue': 100, 'queue-size': '64m', 'queue-messages': 1000000 })] });
+      const readers = [];
+      for (let i = 0; i < 6; i++) {
+        const reader = await stomp(server, { t });
+        await reader.subscribe('/topic/burst');
+        readers.push(reader);
+      }
+      const publishers = await Promise.all(Array.from({ length: 12 }, () => stomp(server, { t, transport })));
+      const each = 400;
+      const burst = Array.from({ length: each }, (_, i) => `SEND\ndestination:/topic/burst\n\n${i}\0`).join('');
+      // The last two come while what stands before them is still held back.
+      for (const publisher of publishers) {
+        publisher.raw(burst);
+        publisher.raw(`SEND\ndestination:/topic/burst\nreceipt:last\n\n${each}\0DISCONNECT\nreceipt:bye\n\n\0`);
+      }
+      await Promise.all(publishers.map((publisher) => publisher.receipt('bye', 20000)));
+      const total = (each + 1) * publishers.length;
+      for (const reader of readers) await reader.when(() => (reader.frames.length === total ? true : undefined), 20000, 'all messages');
+      // Each publisher's order is kept: every number comes for the nth time only after the one below.
+      const seen = Array.from({ length: each + 1 }, () => 0);
+      for (const frame of readers[0].frames) {
+        const n = Number(frame.body);
+        seen[n] += 1;
+        assert.ok(n === 0 || seen[n] <= seen[n - 1], 'in order');
+      }
+      const stats = await server.stats();
+      assert.equal(stats.dropped_congested, 0);
+      assert.ok(stats.reads_paused > 0);
+    });
+  }
 });
 
 describe('file descriptors', () => {

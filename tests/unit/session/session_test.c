@@ -441,6 +441,36 @@ static void congestion_slows_the_sender_down_and_is_no_failure(void **state)
   session_fini(&s);
 }
 
+static void congestion_leaves_the_rest_of_a_chunk_for_later(void **state)
+{
+  (void)state;
+  struct session s;
+  connect_as(&s, "1.2");
+#define SEND_WITH(receipt) "SEND\ndestination:/topic/a\nreceipt:" receipt "\n\nx\0"
+  /* The second frame begins in this chunk and ends in the next. */
+  char first[] = SEND_WITH("1") "\n\n" SEND_WITH("2"), last[] = "3\n\nx\0";
+  size_t split = sizeof first - 5;
+  w.answers = PLUG_EAGAIN;
+  size_t rest = session_receive_some(&s, first, split, w.now);
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:1\n\n^@");
+  assert_int_equal(rest, split - (sizeof SEND_WITH("1") - 1));
+  assert_true(s.slow_down);
+  s.slow_down = false;
+  w.answers = PLUG_OK;
+  assert_int_equal(session_receive_some(&s, first + split - rest, rest, w.now), 0);
+  EXPECT_NOTHING(&s);
+  assert_int_equal(session_receive_some(&s, last, sizeof last - 1, w.now), 0);
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:23\n\n^@");
+  /* A frame that ends with its chunk leaves nothing. */
+  w.answers = PLUG_EAGAIN;
+  char whole[] = SEND_WITH("4");
+  assert_int_equal(session_receive_some(&s, whole, sizeof whole - 1, w.now), 0);
+  assert_true(s.slow_down);
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:4\n\n^@");
+#undef SEND_WITH
+  session_fini(&s);
+}
+
 /* --- faults ------------------------------------------------------------------------------- */
 
 static void a_frame_that_is_too_large_closes_with_1009(void **state)
@@ -707,6 +737,7 @@ int main(void)
       TEST(answers_after_the_sessions_end_reach_nobody),
       TEST(a_publish_that_fails_is_told_and_the_session_goes_on),
       TEST(congestion_slows_the_sender_down_and_is_no_failure),
+      TEST(congestion_leaves_the_rest_of_a_chunk_for_later),
       TEST(a_frame_that_is_too_large_closes_with_1009),
       TEST(too_many_headers_close_with_1002),
       TEST(a_frame_that_cannot_be_parsed_is_an_error),
