@@ -149,11 +149,23 @@ static size_t receive(struct conn *conn, char *bytes, size_t len)
   return conn->session.state == SESSION_CLOSED ? 0 : rest;
 }
 
+/* A COMMIT publishes thousands of messages at once: it does not begin while the node is congested.
+ */
+static bool must_wait(struct conn *conn)
+{
+  struct session *session = &conn->session;
+  if (!session->n_transactions || !broker_congested(conn->worker->broker))
+    return false;
+  session->slow_down = true;
+  after_receive(conn, session->state);
+  return true;
+}
+
 void conn_receive(struct conn *conn, char *bytes, size_t len)
 {
   COUNT_BY(bytes_in, len);
   note_read(conn, len);
-  if (conn->held && conn->session.state != SESSION_CLOSED) {
+  if (conn->session.state != SESSION_CLOSED && (conn->held || must_wait(conn))) {
     hold(conn, bytes, len);
     return;
   }

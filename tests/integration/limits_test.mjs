@@ -316,6 +316,28 @@ describe('a slow client costs nobody', () => {
       assert.ok(stats.reads_paused > 0);
     });
   }
+
+  test('worker-queue: many COMMITs at once wait for each other', async (t) => {
+    // Half of the queue, and a transaction of each worker, fit.
+    const each = 1000;
+    const server = await start({ t, set: ['server.workers=2', ...limits({ 'worker-queue': 4200, 'queue-size': '64m', 'queue-messages': 1000000 })] });
+    const readers = [];
+    for (let i = 0; i < 12; i++) {
+      const reader = await stomp(server, { t });
+      await reader.subscribe('/topic/commit');
+      readers.push(reader);
+    }
+    const publishers = await Promise.all(Array.from({ length: 16 }, () => stomp(server, { t })));
+    for (const publisher of publishers) {
+      publisher.frame('BEGIN', { transaction: 't' });
+      publisher.raw('SEND\ndestination:/topic/commit\ntransaction:t\n\nx\0'.repeat(each));
+      await publisher.request('UNSUBSCRIBE', { id: 'none' }, '', 20000);
+    }
+    await Promise.all(publishers.map((publisher) => publisher.request('COMMIT', { transaction: 't' }, '', 20000)));
+    const total = each * publishers.length;
+    for (const reader of readers) await reader.when(() => (reader.frames.length === total ? true : undefined), 30000, 'all messages');
+    assert.equal((await server.stats()).dropped_congested, 0);
+  });
 });
 
 describe('file descriptors', () => {
