@@ -277,8 +277,10 @@ static void run_publishes(struct loop_task *task)
     if (!broker->running) {
       publish_end(publish, PLUG_ECANCELED);
     } else if (broker->settings.queue_when_down &&
-               (!atomic_load(&broker->ready) || broker->n_down_queue)) {
+               (!broker_ready(broker) || broker->n_down_queue)) {
       down_queue_add(broker, publish); /* behind what waits already */
+    } else if (!broker_ready(broker)) {
+      publish_end(publish, PLUG_EUNAVAIL);
     } else if (!publish_call(publish)) {
       down_queue_add(broker, publish);
     }
@@ -328,8 +330,9 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
   }
   if (broker->caps & PLUG_CAP_PUBLISH_ANY)
     return publish_here(broker, msg, answer, inbox);
-  if (!atomic_load_explicit(&broker->up, memory_order_relaxed) &&
-      !broker->settings.queue_when_down) {
+  /* Until all topics are subscribed again the backend takes messages that our own subscribers would
+   * never hear back: it counts as down. */
+  if (!broker_ready(broker) && !broker->settings.queue_when_down) {
     COUNT(publish_failed);
     return PLUG_EUNAVAIL;
   }

@@ -319,6 +319,25 @@ static void when_down_publishes_are_refused(void **state)
   expect_call(0, CALL_PUBLISH, "/sub/a=y");
 }
 
+/* What is published earlier would come back to subscribers who cannot hear it yet. */
+static void publishes_are_refused_until_the_topics_are_subscribed_again(void **state)
+{
+  (void)state;
+  start_broker(HOME_CAPS, &plain_settings);
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_OK);
+  report(PLUG_STATE_DOWN, 0);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  struct call call = expect_call(1, CALL_SUBSCRIBE, "/sub/a");
+  assert_int_equal(publish("x", &waiters[0]), PLUG_EUNAVAIL);
+  expect_no_call_after(2);
+  complete(call.op, PLUG_OK);
+  wait_until_ready(true);
+  assert_int_equal(publish("y", NULL), PLUG_PENDING);
+  expect_call(2, CALL_PUBLISH, "/sub/a=y");
+}
+
 static struct broker_settings queueing(void)
 {
   struct broker_settings settings = plain_settings;
@@ -553,6 +572,7 @@ int main(void)
       TEST(with_echo_the_node_waits_for_the_broker),
       TEST(a_full_inbox_is_congestion_to_the_plugin_and_no_failure_to_the_sender),
       TEST(when_down_publishes_are_refused),
+      TEST(publishes_are_refused_until_the_topics_are_subscribed_again),
       TEST(queued_publishes_go_out_in_order_when_the_backend_is_back),
       TEST(the_queue_for_bad_times_is_bounded),
       TEST(the_queue_for_bad_times_is_bounded_in_bytes),
