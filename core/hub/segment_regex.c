@@ -328,7 +328,7 @@ static bool parse_sequence(struct parser *p, uint16_t *out)
 {
   bool first = true;
   while (!at_end(p) && !peek_is(p, '|') && !peek_is(p, ')')) {
-    uint16_t item;
+    uint16_t item = 0;
     if (!parse_repeated(p, &item))
       return false;
     struct node node = {.type = NODE_CAT, .left = *out, .right = item};
@@ -460,7 +460,7 @@ bool segment_regex_add_any_run(struct segment_regex_builder *b, const char **why
 bool segment_regex_add(struct segment_regex_builder *b, struct plug_str regex, const char **why)
 {
   struct parser p; /* nodes are written before they are read */
-  uint16_t root;
+  uint16_t root = 0;
   p.builder = b;
   p.text = regex;
   p.at = 0;

@@ -39,12 +39,15 @@ static int bind_one(const struct addrinfo *ai, bool share_port)
 
 static uint16_t port_of(int fd)
 {
-  struct sockaddr_storage ss;
-  socklen_t len = sizeof ss;
-  if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } address = {.in6 = {0}};
+  socklen_t len = sizeof address;
+  if (getsockname(fd, &address.any, &len) != 0)
     return 0;
-  return ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&ss)->sin6_port
-                                        : ((struct sockaddr_in *)(void *)&ss)->sin_port);
+  return ntohs(address.any.sa_family == AF_INET6 ? address.in6.sin6_port : address.in.sin_port);
 }
 
 static int bind_address(const struct settings_address *address, bool share_port,

@@ -169,12 +169,13 @@ static struct batch *new_batch(struct redis_topics *topics, size_t n, struct plu
   return batch;
 }
 
-/* Puts one command on the wire and in the queue of those that await confirmation. */
+/* Puts one command on the wire and in the queue of those that await confirmation: about the
+ * channels v, or, with v NULL, about our own, by name. */
 static bool send_command(struct redis_topics *topics, struct batch *batch, enum kind kind,
                          struct redis_channel *const *v, const struct plug_str *own, size_t n)
 {
   struct plug_str argv[PER_COMMAND + 1];
-  struct command *command = calloc(1, sizeof *command + (own == NULL ? n : 0) * sizeof *v);
+  struct command *command = calloc(1, sizeof *command + (v != NULL ? n : 0) * sizeof *v);
   if (command == NULL)
     return false;
   command->batch = batch;
@@ -182,9 +183,9 @@ static bool send_command(struct redis_topics *topics, struct batch *batch, enum 
   command->n = n;
   argv[0] = redis_str(words[kind].command);
   for (size_t i = 0; i < n; i++) {
-    if (own == NULL)
+    if (v != NULL)
       command->v[i] = v[i];
-    argv[i + 1] = own == NULL ? name_of(v[i]) : own[i];
+    argv[i + 1] = v != NULL ? name_of(v[i]) : own[i];
   }
   if (!redis_conn_command(topics->conn, argv, n + 1)) {
     free(command);
@@ -197,7 +198,7 @@ static bool send_command(struct redis_topics *topics, struct batch *batch, enum 
   topics->tail = command;
   if (batch != NULL)
     batch->n_commands++;
-  for (size_t i = 0; own == NULL && i < n; i++) {
+  for (size_t i = 0; v != NULL && i < n; i++) {
     bool subscribe = kind == SUBSCRIBE || kind == PSUBSCRIBE;
     v[i]->wanted = subscribe;
     *(subscribe ? &v[i]->n_subscribing : &v[i]->n_unsubscribing) += 1;
