@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/block.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -164,6 +165,7 @@ static void server_fini(struct server *server)
   interest_table_free(server->interests);
   pages_fini(&server->pages);
   free(server->workers);
+  block_drop_cache();
 }
 
 /* --- listening ---------------------------------------------------------------------------- */

@@ -68,7 +68,8 @@ bool str_to_u64(struct plug_str s, uint64_t *out)
     return false;
   for (size_t i = 0; i < s.len; i++) {
     unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
-    if (digit > 9 || v > (UINT64_MAX - digit) / 10)
+    /* 19 digits always fit. */
+    if (digit > 9 || (i >= 19 && v > (UINT64_MAX - digit) / 10))
       return false;
     v = v * 10 + digit;
   }

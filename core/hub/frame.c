@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/block.h"
+
 uint8_t frame_ws_header_len(size_t len)
 {
   return len < 126 ? 2 : len < 65536 ? 4 : 10;
@@ -31,7 +33,7 @@ struct frame *frame_alloc(size_t len, uint16_t n_messages, bool droppable)
 {
   if (len > UINT32_MAX)
     return NULL;
-  struct frame *frame = malloc(sizeof *frame + len);
+  struct frame *frame = block_alloc(sizeof *frame + len);
   if (!frame)
     return NULL;
   *frame = (struct frame){
@@ -112,5 +114,5 @@ void frame_unref(struct frame *frame)
     return;
   if (frame->parts)
     parts_free(frame->parts, frame->n_messages);
-  free(frame);
+  block_free(frame, sizeof *frame + frame->len);
 }

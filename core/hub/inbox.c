@@ -1,11 +1,12 @@
 #include "hub/inbox.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/block.h"
 
 struct inbox_item *inbox_item_new(enum inbox_kind kind, struct plug_str text)
 {
-  struct inbox_item *item = malloc(sizeof *item + text.len);
+  struct inbox_item *item = block_alloc(sizeof *item + text.len);
   if (!item)
     return NULL;
   item->kind = kind;
@@ -23,5 +24,5 @@ void inbox_item_free(struct inbox_item *item)
 {
   if (item->msg)
     message_unref(item->msg);
-  free(item);
+  block_free(item, sizeof *item + item->text_len);
 }

@@ -284,7 +284,7 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                    : 0;
     pthread_mutex_unlock(&table->patterns.mutex);
   } else {
-    uint64_t hash = hash_bytes(msg->topic.ptr, msg->topic.len);
+    uint64_t hash = message_topic_hash(msg);
     struct shard *shard = shard_of(table, false, hash);
     uint64_t patterns =
         interest ? 0 : atomic_load_explicit(&table->pattern_workers, memory_order_acquire);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/block.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "message/envelope.h"
@@ -23,6 +25,7 @@ struct message {
   struct plug_msg pub;
   void *block;
   size_t bytes; /* of the block */
+  uint64_t topic_hash;
   _Alignas(CACHE_LINE) _Atomic size_t refs;
   _Atomic(struct encoded *) encoded;
   _Alignas(CACHE_LINE) struct plug_kv headers[]; /* behind them: the bytes of all strings */
@@ -94,7 +97,7 @@ static struct message *message_alloc(const struct plug_msg_init *init, size_t or
   for (size_t i = 0; i < init->n_headers; i++)
     if (!add(&size, init->headers[i].key.len) || !add(&size, init->headers[i].value.len))
       return NULL;
-  char *block = malloc(size);
+  char *block = block_alloc(size);
   if (!block)
     return NULL;
   size_t skip = (CACHE_LINE - (uintptr_t)block % CACHE_LINE) % CACHE_LINE;
@@ -113,7 +116,7 @@ static struct plug_msg_init own_init(const struct plug_msg_init *init)
 }
 
 static const struct plug_msg *make(const struct plug_msg_init *init, struct plug_str origin,
-                                   bool copy_origin, uint64_t id)
+                                   bool copy_origin, uint64_t id, uint64_t topic_hash)
 {
   struct message *m = message_alloc(init, copy_origin ? origin.len : 0);
   if (!m)
@@ -136,18 +139,30 @@ static const struct plug_msg *make(const struct plug_msg_init *init, struct plug
   m->pub.content_type = copy_str(&at, init->content_type);
   m->pub.origin = copy_origin ? copy_str(&at, origin) : origin;
   m->pub.payload = copy_str(&at, init->payload);
+  m->topic_hash = topic_hash;
   atomic_init(&m->refs, 1);
   atomic_init(&m->encoded, NULL);
   COUNT_ALIVE(1);
   return &m->pub;
 }
 
-const struct plug_msg *message_new(const struct plug_msg_init *init)
+static uint64_t hash_topic(const struct plug_msg_init *init)
+{
+  return hash_bytes(init->topic.ptr, init->topic.len);
+}
+
+const struct plug_msg *message_new_hashed(const struct plug_msg_init *init, uint64_t topic_hash)
 {
   struct plug_msg_init own = own_init(init);
   if (own.topic.len == 0)
     return NULL;
-  return make(&own, str_from(node_name, node_len), false, take_id());
+  return make(&own, str_from(node_name, node_len), false, take_id(), topic_hash);
+}
+
+const struct plug_msg *message_new(const struct plug_msg_init *init)
+{
+  struct plug_msg_init own = own_init(init);
+  return message_new_hashed(&own, hash_topic(&own));
 }
 
 const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct plug_str origin,
@@ -158,7 +173,12 @@ const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct
     return NULL;
   struct plug_str node = str_from(node_name, node_len);
   bool is_own = str_eq(origin, node); /* came back from the broker */
-  return make(&own, is_own ? node : origin, !is_own, id);
+  return make(&own, is_own ? node : origin, !is_own, id, hash_topic(&own));
+}
+
+uint64_t message_topic_hash(const struct plug_msg *msg)
+{
+  return of(msg)->topic_hash;
 }
 
 size_t message_bytes(const struct plug_msg *msg)
@@ -187,7 +207,7 @@ void message_unref(const struct plug_msg *msg)
   atomic_thread_fence(memory_order_acquire);
 #endif
   free(atomic_load_explicit(&m->encoded, memory_order_relaxed));
-  free(m->block);
+  block_free(m->block, m->bytes);
   COUNT_ALIVE(-1);
 }
 

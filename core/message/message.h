@@ -14,10 +14,14 @@ const char *message_node(void);
  * of init is read. One reference, the caller's. NULL: out of memory, or an empty topic. */
 const struct plug_msg *message_new(const struct plug_msg_init *init);
 
+/* The same for who knows hash_bytes of the topic already. */
+const struct plug_msg *message_new_hashed(const struct plug_msg_init *init, uint64_t topic_hash);
+
 /* The same with a given origin and id, for messages that came from elsewhere. */
 const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct plug_str origin,
                                         uint64_t id);
 
+uint64_t message_topic_hash(const struct plug_msg *msg); /* hash_bytes of its topic */
 /* What it takes in memory, headers and all. */
 size_t message_bytes(const struct plug_msg *msg);
 

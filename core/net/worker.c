@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/block.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "message/message.h"
@@ -374,6 +375,7 @@ static void *run(void *arg)
   }
   uv_run(&worker->loop, UV_RUN_DEFAULT);
   atomic_store(&worker->stopped, 1);
+  block_drop_cache();
   return NULL;
 }
 

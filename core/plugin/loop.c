@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "plugin/loop_pin.h"
@@ -88,6 +89,7 @@ static void *thread_main(void *arg)
     uv_close((uv_handle_t *)&loop->turn_end, NULL);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
   }
+  block_drop_cache();
   return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/counter.h"
+#include "base/hash.h"
 #include "message/message.h"
 #include "session/session.h"
 #include "session/transaction.h"
@@ -107,6 +108,26 @@ static bool is_forwarded(const struct session_env *env, struct plug_str name)
   return !is_servers_own(name) && (env->spring || !is_private(name));
 }
 
+/* Where in the worker's cache a destination that clients may SEND to is kept. */
+static struct session_sendable *sendable_slot(struct session_env *env, struct plug_str destination)
+{
+  uint64_t tail = 0;
+  size_t n = destination.len < sizeof tail ? destination.len : sizeof tail;
+  memcpy(&tail, destination.ptr + destination.len - n, n);
+  return &env->sendable[((tail ^ destination.len) * 0x9e3779b97f4a7c15u) >> 56];
+}
+
+static bool slot_holds(const struct session_sendable *slot, struct plug_str destination)
+{
+  return slot->len == destination.len && memcmp(slot->text, destination.ptr, destination.len) == 0;
+}
+
+static uint64_t destination_hash(struct session_env *env, struct plug_str destination)
+{
+  const struct session_sendable *slot = sendable_slot(env, destination);
+  return slot_holds(slot, destination) ? slot->hash : hash_bytes(destination.ptr, destination.len);
+}
+
 static const struct plug_msg *make_message(struct session *session, const struct stomp_frame *frame,
                                            struct plug_str destination)
 {
@@ -121,7 +142,7 @@ static const struct plug_msg *make_message(struct session *session, const struct
       env->kv[init.n_headers++] = (struct plug_kv){header->name, header->value};
   }
   init.headers = env->kv;
-  return message_new(&init);
+  return message_new_hashed(&init, destination_hash(env, destination));
 }
 
 /* Publishes; with a waiter, its count of remaining answers rises if one is to come. */
@@ -182,15 +203,6 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
   session_waiter_done(waiter, PLUG_OK);
 }
 
-/* Where in the worker's cache a destination that clients may SEND to is kept. */
-static struct session_sendable *sendable_slot(struct session_env *env, struct plug_str destination)
-{
-  uint64_t tail = 0;
-  size_t n = destination.len < sizeof tail ? destination.len : sizeof tail;
-  memcpy(&tail, destination.ptr + destination.len - n, n);
-  return &env->sendable[((tail ^ destination.len) * 0x9e3779b97f4a7c15u) >> 56];
-}
-
 static bool may_send(struct session *session, const struct stomp_frame *frame)
 {
   struct session_env *env = session->env;
@@ -198,7 +210,7 @@ static bool may_send(struct session *session, const struct stomp_frame *frame)
   struct session_sendable *slot = NULL;
   if (known && known->len && known->len <= sizeof slot->text) {
     slot = sendable_slot(env, *known);
-    if (slot->len == known->len && memcmp(slot->text, known->ptr, known->len) == 0)
+    if (slot_holds(slot, *known))
       return true;
   }
   const struct plug_str *destination = broker_destination(session, frame);
@@ -206,6 +218,7 @@ static bool may_send(struct session *session, const struct stomp_frame *frame)
     return false;
   if (destination_may_send(env->destinations, *destination)) {
     if (slot) {
+      slot->hash = hash_bytes(destination->ptr, destination->len);
       slot->len = (uint8_t)destination->len;
       memcpy(slot->text, destination->ptr, destination->len);
     }

@@ -24,8 +24,9 @@ struct session;
 /* A destination that was found open to SENDs: the rules do not change while the server runs, and a
  * publisher sends to few destinations. */
 struct session_sendable {
-  uint8_t len; /* 0: empty */
-  char text[119];
+  uint64_t hash; /* of the text */
+  uint8_t len;   /* 0: empty */
+  char text[111];
 };
 #define SESSION_SENDABLES 256
 
