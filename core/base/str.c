@@ -80,14 +80,13 @@ bool str_to_u64(struct plug_str s, uint64_t *out)
 size_t str_put_u64(char *out, uint64_t v)
 {
   char digits[20];
-  size_t n = 0;
+  size_t at = sizeof digits;
   do {
-    digits[n++] = (char)('0' + v % 10);
+    digits[--at] = (char)('0' + v % 10);
     v /= 10;
   } while (v);
-  for (size_t i = 0; i < n; i++)
-    out[i] = digits[n - 1 - i];
-  return n;
+  memcpy(out, digits + at, sizeof digits - at);
+  return sizeof digits - at;
 }
 
 #define DISTANCE_MAX_LEN 63

@@ -196,16 +196,19 @@ void message_ref(const struct plug_msg *msg)
 void message_unref(const struct plug_msg *msg)
 {
   struct message *m = of(msg);
-  size_t before = atomic_fetch_sub_explicit(&m->refs, 1, memory_order_release);
-  debug_invariant(before > 0);
-  if (before != 1)
-    return;
+  /* Who has the only reference need not count it down: nobody else can take one any more. */
+  if (atomic_load_explicit(&m->refs, memory_order_acquire) != 1) {
+    size_t before = atomic_fetch_sub_explicit(&m->refs, 1, memory_order_release);
+    debug_invariant(before > 0);
+    if (before != 1)
+      return;
 #if defined(__SANITIZE_THREAD__)
-  /* ThreadSanitizer does not understand fences. */
-  atomic_load_explicit(&m->refs, memory_order_acquire);
+    /* ThreadSanitizer does not understand fences. */
+    atomic_load_explicit(&m->refs, memory_order_acquire);
 #else
-  atomic_thread_fence(memory_order_acquire);
+    atomic_thread_fence(memory_order_acquire);
 #endif
+  }
   free(atomic_load_explicit(&m->encoded, memory_order_relaxed));
   block_free(m->block, m->bytes);
   COUNT_ALIVE(-1);
