@@ -132,8 +132,8 @@ CASES = [
          fan_out(100, 16, rate=HALF), WAYS, LATE),
 
     # Two workers. Server and generator share both cores; see docs/performance.md.
-    Case("workers-publish", "2 workers: publish to nobody, ready-made blocks of 500 from 16 publishers",
-         "busiest-publish", fan_out(0, 500, publishers=16, bulk=True), ("plugboard", "plugboard-2"),
+    Case("workers-publish", "2 workers: publish to nobody, ready-made blocks of 500 from 128 publishers",
+         "busiest-publish", fan_out(0, 500, publishers=128, bulk=True), ("plugboard", "plugboard-2"),
          ("published", "publish", "generator"), yardstick="plugboard", server_cores="0,1",
          generator_cores="0,1", chart=True),
     Case("workers-fan-out", "2 workers: 1 → 1,000 at 50 messages/s", "busiest-delivery",

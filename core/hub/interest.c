@@ -15,6 +15,7 @@
 struct shard {
   _Alignas(64) pthread_mutex_t mutex;
   struct map map;
+  _Atomic size_t n; /* entries of map; written under mutex, read by who hopes to do without it */
 };
 
 struct interest_table {
@@ -129,6 +130,11 @@ static void set_wanted(struct interest_table *table, struct interest *interest, 
   atomic_store_explicit(&table->pattern_workers, all, memory_order_release);
 }
 
+static void shard_changed(struct shard *shard)
+{
+  atomic_store_explicit(&shard->n, shard->map.count, memory_order_release);
+}
+
 static struct interest *interest_new(struct interest_table *table, struct shard *shard,
                                      struct plug_str name, bool is_pattern, uint64_t hash)
 {
@@ -153,6 +159,7 @@ static struct interest *interest_new(struct interest_table *table, struct shard 
     free(interest);
     return NULL;
   }
+  shard_changed(shard);
   return interest;
 }
 
@@ -288,6 +295,8 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
     struct shard *shard = shard_of(table, false, hash);
     uint64_t patterns =
         interest ? 0 : atomic_load_explicit(&table->pattern_workers, memory_order_acquire);
+    if (!patterns && !atomic_load_explicit(&shard->n, memory_order_acquire))
+      return PLUG_OK; /* nobody listens, and nobody has to be waited for to know that */
     pthread_mutex_lock(&shard->mutex);
     struct map_entry *found = map_find_hashed(&shard->map, msg->topic, hash);
     uint64_t mask = found ? container_of(found, struct interest, by_name)->workers : 0;
@@ -315,6 +324,7 @@ static void remove_entry(struct interest_table *table, struct shard *shard,
                          struct interest *interest)
 {
   map_remove(&shard->map, &interest->by_name);
+  shard_changed(shard);
   if (interest->is_pattern)
     map_remove(&table->patterns_by_id, &interest->by_id);
 }
