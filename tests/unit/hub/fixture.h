@@ -61,6 +61,25 @@ UNUSED static size_t post_clear(struct post *post)
   return n;
 }
 
+/* A broker answers all that it was asked, and takes what is gone. */
+UNUSED static void answer_changes(struct interest_table *table, plug_status status)
+{
+  struct interest *next, *interest = interest_take_changes(table);
+  for (; interest; interest = next) {
+    next = interest_next_change(interest);
+    switch (interest_judge(table, interest)) {
+    case INTEREST_CHANGE_SUBSCRIBE:
+      interest_answer(table, interest, status);
+      break;
+    case INTEREST_CHANGE_GONE:
+      interest_free(interest);
+      break;
+    default:
+      break;
+    }
+  }
+}
+
 UNUSED static const struct plug_msg *msg_of(const char *topic, struct plug_str payload)
 {
   struct plug_msg_init init = {.size = sizeof init, .topic = str_of(topic), .payload = payload};

@@ -132,20 +132,7 @@ UNUSED static void take_all(void)
 /* The broker answers all that it was asked. */
 UNUSED static void broker_answers(plug_status status)
 {
-  struct interest *next, *interest = interest_take_changes(w.table);
-  for (; interest; interest = next) {
-    next = interest_next_change(interest);
-    switch (interest_judge(w.table, interest)) {
-    case INTEREST_CHANGE_SUBSCRIBE:
-      interest_answer(w.table, interest, status);
-      break;
-    case INTEREST_CHANGE_GONE:
-      interest_free(interest);
-      break;
-    default:
-      break;
-    }
-  }
+  answer_changes(w.table, status);
   take_all();
 }
 

@@ -217,20 +217,7 @@ UNUSED static void expect_published(unsigned i, struct plug_str topic, struct pl
 /* The broker answers the subscriptions that it was asked for. */
 UNUSED static void answer_interests(plug_status status)
 {
-  struct interest *next, *interest = interest_take_changes(w.table);
-  for (; interest; interest = next) {
-    next = interest_next_change(interest);
-    switch (interest_judge(w.table, interest)) {
-    case INTEREST_CHANGE_SUBSCRIBE:
-      interest_answer(w.table, interest, status);
-      break;
-    case INTEREST_CHANGE_GONE:
-      interest_free(interest);
-      break;
-    default:
-      break;
-    }
-  }
+  answer_changes(w.table, status);
   take_inbox();
 }
 
