@@ -6,6 +6,7 @@
  * pipe: it is told which topics this node wants, it publishes, and it hands what arrives to
  * deliver(). It keeps no list of topics for recovery: after a lost connection it reports
  * PLUG_STATE_UP with PLUG_INTERESTS_LOST and the server subscribes everything again, in batches.
+ * Until that is done it calls publish only of brokers with PLUG_CAP_PUBLISH_ANY.
  *
  * With PLUG_CAP_ECHO the broker delivers this node's own messages too, and the server never
  * delivers them by itself, so that all nodes see one order and nothing comes twice. Without it
