@@ -7,7 +7,7 @@
 
 /* How much one read takes at most. A burst of SENDs that comes in one read goes out in one write
  * per subscriber. libwebsockets adds LWS_PRE and some to what it allocates. */
-#define CALLBACKS_RX_BYTES  16384
+#define CALLBACKS_RX_BYTES  65536
 #define CALLBACKS_RX_MARGIN 64
 
 /* The protocol of plain TCP connections. */

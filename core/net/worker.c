@@ -74,8 +74,8 @@ static void turn_end(struct worker *worker)
     check_drained(worker);
 }
 
-/* For how many turns sending may wait for the rest of a burst: 8 reads of 16 KiB. */
-#define DEFER_TURNS 8
+/* For how many turns sending may wait for the rest of a burst: 4 reads of 64 KiB. */
+#define DEFER_TURNS 4
 
 static void on_defer(uv_idle_t *idle)
 {
