@@ -62,6 +62,13 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
   return interest_deliver(world.interests, 0, msg);
 }
 
+static bool publish_unheard(struct session_env *env, uint64_t topic_hash, size_t payload_len)
+{
+  (void)env;
+  (void)payload_len;
+  return !interest_is_heard(world.interests, topic_hash);
+}
+
 static void turn_end(void)
 {
   hub_take_all(&world.hub, &world.inbox);
@@ -119,6 +126,7 @@ static void world_init(size_t n_sessions)
       .max_transactions = 16,
       .max_transaction_bytes = 1 << 20,
       .publish = publish,
+      .publish_unheard = publish_unheard,
   };
   world.n_sessions = n_sessions;
   world.sessions = calloc(n_sessions, sizeof *world.sessions);

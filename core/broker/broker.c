@@ -354,6 +354,17 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
   return PLUG_PENDING;
 }
 
+bool broker_publish_unheard(struct broker *broker, uint64_t topic_hash, size_t payload_len)
+{
+  uint64_t max = broker->plugin->max_payload;
+  if (!(broker->caps & PLUG_CAP_DIRECT) || (max && payload_len > max) ||
+      interest_is_heard(broker->interests, topic_hash))
+    return false;
+  COUNT(published);
+  COUNT(delivered_node);
+  return true;
+}
+
 bool broker_congested(const struct broker *broker)
 {
   int64_t untaken = atomic_load_explicit(&broker->n_publishes, memory_order_relaxed);

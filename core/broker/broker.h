@@ -51,4 +51,8 @@ bool broker_congested(const struct broker *broker);
 plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
                            struct inbox_item *answer, struct inbox *inbox);
 
+/* [worker] True: a message of that topic and size counts as published, successfully, although it
+ * was not made, because nobody would ever see it. topic_hash: as message_topic_hash. */
+bool broker_publish_unheard(struct broker *broker, uint64_t topic_hash, size_t payload_len);
+
 #endif

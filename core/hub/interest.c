@@ -11,11 +11,14 @@
 #include "message/message.h"
 
 #define SHARDS 64u
+#define CELLS  64u
 
 struct shard {
   _Alignas(64) pthread_mutex_t mutex;
   struct map map;
-  _Atomic size_t n; /* entries of map; written under mutex, read by who hopes to do without it */
+  /* Entries of map by more bits of their hash; written under mutex, read by who hopes to do without
+   * it. */
+  _Atomic uint32_t cells[CELLS];
 };
 
 struct interest_table {
@@ -100,6 +103,11 @@ static struct shard *shard_of(struct interest_table *table, bool is_pattern, uin
   return is_pattern ? &table->patterns : &table->shards[(hash >> 48) % SHARDS];
 }
 
+static uint32_t cell_of(uint64_t hash)
+{
+  return (uint32_t)(hash >> 54) % CELLS;
+}
+
 static struct shard *shard_of_entry(struct interest_table *table, const struct interest *interest)
 {
   return shard_of(table, interest->is_pattern, interest->by_name.hash);
@@ -130,9 +138,12 @@ static void set_wanted(struct interest_table *table, struct interest *interest, 
   atomic_store_explicit(&table->pattern_workers, all, memory_order_release);
 }
 
-static void shard_changed(struct shard *shard)
+/* Under the mutex: one entry with that hash more, or one less. */
+static void shard_count(struct shard *shard, uint64_t hash, bool more)
 {
-  atomic_store_explicit(&shard->n, shard->map.count, memory_order_release);
+  _Atomic uint32_t *cell = &shard->cells[cell_of(hash)];
+  uint32_t n = atomic_load_explicit(cell, memory_order_relaxed);
+  atomic_store_explicit(cell, more ? n + 1 : n - 1, memory_order_release);
 }
 
 static struct interest *interest_new(struct interest_table *table, struct shard *shard,
@@ -159,7 +170,7 @@ static struct interest *interest_new(struct interest_table *table, struct shard 
     free(interest);
     return NULL;
   }
-  shard_changed(shard);
+  shard_count(shard, hash, true);
   return interest;
 }
 
@@ -275,6 +286,21 @@ static void wake_all(struct interest_table *table, uint64_t mask)
   }
 }
 
+static uint64_t pattern_workers(const struct interest_table *table)
+{
+  return atomic_load_explicit(&table->pattern_workers, memory_order_acquire);
+}
+
+static bool has_topic(const struct shard *shard, uint64_t hash)
+{
+  return atomic_load_explicit(&shard->cells[cell_of(hash)], memory_order_acquire) != 0;
+}
+
+bool interest_is_heard(struct interest_table *table, uint64_t topic_hash)
+{
+  return has_topic(shard_of(table, false, topic_hash), topic_hash) || pattern_workers(table);
+}
+
 plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                              const struct plug_msg *msg)
 {
@@ -293,9 +319,8 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
   } else {
     uint64_t hash = message_topic_hash(msg);
     struct shard *shard = shard_of(table, false, hash);
-    uint64_t patterns =
-        interest ? 0 : atomic_load_explicit(&table->pattern_workers, memory_order_acquire);
-    if (!patterns && !atomic_load_explicit(&shard->n, memory_order_acquire))
+    uint64_t patterns = interest ? 0 : pattern_workers(table);
+    if (!patterns && !has_topic(shard, hash))
       return PLUG_OK; /* nobody listens, and nobody has to be waited for to know that */
     pthread_mutex_lock(&shard->mutex);
     struct map_entry *found = map_find_hashed(&shard->map, msg->topic, hash);
@@ -324,7 +349,7 @@ static void remove_entry(struct interest_table *table, struct shard *shard,
                          struct interest *interest)
 {
   map_remove(&shard->map, &interest->by_name);
-  shard_changed(shard);
+  shard_count(shard, interest->by_name.hash, false);
   if (interest->is_pattern)
     map_remove(&table->patterns_by_id, &interest->by_id);
 }

@@ -91,6 +91,9 @@ void interest_leave(struct interest_table *table, unsigned worker, struct plug_s
  * worker whose inbox is full, and counted. PLUG_ENOMEM: likewise. */
 plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                              const struct plug_msg *msg);
+/* [any] False: no worker wants a message whose topic has that hash (message_topic_hash). True: one
+ * may. */
+bool interest_is_heard(struct interest_table *table, uint64_t topic_hash);
 /* [any] Is some worker so far behind that publishers should wait? */
 bool interest_congested(const struct interest_table *table);
 

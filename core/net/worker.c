@@ -204,6 +204,12 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
   return status;
 }
 
+static bool publish_unheard(struct session_env *env, uint64_t topic_hash, size_t payload_len)
+{
+  struct worker *worker = container_of(env, struct worker, env);
+  return broker_publish_unheard(worker->broker, topic_hash, payload_len);
+}
+
 static plug_status init_env(struct worker *worker, const struct destination_rules *destinations)
 {
   const struct settings *settings = worker->settings;
@@ -226,6 +232,7 @@ static plug_status init_env(struct worker *worker, const struct destination_rule
       .patterns = settings->patterns,
       .spring = settings->spring_profile,
       .publish = publish,
+      .publish_unheard = publish_unheard,
   };
   env->scratch = malloc(sizeof *env->scratch);
   env->kv = malloc(STOMP_HEADERS_CAP * sizeof *env->kv);

@@ -92,7 +92,14 @@ static plug_status judge_broker(struct plugin_image *image, struct plug_err *err
                         : !broker->publish     ? "publish"
                         : !broker->health      ? "health"
                                                : NULL;
-  return missing ? refuse_function(image, missing, " in its broker table", err) : PLUG_OK;
+  if (missing)
+    return refuse_function(image, missing, " in its broker table", err);
+  uint32_t needed = PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY;
+  if (broker->caps & PLUG_CAP_DIRECT &&
+      ((broker->caps & needed) != needed || broker->caps & PLUG_CAP_CROSS_NODE))
+    return fault_at(err, image->base, 0,
+                    "its broker is direct without echo and publish-any, or with cross-node");
+  return PLUG_OK;
 }
 
 static plug_status judge_auth(struct plugin_image *image, struct plug_err *err)
@@ -198,9 +205,14 @@ static void put_caps(struct buf *out, uint32_t caps)
     uint32_t bit;
     const char *name;
   } names[] = {
-      {PLUG_CAP_CROSS_NODE, "cross-node"},   {PLUG_CAP_ECHO, "echo"}, {PLUG_CAP_PATTERN, "pattern"},
-      {PLUG_CAP_ORDERED, "ordered"},         {PLUG_CAP_ACK, "ack"},   {PLUG_CAP_NO_GAPS, "no-gaps"},
+      {PLUG_CAP_CROSS_NODE, "cross-node"},
+      {PLUG_CAP_ECHO, "echo"},
+      {PLUG_CAP_PATTERN, "pattern"},
+      {PLUG_CAP_ORDERED, "ordered"},
+      {PLUG_CAP_ACK, "ack"},
+      {PLUG_CAP_NO_GAPS, "no-gaps"},
       {PLUG_CAP_PUBLISH_ANY, "publish-any"},
+      {PLUG_CAP_DIRECT, "direct"},
   };
   bool any = false;
   buf_putf(out, "broker.capabilities=");

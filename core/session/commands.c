@@ -122,18 +122,19 @@ static bool slot_holds(const struct session_sendable *slot, struct plug_str dest
   return slot->len == destination.len && memcmp(slot->text, destination.ptr, destination.len) == 0;
 }
 
-static uint64_t destination_hash(struct session_env *env, struct plug_str destination)
-{
-  const struct session_sendable *slot = sendable_slot(env, destination);
-  return slot_holds(slot, destination) ? slot->hash : hash_bytes(destination.ptr, destination.len);
-}
+/* Where a SEND goes; checked. */
+struct target {
+  const struct plug_str *destination;
+  uint64_t hash; /* of its text */
+};
 
 static const struct plug_msg *make_message(struct session *session, const struct stomp_frame *frame,
-                                           struct plug_str destination)
+                                           const struct target *target)
 {
   struct session_env *env = session->env;
   const struct plug_str *type = stomp_frame_header(frame, STR("content-type"));
-  struct plug_msg_init init = {.size = sizeof init, .topic = destination, .payload = frame->body};
+  struct plug_msg_init init = {
+      .size = sizeof init, .topic = *target->destination, .payload = frame->body};
   if (type)
     init.content_type = *type;
   for (size_t i = 0; i < frame->n_headers; i++) {
@@ -142,7 +143,7 @@ static const struct plug_msg *make_message(struct session *session, const struct
       env->kv[init.n_headers++] = (struct plug_kv){header->name, header->value};
   }
   init.headers = env->kv;
-  return message_new_hashed(&init, destination_hash(env, destination));
+  return message_new_hashed(&init, target->hash);
 }
 
 /* Publishes; with a waiter, its count of remaining answers rises if one is to come. */
@@ -170,12 +171,14 @@ static plug_status publish(struct session *session, const struct plug_msg *msg,
   return status;
 }
 
-/* Its destination has been checked. waiter: of the COMMIT that this SEND is part of, or NULL. */
+/* waiter: for the receipt of this SEND or of the COMMIT that it is part of, or NULL. */
 static void send_now(struct session *session, const struct stomp_frame *frame,
-                     struct session_waiter *waiter)
+                     const struct target *target, struct session_waiter *waiter)
 {
-  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
-  const struct plug_msg *msg = make_message(session, frame, *destination);
+  struct session_env *env = session->env;
+  if (env->publish_unheard && env->publish_unheard(env, target->hash, frame->body.len))
+    return;
+  const struct plug_msg *msg = make_message(session, frame, target);
   if (!msg) {
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
@@ -186,12 +189,13 @@ static void send_now(struct session *session, const struct stomp_frame *frame,
     waiter->status = status;
 }
 
-static void handle_send(struct session *session, const struct stomp_frame *frame)
+static void handle_send(struct session *session, const struct stomp_frame *frame,
+                        const struct target *target)
 {
   struct session_env *env = session->env;
   const struct plug_str *receipt = env->spring ? NULL : stomp_frame_header(frame, STR("receipt"));
   if (!receipt) {
-    send_now(session, frame, NULL);
+    send_now(session, frame, target, NULL);
     return;
   }
   struct session_waiter *waiter = session_waiter_new(session, "SEND", *receipt);
@@ -199,26 +203,31 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
   }
-  send_now(session, frame, waiter);
+  send_now(session, frame, target, waiter);
   session_waiter_done(waiter, PLUG_OK);
 }
 
-static bool may_send(struct session *session, const struct stomp_frame *frame)
+/* Fills target, or the session has failed. */
+static bool find_target(struct session *session, const struct stomp_frame *frame,
+                        struct target *target)
 {
   struct session_env *env = session->env;
-  const struct plug_str *known = stomp_frame_header(frame, STR("destination"));
+  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
   struct session_sendable *slot = NULL;
-  if (known && known->len && known->len <= sizeof slot->text) {
-    slot = sendable_slot(env, *known);
-    if (slot_holds(slot, *known))
+  target->destination = destination;
+  if (destination && destination->len && destination->len <= sizeof slot->text) {
+    slot = sendable_slot(env, *destination);
+    if (slot_holds(slot, *destination)) {
+      target->hash = slot->hash;
       return true;
+    }
   }
-  const struct plug_str *destination = broker_destination(session, frame);
-  if (!destination)
+  if (!broker_destination(session, frame))
     return false;
   if (destination_may_send(env->destinations, *destination)) {
+    target->hash = hash_bytes(destination->ptr, destination->len);
     if (slot) {
-      slot->hash = hash_bytes(destination->ptr, destination->len);
+      slot->hash = target->hash;
       slot->len = (uint8_t)destination->len;
       memcpy(slot->text, destination->ptr, destination->len);
     }
@@ -431,10 +440,11 @@ static void commit(struct session *session, struct transaction *transaction,
   while (session->state == SESSION_CONNECTED && (node = list_first(&transaction->held))) {
     struct held_frame *held = container_of(node, struct held_frame, link);
     list_remove(node);
-    if (held->frame.command == STOMP_SEND)
-      send_now(session, &held->frame, waiter);
-    else
+    struct target target;
+    if (held->frame.command != STOMP_SEND)
       ack_now(session, &held->frame);
+    else if (find_target(session, &held->frame, &target))
+      send_now(session, &held->frame, &target, waiter);
     free(held);
   }
 }
@@ -511,12 +521,13 @@ static bool is_ignored(const struct session_env *env, enum stomp_command command
 
 void session_command(struct session *session, struct stomp_frame *frame)
 {
+  struct target target;
   if (is_ignored(session->env, frame->command))
     return;
   switch (frame->command) {
   case STOMP_SEND:
-    if (may_send(session, frame) && !hold(session, frame))
-      handle_send(session, frame);
+    if (find_target(session, frame, &target) && !hold(session, frame))
+      handle_send(session, frame, &target);
     break;
   case STOMP_SUBSCRIBE:
     handle_subscribe(session, frame);

@@ -51,6 +51,8 @@ struct session_env {
   /* As broker_publish (broker/broker.h). */
   plug_status (*publish)(struct session_env *env, const struct plug_msg *msg,
                          struct inbox_item *answer);
+  /* As broker_publish_unheard; NULL: every message is made and published. */
+  bool (*publish_unheard)(struct session_env *env, uint64_t topic_hash, size_t payload_len);
 };
 
 enum session_state { SESSION_CONNECTING, SESSION_CONNECTED, SESSION_LEAVING, SESSION_CLOSED };

@@ -59,8 +59,8 @@ static void memory_health(void *self, struct plug_health *out)
 
 static const struct plug_broker memory_broker = {
     .size = sizeof memory_broker,
-    .caps =
-        PLUG_CAP_ECHO | PLUG_CAP_ORDERED | PLUG_CAP_NO_GAPS | PLUG_CAP_ACK | PLUG_CAP_PUBLISH_ANY,
+    .caps = PLUG_CAP_ECHO | PLUG_CAP_ORDERED | PLUG_CAP_NO_GAPS | PLUG_CAP_ACK |
+            PLUG_CAP_PUBLISH_ANY | PLUG_CAP_DIRECT,
     .subscribe = memory_interest,
     .unsubscribe = memory_interest,
     .publish = memory_publish,

@@ -11,6 +11,11 @@
  * With PLUG_CAP_ECHO the broker delivers this node's own messages too, and the server never
  * delivers them by itself, so that all nodes see one order and nothing comes twice. Without it
  * the server delivers to local sessions when publish has succeeded.
+ *
+ * With PLUG_CAP_DIRECT publish is one call of deliver, with interest 0, before it returns, and
+ * nothing else that anybody could notice. The server then leaves publish out for a message that no
+ * session of this node wants. It takes PLUG_CAP_ECHO and PLUG_CAP_PUBLISH_ANY, and rules out
+ * PLUG_CAP_CROSS_NODE.
  */
 #ifndef PLUGBOARD_BROKER_H
 #define PLUGBOARD_BROKER_H
@@ -28,6 +33,7 @@ extern "C" {
 #define PLUG_CAP_ACK         (1u << 4) /* publish completes when the backend has accepted it */
 #define PLUG_CAP_NO_GAPS     (1u << 5) /* nothing is lost while the backend is up */
 #define PLUG_CAP_PUBLISH_ANY (1u << 6) /* publish may be called on any thread */
+#define PLUG_CAP_DIRECT      (1u << 7) /* publish does nothing but deliver, at once */
 
 #define PLUG_INTEREST_PATTERN 1u /* topic is an Ant-style pattern, not a name */
 

@@ -1,7 +1,8 @@
 #include "fixture.h"
 
-#define HOME_CAPS PLUG_CAP_ECHO
-#define ANY_CAPS  (PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY)
+#define HOME_CAPS   PLUG_CAP_ECHO
+#define ANY_CAPS    (PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY)
+#define DIRECT_CAPS (ANY_CAPS | PLUG_CAP_DIRECT)
 
 static struct inbox_item *answer_for(void *waiter)
 {
@@ -67,6 +68,39 @@ static void a_thread_safe_broker_is_called_by_the_worker(void **state)
   assert_int_equal(publish("4", &waiters[4]), PLUG_PENDING);
   complete(wait_call(3).op, PLUG_OK);
   assert_int_equal(wait_published(0, &waiters[4]), PLUG_OK);
+}
+
+static bool is_unheard(size_t payload_len)
+{
+  const struct plug_msg *msg = msg_of("/sub/a", STR("x"));
+  bool unheard = broker_publish_unheard(w.broker, message_topic_hash(msg), payload_len);
+  message_unref(msg);
+  return unheard;
+}
+
+static void a_direct_broker_need_not_see_what_nobody_hears(void **state)
+{
+  (void)state;
+  start_broker(DIRECT_CAPS, &plain_settings);
+  int64_t published = counter_read(COUNTER_published);
+  int64_t delivered = counter_read(COUNTER_delivered_node);
+  assert_true(is_unheard(1000));
+  assert_int_equal(counter_read(COUNTER_published) - published, 1);
+  assert_int_equal(counter_read(COUNTER_delivered_node) - delivered, 1);
+  assert_false(is_unheard(1001)); /* broker_publish refuses it */
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  assert_false(is_unheard(1));
+  assert_int_equal(counter_read(COUNTER_published) - published, 1);
+  expect_call(0, CALL_SUBSCRIBE, "/sub/a");
+}
+
+static void other_brokers_see_what_nobody_hears(void **state)
+{
+  (void)state;
+  start_broker(ANY_CAPS, &plain_settings);
+  int64_t published = counter_read(COUNTER_published);
+  assert_false(is_unheard(1));
+  assert_int_equal(counter_read(COUNTER_published), published);
 }
 
 static void refusals_are_counted_and_told(void **state)
@@ -560,6 +594,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(publishes_run_at_home_in_their_order),
       TEST(a_thread_safe_broker_is_called_by_the_worker),
+      TEST(a_direct_broker_need_not_see_what_nobody_hears),
+      TEST(other_brokers_see_what_nobody_hears),
       TEST(refusals_are_counted_and_told),
       TEST(late_answers_come_back_with_their_status),
       TEST(a_publish_that_is_never_answered_times_out_once),

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/hash.h"
+
 #define WORKERS 3
 #define LIMIT   100
 
@@ -384,6 +386,52 @@ static void messages_go_to_the_workers_that_want_them(void **state)
   message_unref(msg);
 }
 
+static bool is_heard(struct world *w)
+{
+  const struct plug_msg *msg = msg_of("/sub/a", STR("x"));
+  bool heard = interest_is_heard(w->table, message_topic_hash(msg));
+  message_unref(msg);
+  return heard;
+}
+
+static void what_nobody_wants_is_known_to_be_unheard(void **state)
+{
+  struct world *w = *state;
+  interest_join(w->table, 1, STR("/sub/b"), false);
+  only_change(w);
+  assert_false(is_heard(w));
+  join(w, 0);
+  join(w, 2);
+  assert_true(is_heard(w));
+  leave(w, 0);
+  leave(w, 2);
+  assert_true(is_heard(w)); /* its entry is there until it was judged */
+  interest_free(judged(w, INTEREST_CHANGE_GONE));
+  assert_false(is_heard(w));
+  interest_join(w->table, 1, PATTERN, true); /* might match anything */
+  assert_true(is_heard(w));
+  interest_leave(w->table, 1, PATTERN, true);
+  assert_false(is_heard(w));
+}
+
+static void many_topics_are_heard_and_unheard(void **state)
+{
+  struct world *w = *state;
+  char name[32];
+  int heard = 0;
+  for (int i = 0; i < 2000; i++) {
+    int n = snprintf(name, sizeof name, "/sub/%d", i);
+    uint64_t hash = hash_bytes(name, (size_t)n);
+    if (i < 1000) {
+      interest_join(w->table, 0, str_from(name, (size_t)n), false);
+      assert_true(interest_is_heard(w->table, hash));
+    } else {
+      heard += interest_is_heard(w->table, hash);
+    }
+  }
+  assert_in_range(heard, 0, 400); /* 1,000 topics in 4,096 cells: 217 to be expected */
+}
+
 static void the_interest_says_whose_delivery_it_is(void **state)
 {
   struct world *w = *state;
@@ -633,6 +681,8 @@ int main(void)
       TEST(a_pattern_and_a_topic_of_the_same_name_are_two_things),
       TEST(patterns_through_the_broker_are_asked_for_and_answered),
       TEST(messages_go_to_the_workers_that_want_them),
+      TEST(what_nobody_wants_is_known_to_be_unheard),
+      TEST(many_topics_are_heard_and_unheard),
       TEST(the_interest_says_whose_delivery_it_is),
       TEST(a_full_inbox_slows_publishers_and_then_loses_messages),
       TEST(large_messages_slow_publishers_before_they_are_many),

@@ -23,6 +23,31 @@ static void a_send_becomes_a_message_with_the_senders_headers(void **state)
   session_fini(&s);
 }
 
+static void what_nobody_hears_is_no_message_but_has_its_receipt(void **state)
+{
+  (void)state;
+  struct session s;
+  w.env.publish_unheard = fake_publish_unheard;
+  w.unheard = hash_bytes("/topic/quiet", 12);
+  connect_as(&s, "1.2");
+  for (int i = 0; i < 2; i++) /* the second time the destination is a known one */
+    RECEIVE(&s, "SEND\ndestination:/topic/quiet\n\nx");
+  assert_int_equal(w.n_unheard, 2);
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "SEND\ndestination:/topic/quiet\nreceipt:r\n\nx");
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:r\n\n^@");
+  RECEIVE(&s, "SEND\ndestination:/topic/a\n\ny");
+  RECEIVE(&s, "BEGIN\ntransaction:t\n\n");
+  RECEIVE(&s, "SEND\ndestination:/topic/quiet\ntransaction:t\n\nx");
+  assert_int_equal(w.n_unheard, 3);
+  RECEIVE(&s, "COMMIT\ntransaction:t\nreceipt:c\n\n");
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:c\n\n^@");
+  assert_int_equal(w.n_unheard, 4);
+  assert_int_equal(w.n_published, 1);
+  expect_published(0, STR("/topic/a"), STR("y"));
+  session_fini(&s);
+}
+
 static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 {
   (void)state;
@@ -520,6 +545,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(a_send_becomes_a_message_with_the_senders_headers),
+      TEST(what_nobody_hears_is_no_message_but_has_its_receipt),
       TEST(spring_passes_private_headers_on_and_gives_no_receipts),
       TEST(faulty_frames_are_named_and_end_the_session),
       TEST(a_refused_frame_names_its_receipt_and_a_remedy),

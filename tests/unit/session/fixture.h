@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "session/session.h"
 
 #define LIT(text)          \
@@ -37,6 +38,8 @@ static struct world {
   plug_status answers; /* what publish returns */
   struct published published[PUBLISHES_MAX];
   unsigned n_published;
+  uint64_t unheard; /* hash of a topic that nobody wants */
+  unsigned n_unheard;
   uint64_t now;
   struct buf seen; /* what show_out last gave */
   unsigned flushes;
@@ -50,6 +53,17 @@ static plug_status fake_publish(struct session_env *env, const struct plug_msg *
   message_ref(msg);
   w.published[w.n_published++] = (struct published){msg, w.answers == PLUG_PENDING ? answer : NULL};
   return w.answers;
+}
+
+UNUSED static bool fake_publish_unheard(struct session_env *env, uint64_t topic_hash,
+                                        size_t payload_len)
+{
+  assert_ptr_equal(env, &w.env);
+  assert_int_equal(payload_len, 1);
+  if (topic_hash != w.unheard)
+    return false;
+  w.n_unheard++;
+  return true;
 }
 
 static void fake_flush(struct outq *q)

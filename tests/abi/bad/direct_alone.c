@@ -1,0 +1,14 @@
+/* expect: direct-alone.so: its broker is direct without echo and publish-any, or with cross-node */
+#include "parts.h"
+
+static const struct plug_broker direct = {
+    GOOD_BROKER,
+    .caps = PLUG_CAP_DIRECT | PLUG_CAP_ECHO,
+};
+
+const struct plug_plugin PLUG_ENTRY = {
+    PLUG_PLUGIN_HEAD,
+    GOOD_NAMES,
+    GOOD_LIFE,
+    .broker = &direct,
+};
