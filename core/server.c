@@ -16,6 +16,7 @@
 #include "config/fault.h"
 #include "message/message.h"
 #include "net/callbacks.h"
+#include "net/lws_log.h"
 #include "net/rx_memory.h"
 #include "net/worker.h"
 
@@ -263,10 +264,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = broker_start(server->broker, err);
     server->broker_started = true;
   }
-  /* From here on several threads are in libwebsockets, which puts together its messages in one
-   * buffer for all. And what it has to say then is a client's doing, which must not fill our log.
-   */
-  lws_set_log_level(0, NULL);
+  lws_log_mute();
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     status = worker_run(&server->workers[i]);
     if (status == PLUG_OK)
@@ -360,7 +358,6 @@ int server_run(const struct config *config, const struct settings *settings)
   signal(SIGPIPE, SIG_IGN);
   hash_seed();
   raise_descriptor_limit();
-  lws_set_log_level(LLL_ERR, NULL); /* while contexts are made */
   install_rx_memory();
 
   plug_status status = server_init(&server, config, settings, &err);
