@@ -7,6 +7,13 @@
 
 #define HIGH_BITS 0x8080808080808080u
 
+#ifdef __SSE2__
+static inline __m128i load(const unsigned char *p)
+{
+  return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+#endif
+
 bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
 {
   if (len == 0) /* bytes may be NULL then, which must not be added to */
@@ -24,7 +31,13 @@ bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
     }
     /* Nearly all traffic is ASCII. */
 #ifdef __SSE2__
-    while (end - p >= 16 && !_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)p)))
+    while (end - p >= 64) {
+      __m128i a = _mm_or_si128(load(p), load(p + 16)), b = _mm_or_si128(load(p + 32), load(p + 48));
+      if (_mm_movemask_epi8(_mm_or_si128(a, b)))
+        break;
+      p += 64;
+    }
+    while (end - p >= 16 && !_mm_movemask_epi8(load(p)))
       p += 16;
 #endif
     while (end - p >= 8) {

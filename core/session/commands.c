@@ -112,8 +112,10 @@ static bool is_forwarded(const struct session_env *env, struct plug_str name)
 static struct session_sendable *sendable_slot(struct session_env *env, struct plug_str destination)
 {
   uint64_t tail = 0;
-  size_t n = destination.len < sizeof tail ? destination.len : sizeof tail;
-  memcpy(&tail, destination.ptr + destination.len - n, n);
+  if (destination.len >= sizeof tail)
+    memcpy(&tail, destination.ptr + destination.len - sizeof tail, sizeof tail);
+  else
+    memcpy(&tail, destination.ptr, destination.len);
   return &env->sendable[((tail ^ destination.len) * 0x9e3779b97f4a7c15u) >> 56];
 }
 

@@ -174,51 +174,89 @@ struct line {
   bool odd;     /* it may hold a NUL, a CR, a backslash or bytes above 0x7f: look closer */
 };
 
-static bool is_odd(char c)
+/* Up to 64 bytes as bits: bit i stands for data[at + i]. */
+struct window {
+  size_t at, end;
+  uint64_t lf, colon, odd; /* odd: see struct line; the CR of a CR LF is among them */
+};
+
+#define WINDOW_BYTES 64u
+
+static inline void window_read(struct window *w, const char *bytes)
 {
-  return (signed char)c < 14 || c == '\\';
+  w->lf = w->colon = w->odd = 0;
+#ifdef __SSE2__
+  const __m128i lfs = _mm_set1_epi8('\n'), colons = _mm_set1_epi8(':');
+  const __m128i backslashes = _mm_set1_epi8('\\'), fourteens = _mm_set1_epi8(14);
+#pragma GCC unroll 4
+  for (unsigned i = 0; i < WINDOW_BYTES; i += 16) {
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(bytes + i));
+    /* Bytes above 0x7f are negative. */
+    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(x, fourteens), _mm_cmpeq_epi8(x, backslashes));
+    w->lf |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, lfs)) << i;
+    w->colon |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, colons)) << i;
+    w->odd |= (uint64_t)(unsigned)_mm_movemask_epi8(odd) << i;
+  }
+#else
+  for (unsigned i = 0; i < WINDOW_BYTES; i++) {
+    char c = bytes[i];
+    w->lf |= (uint64_t)(c == '\n') << i;
+    w->colon |= (uint64_t)(c == ':') << i;
+    w->odd |= (uint64_t)((signed char)c < 14 || c == '\\') << i;
+  }
+#endif
+  w->odd &= ~w->lf;
+}
+
+/* Moves the window to at, behind which data has less than a window. */
+static void __attribute__((noinline))
+window_move_to_rest(struct window *w, const char *data, size_t at, size_t len)
+{
+  char rest[WINDOW_BYTES] = {0};
+  memcpy(rest, data + at, len - at);
+  w->end = len;
+  window_read(w, rest);
+  w->odd &= (UINT64_C(1) << (len - at)) - 1;
+  w->at = at;
+}
+
+/* Moves the window to at, before the end of data. */
+static inline void window_move(struct window *w, const char *data, size_t at, size_t len)
+{
+  if (len - at < WINDOW_BYTES) {
+    window_move_to_rest(w, data, at, len);
+    return;
+  }
+  w->at = at;
+  w->end = at + WINDOW_BYTES;
+  window_read(w, data + at);
 }
 
 /* Finds the end of the line that starts at from. False: it is not in data. */
-static inline bool find_line(const char *data, size_t from, size_t len, struct line *line)
+static inline bool find_line(struct window *w, const char *data, size_t from, size_t len,
+                             struct line *line)
 {
-  size_t i = from;
   line->colon = SIZE_MAX;
   line->odd = false;
-#ifdef __SSE2__
-  const __m128i lfs = _mm_set1_epi8('\n'), crs = _mm_set1_epi8('\r'), colons = _mm_set1_epi8(':');
-  const __m128i backslashes = _mm_set1_epi8('\\'), fourteens = _mm_set1_epi8(14);
-  for (; len - i >= 16; i += 16) {
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(data + i));
-    unsigned lf = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, lfs));
-    unsigned colon = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, colons));
-    /* Bytes above 0x7f are negative. */
-    unsigned odd = (unsigned)_mm_movemask_epi8(
-        _mm_or_si128(_mm_cmplt_epi8(x, fourteens), _mm_cmpeq_epi8(x, backslashes)));
-    if (lf) {
-      unsigned before = (lf & -lf) - 1;
-      unsigned cr = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, crs));
-      colon &= before;
-      odd &= before & ~(cr & (lf >> 1)); /* the CR of a CR LF is usual */
-    }
+  for (size_t i = from; i < len; i = w->end) {
+    if (i >= w->end)
+      window_move(w, data, i, len);
+    uint64_t line_bits = UINT64_MAX << (i - w->at);
+    uint64_t lf = w->lf & line_bits;
+    lf &= -lf;
+    if (lf)
+      line_bits &= lf - 1;
+    uint64_t colon = w->colon & line_bits, odd = w->odd & line_bits;
     if (colon && line->colon == SIZE_MAX)
-      line->colon = i + (unsigned)__builtin_ctz(colon);
-    line->odd |= odd != 0;
-    if (lf) {
-      line->end = i + (unsigned)__builtin_ctz(lf);
-      return true;
+      line->colon = w->at + (unsigned)__builtin_ctzll(colon);
+    if (!lf) {
+      line->odd |= odd != 0;
+      continue;
     }
-  }
-#endif
-  for (; i < len; i++) {
-    char c = data[i];
-    if (c == '\n') {
-      line->end = i;
-      return true;
-    }
-    if (c == ':' && line->colon == SIZE_MAX)
-      line->colon = i;
-    line->odd |= is_odd(c);
+    line->end = w->at + (unsigned)__builtin_ctzll(lf);
+    /* The CR of a CR LF is usual. */
+    line->odd |= odd && (odd != lf >> 1 || data[line->end - 1] != '\r');
+    return true;
   }
   return false;
 }
@@ -275,13 +313,15 @@ static enum step read_content_length(struct stomp_parser *p, struct plug_str val
   if (at->length_seen)
     return STEP_DONE;
   at->length_seen = true;
-  for (size_t i = 0; i < value.len; i++)
-    if (value.ptr[i] < '0' || value.ptr[i] > '9')
-      return STEP_DONE;
-  if (value.len == 0)
-    return STEP_DONE;
   uint64_t n;
-  if (!str_to_u64(value, &n) || n >= p->limits->frame_bytes - line_end)
+  if (!str_to_u64(value, &n)) {
+    /* Only digits: more than 64 bits hold. Otherwise it says nothing. */
+    for (size_t i = 0; i < value.len; i++)
+      if (value.ptr[i] < '0' || value.ptr[i] > '9')
+        return STEP_DONE;
+    return value.len ? fail_too_large(p, error) : STEP_DONE;
+  }
+  if (n >= p->limits->frame_bytes - line_end)
     return fail_too_large(p, error);
   at->content_length = (size_t)n;
   at->length_known = true;
@@ -355,10 +395,11 @@ static enum step read_head(struct stomp_parser *p, const char *data, size_t len,
 {
   struct stomp_progress *at = &p->at;
   size_t unchecked = at->scanned;
+  struct window window = {0};
   struct line line;
   bool line_goes_on = at->scanned > at->line_at &&
                       (len == at->scanned || !memchr(data + at->scanned, '\n', len - at->scanned));
-  while (!line_goes_on && find_line(data, at->line_at, len, &line)) {
+  while (!line_goes_on && find_line(&window, data, at->line_at, len, &line)) {
     bool is_command = at->line_at == 0;
     size_t max = is_command ? COMMAND_MAX_BYTES : p->limits->header_bytes;
     if ((line.odd || line.end - at->line_at > max) &&

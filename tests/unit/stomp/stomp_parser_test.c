@@ -802,6 +802,54 @@ static void a_chunk_may_end_one_frame_and_begin_another(void **state)
   buf_free(&wire);
 }
 
+/* The name of the second header slides over the width of the vector scan, and with it what a line
+ * may hold that is not plain. */
+static void lines_may_end_at_any_offset(void **state)
+{
+  (void)state;
+  static const struct stomp_limits wide = {.frame_bytes = 512, .n_headers = 6, .header_bytes = 256};
+  static const char *const eols[] = {"\n", "\r\n"};
+  static const struct {
+    const char *wire, *shown;
+  } values[] = {{"v", "v"},   {"a:b", "a:b"},  {"", ""},
+                {"\\c", ":"}, {"\t", "\\x09"}, {"\xc3\xa4", "\xc3\xa4"}};
+  for (size_t pad = 0; pad < 140; pad++)
+    for (size_t e = 0; e < 2; e++)
+      for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+        struct buf wire = {0}, expected = {0};
+        buf_putf(&wire, "SEND%sp:%0*d%sk:%s%s%sbody", eols[e], (int)pad + 1, 0, eols[e],
+                 values[v].wire, eols[e], eols[e]);
+        buf_put(&wire, "", 1);
+        buf_putf(&expected, "SEND[p=%0*d][k=%s]{body}", (int)pad + 1, 0, values[v].shown);
+        buf_put(&expected, "", 1);
+        const struct row row = {STOMP_1_2, wire.data, wire.len, expected.data};
+        run(&row, &wide, wire.len, false);
+        run(&row, &wide, wire.len / 2, false);
+        buf_free(&wire);
+        buf_free(&expected);
+      }
+}
+
+static void a_bad_byte_is_found_at_any_offset(void **state)
+{
+  (void)state;
+  static const struct stomp_limits wide = {.frame_bytes = 512, .n_headers = 6, .header_bytes = 256};
+  for (size_t pad = 0; pad < 140; pad++) {
+    struct buf wire = {0};
+    buf_putf(&wire, "SEND\np:%0*d\rq:x\n\n", (int)pad + 1, 0);
+    buf_put(&wire, "", 1);
+    struct stomp_parser p;
+    struct stomp_frame frame;
+    struct stomp_parse_error error;
+    stomp_parser_init(&p, &wide, &scratch);
+    stomp_parser_feed(&p, wire.data, wire.len);
+    assert_int_equal(stomp_parser_next(&p, &frame, &error), STOMP_EVENT_ERROR);
+    assert_non_null(strstr(error.message, "CR is not followed by LF after 'p:0"));
+    stomp_parser_fini(&p);
+    buf_free(&wire);
+  }
+}
+
 static void the_first_of_repeated_headers_is_found(void **state)
 {
   (void)state;
@@ -846,6 +894,8 @@ int main(void)
       cmocka_unit_test(an_announced_length_reserves_nothing),
       cmocka_unit_test(large_frames_arrive_byte_by_byte_in_linear_time),
       cmocka_unit_test(a_chunk_may_end_one_frame_and_begin_another),
+      cmocka_unit_test(lines_may_end_at_any_offset),
+      cmocka_unit_test(a_bad_byte_is_found_at_any_offset),
       cmocka_unit_test(the_first_of_repeated_headers_is_found),
       cmocka_unit_test(server_commands_are_told_apart),
   };
