@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/str.h"
+
 void buf_free(struct buf *b)
 {
   free(b->data);
@@ -30,6 +32,12 @@ bool buf_grow(struct buf *b, size_t n)
   b->data = data;
   b->cap = cap;
   return true;
+}
+
+void buf_put_u64(struct buf *b, uint64_t v)
+{
+  if (buf_reserve(b, 20))
+    b->len += str_put_u64(b->data + b->len, v);
 }
 
 void buf_putf(struct buf *b, const char *format, ...)

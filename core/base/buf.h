@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <plugboard/abi.h>
@@ -19,6 +20,7 @@ struct buf {
 void buf_free(struct buf *b); /* back to the zeroed state */
 /* buf_reserve's way when there is no room yet. */
 bool buf_grow(struct buf *b, size_t n);
+void buf_put_u64(struct buf *b, uint64_t v); /* in decimal */
 void buf_putf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes room for n more bytes; false (and failed) when out of memory. */

@@ -79,12 +79,18 @@ bool str_to_u64(struct plug_str s, uint64_t *out)
 
 size_t str_put_u64(char *out, uint64_t v)
 {
+  static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                              "25262728293031323334353637383940414243444546474849"
+                              "50515253545556575859606162636465666768697071727374"
+                              "75767778798081828384858687888990919293949596979899";
   char digits[20];
   size_t at = sizeof digits;
-  do {
-    digits[--at] = (char)('0' + v % 10);
-    v /= 10;
-  } while (v);
+  for (; v >= 10; v /= 100) {
+    at -= 2;
+    memcpy(digits + at, pairs + 2 * (v % 100), 2);
+  }
+  if (v || at == sizeof digits)
+    digits[--at] = (char)('0' + v);
   memcpy(out, digits + at, sizeof digits - at);
   return sizeof digits - at;
 }

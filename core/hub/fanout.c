@@ -20,20 +20,36 @@ struct job {
 #define NODE_SHOWN      64u /* node ids have no more */
 #define MESSAGE_ID_SIZE (NODE_SHOWN + 1 + 20)
 
-static struct plug_str put_message_id(char out[MESSAGE_ID_SIZE], const struct plug_msg *msg)
+static struct plug_str put_message_id_prefix(char out[MESSAGE_ID_SIZE], const struct plug_msg *msg)
 {
   size_t len = msg->origin.len < NODE_SHOWN ? msg->origin.len : NODE_SHOWN;
   memcpy(out, msg->origin.ptr, len);
   out[len++] = '-';
+  return str_from(out, len);
+}
+
+static struct plug_str put_message_id(char out[MESSAGE_ID_SIZE], const struct plug_msg *msg)
+{
+  size_t len = put_message_id_prefix(out, msg).len;
   len += str_put_u64(out + len, msg->id);
   return str_from(out, len);
 }
 
-static void put_shared(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
+/* What the messages of a burst have in common, if they come from one node: the destination, and the
+ * message-id but for its number. */
+static void put_start(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
 {
   char id[MESSAGE_ID_SIZE];
+  struct plug_str prefix = put_message_id_prefix(id, msg);
   stomp_put_known_header(out, version, STOMP_MESSAGE, STR("destination:"), msg->topic);
-  stomp_put_known_header(out, version, STOMP_MESSAGE, STR("message-id:"), put_message_id(id, msg));
+  buf_put_str(out, STR("message-id:"));
+  stomp_put_escaped(out, version, prefix, false);
+}
+
+static void put_rest(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
+{
+  buf_put_u64(out, msg->id);
+  buf_put_char(out, '\n');
   if (msg->content_type.len)
     stomp_put_known_header(out, version, STOMP_MESSAGE, STR("content-type:"), msg->content_type);
   for (size_t i = 0; i < msg->n_headers; i++)
@@ -50,8 +66,18 @@ static bool encode_shared(struct job *job, enum stomp_version version)
     return true;
   out->len = 0;
   out->failed = false;
+  size_t start = 0, start_len = 0;
   for (uint32_t i = 0; i < job->n; i++) {
-    put_shared(out, version, job->msgs[i]);
+    const struct plug_msg *msg = job->msgs[i];
+    if (i && str_eq(msg->origin, job->msgs[i - 1]->origin)) {
+      if (buf_reserve(out, start_len))
+        buf_put(out, out->data + start, start_len);
+    } else {
+      start = out->len;
+      put_start(out, version, msg);
+      start_len = out->len - start;
+    }
+    put_rest(out, version, msg);
     job->ends[version][i] = out->len;
   }
   job->encoded[version] = !out->failed;

@@ -121,11 +121,9 @@ void stomp_put_known_header(struct buf *out, enum stomp_version version, enum st
 
 void stomp_put_header_u64(struct buf *out, struct plug_str name, uint64_t value)
 {
-  char digits[20];
-  size_t n = str_put_u64(digits, value);
   buf_put_str(out, name);
   buf_put_char(out, ':');
-  buf_put(out, digits, n);
+  buf_put_u64(out, value);
   buf_put_char(out, '\n');
 }
 

@@ -125,7 +125,9 @@ static void numbers_are_read_strictly(void **state)
 static void numbers_are_written_in_decimal(void **state)
 {
   (void)state;
-  static const uint64_t values[] = {0, 1, 9, 10, 99, 1234567890, UINT64_MAX};
+  static const uint64_t values[] = {0,    1,    9,     10,         99,        100,
+                                    101,  999,  1000,  1001,       100000,    1009900,
+                                    1005, 7070, 99999, 1234567890, UINT64_MAX};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     char out[21] = {0}, expected[24];
     snprintf(expected, sizeof expected, "%llu", (unsigned long long)values[i]);

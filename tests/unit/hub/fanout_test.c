@@ -68,6 +68,30 @@ static void a_burst_is_one_frame_of_all_its_messages(void **state)
                  "content-length:0\n\n\0"));
 }
 
+static void messages_of_several_nodes_make_one_burst(void **state)
+{
+  (void)state;
+  static const char *const origins[] = {"n1", "n1", "n2", "a:b", "a:b", "n1"};
+  static const char *const ids[] = {"n1-1", "n1-2", "n2-3", "a\\cb-4", "a\\cb-5", "n1-6"};
+  subscribe(0, "0", "/sub/a");
+  for (uint64_t i = 0; i < 6; i++) {
+    struct plug_msg_init init = {.size = sizeof init, .topic = STR("/sub/a"), .payload = STR("x")};
+    const struct plug_msg *msg = message_new_from(&init, str_of(origins[i]), i + 1);
+    interest_deliver(w.table, 0, msg);
+    message_unref(msg);
+  }
+  take_all();
+  assert_int_equal(n_frames(0), 1);
+  struct frame *const *parts = frame_split(frame_at(0, 0));
+  for (int i = 0; i < 6; i++) {
+    struct buf expected = {0};
+    buf_putf(&expected, "MESSAGE\nsubscription:0\ndestination:/sub/a\nmessage-id:%s\n", ids[i]);
+    buf_put_str(&expected, STR("content-length:1\n\nx\0"));
+    expect_str(frame_text(parts[i]), str_from(expected.data, expected.len));
+    buf_free(&expected);
+  }
+}
+
 static void only_neighbours_of_one_destination_make_a_burst(void **state)
 {
   (void)state;
@@ -299,6 +323,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(a_burst_is_one_frame_of_all_its_messages),
+      TEST(messages_of_several_nodes_make_one_burst),
       TEST(only_neighbours_of_one_destination_make_a_burst),
       TEST(a_burst_is_bounded_in_messages_and_bytes),
       TEST(a_large_message_leaves_no_large_buffer),
