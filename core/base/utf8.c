@@ -14,11 +14,48 @@ static inline __m128i load(const unsigned char *p)
 }
 #endif
 
+static inline bool is_ascii_word(const unsigned char *p)
+{
+  uint64_t word;
+  memcpy(&word, p, 8);
+  return !(word & HIGH_BITS);
+}
+
+/* Reads the last bytes twice rather than one by one. */
+static bool is_ascii(const unsigned char *p, size_t len)
+{
+  const unsigned char *end = p + len;
+#ifdef __SSE2__
+  if (len >= 16) {
+    for (; end - p >= 64; p += 64) {
+      __m128i a = _mm_or_si128(load(p), load(p + 16)), b = _mm_or_si128(load(p + 32), load(p + 48));
+      if (_mm_movemask_epi8(_mm_or_si128(a, b)))
+        return false;
+    }
+    for (; end - p >= 16; p += 16)
+      if (_mm_movemask_epi8(load(p)))
+        return false;
+    return !_mm_movemask_epi8(load(end - 16));
+  }
+#endif
+  if (len >= 8) {
+    for (; end - p >= 8; p += 8)
+      if (!is_ascii_word(p))
+        return false;
+    return is_ascii_word(end - 8);
+  }
+  while (p < end && *p < 0x80)
+    p++;
+  return p == end;
+}
+
 bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
 {
   if (len == 0) /* bytes may be NULL then, which must not be added to */
     return true;
   const unsigned char *p = bytes, *end = p + len;
+  if (!state->need && is_ascii(p, len)) /* nearly all traffic */
+    return true;
   while (p < end) {
     if (state->need) {
       unsigned char c = *p++;
@@ -29,24 +66,8 @@ bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
       state->need--;
       continue;
     }
-    /* Nearly all traffic is ASCII. */
-#ifdef __SSE2__
-    while (end - p >= 64) {
-      __m128i a = _mm_or_si128(load(p), load(p + 16)), b = _mm_or_si128(load(p + 32), load(p + 48));
-      if (_mm_movemask_epi8(_mm_or_si128(a, b)))
-        break;
-      p += 64;
-    }
-    while (end - p >= 16 && !_mm_movemask_epi8(load(p)))
-      p += 16;
-#endif
-    while (end - p >= 8) {
-      uint64_t word;
-      memcpy(&word, p, 8);
-      if (word & HIGH_BITS)
-        break;
+    while (end - p >= 8 && is_ascii_word(p))
       p += 8;
-    }
     while (p < end && *p < 0x80)
       p++;
     if (p == end)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -103,6 +104,29 @@ static void texts_are_judged_alike_however_they_are_split(void **state)
   }
 }
 
+/* The fast path looks at several bytes at once, at some twice. */
+static void a_bad_byte_is_found_wherever_it_is(void **state)
+{
+  (void)state;
+  for (size_t len = 1; len <= 150; len++) {
+    char *text = malloc(len); /* of its own, so that reading beyond it is noticed */
+    assert_non_null(text);
+    memset(text, 'a', len);
+    assert_true(utf8_valid(text, len));
+    for (size_t i = 0; i < len; i++) {
+      text[i] = (char)0xff;
+      assert_false(utf8_valid(text, len));
+      text[i] = 'a';
+      if (i + 1 == len)
+        continue;
+      memcpy(text + i, "\xc3\xa4", 2);
+      assert_true(utf8_valid(text, len));
+      memcpy(text + i, "aa", 2);
+    }
+    free(text);
+  }
+}
+
 static void every_code_point_is_accepted_and_every_surrogate_refused(void **state)
 {
   (void)state;
@@ -148,6 +172,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts_are_judged_alike_however_they_are_split),
+      cmocka_unit_test(a_bad_byte_is_found_wherever_it_is),
       cmocka_unit_test(every_code_point_is_accepted_and_every_surrogate_refused),
       cmocka_unit_test(a_text_is_not_done_within_a_character),
   };
