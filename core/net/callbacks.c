@@ -39,8 +39,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
   case LWS_CALLBACK_RECEIVE:
     worker = slot->conn->worker;
     worker->now_ms = uv_now(&worker->loop);
-    conn_receive_ws(slot->conn, in, len, lws_frame_is_binary(wsi) != 0,
-                    lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0);
+    conn_receive_ws(slot->conn, in, len);
     return 0;
   case LWS_CALLBACK_RAW_RX:
     worker = worker_of(wsi);

@@ -186,20 +186,22 @@ static void receive_held(struct conn *conn)
   conn->held_at = conn->held_end = 0;
 }
 
-void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bool ends)
+/* Do the bytes that libwebsockets just gave end a message? It takes a while to say so. */
+static bool ends_message(const struct conn *conn)
+{
+  return lws_is_final_fragment(conn->wsi) && lws_remaining_packet_payload(conn->wsi) == 0;
+}
+
+void conn_receive_ws(struct conn *conn, char *bytes, size_t len)
 {
   if (conn->session.state == SESSION_CLOSED)
     return;
   /* RFC 6455 8.1: a text message that is not UTF-8 fails the connection. */
-  if (!binary) {
-    bool good = utf8_feed(&conn->utf8, bytes, len) && (!ends || utf8_done(&conn->utf8));
-    if (ends || !good)
-      conn->utf8 = (struct utf8_state){0, 0, 0};
-    if (!good) {
-      session_fault(&conn->session, CLOSE_BAD_UTF8, "a text message is not valid UTF-8");
-      arm(conn);
-      return;
-    }
+  if (!lws_frame_is_binary(conn->wsi) &&
+      (!utf8_feed(&conn->utf8, bytes, len) || (!utf8_done(&conn->utf8) && ends_message(conn)))) {
+    session_fault(&conn->session, CLOSE_BAD_UTF8, "a text message is not valid UTF-8");
+    arm(conn);
+    return;
   }
   conn_receive(conn, bytes, len);
 }

@@ -51,8 +51,8 @@ void conn_free(struct conn *conn);
 
 /* Bytes from the peer. */
 void conn_receive(struct conn *conn, char *bytes, size_t len);
-/* The same for a piece of a WebSocket message; ends: its last. */
-void conn_receive_ws(struct conn *conn, char *bytes, size_t len, bool binary, bool ends);
+/* The same for a piece of a WebSocket message, within the callback that gives it. */
+void conn_receive_ws(struct conn *conn, char *bytes, size_t len);
 /* libwebsockets says that the socket takes bytes again: they go out at the end of the turn. */
 void conn_writable(struct conn *conn);
 /* The peer has sent a Close frame: nothing may be sent behind our answer to it. */

@@ -32,7 +32,8 @@ LWS_VISIBLE void _lws_logv(int filter, const char *format, va_list args)
   log_write(LOG_ERROR, "net", "libwebsockets: %.*s", (int)len, line);
 }
 
-LWS_VISIBLE void _lws_log(int filter, const char *format, ...)
+/* Called a dozen times for a frame: no more than it must. */
+LWS_VISIBLE __attribute__((no_stack_protector)) void _lws_log(int filter, const char *format, ...)
 {
   if (!is_wanted(filter))
     return;
