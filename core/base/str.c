@@ -66,10 +66,11 @@ bool str_to_u64(struct plug_str s, uint64_t *out)
   uint64_t v = 0;
   if (s.len == 0)
     return false;
-  const char *p = s.ptr, *end = p + s.len, *safe = s.len < 19 ? end : p + 19; /* these always fit */
-  for (; p < end; p++) {
-    unsigned digit = (unsigned)(unsigned char)*p - '0';
-    if (digit > 9 || (p >= safe && v > (UINT64_MAX - digit) / 10))
+  for (size_t i = 0; i < s.len; i++) {
+    unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
+    if (digit > 9)
+      return false;
+    if (i >= 19 && v > (UINT64_MAX - digit) / 10) /* 19 digits always fit */
       return false;
     v = v * 10 + digit;
   }

@@ -208,28 +208,28 @@ static inline void window_read(struct window *w, const char *bytes)
   w->odd &= ~w->lf;
 }
 
-/* Moves the window to at, behind which data has less than a window. */
+/* data as a whole is shorter than a window. */
 static void __attribute__((noinline))
-window_move_to_rest(struct window *w, const char *data, size_t at, size_t len)
+window_read_all(struct window *w, const char *data, size_t len)
 {
-  char rest[WINDOW_BYTES] = {0};
-  memcpy(rest, data + at, len - at);
+  char all[WINDOW_BYTES] = {0};
+  memcpy(all, data, len);
+  window_read(w, all);
+  w->odd &= (UINT64_C(1) << len) - 1;
+  w->at = 0;
   w->end = len;
-  window_read(w, rest);
-  w->odd &= (UINT64_C(1) << (len - at)) - 1;
-  w->at = at;
 }
 
-/* Moves the window to at, before the end of data. */
-static inline void window_move(struct window *w, const char *data, size_t at, size_t len)
+/* Moves the window so that it begins at `from`, or before it where too little is left of data. */
+static inline void window_move(struct window *w, const char *data, size_t from, size_t len)
 {
-  if (len - at < WINDOW_BYTES) {
-    window_move_to_rest(w, data, at, len);
+  if (len < WINDOW_BYTES) {
+    window_read_all(w, data, len);
     return;
   }
-  w->at = at;
-  w->end = at + WINDOW_BYTES;
-  window_read(w, data + at);
+  w->at = len - from < WINDOW_BYTES ? len - WINDOW_BYTES : from;
+  w->end = w->at + WINDOW_BYTES;
+  window_read(w, data + w->at);
 }
 
 /* Finds the end of the line that starts at from. False: it is not in data. */
@@ -400,20 +400,19 @@ static enum step read_head(struct stomp_parser *p, const char *data, size_t len,
   bool line_goes_on = at->scanned > at->line_at &&
                       (len == at->scanned || !memchr(data + at->scanned, '\n', len - at->scanned));
   while (!line_goes_on && find_line(&window, data, at->line_at, len, &line)) {
-    bool is_command = at->line_at == 0;
-    size_t max = is_command ? COMMAND_MAX_BYTES : p->limits->header_bytes;
-    if ((line.odd || line.end - at->line_at > max) &&
-        check_bytes(p, data, at->line_at, line.end + 1, error) == STEP_FAILED)
+    size_t start = at->line_at, end = line.end;
+    size_t max = start ? p->limits->header_bytes : COMMAND_MAX_BYTES;
+    if (__builtin_expect(line.odd || end - start > max, false) &&
+        check_bytes(p, data, start, end + 1, error) == STEP_FAILED)
       return STEP_FAILED;
-    size_t end = line.end;
-    if (end > at->line_at && data[end - 1] == '\r')
+    if (end > start && data[end - 1] == '\r')
       end--;
-    if (end == at->line_at) {
+    if (end == start) {
       at->line_at = line.end + 1;
       return end_headers(p, line.end + 1, error);
     }
     enum step step =
-        is_command ? read_command(p, data, end, error) : read_header(p, data, end, &line, error);
+        start ? read_header(p, data, end, &line, error) : read_command(p, data, end, error);
     if (step == STEP_FAILED)
       return STEP_FAILED;
     at->line_at = unchecked = line.end + 1;
