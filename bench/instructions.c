@@ -100,7 +100,7 @@ static void world_init(size_t n_sessions)
   static const struct plug_str prefixes[] = {{"/topic", 6}};
   static struct inbox *inboxes[] = {&world.inbox};
   world.inbox.wake = no_wake;
-  world.interests = interest_table_new(1, inboxes, INT64_MAX / 4, no_change, NULL);
+  world.interests = interest_table_new(1, inboxes, UINT64_MAX / 2, no_change, NULL);
   check(world.interests != NULL, "out of memory");
   interest_bind_worker(0);
   hub_init(&world.hub, 0, world.interests);

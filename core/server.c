@@ -113,15 +113,15 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   for (unsigned i = 0; i < settings->workers; i++)
     inboxes[i] = &server->workers[i].inbox;
   server->broker = broker_new(&bs);
-  server->interests = server->broker ? interest_table_new(settings->workers, inboxes,
-                                                          (int64_t)settings->worker_queue,
-                                                          broker_on_change, server->broker)
-                                     : NULL;
+  server->interests = server->broker
+                          ? interest_table_new(settings->workers, inboxes, settings->worker_queue,
+                                               broker_on_change, server->broker)
+                          : NULL;
   if (!server->interests) {
     snprintf(err->text, sizeof err->text, "out of memory");
     return PLUG_ENOMEM;
   }
-  interest_set_inbox_bytes(server->interests, (int64_t)settings->worker_queue_bytes);
+  interest_set_inbox_bytes(server->interests, settings->worker_queue_bytes);
   plug_status status = broker_create(server->broker, image, server->loop, section,
                                      config_find(server->config, section), server->interests, err);
   if (status != PLUG_OK && !strstr(err->text, ": "))

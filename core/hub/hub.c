@@ -455,7 +455,7 @@ static struct mpsc_node *deliver_burst(struct hub *hub, struct mpsc_node *node)
 void hub_take_all(struct hub *hub, struct inbox *inbox)
 {
   struct mpsc_node *items = mpsc_take(&inbox->queue);
-  int64_t n = 0, bytes = 0;
+  uint64_t load = 0;
   while (items) {
     struct inbox_item *item = container_of(items, struct inbox_item, node);
     struct mpsc_node *rest = items->next;
@@ -477,13 +477,12 @@ void hub_take_all(struct hub *hub, struct inbox *inbox)
     while (items != rest) {
       item = container_of(items, struct inbox_item, node);
       items = items->next;
-      bytes += item->msg ? (int64_t)message_bytes(item->msg) : 0;
-      n++;
+      load += inbox_item_load(item);
       inbox_item_free(item);
     }
   }
-  if (n)
-    inbox_taken(inbox, n, bytes);
+  if (load)
+    inbox_taken(inbox, load);
 }
 
 bool hub_ack(struct subscription *sub, struct plug_str message_id)

@@ -13,9 +13,10 @@
 
 struct inbox {
   struct mpsc queue;
-  _Alignas(64) _Atomic int64_t depth; /* items put and not yet taken */
-  _Atomic int64_t bytes;              /* of their messages, each as if it were here only */
-  void (*wake)(struct inbox *inbox);  /* [any] makes the worker call inbox_take soon */
+  /* Of the items put and not yet taken: in the upper bits how many, in the lower ones the bytes of
+   * their messages, each as if it were here only. One word, because every put is an atomic one. */
+  _Alignas(64) _Atomic uint64_t load;
+  void (*wake)(struct inbox *inbox); /* [any] makes the worker call inbox_take soon */
 };
 
 enum inbox_kind {
@@ -42,22 +43,37 @@ struct inbox_item *inbox_item_new(enum inbox_kind kind, struct plug_str text);
 /* Releases the message, too. */
 void inbox_item_free(struct inbox_item *item);
 
+/* The upper ends of [limits] worker-queue and worker-queue-size fit, with room for what is put in
+ * between: 134 million and 128 GiB. */
+#define INBOX_BYTES_BITS 37
+
+static inline uint64_t inbox_load_items(uint64_t load)
+{
+  return load >> INBOX_BYTES_BITS;
+}
+
+static inline uint64_t inbox_load_bytes(uint64_t load)
+{
+  return load & ((UINT64_C(1) << INBOX_BYTES_BITS) - 1);
+}
+
+/* What an item adds to the load. */
+static inline uint64_t inbox_item_load(const struct inbox_item *item)
+{
+  return (UINT64_C(1) << INBOX_BYTES_BITS) + (item->msg ? message_bytes(item->msg) : 0);
+}
+
 /* [any] True if the queue was empty: the caller then calls inbox->wake, without a lock held. */
 static inline bool inbox_put(struct inbox *inbox, struct inbox_item *item)
 {
-  atomic_fetch_add_explicit(&inbox->depth, 1, memory_order_relaxed);
-  if (item->msg)
-    atomic_fetch_add_explicit(&inbox->bytes, (int64_t)message_bytes(item->msg),
-                              memory_order_relaxed);
+  atomic_fetch_add_explicit(&inbox->load, inbox_item_load(item), memory_order_relaxed);
   return mpsc_push(&inbox->queue, &item->node);
 }
 
-/* n items with messages of so many bytes have been taken. */
-static inline void inbox_taken(struct inbox *inbox, int64_t n, int64_t bytes)
+/* load: the sum of inbox_item_load of what has been taken. */
+static inline void inbox_taken(struct inbox *inbox, uint64_t load)
 {
-  atomic_fetch_sub_explicit(&inbox->depth, n, memory_order_relaxed);
-  if (bytes)
-    atomic_fetch_sub_explicit(&inbox->bytes, bytes, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&inbox->load, load, memory_order_relaxed);
 }
 
 #endif

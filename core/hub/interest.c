@@ -33,7 +33,7 @@ struct interest_table {
   void *ctx;
   bool local_patterns;
   unsigned n_workers;
-  int64_t inbox_limit, inbox_bytes;
+  uint64_t inbox_limit, inbox_bytes;
   struct inbox *inboxes[INTEREST_WORKERS_MAX];
 };
 
@@ -45,7 +45,7 @@ void interest_bind_worker(int worker)
 }
 
 struct interest_table *interest_table_new(unsigned n_workers, struct inbox *const *inboxes,
-                                          int64_t inbox_limit, void (*on_change)(void *ctx),
+                                          uint64_t inbox_limit, void (*on_change)(void *ctx),
                                           void *ctx)
 {
   invariant(n_workers <= INTEREST_WORKERS_MAX);
@@ -61,7 +61,7 @@ struct interest_table *interest_table_new(unsigned n_workers, struct inbox *cons
   table->ctx = ctx;
   table->n_workers = n_workers;
   table->inbox_limit = inbox_limit;
-  table->inbox_bytes = INT64_MAX;
+  table->inbox_bytes = UINT64_MAX;
   memcpy(table->inboxes, inboxes, n_workers * sizeof *inboxes);
   return table;
 }
@@ -87,7 +87,7 @@ void interest_table_free(struct interest_table *table)
   free(table);
 }
 
-void interest_set_inbox_bytes(struct interest_table *table, int64_t bytes)
+void interest_set_inbox_bytes(struct interest_table *table, uint64_t bytes)
 {
   table->inbox_bytes = bytes;
 }
@@ -227,21 +227,25 @@ void interest_leave(struct interest_table *table, unsigned worker, struct plug_s
 }
 
 /* Messages and bytes: large messages would fill the memory long before they are many. */
-static bool is_beyond(const struct inbox *inbox, int64_t messages, int64_t bytes)
+static bool is_beyond(uint64_t load, uint64_t messages, uint64_t bytes)
 {
-  return atomic_load_explicit(&inbox->depth, memory_order_relaxed) >= messages ||
-         atomic_load_explicit(&inbox->bytes, memory_order_relaxed) >= bytes;
+  return inbox_load_items(load) >= messages || inbox_load_bytes(load) >= bytes;
 }
 
-static bool is_behind(const struct interest_table *table, const struct inbox *inbox)
+static bool is_behind(const struct interest_table *table, uint64_t load)
 {
-  return is_beyond(inbox, table->inbox_limit / 2 + 1, table->inbox_bytes / 2 + 1);
+  return is_beyond(load, table->inbox_limit / 2 + 1, table->inbox_bytes / 2 + 1);
+}
+
+static uint64_t load_of(const struct inbox *inbox)
+{
+  return atomic_load_explicit(&inbox->load, memory_order_relaxed);
 }
 
 bool interest_congested(const struct interest_table *table)
 {
   for (unsigned i = 0; i < table->n_workers; i++)
-    if (is_behind(table, table->inboxes[i]))
+    if (is_behind(table, load_of(table->inboxes[i])))
       return true;
   return false;
 }
@@ -256,12 +260,13 @@ static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_
     unsigned w = (unsigned)__builtin_ctzll(mask);
     mask &= mask - 1;
     struct inbox *inbox = table->inboxes[w];
-    if (is_beyond(inbox, table->inbox_limit, table->inbox_bytes)) {
+    uint64_t load = load_of(inbox);
+    if (is_beyond(load, table->inbox_limit, table->inbox_bytes)) {
       COUNT(dropped_congested);
       *status = PLUG_ETOOBIG;
       continue;
     }
-    if (*status == PLUG_OK && is_behind(table, inbox))
+    if (*status == PLUG_OK && is_behind(table, load))
       *status = PLUG_EAGAIN;
     struct inbox_item *item = inbox_item_new(kind, text);
     if (!item) {

@@ -67,11 +67,11 @@ struct interest_table;
  * because all messages come through this table with interest 0. on_change: [any] called without
  * locks when the control thread should call interest_take_changes. */
 struct interest_table *interest_table_new(unsigned n_workers, struct inbox *const *inboxes,
-                                          int64_t inbox_limit, void (*on_change)(void *ctx),
+                                          uint64_t inbox_limit, void (*on_change)(void *ctx),
                                           void *ctx);
 void interest_table_free(struct interest_table *table);
 /* inbox_limit in bytes of messages; without, there is none. Before threads start. */
-void interest_set_inbox_bytes(struct interest_table *table, int64_t bytes);
+void interest_set_inbox_bytes(struct interest_table *table, uint64_t bytes);
 void interest_set_local_patterns(struct interest_table *table, bool local);
 
 /* Which worker this thread is, so that it does not wake itself; -1 (the default) for others. */

@@ -48,7 +48,7 @@ UNUSED static struct inbox_item *post_take(struct post *post)
     return NULL;
   post->taken = node->next;
   struct inbox_item *item = container_of(node, struct inbox_item, node);
-  inbox_taken(&post->inbox, 1, item->msg ? (int64_t)message_bytes(item->msg) : 0);
+  inbox_taken(&post->inbox, inbox_item_load(item));
   return item;
 }
 

@@ -40,14 +40,14 @@ static void only_the_first_item_asks_for_a_wake_up(void **state)
   post_init(&post);
   assert_true(inbox_put(&post.inbox, inbox_item_new(INBOX_INTEREST, STR("a"))));
   assert_false(inbox_put(&post.inbox, inbox_item_new(INBOX_INTEREST, STR("b"))));
-  assert_int_equal(atomic_load(&post.inbox.depth), 2);
+  assert_int_equal(inbox_load_items(atomic_load(&post.inbox.load)), 2);
   struct inbox_item *a = post_take(&post), *b = post_take(&post);
   assert_int_equal(a->text[0], 'a');
   assert_int_equal(b->text[0], 'b');
   inbox_item_free(a);
   inbox_item_free(b);
   assert_null(post_take(&post));
-  assert_int_equal(atomic_load(&post.inbox.depth), 0);
+  assert_int_equal(inbox_load_items(atomic_load(&post.inbox.load)), 0);
   assert_true(inbox_put(&post.inbox, inbox_item_new(INBOX_INTEREST, STR("c"))));
   assert_int_equal(post_clear(&post), 1);
 }
@@ -94,13 +94,25 @@ static void items_of_many_threads_arrive_once_and_in_each_threads_order(void **s
   for (unsigned i = 0; i < PRODUCERS; i++)
     pthread_join(producers[i].thread, NULL);
   assert_null(post_take(&post));
-  assert_int_equal(atomic_load(&post.inbox.depth), 0);
+  assert_int_equal(inbox_load_items(atomic_load(&post.inbox.load)), 0);
   assert_true(atomic_load(&post.wakes) >= 1);
+}
+
+static void the_load_holds_more_than_the_limits_allow(void **state)
+{
+  (void)state;
+  /* The upper ends of worker-queue and worker-queue-size, and a large message more. */
+  const uint64_t items = 100000000, bytes = (UINT64_C(64) << 30) + (UINT64_C(4) << 30);
+  struct inbox_item empty = {.msg = NULL};
+  uint64_t load = items * inbox_item_load(&empty) + bytes;
+  assert_true(inbox_load_items(load) == items);
+  assert_true(inbox_load_bytes(load) == bytes);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_load_holds_more_than_the_limits_allow),
       cmocka_unit_test(an_item_copies_its_text_and_starts_clean),
       cmocka_unit_test(freeing_an_item_releases_its_message),
       cmocka_unit_test(only_the_first_item_asks_for_a_wake_up),

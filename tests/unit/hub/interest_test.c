@@ -511,7 +511,7 @@ static void large_messages_slow_publishers_before_they_are_many(void **state)
   assert_int_equal(interest_deliver(w->table, 0, msg), PLUG_ETOOBIG);
   assert_int_equal(counter_read(COUNTER_dropped_congested) - dropped, 2);
   assert_int_equal(post_clear(&w->posts[0]), n);
-  assert_int_equal(atomic_load(&w->posts[0].inbox.bytes), 0);
+  assert_int_equal(atomic_load(&w->posts[0].inbox.load), 0);
   assert_false(interest_congested(w->table));
   message_unref(msg);
   free(bytes);
