@@ -119,6 +119,11 @@ static struct session_sendable *sendable_slot(struct session_env *env, struct pl
   return &env->sendable[((tail ^ destination.len) * 0x9e3779b97f4a7c15u) >> 56];
 }
 
+static bool is_cacheable(const struct plug_str *destination)
+{
+  return destination && destination->len && destination->len <= SESSION_SENDABLE_BYTES;
+}
+
 static bool slot_holds(const struct session_sendable *slot, struct plug_str destination)
 {
   return slot->len == destination.len && memcmp(slot->text, destination.ptr, destination.len) == 0;
@@ -209,40 +214,54 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
   session_waiter_done(waiter, PLUG_OK);
 }
 
-/* Fills target, or the session has failed. */
-static bool find_target(struct session *session, const struct stomp_frame *frame,
-                        struct target *target)
+static void __attribute__((cold))
+refuse_target(struct session *session, const struct stomp_frame *frame, struct plug_str destination)
+{
+  struct buf prefixes = {0};
+  destination_put_prefixes(&prefixes, &session->env->destinations->client_send);
+  session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
+               "clients may not SEND to '%.*s'; they may to %.*s", session_shown(destination),
+               destination.ptr, prefixes.len ? (int)prefixes.len : 7,
+               prefixes.len ? prefixes.data : "nothing");
+  buf_free(&prefixes);
+}
+
+/* As find_target, for a destination that the cache does not hold. */
+static bool __attribute__((noinline))
+check_target(struct session *session, const struct stomp_frame *frame, struct target *target)
 {
   struct session_env *env = session->env;
-  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
-  struct session_sendable *slot = NULL;
+  const struct plug_str *destination = broker_destination(session, frame);
+  if (!destination)
+    return false;
+  if (!destination_may_send(env->destinations, *destination)) {
+    refuse_target(session, frame, *destination);
+    return false;
+  }
   target->destination = destination;
-  if (destination && destination->len && destination->len <= sizeof slot->text) {
-    slot = sendable_slot(env, *destination);
+  target->hash = hash_bytes(destination->ptr, destination->len);
+  if (is_cacheable(destination)) {
+    struct session_sendable *slot = sendable_slot(env, *destination);
+    slot->hash = target->hash;
+    slot->len = (uint8_t)destination->len;
+    memcpy(slot->text, destination->ptr, destination->len);
+  }
+  return true;
+}
+
+/* Fills target, or the session has failed. */
+static inline bool find_target(struct session *session, const struct stomp_frame *frame,
+                               struct target *target)
+{
+  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
+  if (is_cacheable(destination)) {
+    const struct session_sendable *slot = sendable_slot(session->env, *destination);
     if (slot_holds(slot, *destination)) {
-      target->hash = slot->hash;
+      *target = (struct target){destination, slot->hash};
       return true;
     }
   }
-  if (!broker_destination(session, frame))
-    return false;
-  if (destination_may_send(env->destinations, *destination)) {
-    target->hash = hash_bytes(destination->ptr, destination->len);
-    if (slot) {
-      slot->hash = target->hash;
-      slot->len = (uint8_t)destination->len;
-      memcpy(slot->text, destination->ptr, destination->len);
-    }
-    return true;
-  }
-  struct buf prefixes = {0};
-  destination_put_prefixes(&prefixes, &env->destinations->client_send);
-  session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
-               "clients may not SEND to '%.*s'; they may to %.*s", session_shown(*destination),
-               destination->ptr, prefixes.len ? (int)prefixes.len : 7,
-               prefixes.len ? prefixes.data : "nothing");
-  buf_free(&prefixes);
-  return false;
+  return check_target(session, frame, target);
 }
 
 /* --- SUBSCRIBE, UNSUBSCRIBE --------------------------------------------------------------- */
@@ -484,18 +503,15 @@ static void handle_end(struct session *session, const struct stomp_frame *frame)
     session_waiter_done(waiter, PLUG_OK);
 }
 
-/* True if the frame belongs to a transaction: it is held, or the session has failed. */
-static bool hold(struct session *session, const struct stomp_frame *frame)
+static void __attribute__((noinline))
+hold_in(struct session *session, const struct stomp_frame *frame, const struct plug_str *id)
 {
   struct session_env *env = session->env;
-  const struct plug_str *id = stomp_frame_header(frame, STR("transaction"));
-  if (!id || env->spring)
-    return false;
   struct transaction *transaction = transaction_find(&session->transactions, *id);
   if (!transaction) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no transaction '%.*s' is open",
                  stomp_command_text(frame->command), session_shown(*id), id->ptr ? id->ptr : "");
-    return true;
+    return;
   }
   uint64_t bytes = transaction_frame_bytes(frame);
   if (session->transaction_bytes + bytes > env->max_transaction_bytes) {
@@ -503,14 +519,23 @@ static bool hold(struct session *session, const struct stomp_frame *frame)
     session_fail(session, frame, CLOSE_PROTOCOL, NULL,
                  "open transactions hold more than max-transaction-size (%" PRIu64 " bytes)",
                  env->max_transaction_bytes);
-    return true;
+    return;
   }
   if (!transaction_hold(transaction, frame)) {
     session_close(session, CLOSE_INTERNAL, "out of memory");
-    return true;
+    return;
   }
   session->transaction_bytes += bytes;
   acknowledge(session, frame);
+}
+
+/* True if the frame belongs to a transaction: it is held, or the session has failed. */
+static inline bool hold(struct session *session, const struct stomp_frame *frame)
+{
+  const struct plug_str *id = stomp_frame_header(frame, STR("transaction"));
+  if (!id || session->env->spring)
+    return false;
+  hold_in(session, frame, id);
   return true;
 }
 

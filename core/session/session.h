@@ -23,10 +23,11 @@ struct session;
 
 /* A destination that was found open to SENDs: the rules do not change while the server runs, and a
  * publisher sends to few destinations. */
+#define SESSION_SENDABLE_BYTES 111
 struct session_sendable {
   uint64_t hash; /* of the text */
   uint8_t len;   /* 0: empty */
-  char text[111];
+  char text[SESSION_SENDABLE_BYTES];
 };
 #define SESSION_SENDABLES 256
 

@@ -32,7 +32,8 @@ enum stomp_command {
 };
 
 const char *stomp_command_text(enum stomp_command command);
-bool stomp_command_find(struct plug_str text, enum stomp_command *command); /* false: none */
+/* False: there is none of that name. */
+bool stomp_command_find(struct plug_str text, enum stomp_command *command);
 bool stomp_command_is_server(enum stomp_command command);
 
 struct stomp_header {
