@@ -145,7 +145,8 @@ static size_t receive(struct conn *conn, char *bytes, size_t len)
 {
   uint8_t state = conn->session.state;
   size_t rest = session_receive_some(&conn->session, bytes, len, conn->worker->now_ms);
-  after_receive(conn, state);
+  if (conn->session.slow_down || conn->session.state != state)
+    after_receive(conn, state);
   return conn->session.state == SESSION_CLOSED ? 0 : rest;
 }
 

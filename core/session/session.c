@@ -496,6 +496,8 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
       handle_frame(session, &frame);
       if (may_stop && session->slow_down)
         return stomp_parser_take_back(&session->parser);
+      if (stomp_parser_is_done(&session->parser))
+        return 0;
       break;
     case STOMP_EVENT_HEARTBEAT:
       break;

@@ -35,12 +35,8 @@ const char *stomp_command_text(enum stomp_command command)
   return command_texts[command].ptr;
 }
 
-bool stomp_command_find(struct plug_str text, enum stomp_command *command)
+bool stomp_command_find_any(struct plug_str text, enum stomp_command *command)
 {
-  if (str_eq(text, STR("SEND"))) { /* by far the most frequent */
-    *command = STOMP_SEND;
-    return true;
-  }
   for (enum stomp_command c = STOMP_CONNECT; c <= STOMP_ERROR; c++)
     if (str_eq(text, command_texts[c])) {
       *command = c;

@@ -32,9 +32,19 @@ enum stomp_command {
 };
 
 const char *stomp_command_text(enum stomp_command command);
-/* False: there is none of that name. */
-bool stomp_command_find(struct plug_str text, enum stomp_command *command);
 bool stomp_command_is_server(enum stomp_command command);
+
+/* False: there is none of that name. */
+bool stomp_command_find_any(struct plug_str text, enum stomp_command *command);
+
+static inline bool stomp_command_find(struct plug_str text, enum stomp_command *command)
+{
+  if (str_eq(text, STR("SEND"))) { /* by far the most frequent */
+    *command = STOMP_SEND;
+    return true;
+  }
+  return stomp_command_find_any(text, command);
+}
 
 struct stomp_header {
   struct plug_str name, value; /* unescaped */

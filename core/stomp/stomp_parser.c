@@ -424,8 +424,8 @@ static enum step read_head(struct stomp_parser *p, const char *data, size_t len,
 }
 
 /* Goes on reading the frame of which data[0, len) has arrived; done when it is complete. */
-static enum step read_frame(struct stomp_parser *p, const char *data, size_t len,
-                            struct stomp_parse_error *error)
+static inline enum step read_frame(struct stomp_parser *p, const char *data, size_t len,
+                                   struct stomp_parse_error *error)
 {
   struct stomp_progress *at = &p->at;
   if (len > p->limits->frame_bytes) {
@@ -524,7 +524,7 @@ static size_t missing(const struct stomp_parser *p)
   return end ? (size_t)(end - p->in) + 1 : n;
 }
 
-static enum stomp_event give(struct stomp_parser *p, char *data, struct stomp_frame *frame)
+static inline enum stomp_event give(struct stomp_parser *p, char *data, struct stomp_frame *frame)
 {
   struct stomp_progress *at = &p->at;
   struct stomp_header *headers = p->scratch->headers;

@@ -88,6 +88,12 @@ void stomp_parser_feed(struct stomp_parser *p, char *chunk, size_t len);
 enum stomp_event stomp_parser_next(struct stomp_parser *p, struct stomp_frame *frame,
                                    struct stomp_parse_error *error);
 
+/* After a frame: true if next would say MORE and nothing else, so that it need not be asked. */
+static inline bool stomp_parser_is_done(const struct stomp_parser *p)
+{
+  return !p->in_len && !p->given;
+}
+
 /* After a frame: takes back what of the chunk is behind it, so that it can be fed again later.
  * Returns the number of these bytes. */
 size_t stomp_parser_take_back(struct stomp_parser *p);
