@@ -358,6 +358,7 @@ int server_run(const struct config *config, const struct settings *settings)
   signal(SIGPIPE, SIG_IGN);
   hash_seed();
   raise_descriptor_limit();
+  lws_log_begin();
   install_rx_memory();
 
   plug_status status = server_init(&server, config, settings, &err);

@@ -55,6 +55,7 @@ static void errors_of_the_library_are_lines_of_the_log(void **state)
 {
   (void)state;
   log_setup(LOG_INFO, false);
+  lws_log_begin();
   const char *said = complaint();
   assert_non_null(strstr(said, " error net: libwebsockets: "));
   for (const char *line = said; *line; line = strchr(line, '\n') + 1) {
