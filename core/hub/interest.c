@@ -303,7 +303,10 @@ static bool has_topic(const struct shard *shard, uint64_t hash)
 
 bool interest_is_heard(struct interest_table *table, uint64_t topic_hash)
 {
-  return has_topic(shard_of(table, false, topic_hash), topic_hash) || pattern_workers(table);
+  /* Who is subscribed by a pattern and changes over to the topic, or the other way round, joins the
+   * one before leaving the other: it is seen by looking at the patterns before and after. */
+  return pattern_workers(table) || has_topic(shard_of(table, false, topic_hash), topic_hash) ||
+         pattern_workers(table);
 }
 
 plug_status interest_deliver(struct interest_table *table, uint64_t interest,
@@ -324,10 +327,11 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
   } else {
     uint64_t hash = message_topic_hash(msg);
     struct shard *shard = shard_of(table, false, hash);
-    uint64_t patterns = interest ? 0 : pattern_workers(table);
-    if (!patterns && !has_topic(shard, hash))
+    if (!(interest ? has_topic(shard, hash) : interest_is_heard(table, hash)))
       return PLUG_OK; /* nobody listens, and nobody has to be waited for to know that */
     pthread_mutex_lock(&shard->mutex);
+    /* Within the lock, for who changes over between pattern and topic (see interest_is_heard). */
+    uint64_t patterns = interest ? 0 : pattern_workers(table);
     struct map_entry *found = map_find_hashed(&shard->map, msg->topic, hash);
     uint64_t mask = found ? container_of(found, struct interest, by_name)->workers : 0;
     wake = put_all(table, mask | patterns, interest ? INBOX_DELIVER_TOPIC : INBOX_DELIVER,

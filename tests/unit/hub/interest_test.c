@@ -585,6 +585,50 @@ static void all_workers_see_one_order_whoever_publishes(void **state)
   interest_table_free(table);
 }
 
+static _Atomic int changed_over;
+
+/* Somebody listens all the time, now by the topic, now by a pattern. */
+static void *change_over(void *arg)
+{
+  struct interest_table *table = arg;
+  for (int i = 0; i < 200000; i++) {
+    interest_join(table, 0, PATTERN, true);
+    interest_leave(table, 0, TOPIC, false);
+    struct interest *next, *interest = interest_take_changes(table);
+    for (; interest; interest = next) { /* without grace: the entry is gone at once */
+      next = interest_next_change(interest);
+      if (interest_judge(table, interest) == INTEREST_CHANGE_GONE)
+        interest_free(interest);
+    }
+    interest_join(table, 0, TOPIC, false);
+    interest_leave(table, 0, PATTERN, true);
+  }
+  atomic_store(&changed_over, 1);
+  return NULL;
+}
+
+static void who_changes_between_topic_and_pattern_is_heard_all_the_time(void **state)
+{
+  struct world *w = *state;
+  const struct plug_msg *msg = msg_of("/sub/a", STR("x"));
+  pthread_t thread;
+  atomic_store(&changed_over, 0);
+  interest_set_local_patterns(w->table, true);
+  interest_join(w->table, 0, TOPIC, false);
+  assert_int_equal(pthread_create(&thread, NULL, change_over, w->table), 0);
+  int unheard = 0, lost = 0; /* judged when the thread has ended */
+  while (!atomic_load(&changed_over)) {
+    for (int i = 0; i < 20; i++)
+      unheard += !interest_is_heard(w->table, message_topic_hash(msg));
+    interest_deliver(w->table, 0, msg);
+    lost += post_clear(&w->posts[0]) != 1;
+  }
+  pthread_join(thread, NULL);
+  assert_int_equal(unheard, 0);
+  assert_int_equal(lost, 0);
+  message_unref(msg);
+}
+
 static _Atomic int churning;
 
 static void *churn(void *arg)
@@ -655,6 +699,11 @@ static void joining_leaving_and_judging_at_once_loses_nothing(void **state)
   }
   pthread_join(thread, NULL);
   assert_null(interest_take_changes(table));
+  for (int i = 0; i < 50; i++) {
+    char name[32];
+    int n = snprintf(name, sizeof name, "/sub/%d", i);
+    assert_false(interest_is_heard(table, hash_bytes(name, (size_t)n)));
+  }
   post_clear(&posts[1]);
   interest_table_free(table);
 }
@@ -683,6 +732,7 @@ int main(void)
       TEST(messages_go_to_the_workers_that_want_them),
       TEST(what_nobody_wants_is_known_to_be_unheard),
       TEST(many_topics_are_heard_and_unheard),
+      TEST(who_changes_between_topic_and_pattern_is_heard_all_the_time),
       TEST(the_interest_says_whose_delivery_it_is),
       TEST(a_full_inbox_slows_publishers_and_then_loses_messages),
       TEST(large_messages_slow_publishers_before_they_are_many),
