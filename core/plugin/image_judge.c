@@ -98,7 +98,7 @@ static plug_status judge_broker(struct plugin_image *image, struct plug_err *err
   if (broker->caps & PLUG_CAP_DIRECT &&
       ((broker->caps & needed) != needed || broker->caps & PLUG_CAP_CROSS_NODE))
     return fault_at(err, image->base, 0,
-                    "its broker is direct without echo and publish-any, or with cross-node");
+                    "capability 'direct' takes 'echo', 'publish-any' and no 'cross-node'");
   return PLUG_OK;
 }
 

@@ -1,4 +1,4 @@
-/* expect: direct-alone.so: its broker is direct without echo and publish-any, or with cross-node */
+/* expect: direct-alone.so: capability 'direct' takes 'echo', 'publish-any' and no 'cross-node' */
 #include "parts.h"
 
 static const struct plug_broker direct = {

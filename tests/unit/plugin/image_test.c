@@ -318,7 +318,7 @@ static void info_gives_the_facts_without_secrets(void **state)
 {
   (void)state;
   struct plug_broker broker = probe_broker;
-  broker.caps = PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY;
+  broker.caps = PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY | PLUG_CAP_DIRECT;
   broker.max_payload = 1024;
   struct plug_plugin entry = probe_entry();
   entry.broker = &broker;
@@ -339,7 +339,7 @@ static void info_gives_the_facts_without_secrets(void **state)
                                 "abi=0.1\n"
                                 "kinds=broker\n"
                                 "optional-functions=\n"
-                                "broker.capabilities=echo,publish-any\n"
+                                "broker.capabilities=echo,publish-any,direct\n"
                                 "broker.max-payload=1024\n"
                                 "option.port=integer, default 80, range 1..65535\n"
                                 "option.token=secret, default (hidden)\n"
