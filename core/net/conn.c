@@ -75,7 +75,7 @@ void conn_free(struct conn *conn)
 
 /* After a large read there may be more of the same burst in the socket. Then sending waits for the
  * next turn, so that a burst goes out in one write per subscriber. */
-#define LARGE_READ (CALLBACKS_RX_BYTES / 2)
+#define LARGE_READ 8192u
 
 static void note_read(struct conn *conn, size_t len)
 {
