@@ -21,10 +21,10 @@
   X(subscriptions, 1, "subscriptions of all sessions")                                  \
   X(frames_in, 0, "STOMP frames received")                                              \
   X(errors_out, 0, "ERROR frames sent")                                                 \
-  X(published, 0, "SENDs handed to the broker")                                         \
+  X(published, 0, "SENDs handed to the broker, or known to have no listener")           \
   X(publish_failed, 0, "SENDs that the broker did not take")                            \
   X(publish_late, 0, "those of them that it took after operation-timeout")              \
-  X(delivered_node, 0, "messages that the broker delivered to this node")               \
+  X(delivered_node, 0, "messages that reached this node by its broker, wanted or not")  \
   X(delivered, 0, "MESSAGE frames queued for sessions")                                 \
   X(dropped_queue, 0, "MESSAGE frames dropped by drop-oldest or drop-newest")           \
   X(closed_queue, 0, "sessions closed because their queue was full")                    \
