@@ -162,6 +162,13 @@ static plug_status publish(struct session_env *env, const struct plug_msg *msg,
   return w->publish_status;
 }
 
+static bool publish_unheard(struct session_env *env, uint64_t topic_hash, size_t payload_len)
+{
+  (void)env;
+  invariant(payload_len < MAX_BYTES);
+  return !interest_is_heard(w->table, topic_hash);
+}
+
 static void take_inbox(void)
 {
   hub_take_all(&w->hub, &w->inbox);
@@ -269,7 +276,8 @@ static void open_world(uint8_t options)
                                 .max_transaction_bytes = 4096,
                                 .patterns = !(options >> 4 & 1),
                                 .spring = spring,
-                                .publish = publish};
+                                .publish = publish,
+                                .publish_unheard = options >> 5 & 1 ? publish_unheard : NULL};
   w->now = 1000000;
   message_set_node("n");
   for (unsigned i = 0; i < SESSIONS; i++)
