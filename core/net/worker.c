@@ -85,6 +85,7 @@ static void on_defer(uv_idle_t *idle)
 static void on_prepare(uv_prepare_t *prepare)
 {
   struct worker *worker = prepare->data;
+  deadline_before_wait(&worker->deadline);
   if (!worker->n_deferred)
     turn_end(worker);
 }
@@ -123,25 +124,12 @@ static void wake(struct inbox *inbox)
 
 /* --- timers ------------------------------------------------------------------------------- */
 
-static void on_timer(uv_timer_t *timer);
-
-static void arm_timer(struct worker *worker, uint64_t due_ms)
+static void on_deadline(struct deadline *deadline)
 {
-  worker->timer_due_ms = due_ms;
-  if (due_ms == UINT64_MAX)
-    uv_timer_stop(&worker->timer);
-  else
-    uv_timer_start(&worker->timer, on_timer, due_ms > worker->now_ms ? due_ms - worker->now_ms : 0,
-                   0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-  struct worker *worker = timer->data;
+  struct worker *worker = container_of(deadline, struct worker, deadline);
   worker->now_ms = uv_now(&worker->loop);
-  worker->timer_due_ms = UINT64_MAX;
   wheel_run(&worker->wheel, worker->now_ms);
-  arm_timer(worker, wheel_next_ms(&worker->wheel));
+  deadline_set(deadline, wheel_next_ms(&worker->wheel));
 }
 
 static void on_wheel(struct wheel_timer *timer, uint64_t now_ms)
@@ -153,8 +141,8 @@ void worker_arm(struct worker *worker, struct wheel_timer *timer, uint64_t due_m
 {
   wheel_arm(&worker->wheel, timer, due_ms);
   /* A wheel fires at the end of a timer's tick. */
-  if (due_ms + WHEEL_TICK_MS < worker->timer_due_ms)
-    arm_timer(worker, due_ms + WHEEL_TICK_MS);
+  if (due_ms + WHEEL_TICK_MS < worker->deadline.due_ms)
+    deadline_set(&worker->deadline, due_ms + WHEEL_TICK_MS);
 }
 
 #define CONGESTION_MS 5
@@ -308,7 +296,6 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   worker->pages = pages;
   worker->n_connections = n_connections;
   worker->send_timeout_ms = settings->send_timeout_ms;
-  worker->timer_due_ms = UINT64_MAX;
   worker->inbox.wake = wake;
   list_init(&worker->conns);
   list_init(&worker->paused);
@@ -327,16 +314,17 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   wheel_init(&worker->wheel, worker->now_ms, on_wheel);
   uv_async_init(&worker->loop, &worker->wake, on_wake);
   uv_async_init(&worker->loop, &worker->stop, on_stop);
-  uv_timer_init(&worker->loop, &worker->timer);
-  uv_timer_init(&worker->loop, &worker->congestion);
-  uv_timer_init(&worker->loop, &worker->drain);
   uv_prepare_init(&worker->loop, &worker->prepare);
   uv_check_init(&worker->loop, &worker->check);
   uv_idle_init(&worker->loop, &worker->defer);
-  worker->stop.data = worker->timer.data = worker->congestion.data = worker->drain.data = worker;
-  worker->prepare.data = worker->check.data = worker;
+  worker->stop.data = worker->prepare.data = worker->check.data = worker;
   uv_prepare_start(&worker->prepare, on_prepare);
   uv_check_start(&worker->check, on_check);
+  int failed = deadline_init(&worker->deadline, &worker->loop, on_deadline);
+  if (failed) {
+    snprintf(err->text, sizeof err->text, "worker %u: no timer: %s", index, uv_strerror(failed));
+    return PLUG_EUNAVAIL;
+  }
   if (init_lws(worker) != PLUG_OK) {
     snprintf(err->text, sizeof err->text,
              "worker %u: libwebsockets cannot start; is its libuv plugin "
@@ -344,6 +332,10 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
              index);
     return PLUG_EINTERNAL;
   }
+  deadline_adopt_timers(&worker->deadline); /* those of libwebsockets; ours come and go */
+  uv_timer_init(&worker->loop, &worker->congestion);
+  uv_timer_init(&worker->loop, &worker->drain);
+  worker->congestion.data = worker->drain.data = worker;
   return PLUG_OK;
 }
 
@@ -419,7 +411,7 @@ static void end_loop(struct worker *worker)
   atomic_store(&worker->stopped, 1);
   close_handle((uv_handle_t *)&worker->wake);
   close_handle((uv_handle_t *)&worker->stop);
-  close_handle((uv_handle_t *)&worker->timer);
+  deadline_close(&worker->deadline);
   close_handle((uv_handle_t *)&worker->congestion);
   close_handle((uv_handle_t *)&worker->drain);
   close_handle((uv_handle_t *)&worker->prepare);

@@ -18,6 +18,7 @@
 #include "config/settings.h"
 #include "net/batch.h"
 #include "net/conn.h"
+#include "net/deadline.h"
 #include "net/listener.h"
 #include "net/pages.h"
 
@@ -48,10 +49,10 @@ struct worker {
   uint32_t turn;        /* number of the turn */
   unsigned n_deferred;  /* turns for which sending has waited */
   bool more_to_read;    /* a connection has the rest of a burst in its socket */
-  uint64_t timer_due_ms;
   uint64_t send_timeout_ms;
   uv_async_t wake, stop;
-  uv_timer_t timer, congestion, drain;
+  struct deadline deadline; /* of the wheel */
+  uv_timer_t congestion, drain;
   uv_idle_t defer; /* active while sending waits: the loop does not sleep */
   uv_prepare_t prepare;
   uv_check_t check;
