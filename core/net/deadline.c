@@ -15,7 +15,8 @@ static void set_descriptor(struct deadline *me)
   for (unsigned i = 0; i < me->n_timers; i++)
     if (me->timers[i].due_ms < due_ms)
       due_ms = me->timers[i].due_ms;
-  /* What is set for too early is corrected when it comes: deadlines mostly move away. */
+  /* What is set for too early is corrected when it comes: deadlines mostly move away. Once closed,
+   * set_ms is 0 and nothing is set. */
   if (due_ms >= me->set_ms)
     return;
   me->set_ms = due_ms;
@@ -24,12 +25,15 @@ static void set_descriptor(struct deadline *me)
   uint64_t at_ms = due_ms + 1;
   struct itimerspec when = {
       .it_value = {.tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000 * 1000000)}};
-  invariant(timerfd_settime(me->fd, TFD_TIMER_ABSTIME, &when, NULL) == 0);
+  int failed = timerfd_settime(me->fd, TFD_TIMER_ABSTIME, &when, NULL);
+  invariant(!failed);
 }
 
-/* Gives a timer back to libuv, which calls it within the next millisecond. */
+/* Gives a timer back to libuv, which calls it within two milliseconds. */
 static void give_back(uv_timer_t *timer)
 {
+  if (uv_is_active((uv_handle_t *)timer))
+    return; /* started anew by its owner */
   uv_timer_set_repeat(timer, 1);
   uv_timer_again(timer); /* the only way to start it with the callback that it has */
   uv_timer_set_repeat(timer, 0);
@@ -39,10 +43,11 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 {
   struct deadline *me = poll->data;
   uint64_t times, now = uv_now(poll->loop);
-  (void)status, (void)events;
+  (void)events;
+  invariant(status == 0); /* a timerfd has no errors */
   if (read(me->fd, &times, sizeof times) != sizeof times)
     return;
-  me->set_ms = UINT64_MAX;
+  me->set_ms = 0; /* not before all is done: passed may move its deadline more than once */
   for (unsigned i = 0; i < me->n_timers; i++)
     if (me->timers[i].due_ms <= now) {
       me->timers[i].due_ms = UINT64_MAX;
@@ -52,6 +57,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     me->due_ms = UINT64_MAX;
     me->passed(me);
   }
+  me->set_ms = UINT64_MAX;
   set_descriptor(me);
 }
 
@@ -118,6 +124,7 @@ void deadline_close(struct deadline *me)
     if (me->timers[i].due_ms != UINT64_MAX)
       give_back(me->timers[i].timer);
   me->n_timers = 0;
+  me->set_ms = 0;
   if (!uv_is_closing((uv_handle_t *)&me->poll))
     uv_close((uv_handle_t *)&me->poll, on_closed);
 }

@@ -13,8 +13,8 @@
 struct deadline {
   uv_poll_t poll;
   int fd;
-  uint64_t set_ms;                     /* when the descriptor becomes readable; UINT64_MAX: never */
-  uint64_t due_ms;                     /* the owner's; UINT64_MAX: none */
+  uint64_t set_ms; /* the time for which the descriptor is set; UINT64_MAX: not set */
+  uint64_t due_ms; /* the owner's; UINT64_MAX: none */
   void (*passed)(struct deadline *me); /* due_ms is UINT64_MAX then */
   struct {
     uv_timer_t *timer;
@@ -32,7 +32,8 @@ void deadline_adopt_timers(struct deadline *me);
 void deadline_set(struct deadline *me, uint64_t due_ms);
 /* To be called in the loop's prepare phase: stops adopted timers that are far off. */
 void deadline_before_wait(struct deadline *me);
-/* Adopted timers are given back, to be called soon, and no longer touched. */
+/* Adopted timers are given back, to be called soon, and no longer touched. deadline_set has no
+ * effect any more. */
 void deadline_close(struct deadline *me);
 
 #endif

@@ -325,17 +325,19 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
     snprintf(err->text, sizeof err->text, "worker %u: no timer: %s", index, uv_strerror(failed));
     return PLUG_EUNAVAIL;
   }
-  if (init_lws(worker) != PLUG_OK) {
+  plug_status status = init_lws(worker);
+  if (worker->lws)
+    deadline_adopt_timers(&worker->deadline); /* those of libwebsockets; ours come and go */
+  uv_timer_init(&worker->loop, &worker->congestion);
+  uv_timer_init(&worker->loop, &worker->drain);
+  worker->congestion.data = worker->drain.data = worker;
+  if (status != PLUG_OK) {
     snprintf(err->text, sizeof err->text,
              "worker %u: libwebsockets cannot start; is its libuv plugin "
              "(libwebsockets-evlib-uv) installed?",
              index);
     return PLUG_EINTERNAL;
   }
-  deadline_adopt_timers(&worker->deadline); /* those of libwebsockets; ours come and go */
-  uv_timer_init(&worker->loop, &worker->congestion);
-  uv_timer_init(&worker->loop, &worker->drain);
-  worker->congestion.data = worker->drain.data = worker;
   return PLUG_OK;
 }
 

@@ -201,6 +201,20 @@ describe('the handshake', { concurrency: 8 }, () => {
   });
 });
 
+describe('unfinished requests', { concurrency: 2 }, () => {
+  const unfinished = { 'nothing': '', 'half a request': 'GET /ws HTTP/1.1\r\nHost: x\r\nUpgr' };
+  for (const [name, bytes] of Object.entries(unfinished)) {
+    test(`${name}: the connection is cut off after ten seconds`, async (t) => {
+      const wire = await Wire.open(server.httpPort);
+      t.after(() => wire.destroy());
+      const began = performance.now();
+      if (bytes) wire.write(bytes);
+      assert.notEqual(await wire.waitForEnd(30000), undefined);
+      assert.ok(performance.now() - began > 8000);
+    });
+  }
+});
+
 describe('origins', { concurrency: 8 }, () => {
   const cases = [
     ['/ws', null, 101],

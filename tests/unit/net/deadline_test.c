@@ -17,7 +17,8 @@ static struct world {
   uv_timer_t other; /* somebody else's */
   uint64_t start_ms, passed_ms, other_ms;
   int n_passed, n_other;
-  bool limited; /* a wait had a time limit */
+  unsigned n_waits;
+  bool limited; /* a wait had a time limit, or was none */
 } w;
 
 static void stop_when_all_came(void)
@@ -46,7 +47,8 @@ static void on_prepare(uv_prepare_t *prepare)
 {
   (void)prepare;
   deadline_before_wait(&w.deadline);
-  w.limited |= uv_backend_timeout(&w.loop) > 0;
+  w.limited |= uv_backend_timeout(&w.loop) != -1;
+  w.n_waits++;
 }
 
 static int setup(void **state)
@@ -59,6 +61,9 @@ static int setup(void **state)
   deadline_adopt_timers(&w.deadline);
   uv_prepare_init(&w.loop, &w.prepare);
   uv_prepare_start(&w.prepare, on_prepare);
+  uv_run(&w.loop, UV_RUN_NOWAIT); /* before its first turn the loop tells no limits */
+  w.limited = false;
+  w.n_waits = 0;
   uv_update_time(&w.loop);
   w.start_ms = uv_now(&w.loop);
   return 0;
@@ -88,6 +93,7 @@ static void it_passes_in_time_and_lets_the_loop_wait_without_limit(void **state)
   assert_int_equal(w.n_passed, 1);
   assert_true(w.passed_ms >= 40);
   assert_false(w.limited);
+  assert_in_range(w.n_waits, 1, 3);
 }
 
 static void the_last_setting_counts(void **state)
@@ -138,6 +144,7 @@ static void while_they_wait_the_loop_has_no_limit(void **state)
   uv_run(&w.loop, UV_RUN_DEFAULT);
   assert_int_equal(w.n_passed, 1);
   assert_false(w.limited);
+  assert_in_range(w.n_waits, 1, 3);
 }
 
 static void near_ones_are_left_to_libuv(void **state)
@@ -164,6 +171,102 @@ static void an_owner_may_start_its_timer_anew(void **state)
   assert_true(w.other_ms >= 70 && w.other_ms < 60000);
 }
 
+static void started_anew_for_soon_it_comes_once(void **state)
+{
+  (void)state;
+  uv_timer_start(&w.other, on_other, 80, 0);
+  deadline_before_wait(&w.deadline);
+  uv_timer_start(&w.other, on_other, 5, 0);
+  in(150);
+  uv_run(&w.loop, UV_RUN_DEFAULT);
+  assert_int_equal(w.n_passed, 1);
+  assert_int_equal(w.n_other, 1);
+}
+
+static void started_anew_for_later_it_does_not_come_early(void **state)
+{
+  (void)state;
+  uv_timer_start(&w.other, on_other, 60, 0);
+  deadline_before_wait(&w.deadline);
+  uv_timer_start(&w.other, on_other, 200, 0);
+  w.n_passed = 1;
+  uv_run(&w.loop, UV_RUN_DEFAULT);
+  assert_int_equal(w.n_other, 1);
+  assert_true(w.other_ms >= 200);
+}
+
+static void on_other_again(uv_timer_t *timer)
+{
+  if (++w.n_other < 4)
+    uv_timer_start(timer, on_other_again, 60, 0);
+  w.other_ms = uv_now(&w.loop) - w.start_ms;
+  stop_when_all_came();
+}
+
+static void it_may_start_itself_anew(void **state)
+{
+  (void)state;
+  uv_timer_start(&w.other, on_other_again, 60, 0);
+  in(400);
+  uv_run(&w.loop, UV_RUN_DEFAULT);
+  assert_int_equal(w.n_other, 4);
+  assert_true(w.other_ms >= 240);
+}
+
+static void on_passed_twice(struct deadline *me)
+{
+  if (++w.n_passed < 2) {
+    in(500);
+    in(90);
+    in(60);
+    return;
+  }
+  w.passed_ms = uv_now(&w.loop) - w.start_ms;
+  (void)me;
+  uv_stop(&w.loop);
+}
+
+static void it_may_be_set_while_it_passes(void **state)
+{
+  (void)state;
+  w.deadline.passed = on_passed_twice;
+  in(20);
+  uv_run(&w.loop, UV_RUN_DEFAULT);
+  assert_int_equal(w.n_passed, 2);
+  assert_true(w.passed_ms >= 60);
+}
+
+static void on_own(uv_timer_t *timer)
+{
+  (void)timer;
+  uv_stop(&w.loop);
+}
+
+static void timers_that_came_later_are_not_touched(void **state)
+{
+  (void)state;
+  uv_timer_t own;
+  uv_timer_init(&w.loop, &own);
+  uv_timer_start(&own, on_own, 70, 0);
+  deadline_before_wait(&w.deadline);
+  assert_true(uv_is_active((uv_handle_t *)&own));
+  uv_run(&w.loop, UV_RUN_DEFAULT);
+  uv_close((uv_handle_t *)&own, NULL);
+  uv_run(&w.loop, UV_RUN_NOWAIT);
+}
+
+static void once_closed_it_is_set_no_more(void **state)
+{
+  (void)state;
+  deadline_close(&w.deadline);
+  uv_run(&w.loop, UV_RUN_NOWAIT);
+  in(1);
+  uv_timer_start(&w.other, on_other, 30, 0);
+  w.n_passed = 1;
+  uv_run(&w.loop, UV_RUN_DEFAULT);
+  assert_int_equal(w.n_passed, 1);
+}
+
 static void closing_gives_them_back(void **state)
 {
   (void)state;
@@ -187,7 +290,13 @@ int main(void)
       TEST(while_they_wait_the_loop_has_no_limit),
       TEST(near_ones_are_left_to_libuv),
       TEST(an_owner_may_start_its_timer_anew),
+      TEST(started_anew_for_soon_it_comes_once),
+      TEST(started_anew_for_later_it_does_not_come_early),
+      TEST(it_may_start_itself_anew),
+      TEST(it_may_be_set_while_it_passes),
+      TEST(timers_that_came_later_are_not_touched),
       TEST(closing_gives_them_back),
+      TEST(once_closed_it_is_set_no_more),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
