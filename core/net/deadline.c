@@ -57,6 +57,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     me->due_ms = UINT64_MAX;
     me->passed(me);
   }
+  if (uv_is_closing((uv_handle_t *)poll))
+    return;
   me->set_ms = UINT64_MAX;
   set_descriptor(me);
 }

@@ -267,6 +267,24 @@ static void once_closed_it_is_set_no_more(void **state)
   assert_int_equal(w.n_passed, 1);
 }
 
+static void on_passed_close(struct deadline *me)
+{
+  w.n_passed++;
+  deadline_close(me);
+}
+
+static void it_may_be_closed_while_it_passes(void **state)
+{
+  (void)state;
+  w.deadline.passed = on_passed_close;
+  in(20);
+  uv_timer_start(&w.other, on_other, 60, 0);
+  while (!w.n_other)
+    uv_run(&w.loop, UV_RUN_ONCE);
+  in(70);
+  assert_int_equal(w.n_passed, 1);
+}
+
 static void closing_gives_them_back(void **state)
 {
   (void)state;
@@ -295,6 +313,7 @@ int main(void)
       TEST(it_may_start_itself_anew),
       TEST(it_may_be_set_while_it_passes),
       TEST(timers_that_came_later_are_not_touched),
+      TEST(it_may_be_closed_while_it_passes),
       TEST(closing_gives_them_back),
       TEST(once_closed_it_is_set_no_more),
   };
