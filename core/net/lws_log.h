@@ -1,7 +1,8 @@
 /* What libwebsockets has to say. Its log function is replaced by ours, which the program exports
  * under the same name: the library's own puts lines together in one buffer for all threads, and it
- * is asked for every byte of a frame's header, mostly to say nothing. A build of the library that
- * calls its own all the same is given its level and its output here. Owns one flag. Any thread. */
+ * is called a dozen times for each frame received, mostly to say nothing. A build of the library
+ * that calls its own all the same is given its level and its output here. Owns one flag. Any
+ * thread. */
 #ifndef NET_LWS_LOG_H
 #define NET_LWS_LOG_H
 

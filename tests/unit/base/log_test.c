@@ -14,31 +14,7 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
-
-/* What was written to standard error between begin and end. */
-static int saved, captured;
-static char text[8192];
-
-static void capture_begin(void)
-{
-  char name[] = "/tmp/log_test.XXXXXX";
-  captured = mkstemp(name);
-  assert_true(captured >= 0);
-  unlink(name);
-  saved = dup(STDERR_FILENO);
-  dup2(captured, STDERR_FILENO);
-}
-
-static const char *capture_end(void)
-{
-  dup2(saved, STDERR_FILENO);
-  close(saved);
-  ssize_t n = pread(captured, text, sizeof text - 1, 0);
-  close(captured);
-  assert_true(n >= 0);
-  text[n] = '\0';
-  return text;
-}
+#include "capture.h"
 
 /* The line behind its time stamp, which is checked for its form. */
 static const char *after_stamp(const char *line)

@@ -2,21 +2,12 @@
  * reports. */
 #include "net/lws_log.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../base/capture.h"
 
-#include <cmocka.h>
 #include <libwebsockets.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
-
-static char text[8192];
 
 /* Asks the library about a protocol that it does not know. */
 static void make_an_error(void)
@@ -36,19 +27,9 @@ static void make_an_error(void)
 /* What it writes to standard error. */
 static const char *complaint(void)
 {
-  char name[] = "/tmp/lws_log_test.XXXXXX";
-  int captured = mkstemp(name), saved = dup(STDERR_FILENO);
-  assert_true(captured >= 0);
-  unlink(name);
-  dup2(captured, STDERR_FILENO);
+  capture_begin();
   make_an_error();
-  dup2(saved, STDERR_FILENO);
-  close(saved);
-  ssize_t n = pread(captured, text, sizeof text - 1, 0);
-  close(captured);
-  assert_true(n >= 0);
-  text[n] = '\0';
-  return text;
+  return capture_end();
 }
 
 static void errors_of_the_library_are_lines_of_the_log(void **state)
