@@ -67,9 +67,11 @@ static void control_characters_cannot_forge_a_line(void **state)
   (void)state;
   log_setup(LOG_INFO, false);
   capture_begin();
-  log_line(LOG_INFO, "a", STR("x\r\n2000 \x1b[1m\0\x7f\t"));
+  log_line(LOG_INFO, "a",
+           STR("x\r\n2000 \x1b[1m\0\x7f\t\xc2\x9b"
+               "1m\xc2\xa0"));
   assert_string_equal(after_stamp(capture_end()),
-                      " info a: x\\x0d\\x0a2000 \\x1b[1m\\x00\\x7f\\x09\n");
+                      " info a: x\\x0d\\x0a2000 \\x1b[1m\\x00\\x7f\\x09\\u009b1m\xc2\xa0\n");
   log_setup(LOG_INFO, true);
   capture_begin();
   log_line(LOG_INFO, "a", STR("x\n\0"));
