@@ -10,14 +10,12 @@
 #include <unistd.h>
 
 #include "base/block.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "config/fault.h"
 #include "message/message.h"
-#include "net/callbacks.h"
-#include "net/lws_log.h"
-#include "net/rx_memory.h"
 #include "net/worker.h"
 
 struct server {
@@ -31,7 +29,8 @@ struct server {
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
-  _Atomic int64_t n_connections;
+  _Atomic int64_t n_sockets;
+  struct addresses *addresses; /* NULL: no limits per address */
 };
 
 /* --- parts -------------------------------------------------------------------------------- */
@@ -146,6 +145,14 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
+  if (settings->max_address_connections || settings->max_address_rate) {
+    server->addresses =
+        addresses_new(settings->max_address_connections, settings->max_address_rate);
+    if (!server->addresses) {
+      snprintf(err->text, sizeof err->text, "out of memory");
+      return PLUG_ENOMEM;
+    }
+  }
   if (settings->try_page && settings->n_http_listen) {
     plug_status status = pages_load(&server->pages, settings->web_dir, err);
     if (status != PLUG_OK) {
@@ -165,6 +172,7 @@ static void server_fini(struct server *server)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   pages_fini(&server->pages);
+  addresses_free(server->addresses);
   free(server->workers);
   block_drop_cache();
 }
@@ -173,7 +181,7 @@ static void server_fini(struct server *server)
 
 /* One socket per worker on the same port; port 0 is resolved by the first. */
 static plug_status listen_on(struct server *server, const struct settings_address *address,
-                             enum conn_kind kind, struct plug_err *err)
+                             const struct door *door, struct plug_err *err)
 {
   struct settings_address a = *address;
   /* Here, not for all addresses before: two names of one address share it just as unnoticed. */
@@ -184,7 +192,7 @@ static plug_status listen_on(struct server *server, const struct settings_addres
     int fd = listener_bind(&a, &a.port, err);
     if (fd < 0)
       return PLUG_EUNAVAIL;
-    status = worker_listen(&server->workers[i], fd, kind);
+    status = worker_listen(&server->workers[i], fd, door);
     if (status != PLUG_OK) {
       close(fd);
       snprintf(err->text, sizeof err->text, "out of memory");
@@ -192,19 +200,24 @@ static plug_status listen_on(struct server *server, const struct settings_addres
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u", kind == CONN_TCP ? "tcp" : "http", open, a.host,
-           shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u", door->carrier ? door->carrier->name : "http", open,
+           a.host, shut, a.port);
   return PLUG_OK;
 }
 
 static plug_status listen_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
+  const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
+                            .proxy_protocol = settings->http_proxy_protocol};
+  const struct door tcp = {.carrier = &carrier_tcp,
+                           .trusted_proxies = &settings->tcp_trusted_proxies,
+                           .proxy_protocol = settings->tcp_proxy_protocol};
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->http_listen[i], CONN_WEBSOCKET, err);
+    status = listen_on(server, &settings->http_listen[i], &http, err);
   for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->tcp_listen[i], CONN_TCP, err);
+    status = listen_on(server, &settings->tcp_listen[i], &tcp, err);
   return status;
 }
 
@@ -256,7 +269,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, &server->n_connections, err);
+                         &server->destinations, &server->pages, &server->n_sockets,
+                         server->addresses, err);
   }
   if (status == PLUG_OK)
     status = listen_all(server, err);
@@ -264,7 +278,6 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = broker_start(server->broker, err);
     server->broker_started = true;
   }
-  lws_log_mute();
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     status = worker_run(&server->workers[i]);
     if (status == PLUG_OK)
@@ -277,6 +290,11 @@ static plug_status start_all(struct server *server, struct plug_err *err)
 
 static void stop_all(struct server *server)
 {
+  uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
+  for (unsigned i = 0; i < server->n_running; i++)
+    worker_quiet(&server->workers[i]);
+  for (unsigned i = 0; i < server->n_running; i++)
+    worker_wait_quiet(&server->workers[i], deadline_ms);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_stop(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -309,26 +327,15 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
   }
 }
 
-/* Every connection is a descriptor: take what the hard limit gives. libwebsockets keeps a table of
- * that size per worker and falls back to a tiny one above ten million. */
+/* Every connection is a descriptor: take what the hard limit gives. */
 static void raise_descriptor_limit(void)
 {
-  const rlim_t most = 4000000;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return;
-  limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+  limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
     log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
-}
-
-static void install_rx_memory(void)
-{
-  const rlim_t most = 1000000;
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-    rx_memory_install(CALLBACKS_RX_BYTES + CALLBACKS_RX_MARGIN,
-                      (size_t)(limit.rlim_cur < most ? limit.rlim_cur : most));
 }
 
 int server_check(const struct config *config, const struct settings *settings)
@@ -358,8 +365,6 @@ int server_run(const struct config *config, const struct settings *settings)
   signal(SIGPIPE, SIG_IGN);
   hash_seed();
   raise_descriptor_limit();
-  lws_log_begin();
-  install_rx_memory();
 
   plug_status status = server_init(&server, config, settings, &err);
   if (status == PLUG_OK)
