@@ -79,12 +79,19 @@ static void set_want(struct redis_conn *conn, uint32_t want)
   conn->env->host->io_want(conn->io, want);
 }
 
+/* What was not answered yet has been refused by now: nothing of it may go out later. A closed TCP
+ * socket would still send what it holds, past the messages of the connection that follows it, and a
+ * Redis that finds the end of the stream works off all that came before it. After a reset the one
+ * sends nothing more, and the other gives up at its first answer. */
 static void close_socket(struct redis_conn *conn)
 {
+  const struct linger reset = {.l_onoff = 1, .l_linger = 0};
   if (conn->io != NULL)
     conn->env->host->io_close(conn->io);
-  if (conn->fd >= 0)
+  if (conn->fd >= 0) {
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(conn->fd);
+  }
   conn->io = NULL;
   conn->fd = -1;
 }

@@ -46,7 +46,8 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
                                    char why[REDIS_WHY_MAX]);
-/* Frees it, from inside its own events too; conn may be NULL. No event follows. */
+/* Frees it, from inside its own events too; conn may be NULL. No event follows, and nothing is sent
+ * any more, not even what the kernel has taken. */
 void redis_conn_close(struct redis_conn *conn);
 
 /* Only when ready. False: out of memory, nothing was written. */

@@ -8,7 +8,7 @@ import { Client } from '@stomp/stompjs';
 import WebSocket from 'ws';
 
 import { assertOrdered, isReady, Publisher, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
-import { startProxy } from './lib/proxy.mjs';
+import { startLossyProxy, startProxy } from './lib/proxy.mjs';
 import { freePort, redisClient, startRedis, startSentinel } from './lib/redis.mjs';
 import { sleep, slowness, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
@@ -193,6 +193,37 @@ test('the network is stalled for less than the probe waits: nothing is lost', as
   });
   assert.equal(refused, 0);
   assert.deepEqual(lost, [0, 0, 0, 0]);
+});
+
+// The kernel sends what a closed socket holds again and again, in ever longer steps: without a reset
+// the refused messages would come behind those of the next connection.
+test('packets to Redis are lost for a while: what was refused does not come later', async (t) => {
+  const redis = await startRedis({ t });
+  const proxy = await startLossyProxy({ t, port: redis.port });
+  const n1 = await startNode({ t, name: 'n1', redis });
+  const n2 = await startNode({ t, name: 'n2', redis: proxy });
+  const listener = await stomp(n1, { t });
+  await listener.subscribe('/topic/a');
+  const publisher = new Publisher(await stomp(n2, { t }), '/topic/a', 'p', 50);
+  await until(() => publisher.sent > 5, 'some messages');
+  await proxy.drop();
+  const from = Date.now();
+  await n2.waitForLine(LOST);
+  await sleep(Math.max(0, from + 3200 - Date.now()));
+  const gap = Date.now() - from;
+  await proxy.pass();
+  await n2.waitForLine(BACK, { ms: 20000 });
+  // The steps double: the next one would come before as much time has passed again.
+  await sleep(from + 2 * gap + 500 - Date.now());
+  const { refused } = await publisher.stop();
+  assert.ok(refused > 0);
+  const taken = [...publisher.outcome].filter(([, what]) => what === 'taken').map(([body]) => body);
+  const bodies = [];
+  await until(() => {
+    bodies.push(...(takeBodies(listener).get('/topic/a') ?? []));
+    return bodies.includes(taken.at(-1));
+  }, 'the last message');
+  assert.deepEqual(bodies, taken);
 });
 
 test('Redis throws out a node that does not read', async (t) => {
