@@ -67,23 +67,44 @@ static void instance_section(const struct settings *settings, char *out, size_t 
   snprintf(out, size, "broker.%.*s", (int)len, name);
 }
 
-/* A section may wait for the day on which its plugin is chosen. One of a plugin that is not even
- * there is a slip, and what it sets would be missing without a word. */
+/* The section of a broker that is not the one in use. */
+static bool is_unused(const struct config_section *section, const char *used)
+{
+  return strncmp(section->name, "broker.", 7) == 0 && strcmp(section->name, used) != 0;
+}
+
+static bool is_installed(const struct server *server, const char *name)
+{
+  char path[PATH_MAX];
+  int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
+  return n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0;
+}
+
+/* A section may wait for the day on which its plugin is chosen; but whoever has forgotten to choose
+ * it has nodes that do not hear each other, and is told. One of a plugin that is not even there is
+ * a slip, and what it sets would be missing without a word. */
 static plug_status check_unused_sections(const struct server *server, const char *used,
                                          struct plug_err *err)
 {
   const struct list *head = &server->config->sections;
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
-    if (strncmp(section->name, "broker.", 7) != 0 || strcmp(section->name, used) == 0)
+    if (is_unused(section, used) && !is_installed(server, section->name + 7))
+      return fault_at(err, section->file, section->line,
+                      "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
+  }
+  for (const struct list *link = head->next; link != head; link = link->next) {
+    const struct config_section *section = container_of(link, struct config_section, link);
+    char place[16] = "";
+    if (!is_unused(section, used))
       continue;
-    const char *name = section->name + 7;
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
-    if (n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0)
-      continue;
-    return fault_at(err, section->file, section->line,
-                    "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
+    if (section->line > 0)
+      snprintf(place, sizeof place, ":%d", section->line);
+    log_warn("server",
+             "%s%s: [%s] is not read: the broker in use is '%s'; to use this one, set plugin = %s "
+             "in [broker], otherwise take the section out",
+             section->file, place, section->name, server->settings->broker_plugin,
+             section->name + 7);
   }
   return PLUG_OK;
 }

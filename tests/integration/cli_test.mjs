@@ -173,6 +173,22 @@ describe('configuration', { concurrency: 4 }, () => {
     });
   }
 
+  test('the section of a broker that is not chosen is told, and no fault', async (t) => {
+    const file = configFile(t, '[server]\nworkers = 1\n[broker.redis]\nurl = redis://10.0.0.1\n');
+    const warning = `${file}:3: [broker.redis] is not read: the broker in use is 'memory'; `
+      + 'to use this one, set plugin = redis in [broker], otherwise take the section out';
+    const checked = await run(['--check', '--config', file]);
+    assert.equal(checked.code, 0, checked.stderr);
+    assert.ok(checked.stderr.includes(` warn server: ${warning}\n`), checked.stderr);
+    const server = await start({ t, config: '[broker.redis]\nurl = redis://10.0.0.1\n', set: ['broker.redis.prefix=x'] });
+    await server.waitForLine(/ warn server: \S+:1: \[broker\.redis\] is not read/);
+    const set = await run(['--check', '--set', 'broker.redis.prefix=x']);
+    assert.ok(set.stderr.includes(' warn server: --set: [broker.redis] is not read'), set.stderr);
+    const chosen = await run(['--check', '--config', file, '--set', 'broker.plugin=redis']);
+    assert.equal(chosen.code, 0);
+    assert.doesNotMatch(chosen.stderr, / warn /);
+  });
+
   test('a file that cannot be read', async (t) => {
     const dir = directory(t);
     const missing = await run(['--check', '--config', join(dir, 'none.ini')]);

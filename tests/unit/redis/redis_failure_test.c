@@ -377,6 +377,29 @@ static void bad_options_are_refused_without_secrets(void **state)
   }
 }
 
+static void options_without_effect_are_told(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *key, *value, *layout, *line; /* line NULL: nothing is said */
+  } cases[] = {
+      {"channel", "events", "topics", "the option channel has no effect"},
+      {"channel", "events", "single", NULL},
+      {"sentinel-password", "hunter2", "topics", "have no effect without sentinels"},
+      {"prefix", "p:", "topics", NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *const options[] = {cases[i].key, cases[i].value, "layout", cases[i].layout, NULL};
+    struct mock_host *a = mock_host_new(loop, plugin, "a", options, NULL);
+    if (cases[i].line != NULL)
+      assert_true(mock_logged(a, cases[i].line));
+    else
+      assert_int_equal(a->log_len, 0);
+    assert_false(mock_logged(a, "hunter2"));
+    mock_host_free(a);
+  }
+}
+
 #define PLAIN(test) cmocka_unit_test_setup_teardown(test, start_plain, end)
 #define USERS(test) cmocka_unit_test_setup_teardown(test, start_with_users, end)
 
@@ -399,6 +422,7 @@ int main(void)
       USERS(a_user_without_permissions_is_named),
       USERS(permissions_lost_later_fail_the_operation_but_not_the_connection),
       PLAIN(bad_options_are_refused_without_secrets),
+      PLAIN(options_without_effect_are_told),
   };
   if (!redis_server_installed()) {
     puts("redis-server is not installed");
