@@ -302,6 +302,141 @@ static void without_echo_a_worker_delivers_at_once(void **state)
   assert_null(post_take(&w.posts[1]));
 }
 
+static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+
+/* Every second publish is answered at once, the others later and backwards. */
+static void expect_publish_order(uint32_t caps)
+{
+  start_broker(caps, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  for (int i = 0; i < 10; i++) {
+    script_answer(CALL_PUBLISH, i % 2 ? PLUG_OK : HELD);
+    publish(numbers[i], NULL);
+  }
+  struct plug_op *ops[10];
+  for (unsigned i = 0; i < 10; i++)
+    ops[i] = wait_call(i + 1).op;
+  barrier();
+  assert_null(post_take(&w.posts[1])); /* the first one holds all others up */
+  for (int i = 8; i > 0; i -= 2)
+    complete(ops[i], i == 6 ? PLUG_EUNAVAIL : PLUG_OK);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  complete(ops[0], PLUG_OK);
+  for (int i = 0; i < 10; i++)
+    if (i != 6)
+      expect_delivery(1, numbers[i]);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  publish("then", NULL);
+  expect_delivery(1, "then");
+}
+
+static void without_echo_the_order_is_that_of_the_publishes(void **state)
+{
+  (void)state;
+  expect_publish_order(PLUG_CAP_CROSS_NODE);
+}
+
+static void without_echo_the_order_is_that_of_the_publishes_on_workers_too(void **state)
+{
+  (void)state;
+  expect_publish_order(PLUG_CAP_CROSS_NODE | PLUG_CAP_PUBLISH_ANY);
+}
+
+static void topics_do_not_wait_for_each_other(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_CROSS_NODE, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/b"), false);
+  inbox_item_free(wait_item(1));
+  script_answer(CALL_PUBLISH, HELD);
+  publish("x", NULL);
+  const struct plug_msg *msg = msg_of("/sub/b", STR("other"));
+  assert_int_equal(broker_publish(w.broker, msg, NULL, NULL), PLUG_PENDING);
+  message_unref(msg);
+  expect_delivery(1, "other");
+}
+
+static void what_times_out_lets_the_next_ones_pass(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.operation_timeout_ms = 100;
+  start_broker(PLUG_CAP_CROSS_NODE, &settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  script_answer(CALL_PUBLISH, HELD);
+  publish("never", &waiters[0]);
+  publish("next", NULL);
+  struct call call = wait_call(1);
+  expect_delivery(1, "next");
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_ETIMEDOUT);
+  complete(call.op, PLUG_OK); /* its sender was told otherwise */
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+}
+
+/* The receipt does not wait: the backend has it. */
+static void an_answer_does_not_wait_for_its_turn(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_CROSS_NODE, &plain_settings);
+  script_answer(CALL_PUBLISH, HELD);
+  publish("1", &waiters[1]);
+  publish("2", &waiters[2]);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_OK);
+}
+
+static void what_waits_for_its_turn_is_bounded(void **state)
+{
+  (void)state;
+  static const uint32_t caps[] = {PLUG_CAP_CROSS_NODE, PLUG_CAP_CROSS_NODE | PLUG_CAP_PUBLISH_ANY};
+  for (size_t c = 0; c < 2; c++) {
+    if (c > 0) {
+      broker_teardown(state);
+      broker_setup(state);
+    }
+    start_broker(caps[c], &plain_settings);
+    script_answer(CALL_PUBLISH, HELD);
+    for (int i = 0; i < 100; i++)
+      assert_true(publish("x", NULL) <= PLUG_PENDING);
+    barrier();
+    assert_true(broker_congested(w.broker));
+    assert_int_equal(publish("x", &waiters[0]), PLUG_ESTATE);
+    complete(wait_call(0).op, PLUG_OK);
+    barrier();
+    assert_false(broker_congested(w.broker));
+    assert_true(publish("x", NULL) != PLUG_ESTATE);
+  }
+}
+
+static void without_echo_what_waits_for_better_times_keeps_its_turn(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.queue_when_down = true;
+  start_broker(PLUG_CAP_CROSS_NODE, &settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  script_answer(CALL_PUBLISH, HELD);
+  publish("1", NULL);
+  struct plug_op *op = wait_call(1).op;
+  report(PLUG_STATE_DOWN, 0);
+  publish("2", NULL);
+  barrier();
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL); /* the plugin's second thought */
+  report(PLUG_STATE_UP, 0);
+  publish("3", NULL);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  complete(op, PLUG_OK);
+  expect_delivery(1, "1");
+  expect_delivery(1, "2");
+  expect_delivery(1, "3");
+}
+
 static void with_echo_the_node_waits_for_the_broker(void **state)
 {
   (void)state;
@@ -605,6 +740,13 @@ int main(void)
       TEST(publishers_wait_before_a_plugin_refuses_however_long_the_queue),
       TEST(without_echo_the_node_delivers_what_was_taken),
       TEST(without_echo_a_worker_delivers_at_once),
+      TEST(without_echo_the_order_is_that_of_the_publishes),
+      TEST(without_echo_the_order_is_that_of_the_publishes_on_workers_too),
+      TEST(topics_do_not_wait_for_each_other),
+      TEST(what_times_out_lets_the_next_ones_pass),
+      TEST(an_answer_does_not_wait_for_its_turn),
+      TEST(what_waits_for_its_turn_is_bounded),
+      TEST(without_echo_what_waits_for_better_times_keeps_its_turn),
       TEST(with_echo_the_node_waits_for_the_broker),
       TEST(a_full_inbox_is_congestion_to_the_plugin_and_no_failure_to_the_sender),
       TEST(when_down_publishes_are_refused),
