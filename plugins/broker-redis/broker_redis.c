@@ -93,11 +93,42 @@ static void on_own_ready(void *arg)
   redis_probe_start(&self->probe);
 }
 
+/* The role is asked for first: a server that has lost it shall not pass for one that delivers. */
 static void on_probe_send(void *arg, struct plug_str payload)
 {
   struct redis_broker *self = arg;
-  if (!redis_publisher_probe(self->pub, redis_str(self->config.probe_channel), payload))
+  const struct plug_str role[] = {redis_str("ROLE")};
+  const struct plug_str probe[] = {redis_str("PUBLISH"), redis_str(self->config.probe_channel),
+                                   payload};
+  bool asks = redis_role_asks(redis_conn_role(redis_link_commands(self->link)));
+  if ((asks && !redis_publisher_own(self->pub, REDIS_OWN_ROLE, role, 1)) ||
+      !redis_publisher_own(self->pub, REDIS_OWN_PROBE, probe, 3))
     redis_link_fail(self->link, "out of memory");
+}
+
+static void judge_role(struct redis_broker *self, enum redis_verdict verdict)
+{
+  const struct plug_str info[] = {redis_str("INFO"), redis_str("cluster")};
+  if (verdict == REDIS_ROLE_WRONG) {
+    char why[REDIS_WHY_MAX]; /* the original goes with the connection */
+    memcpy(why, redis_conn_role(redis_link_commands(self->link))->why, sizeof why);
+    redis_count(&self->env, REDIS_M_DEMOTIONS, 1);
+    redis_link_fail(self->link, why);
+  } else if (verdict == REDIS_ROLE_ASK_INFO &&
+             !redis_publisher_own(self->pub, REDIS_OWN_INFO, info, 2)) {
+    redis_link_fail(self->link, "out of memory");
+  }
+}
+
+static void on_own_answered(void *arg, enum redis_own kind, const redisReply *reply)
+{
+  struct redis_broker *self = arg;
+  struct redis_role_watch *role = redis_conn_role(redis_link_commands(self->link));
+  if (kind == REDIS_OWN_PROBE)
+    redis_probe_answered(&self->probe);
+  else
+    judge_role(self, kind == REDIS_OWN_ROLE ? redis_role_answer(role, reply)
+                                            : redis_role_info(role, reply));
 }
 
 static void on_probe_progress(void *arg, struct redis_progress *out)
@@ -201,12 +232,6 @@ static void on_received(void *arg, const redisReply *reply)
   drained(self);
 }
 
-static void on_probe_answered(void *arg)
-{
-  struct redis_broker *self = arg;
-  redis_probe_answered(&self->probe);
-}
-
 /* A message on the channel of the layout single. */
 static void deliver_single(struct redis_broker *self, struct plug_str wire)
 {
@@ -281,7 +306,7 @@ static void on_start_timer(void *arg) PLUG_NOEXCEPT
 static const struct redis_link_events link_events = {on_connected, on_reply, on_received, on_lost};
 static const struct redis_topics_events topics_events = {on_own_ready, on_own_message, on_release,
                                                          on_drop, on_broken};
-static const struct redis_publish_events publish_events = {on_probe_answered, on_broken};
+static const struct redis_publish_events publish_events = {on_own_answered, on_broken};
 static const struct redis_probe_events probe_events = {on_probe_send, on_probe_heard, on_broken,
                                                        on_probe_progress};
 

@@ -12,14 +12,14 @@ enum {
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
   REPLIES_PER_TURN = 500,
   MAX_ELEMENTS = 1 << 16, /* of one array; those that we ask for are short */
-  MAX_STEPS = 3,
+  MAX_STEPS = 4,
   KEEPALIVE_IDLE_S = 15,
   KEEPALIVE_INTERVAL_S = 5,
   KEEPALIVE_COUNT = 3,
 };
 
 enum state { RESOLVING, CONNECTING, LOGGING_IN, READY, LOST };
-enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE };
+enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE, STEP_INFO };
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t elements_count;
@@ -32,6 +32,7 @@ struct redis_conn {
   const struct redis_conn_events *events;
   void *arg;
   struct redis_login login;
+  struct redis_role_watch role;
   enum state state;
   struct redis_lookup *lookup;
   struct redis_addrs addrs;
@@ -191,6 +192,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
   conn->events = events;
   conn->arg = arg;
   conn->login = *login;
+  conn->role.expected = login->role;
   conn->fd = -1;
   if (!make_reader(conn))
     goto no_memory;
@@ -244,6 +246,11 @@ bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, si
   return conn->state == READY && put_command(conn, argv, argc);
 }
 
+struct redis_role_watch *redis_conn_role(struct redis_conn *conn)
+{
+  return &conn->role;
+}
+
 size_t redis_conn_unsent(const struct redis_conn *conn)
 {
   return conn->out.len - conn->out_sent;
@@ -279,7 +286,7 @@ static void log_in(struct redis_conn *conn)
                       (struct plug_str[]){redis_str("CLIENT"), redis_str("SETNAME"),
                                           redis_str(login->name)},
                       3);
-  if (login->role != REDIS_ROLE_ANY)
+  if (redis_role_asks(&conn->role))
     ok = ok && add_step(conn, STEP_ROLE, (struct plug_str[]){redis_str("ROLE")}, 1);
   if (!ok)
     lose(conn, PLUG_ENOMEM, "out of memory");
@@ -303,42 +310,32 @@ static void on_connecting(struct redis_conn *conn)
     lose_errno(conn, "cannot connect", error);
 }
 
-static bool judge_role(struct redis_conn *conn, const redisReply *reply)
+static bool judge_role(struct redis_conn *conn, enum redis_verdict verdict)
 {
-  const redisReply *first =
-      reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
-  const char *role = first != NULL && first->type == REDIS_REPLY_STRING ? first->str : "", *why;
-  if (strcmp(role, "master") == 0)
-    return true;
-  if (strcmp(role, "sentinel") == 0)
-    why = "it is a Sentinel: name it in the option sentinels, with the option master";
-  else if (conn->login.role == REDIS_ROLE_PROVEN)
-    why = "it is not a master: a failover is under way, or Sentinel is behind";
-  else if (strcmp(role, "slave") == 0)
-    why = "it is a replica, what is published there does not reach other servers: point url at the "
-          "master, or use sentinels";
-  else
-    return true;
-  lose(conn, PLUG_EUNAVAIL, why);
-  return false;
+  if (verdict == REDIS_ROLE_WRONG)
+    lose(conn, conn->role.status, conn->role.why);
+  else if (verdict == REDIS_ROLE_ASK_INFO &&
+           !add_step(conn, STEP_INFO, (struct plug_str[]){redis_str("INFO"), redis_str("cluster")},
+                     2))
+    lose(conn, PLUG_ENOMEM, "out of memory");
+  return conn->state != LOST;
 }
 
 /* Returns false when the connection cannot be used. */
 static bool judge_step(struct redis_conn *conn, enum step step, const redisReply *reply)
 {
   char why[REDIS_WHY_MAX];
-  if (reply->type == REDIS_REPLY_ERROR) {
-    struct plug_str error = {reply->str, reply->len};
-    /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
-    bool may_fail =
-        step == STEP_SETNAME || (step == STEP_ROLE && conn->login.role != REDIS_ROLE_PROVEN);
-    if (may_fail && !redis_error_is_fatal(error))
-      return true;
-    redis_error_explain(error, step == STEP_AUTH, why);
-    lose(conn, redis_error_status(error), why);
-    return false;
-  }
-  return step != STEP_ROLE || judge_role(conn, reply);
+  if (step == STEP_ROLE)
+    return judge_role(conn, redis_role_answer(&conn->role, reply));
+  if (step == STEP_INFO)
+    return judge_role(conn, redis_role_info(&conn->role, reply));
+  struct plug_str error = {reply->str, reply->len};
+  /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
+  if (reply->type != REDIS_REPLY_ERROR || (step == STEP_SETNAME && !redis_error_is_fatal(error)))
+    return true;
+  redis_error_explain(error, step == STEP_AUTH, why);
+  lose(conn, redis_error_status(error), why);
+  return false;
 }
 
 static void on_reply(struct redis_conn *conn, const redisReply *reply)
@@ -350,6 +347,7 @@ static void on_reply(struct redis_conn *conn, const redisReply *reply)
   if (judge_step(conn, conn->steps[conn->steps_done], reply) &&
       ++conn->steps_done == conn->n_steps) {
     conn->state = READY;
+    conn->role.logged_in = true;
     conn->events->ready(conn->arg);
   }
 }

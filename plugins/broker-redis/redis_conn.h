@@ -16,12 +16,7 @@
 #include "redis_env.h"
 #include "redis_error.h"
 #include "redis_resolve.h"
-
-enum redis_role {
-  REDIS_ROLE_ANY,    /* not asked for */
-  REDIS_ROLE_MASTER, /* no replica and no Sentinel; who does not let us ask is believed */
-  REDIS_ROLE_PROVEN, /* a master that says so */
-};
+#include "redis_role.h"
 
 /* Who we are and what we expect; strings are borrowed for the life of the connection. */
 struct redis_login {
@@ -52,6 +47,8 @@ void redis_conn_close(struct redis_conn *conn);
 
 /* Only when ready. False: out of memory, nothing was written. */
 bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc);
+/* What the login has found out; for asking again later. Lives as long as the connection. */
+struct redis_role_watch *redis_conn_role(struct redis_conn *conn);
 /* Bytes that the kernel has not taken yet. */
 size_t redis_conn_unsent(const struct redis_conn *conn);
 /* Rises with every byte received: a sign of life. */
