@@ -23,6 +23,7 @@ enum {
   MAX_JSON = MAX_PAYLOAD + (1 << 20),
   STILL_DOWN_MS = 60000,  /* repeats why */
   OTHER_REASON_MS = 5000, /* says why if that has changed */
+  NAMESAKE_MS = 60000,    /* repeats that there is another node of the name, or forgets it */
   START_MS = 4000,        /* the server gives a start 10 s and serves without Redis too */
 };
 
@@ -37,6 +38,7 @@ struct redis_broker {
   int32_t state;
   bool was_up;
   uint64_t since_ms, said_ms;
+  uint64_t namesake_ms, namesake_said_ms; /* heard last, told last; 0: never */
   uint32_t rtt_us;
   char why[REDIS_WHY_MAX];  /* of the state DOWN */
   char said[REDIS_WHY_MAX]; /* what of it is in the log */
@@ -176,6 +178,21 @@ static void on_probe_heard(void *arg, uint32_t rtt_us)
     become_up(self);
 }
 
+static void on_namesake(void *arg)
+{
+  struct redis_broker *self = arg;
+  uint64_t now = self->env.host->now_ms(self->env.host);
+  self->namesake_ms = now;
+  redis_count(&self->env, REDIS_M_NAMESAKE_PROBES, 1);
+  if (self->namesake_said_ms != 0 && now - self->namesake_said_ms < NAMESAKE_MS)
+    return;
+  self->namesake_said_ms = now;
+  redis_log(&self->env, PLUG_LOG_ERROR,
+            "another node with this Redis and this prefix is called '%s', too: give each node a "
+            "name of its own ([server] node), and clusters that share a Redis a prefix each",
+            self->env.host->node);
+}
+
 static void on_broken(void *arg, const char *why)
 {
   struct redis_broker *self = arg;
@@ -308,7 +325,7 @@ static const struct redis_topics_events topics_events = {on_own_ready, on_own_me
                                                          on_drop, on_broken};
 static const struct redis_publish_events publish_events = {on_own_answered, on_broken};
 static const struct redis_probe_events probe_events = {on_probe_send, on_probe_heard, on_broken,
-                                                       on_probe_progress};
+                                                       on_namesake, on_probe_progress};
 
 static void on_resolver_idle(void *arg)
 {
@@ -469,7 +486,12 @@ static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
   out->state = self->state;
   out->since_ms = self->since_ms;
   out->rtt_us = self->rtt_us;
-  if (self->state != PLUG_STATE_UP && self->why[0] != '\0')
+  uint64_t now = self->env.host->now_ms(self->env.host);
+  if (self->state == PLUG_STATE_UP && self->namesake_ms != 0 &&
+      now - self->namesake_ms < NAMESAKE_MS)
+    snprintf(out->text, sizeof out->text, "another node is called '%.70s', too",
+             self->env.host->node);
+  else if (self->state != PLUG_STATE_UP && self->why[0] != '\0')
     snprintf(out->text, sizeof out->text, "%.107s", self->why);
   else if (self->link != NULL)
     snprintf(out->text, sizeof out->text, "%.107s",

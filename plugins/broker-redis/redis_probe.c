@@ -5,7 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { MAX_EXTENDED = 4 };
+enum { MAX_EXTENDED = 4, NONCE_LEN = 16, FOREIGN_MS = 60000 };
 
 static uint64_t now_us(void)
 {
@@ -104,9 +104,36 @@ void redis_probe_answered(struct redis_probe *probe)
   probe->answered = true;
 }
 
+/* NONCE:NUMBER, as payload_of writes it. */
+static bool is_probe(struct plug_str payload)
+{
+  if (payload.len <= NONCE_LEN + 1 || payload.len >= 48 || payload.ptr[NONCE_LEN] != ':')
+    return false;
+  for (size_t i = 0; i < payload.len; i++) {
+    char c = payload.ptr[i];
+    bool digit = c >= '0' && c <= '9';
+    if (i != NONCE_LEN && !digit && !(i < NONCE_LEN && c >= 'a' && c <= 'f'))
+      return false;
+  }
+  return true;
+}
+
+static void hear_foreign(struct redis_probe *probe)
+{
+  uint64_t now = probe->env->host->now_ms(probe->env->host), before = probe->foreign_ms;
+  uint64_t patience = 2 * probe->interval_ms;
+  probe->foreign_ms = now;
+  if (before != 0 && now - before <= (patience > FOREIGN_MS ? patience : FOREIGN_MS))
+    probe->events->namesake(probe->arg);
+}
+
 void redis_probe_receive(struct redis_probe *probe, struct plug_str payload)
 {
   char text[48];
+  if (is_probe(payload) && memcmp(payload.ptr, payload_of(probe, text).ptr, NONCE_LEN) != 0) {
+    hear_foreign(probe);
+    return;
+  }
   if (!probe->waiting || !redis_str_eq(payload, payload_of(probe, text)))
     return;
   uint64_t rtt = now_us() - probe->sent_us;

@@ -435,6 +435,16 @@ test('a url that leads to a replica or a Sentinel: refused with what to do, as m
   await waitReady(n4);
 });
 
+test('two nodes of one name say so, and go on', async (t) => {
+  const redis = await startRedis({ t });
+  const nodes = await Promise.all([1, 2].map(() => startNode({ t, name: 'copied', redis })));
+  for (const node of nodes) {
+    await node.waitForLine(/ error broker\.redis: another node .* is called 'copied', too: give each node a name of its own/);
+    await waitReady(node);
+    assert.ok((await node.stats())['broker.redis.namesake_probes'] > 0);
+  }
+});
+
 test('no password where one is needed', async (t) => {
   const redis = await startRedis({ t, args: ['--requirepass', 'right-Secret1'], password: 'right-Secret1' });
   const node = await startNode({ t, name: 'n1', redis });

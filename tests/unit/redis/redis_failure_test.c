@@ -170,6 +170,29 @@ static void a_stalled_node_does_not_blame_redis(void **state)
   mock_host_free(a);
 }
 
+static void two_nodes_of_one_name_are_told(void **state)
+{
+  (void)state;
+  struct mock_host *a = mock_host_up(loop, plugin, "twin", OPTIONS(QUICK));
+  struct mock_host *other = mock_host_up(loop, plugin, "single", OPTIONS(QUICK));
+  struct mock_host *b = mock_host_up(loop, plugin, "twin", OPTIONS(QUICK));
+  MOCK_WAIT(loop, 5000, mock_metric(a, "namesake_probes") > 2);
+  MOCK_WAIT(loop, 5000, mock_metric(b, "namesake_probes") > 2);
+  struct mock_host *twins[] = {a, b};
+  for (size_t i = 0; i < 2; i++) {
+    assert_true(mock_logged(twins[i], "is called 'twin', too: give each node a name of its own"));
+    const char *first = strstr(twins[i]->log, "is called 'twin'");
+    assert_null(strstr(first + 1, "is called 'twin'")); /* not with every probe */
+    assert_string_equal(health_text(twins[i]), "another node is called 'twin', too");
+    assert_int_equal(twins[i]->n_down, 0);
+  }
+  assert_false(mock_logged(other, "is called"));
+  assert_int_equal(mock_metric(other, "namesake_probes"), 0);
+  mock_host_free(b);
+  mock_host_free(a);
+  mock_host_free(other);
+}
+
 static void a_node_starts_without_redis_and_finds_it_later(void **state)
 {
   (void)state;
@@ -411,6 +434,7 @@ int main(void)
       PLAIN(a_redis_that_cuts_slow_readers_is_survived),
       PLAIN(a_silent_redis_is_found_by_the_probe),
       PLAIN(a_stalled_node_does_not_blame_redis),
+      PLAIN(two_nodes_of_one_name_are_told),
       PLAIN(a_node_starts_without_redis_and_finds_it_later),
       PLAIN(a_silent_redis_does_not_keep_the_server_from_starting),
       PLAIN(a_name_that_does_not_resolve_is_reported),
