@@ -120,6 +120,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
                                .down_queue_messages = settings->down_queue_messages,
                                .down_queue_bytes = settings->down_queue_bytes,
                                .down_queue_ms = settings->down_queue_ms,
+                               .down_queue_delay_ms = settings->down_queue_delay_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,
                                .publish_queue = settings->worker_queue};

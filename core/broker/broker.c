@@ -57,6 +57,9 @@ struct broker {
   struct list down_queue; /* struct publish.link, oldest first */
   uint64_t n_down_queue, down_queue_bytes;
   uv_timer_t *down_timer;
+  uv_timer_t *return_timer;
+  bool was_lost;  /* since it was last ready */
+  bool returning; /* ready again, but other nodes may not be */
   bool flushing;
   bool running;
 };
@@ -72,13 +75,39 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
 }
 
 static void down_queue_flush(struct broker *broker);
+static void wait_for_others(struct broker *broker, bool ready);
 
 static void update_ready(struct broker *broker)
 {
-  int ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
+  bool ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
+  bool was_ready = broker_ready(broker);
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
-  if (ready)
+  if (!ready || !was_ready)
+    wait_for_others(broker, ready);
+  if (ready && !broker->returning)
     down_queue_flush(broker);
+}
+
+static void on_return_timer(uv_timer_t *timer)
+{
+  struct broker *broker = timer->data;
+  broker->returning = false;
+  update_ready(broker);
+}
+
+/* A backend that was away comes back to one node before the other: what the first one sends at once
+ * nobody else would hear. */
+static void wait_for_others(struct broker *broker, bool ready)
+{
+  broker->returning = ready && broker->was_lost && broker->settings.queue_when_down &&
+                      (broker->caps & PLUG_CAP_CROSS_NODE) &&
+                      broker->settings.down_queue_delay_ms > 0 && broker->return_timer;
+  if (ready)
+    broker->was_lost = false;
+  if (broker->returning)
+    uv_timer_start(broker->return_timer, on_return_timer, broker->settings.down_queue_delay_ms, 0);
+  else if (broker->return_timer)
+    uv_timer_stop(broker->return_timer);
 }
 
 static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
@@ -87,6 +116,7 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
   bool up = state == PLUG_STATE_UP;
   (void)why; /* the plugin logs its own changes, with the length of the gap */
   atomic_store(&broker->up, up);
+  broker->was_lost |= !up || ((flags & PLUG_INTERESTS_LOST) && broker_ready(broker));
   interest_sync_state(&broker->sync, up, (flags & PLUG_INTERESTS_LOST) != 0);
   update_ready(broker);
 }
@@ -270,8 +300,11 @@ static void on_down_timer(uv_timer_t *timer)
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
     struct publish *publish = container_of(node, struct publish, link);
-    if (publish->until_ms > now) {
-      uv_timer_start(timer, on_down_timer, publish->until_ms - now, 0);
+    uint64_t until_ms = publish->until_ms; /* what is about to be sent is not given up now */
+    if (broker->returning)
+      until_ms += broker->settings.down_queue_delay_ms;
+    if (until_ms > now) {
+      uv_timer_start(timer, on_down_timer, until_ms - now, 0);
       return;
     }
     down_queue_unlink(broker, publish);
@@ -326,7 +359,7 @@ static void run_publishes(struct loop_task *task)
     if (!broker->running) {
       publish_end(publish, PLUG_ECANCELED);
     } else if (broker->settings.queue_when_down &&
-               (!broker_ready(broker) || broker->n_down_queue)) {
+               (!broker_ready(broker) || broker->returning || broker->n_down_queue)) {
       down_queue_add(broker, publish); /* behind what waits already */
     } else if (!broker_ready(broker)) {
       publish_end(publish, PLUG_EUNAVAIL);
@@ -475,16 +508,24 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
   return PLUG_OK;
 }
 
+/* NULL without memory: then nothing waits for it. */
+static uv_timer_t *new_timer(struct broker *broker)
+{
+  uv_timer_t *timer = malloc(sizeof *timer);
+  if (timer) {
+    uv_timer_init(loop_uv(instance_loop(broker->instance)), timer);
+    timer->data = broker;
+  }
+  return timer;
+}
+
 static void start_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
   struct loop *loop = instance_loop(broker->instance);
   broker->running = true;
-  broker->down_timer = malloc(sizeof *broker->down_timer);
-  if (broker->down_timer) {
-    uv_timer_init(loop_uv(loop), broker->down_timer);
-    broker->down_timer->data = broker;
-  }
+  broker->down_timer = new_timer(broker);
+  broker->return_timer = new_timer(broker);
   interest_sync_start(&broker->sync);
   loop_add_hook(loop, &broker->hook);
 }
@@ -516,16 +557,24 @@ static void free_timer(uv_handle_t *handle)
   free(handle);
 }
 
+static void close_timer(uv_timer_t **timer)
+{
+  if (*timer)
+    uv_close((uv_handle_t *)*timer, free_timer);
+  *timer = NULL;
+}
+
 static void stop_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
+  if (broker->returning)
+    down_queue_flush(broker); /* better early than never */
   broker->running = false;
   atomic_store(&broker->ready, 0);
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
-  if (broker->down_timer)
-    uv_close((uv_handle_t *)broker->down_timer, free_timer);
-  broker->down_timer = NULL;
+  close_timer(&broker->down_timer);
+  close_timer(&broker->return_timer);
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
     struct publish *publish = container_of(node, struct publish, link);

@@ -16,6 +16,7 @@ struct broker;
 struct broker_settings {
   bool queue_when_down; /* false: publishes are refused while the backend is down */
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
+  uint64_t down_queue_delay_ms; /* that what waited still waits when the backend is back */
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
   uint64_t publish_queue; /* messages that the backend has not taken yet */
 };

@@ -598,6 +598,7 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(BROKER, "down-queue-messages", down_queue_messages),
       NUMBER(BROKER, "down-queue-size", down_queue_bytes),
       NUMBER(BROKER, "down-queue-time", down_queue_ms),
+      NUMBER(BROKER, "down-queue-delay", down_queue_delay_ms),
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),
       NUMBER(BROKER, "operation-timeout", operation_timeout_ms),
 #undef NUMBER

@@ -81,7 +81,7 @@ struct settings {
   const char *broker_file;
   int broker_line; /* where plugin = was written, for messages; line 0: built-in default */
   enum when_down when_down;
-  uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
+  uint64_t down_queue_messages, down_queue_bytes, down_queue_ms, down_queue_delay_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
 };
 

@@ -143,6 +143,9 @@ static const struct plug_option broker_options[] = {
      "With `queue`: how many bytes of messages wait."},
     {"down-queue-time", PLUG_OPT_DURATION, 0, "5s", "10ms..10m",
      "With `queue`: how long a message waits before it is refused."},
+    {"down-queue-delay", PLUG_OPT_DURATION, 0, "1s", "0..1m",
+     "With `queue`: how long messages still wait when the broker can be reached again, so that the "
+     "other nodes are back, too."},
     {"unsubscribe-grace", PLUG_OPT_DURATION, 0, "5s", "0..10m",
      "How long the broker keeps a topic that nobody on this node subscribes to any more; at most "
      "10,000 of them."},

@@ -59,17 +59,25 @@ static void lose(struct redis_conn *conn, plug_status status, const char *why)
 {
   if (conn->state == LOST || conn->doomed)
     return;
+  struct redis_loss loss = {.status = status};
+  snprintf(loss.why, sizeof loss.why, "%s", why);
   conn->state = LOST;
   if (conn->io != NULL)
     conn->env->host->io_want(conn->io, 0);
-  conn->events->lost(conn->arg, status, why);
+  conn->events->lost(conn->arg, &loss);
+}
+
+/* A port, or the path of a socket, where nobody is. */
+static plug_status status_of_errno(int error)
+{
+  return error == ECONNREFUSED || error == ENOENT ? PLUG_ESTATE : PLUG_EUNAVAIL;
 }
 
 static void lose_errno(struct redis_conn *conn, const char *what, int error)
 {
   char why[REDIS_WHY_MAX];
   snprintf(why, sizeof why, "%s: %s", what, strerror(error));
-  lose(conn, PLUG_EUNAVAIL, why);
+  lose(conn, status_of_errno(error), why);
 }
 
 static void set_want(struct redis_conn *conn, uint32_t want)
@@ -183,7 +191,7 @@ static bool make_reader(struct redis_conn *conn)
 struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
-                                   char why[REDIS_WHY_MAX])
+                                   struct redis_loss *loss)
 {
   struct redis_conn *conn = calloc(1, sizeof *conn);
   if (conn == NULL)
@@ -206,11 +214,13 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
   int error = dial_next(conn);
   if (error == 0)
     return conn;
-  snprintf(why, REDIS_WHY_MAX, "cannot connect: %s", strerror(error));
+  loss->status = status_of_errno(error);
+  snprintf(loss->why, sizeof loss->why, "cannot connect: %s", strerror(error));
   redis_conn_close(conn);
   return NULL;
 no_memory:
-  snprintf(why, REDIS_WHY_MAX, "out of memory or threads");
+  loss->status = PLUG_ENOMEM;
+  snprintf(loss->why, sizeof loss->why, "out of memory or threads");
   redis_conn_close(conn);
   return NULL;
 }

@@ -25,22 +25,30 @@ struct redis_login {
   enum redis_role role;
 };
 
+/* Why there is no connection. */
+struct redis_loss {
+  /* PLUG_EDENIED: the login was refused. PLUG_ESTATE: nobody listens there, which costs nobody
+   * anything to ask again. PLUG_ENOMEM, PLUG_EUNAVAIL. */
+  plug_status status;
+  char why[REDIS_WHY_MAX];
+};
+
 /* None of these is called from inside redis_conn_open or redis_conn_command. Each may call
  * redis_conn_close. reply is borrowed for the call. lost comes at most once and last; the owner
  * then closes the connection. */
 struct redis_conn_events {
   void (*ready)(void *arg);
   void (*reply)(void *arg, const redisReply *reply);
-  void (*lost)(void *arg, plug_status status, const char *why);
+  void (*lost)(void *arg, const struct redis_loss *loss);
 };
 
 struct redis_conn;
 
-/* NULL with why filled when it fails at once. */
+/* NULL with loss filled when it fails at once. */
 struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
-                                   char why[REDIS_WHY_MAX]);
+                                   struct redis_loss *loss);
 /* Frees it, from inside its own events too; conn may be NULL. No event follows, and nothing is sent
  * any more, not even what the kernel has taken. */
 void redis_conn_close(struct redis_conn *conn);

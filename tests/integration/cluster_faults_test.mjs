@@ -570,6 +570,29 @@ test('when-down = queue: messages wait and arrive in order', async (t) => {
   assert.equal(stats['broker.redis.published'], next);
 });
 
+// The other node has tried for so long that its delay has grown to seconds, but nobody listened.
+test('when-down = queue: what waited waits for the other nodes, too', async (t) => {
+  const redis = await startRedis({ t });
+  const set = ['broker.when-down=queue', 'broker.down-queue-time=60s', `broker.down-queue-delay=${3 * slowness}s`];
+  const n1 = await startNode({ t, name: 'n1', redis, set });
+  const n2 = await startNode({ t, name: 'n2', redis, set: [...set, 'broker.redis.reconnect-min=100ms', 'broker.redis.reconnect-max=1m'] });
+  const client = await stomp(n1, { t });
+  const other = await stomp(n2, { t });
+  await other.subscribe('/topic/a');
+  await redis.kill();
+  await waitReady(n1, false);
+  await waitReady(n2, false);
+  for (let i = 0; i < 100; i += 1) client.send('/topic/a', `q:${i}`, i % 10 ? {} : { receipt: i });
+  await sleep(6000);
+  await redis.start();
+  await waitReady(n1);
+  client.send('/topic/a', 'q:100', { receipt: 'behind' }); // those that waited go first
+  for (let i = 0; i < 100; i += 10) await client.receipt(i, 10000);
+  await client.receipt('behind');
+  const bodies = (await other.messages(101)).map((frame) => frame.body);
+  assert.deepEqual(bodies, Array.from({ length: 101 }, (_, i) => `q:${i}`));
+});
+
 test('when-down = queue: waits no longer than down-queue-time and holds no more than down-queue-messages', async (t) => {
   const wait = 400 * slowness;
   const { redis, nodes } = await pair(t, {

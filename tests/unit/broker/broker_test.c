@@ -631,6 +631,99 @@ static void new_publishes_stand_behind_those_that_wait(void **state)
     assert_string_equal(wait_call(i).text, "/sub/a=1");
 }
 
+/* Brought back later, other nodes would not hear what is sent at once. */
+static void what_waited_waits_for_the_other_nodes_too(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 300;
+  settings.down_queue_ms = 200; /* over meanwhile: it is not given up just before it is sent */
+  start_broker(HOME_CAPS | PLUG_CAP_CROSS_NODE, &settings);
+  publish("0", NULL); /* nothing was lost yet */
+  expect_call(0, CALL_PUBLISH, "/sub/a=0");
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", &waiters[1]);
+  uint64_t back = clock_now_ms();
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  assert_true(broker_ready(w.broker));
+  publish("2", &waiters[2]);
+  expect_no_call_after(1);
+  expect_call(1, CALL_PUBLISH, "/sub/a=1");
+  assert_true(clock_now_ms() - back >= 299);
+  expect_call(2, CALL_PUBLISH, "/sub/a=2");
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_OK);
+  publish("3", NULL);
+  expect_call(3, CALL_PUBLISH, "/sub/a=3");
+}
+
+static void a_backend_that_goes_again_keeps_waiting_what_waits(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 100;
+  start_broker(HOME_CAPS | PLUG_CAP_CROSS_NODE, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  report(PLUG_STATE_DOWN, PLUG_INTERESTS_LOST);
+  usleep(150000);
+  expect_no_call_after(0);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+}
+
+static void what_waits_for_the_other_nodes_is_sent_before_the_end(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 60000;
+  start_broker(HOME_CAPS | PLUG_CAP_CROSS_NODE, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", &waiters[1]);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  expect_no_call_after(0);
+  stop_broker();
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_OK);
+}
+
+static void a_broker_of_one_node_waits_for_nobody(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 60000;
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+}
+
+static void a_state_reported_from_inside_publish_does_not_change_the_order(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  publish("2", NULL);
+  publish("3", NULL);
+  barrier();
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL);
+  script.reports_up = true; /* and takes it all the same, later */
+  report(PLUG_STATE_UP, 0);
+  barrier();
+  unsigned n = n_calls();
+  assert_int_equal(n, 4);
+  assert_string_equal(wait_call(0).text, "/sub/a=1");
+  for (unsigned i = 1; i < n; i++) {
+    char text[32];
+    snprintf(text, sizeof text, "/sub/a=%u", i);
+    assert_string_equal(wait_call(i).text, text);
+  }
+}
+
 static void a_broker_that_is_not_up_after_its_start_is_not_ready(void **state)
 {
   (void)state;
@@ -757,6 +850,11 @@ int main(void)
       TEST(what_waits_too_long_fails),
       TEST(a_backend_that_is_found_away_keeps_the_order),
       TEST(new_publishes_stand_behind_those_that_wait),
+      TEST(what_waited_waits_for_the_other_nodes_too),
+      TEST(a_backend_that_goes_again_keeps_waiting_what_waits),
+      TEST(what_waits_for_the_other_nodes_is_sent_before_the_end),
+      TEST(a_broker_of_one_node_waits_for_nobody),
+      TEST(a_state_reported_from_inside_publish_does_not_change_the_order),
       TEST(a_broker_that_is_not_up_after_its_start_is_not_ready),
       TEST(stopping_completes_every_waiter_exactly_once),
       TEST(stopping_completes_what_waits_for_better_times),

@@ -106,6 +106,7 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->down_queue_messages, 10000);
   assert_int_equal(s->down_queue_bytes, 64 << 20);
   assert_int_equal(s->down_queue_ms, 5000);
+  assert_int_equal(s->down_queue_delay_ms, 1000);
   assert_int_equal(s->unsubscribe_grace_ms, 5000);
   assert_int_equal(s->operation_timeout_ms, 10000);
 }
@@ -215,6 +216,8 @@ static const struct {
      "64k..4g"},
     {"broker", "down-queue-time", AT(down_queue_ms), "10ms", "10m", 10, 600000, "9ms", "601s",
      "10ms..10m"},
+    {"broker", "down-queue-delay", AT(down_queue_delay_ms), "0", "1m", 0, 60000, NULL, "61s",
+     "0..1m"},
     {"broker", "unsubscribe-grace", AT(unsubscribe_grace_ms), "0", "10m", 0, 600000, NULL, "1h",
      "0..10m"},
     {"broker", "operation-timeout", AT(operation_timeout_ms), "100ms", "10m", 100, 600000, "99ms",

@@ -57,6 +57,7 @@ struct mock_host {
   uint32_t state_flags;
   char why[512];
   int n_io, n_timers, n_ops, n_msgs;
+  uint64_t longest_timer_ms; /* that was set; to be cleared by the test */
   uint64_t next_msg_id;
 };
 

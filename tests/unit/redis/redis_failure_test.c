@@ -95,6 +95,39 @@ static void killed_redis_is_down_at_once_and_up_again_when_it_returns(void **sta
   mock_host_free(a);
 }
 
+/* So that all nodes are back soon after Redis is. */
+static void while_nobody_listens_the_delay_grows_to_half_a_second_only(void **state)
+{
+  (void)state;
+  char unix_url[128], sentinel[32];
+  snprintf(unix_url, sizeof unix_url, "unix:%s", server.socket);
+  snprintf(sentinel, sizeof sentinel, "127.0.0.1:%d", redis_server_free_port());
+#define SLOWLY                                                                                   \
+  "reconnect-min", "10ms", "reconnect-max", "60s", "connect-timeout", "400ms", "probe-interval", \
+      "50ms"
+  struct mock_host *hosts[] = {
+      mock_host_up(loop, plugin, "a", OPTIONS("url", server.url, SLOWLY)),
+      mock_host_up(loop, plugin, "b", OPTIONS("url", unix_url, SLOWLY)),
+      mock_host_new(loop, plugin, "c", OPTIONS("sentinels", sentinel, "master", "m", SLOWLY), NULL),
+      mock_host_up(loop, plugin, "d",
+                   OPTIONS("url", server.url, "reconnect-min", "2s", "reconnect-max", "60s",
+                           "probe-interval", "50ms")),
+  };
+  mock_host_start(hosts[2]);
+  redis_server_kill(&server);
+  for (size_t i = 0; i < 4; i++) {
+    MOCK_WAIT(loop, 5000, hosts[i]->state == PLUG_STATE_DOWN);
+    hosts[i]->longest_timer_ms = 0;
+  }
+  mock_pause(loop, 4000);
+  assert_in_range(hosts[0]->longest_timer_ms, 200, 500);
+  assert_in_range(hosts[1]->longest_timer_ms, 200, 500);
+  assert_in_range(hosts[2]->longest_timer_ms, 200, 1000); /* when to watch again */
+  assert_true(hosts[3]->longest_timer_ms >= 1000);        /* as was asked for */
+  for (size_t i = 0; i < 4; i++)
+    mock_host_free(hosts[i]);
+}
+
 static void a_killed_subscriber_connection_reconnects(void **state)
 {
   (void)state;
@@ -430,6 +463,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       PLAIN(killed_redis_is_down_at_once_and_up_again_when_it_returns),
+      PLAIN(while_nobody_listens_the_delay_grows_to_half_a_second_only),
       PLAIN(a_killed_subscriber_connection_reconnects),
       PLAIN(a_redis_that_cuts_slow_readers_is_survived),
       PLAIN(a_silent_redis_is_found_by_the_probe),
