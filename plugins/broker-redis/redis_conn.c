@@ -39,7 +39,7 @@ struct redis_conn {
   size_t next_addr;
   int fd;
   struct plug_io *io;
-  uint32_t want;
+  uint32_t want, shown; /* shown: to the host, without reading while paused */
   redisReader *reader;
   redisReplyObjectFunctions reader_fn; /* hiredis' own, but for create_array */
   void *(*create_array)(const redisReadTask *, elements_count);
@@ -49,6 +49,7 @@ struct redis_conn {
   uint64_t received;
   enum step steps[MAX_STEPS];
   size_t n_steps, steps_done;
+  bool paused;
   bool busy;   /* inside a callback of the host: close only marks */
   bool doomed; /* closed while busy */
 };
@@ -82,10 +83,12 @@ static void lose_errno(struct redis_conn *conn, const char *what, int error)
 
 static void set_want(struct redis_conn *conn, uint32_t want)
 {
-  if (conn->want == want || conn->io == NULL)
-    return;
+  uint32_t shown = conn->paused ? want & ~PLUG_IO_READ : want;
   conn->want = want;
-  conn->env->host->io_want(conn->io, want);
+  if (conn->shown == shown || conn->io == NULL)
+    return;
+  conn->shown = shown;
+  conn->env->host->io_want(conn->io, shown);
 }
 
 /* What was not answered yet has been refused by now: nothing of it may go out later. A closed TCP
@@ -133,7 +136,7 @@ static int dial_next(struct redis_conn *conn)
     if (sa->sa_family != AF_UNIX)
       set_tcp_options(conn->fd);
     if (connect(conn->fd, sa, len) == 0 || errno == EINPROGRESS) {
-      conn->want = PLUG_IO_READ | PLUG_IO_WRITE;
+      conn->want = conn->shown = PLUG_IO_READ | PLUG_IO_WRITE;
       conn->io = conn->env->host->io_open(conn->env->host, conn->fd, conn->want, on_io, conn);
       if (conn->io != NULL) {
         conn->state = CONNECTING;
@@ -366,7 +369,7 @@ static void on_reply(struct redis_conn *conn, const redisReply *reply)
 static size_t parse_replies(struct redis_conn *conn)
 {
   size_t n = 0;
-  while (conn->state == LOGGING_IN || conn->state == READY) {
+  while ((conn->state == LOGGING_IN || conn->state == READY) && !conn->paused) {
     void *reply = NULL;
     if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
       char why[REDIS_WHY_MAX];
@@ -389,7 +392,7 @@ static void read_some(struct redis_conn *conn)
   char bytes[READ_SIZE];
   size_t n_replies = 0;
   for (int i = 0; i < READS_PER_TURN; i++) {
-    if (conn->state != LOGGING_IN && conn->state != READY)
+    if ((conn->state != LOGGING_IN && conn->state != READY) || conn->paused)
       return;
     ssize_t n = recv(conn->fd, bytes, sizeof bytes, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -464,4 +467,30 @@ void redis_conn_poll(struct redis_conn *conn)
 {
   if (!conn->busy && conn->state == READY)
     serve(conn, PLUG_IO_READ);
+}
+
+bool redis_conn_is_ready(const struct redis_conn *conn)
+{
+  return conn->state == READY;
+}
+
+void redis_conn_adopt(struct redis_conn *conn, const struct redis_conn_events *events, void *arg)
+{
+  conn->events = events;
+  conn->arg = arg;
+}
+
+void redis_conn_pause(struct redis_conn *conn, bool paused)
+{
+  if (conn->paused == paused || conn->state != READY)
+    return;
+  conn->paused = paused;
+  set_want(conn, conn->want);
+  if (paused || conn->busy)
+    return; /* whoever is reading goes on by itself */
+  conn->busy = true;
+  (void)parse_replies(conn);
+  conn->busy = false;
+  if (conn->doomed)
+    redis_conn_close(conn);
 }

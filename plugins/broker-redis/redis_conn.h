@@ -61,6 +61,12 @@ struct redis_role_watch *redis_conn_role(struct redis_conn *conn);
 size_t redis_conn_unsent(const struct redis_conn *conn);
 /* Rises with every byte received: a sign of life. */
 uint64_t redis_conn_received(const struct redis_conn *conn);
+bool redis_conn_is_ready(const struct redis_conn *conn);
+/* From now on its events go elsewhere. Only when ready. */
+void redis_conn_adopt(struct redis_conn *conn, const struct redis_conn_events *events, void *arg);
+/* Paused, no reply is given out any more, not even one that has been read; Redis keeps them. What
+ * has been read is given out from inside the call that ends the pause. */
+void redis_conn_pause(struct redis_conn *conn, bool paused);
 /* Reads what is there now, as if the watch had reported it. May run events. */
 void redis_conn_poll(struct redis_conn *conn);
 

@@ -54,6 +54,14 @@ static uint64_t delay_ms(struct redis_link *link, enum due due)
   return delay / 2 + next_random(link) % (delay / 2 + 1);
 }
 
+/* subscriptions is lost itself, or spoilt. */
+static void close_subscriptions(struct redis_link *link)
+{
+  struct redis_conn *subscriptions = link->subscriptions;
+  link->subscriptions = NULL;
+  redis_conn_close(subscriptions);
+}
+
 static void hang_up(struct redis_link *link)
 {
   struct redis_conn *commands = link->commands, *subscriptions = link->subscriptions;
@@ -66,6 +74,12 @@ static void hang_up(struct redis_link *link)
 static void lose(struct redis_link *link, const char *why, enum due due)
 {
   uint64_t now = link->env->host->now_ms(link->env->host);
+  struct redis_conn *left = link->subscriptions;
+  if (link->state == UP && link->config.leaves_subscriptions && left != NULL &&
+      redis_conn_is_ready(left)) {
+    link->subscriptions = NULL;
+    link->events->left(link->arg, left);
+  }
   hang_up(link);
   /* A Redis that accepts us only to throw us out again is not hammered. */
   if (link->state == UP && now - link->up_since_ms >= STABLE_MS)
@@ -77,10 +91,13 @@ static void lose(struct redis_link *link, const char *why, enum due due)
   link->events->lost(link->arg, why);
 }
 
-void redis_link_fail(struct redis_link *link, const char *why)
+void redis_link_fail(struct redis_link *link, const char *why, bool spoilt)
 {
-  if (link->state >= DIALLING)
-    lose(link, why, LATER);
+  if (link->state < DIALLING)
+    return;
+  if (spoilt)
+    close_subscriptions(link);
+  lose(link, why, LATER);
 }
 
 static void on_conn_ready(void *arg)
@@ -231,6 +248,11 @@ void redis_link_free(struct redis_link *link)
   if (link->timer != NULL)
     link->env->host->timer_free(link->timer);
   free(link);
+}
+
+void redis_link_set_proven(struct redis_link *link)
+{
+  link->env->host->timer_stop(link->timer);
 }
 
 void redis_link_set_up(struct redis_link *link)

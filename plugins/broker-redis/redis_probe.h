@@ -5,6 +5,8 @@
 
 #include "redis_conn.h"
 
+enum { REDIS_PROBE_MAX = 48 }; /* bytes of a payload, and a NUL */
+
 struct redis_progress {
   uint64_t commands, subscriptions; /* bytes received */
 };
@@ -44,6 +46,10 @@ void redis_probe_start(struct redis_probe *probe);
 void redis_probe_stop(struct redis_probe *probe);
 /* Redis has taken the current probe. */
 void redis_probe_answered(struct redis_probe *probe);
+/* What the last one said; points into text. */
+struct plug_str redis_probe_payload(const struct redis_probe *probe, char text[REDIS_PROBE_MAX]);
+/* Is that the probe under way? */
+bool redis_probe_is_awaited(const struct redis_probe *probe, struct plug_str payload);
 /* Something arrived on the channel; what is no probe and late ones are ignored. */
 void redis_probe_receive(struct redis_probe *probe, struct plug_str payload);
 

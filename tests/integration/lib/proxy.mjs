@@ -4,6 +4,7 @@
 //   proxy.cut();     // ends all connections and refuses new ones
 //   proxy.stall();   // connections stay, new ones are accepted, and nothing passes any more
 //   proxy.resume();  // passes again, what was held up included
+//   proxy.strand();  // connections stay and nothing passes any more, but new ones are as good as any
 //
 // startLossyProxy() loses packets instead: await proxy.drop(), await proxy.pass(). What was sent
 // meanwhile is then up to the sender's kernel.
@@ -58,6 +59,10 @@ class Proxy {
 
   stall() {
     this.mode = 'stall';
+    for (const pair of this.pairs) for (const socket of pair) socket.pause();
+  }
+
+  strand() {
     for (const pair of this.pairs) for (const socket of pair) socket.pause();
   }
 
