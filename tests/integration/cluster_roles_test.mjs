@@ -4,12 +4,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isReady, startNode, waitReady } from './lib/cluster.mjs';
+import * as cluster from './lib/cluster.mjs';
 import { startFakeRedis } from './lib/fake_redis.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { freePort, startRedis } from './lib/redis.mjs';
 import { sleep, slowness, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
+
+const { isReady, waitReady } = cluster;
+const startNode = (options) => cluster.startNode({ patient: true, ...options });
 
 const DEMOTED = /lost Redis at \S+: it has been made a replica of (\S+), .*does not reach/;
 

@@ -41,8 +41,8 @@ class Spring {
   }
 }
 
-async function world(t, { redis, set = [], via = redis }) {
-  const node = await startNode({ t, name: 'n1', redis: via, set: ['broker.redis.layout=single', ...set] });
+async function world(t, { redis, via = redis, patient = true }) {
+  const node = await startNode({ t, name: 'n1', redis: via, patient, set: ['broker.redis.layout=single'] });
   await waitReady(node);
   const client = await stomp(node, { t });
   await client.subscribe('/topic/a');
@@ -60,7 +60,7 @@ async function assertAll({ spring, take }) {
 
 test('a frozen Redis loses nothing of what others publish', async (t) => {
   const redis = await startRedis({ t });
-  const w = await world(t, { redis });
+  const w = await world(t, { redis, patient: false });
   w.spring.run();
   await until(() => w.take().length > 20, 'some messages');
   redis.freeze();
@@ -117,7 +117,7 @@ test('a subscription that is lost: a gap, but nothing twice', async (t) => {
 test('connections that lead nowhere any more do not hold the new ones up', async (t) => {
   const redis = await startRedis({ t });
   const proxy = await startProxy({ t, port: redis.port });
-  const w = await world(t, { redis, via: proxy });
+  const w = await world(t, { redis, via: proxy, patient: false });
   proxy.strand();
   assert.doesNotMatch(await w.node.waitForLine(BACK, { ms: 20000 }), GAPLESS);
   await waitReady(w.node);

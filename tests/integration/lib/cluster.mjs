@@ -5,11 +5,12 @@ import assert from 'node:assert/strict';
 import { sleep, slowness, start, until } from './server.mjs';
 
 // A plugboard server with the redis broker. name: its node name; redis: { url }; and what start()
-// takes. Times are short, so that faults are noticed within a test.
-export function startNode({ t, name, redis, set = [], probe = true, ...options }) {
+// takes. Times are short, so that faults are noticed within a test; patient: but for the probe, where
+// the test is not about a Redis that is silent.
+export function startNode({ t, name, redis, set = [], probe = true, patient = false, ...options }) {
   const times = probe ? [
     `broker.redis.probe-interval=${100 * slowness}ms`,
-    `broker.redis.probe-timeout=${400 * slowness}ms`,
+    `broker.redis.probe-timeout=${(patient ? 5000 : 400) * slowness}ms`,
     'broker.redis.reconnect-min=20ms',
     'broker.redis.reconnect-max=200ms',
     `broker.redis.connect-timeout=${1000 * slowness}ms`,
