@@ -317,6 +317,8 @@ static void stop_all(struct server *server)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_wait_quiet(&server->workers[i], deadline_ms);
+  if (server->broker_started)
+    broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_stop(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)

@@ -569,6 +569,7 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   struct broker *broker = arg;
   if (broker->returning)
     down_queue_flush(broker); /* better early than never */
+  run_publishes(&broker->publish_task);
   broker->running = false;
   atomic_store(&broker->ready, 0);
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
@@ -584,11 +585,17 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   run_publishes(&broker->publish_task);
 }
 
-void broker_stop(struct broker *broker)
+void broker_drain(struct broker *broker)
 {
   loop_call(instance_loop(broker->instance), stop_on_home, broker);
   if (instance_state(broker->instance) == INSTANCE_RUNNING)
     instance_drain(broker->instance);
+}
+
+void broker_stop(struct broker *broker)
+{
+  if (broker->running)
+    broker_drain(broker);
   instance_stop(broker->instance);
 }
 

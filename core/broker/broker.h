@@ -31,6 +31,9 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
                           const char *name, const struct config_section *section,
                           struct interest_table *interests, struct plug_err *err);
 plug_status broker_start(struct broker *broker, struct plug_err *err);
+/* [start] When no worker publishes any more: what was published until now has been answered, and is
+ * in the workers' inboxes as far as it comes back here, when this returns; at most 5 s. */
+void broker_drain(struct broker *broker);
 /* [start] After the workers have ended. */
 void broker_stop(struct broker *broker);
 void broker_free(struct broker *broker);

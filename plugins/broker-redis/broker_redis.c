@@ -47,6 +47,7 @@ struct redis_broker {
   char said[REDIS_WHY_MAX]; /* what of it is in the log */
   struct plug_timer *start_timer;
   struct plug_op *start_op, *drain_op, *stop_op;
+  bool drain_probes; /* the last probe is under way */
   struct redis_buf scratch;
   struct redis_log_limit json_limit, content_limit;
 };
@@ -59,10 +60,19 @@ static void done(struct redis_broker *self, struct plug_op **op, plug_status sta
     self->env.host->op_done(taken, status, (struct plug_str){NULL, 0});
 }
 
+/* Redis has answered everything. What it took from here comes back on the other connection, before
+ * a probe that is published now. */
 static void drained(struct redis_broker *self)
 {
-  if (self->drain_op != NULL && redis_publisher_idle(self->pub) && redis_topics_idle(self->topics))
+  if (self->drain_op == NULL || !redis_publisher_idle(self->pub) ||
+      !redis_topics_idle(self->topics))
+    return;
+  if (self->state != PLUG_STATE_UP) {
     done(self, &self->drain_op, PLUG_OK);
+  } else if (!self->drain_probes) {
+    self->drain_probes = true;
+    redis_probe_start(&self->probe);
+  }
 }
 
 static void set_state(struct redis_broker *self, int32_t state)
@@ -198,6 +208,8 @@ static void on_probe_heard(void *arg, uint32_t rtt_us)
 {
   struct redis_broker *self = arg;
   self->rtt_us = rtt_us;
+  if (self->drain_probes)
+    done(self, &self->drain_op, PLUG_OK);
   if (self->state == PLUG_STATE_UP)
     return;
   redis_link_set_proven(self->link);
@@ -479,9 +491,8 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 static plug_status drain(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 {
   struct redis_broker *self = arg;
-  if (redis_publisher_idle(self->pub) && redis_topics_idle(self->topics))
-    return PLUG_OK;
   self->drain_op = op;
+  drained(self);
   return PLUG_PENDING;
 }
 

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { isReady, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { startRedis } from './lib/redis.mjs';
-import { slowness, until } from './lib/server.mjs';
+import { sleep, slowness, until } from './lib/server.mjs';
 import { encode, stomp } from './lib/stomp.mjs';
 
 async function cluster(t, n, set = [], redisArgs = []) {
@@ -298,4 +298,45 @@ test('a flood on a topic is not thinned out while somebody subscribes to it', as
   await until(() => (takeBodies(subscriber, got).get('/topic/flood')?.length ?? 0) >= n, 'all messages', 20000);
   assert.deepEqual(got.get('/topic/flood'), Array.from({ length: n }, (_, i) => String(i)));
   assert.equal((await node.stats()).publish_failed, 0);
+});
+
+test('a node that is stopped under load: what its senders were told has been taken reaches all, on it and elsewhere', async (t) => {
+  const redis = await startRedis({ t });
+  const roomy = ['server.workers=2', 'limits.queue-size=64m', 'limits.queue-messages=1000000'];
+  for (let round = 0; round < 3; round += 1) {
+    const nodes = [
+      await startNode({ t, name: `a${round}`, redis, set: roomy }), await startNode({ t, name: `b${round}`, redis, set: roomy }),
+    ];
+    const subscribers = [];
+    for (let i = 0; i < 6; i += 1) {
+      const client = await stomp(nodes[i % 2], { t });
+      await client.subscribe('/topic/stop');
+      subscribers.push(client);
+    }
+    const publishers = [];
+    for (let i = 0; i < 4; i += 1) publishers.push(await stomp(nodes[0], { t }));
+    let sent = 0;
+    const pump = setInterval(() => {
+      for (let i = 0; i < 40; i += 1) {
+        const id = `m${sent}`;
+        sent += 1;
+        publishers[sent % publishers.length].raw(`SEND\ndestination:/topic/stop\nreceipt:${id}\n\n${id}\0`);
+      }
+    }, 1);
+    t.after(() => clearInterval(pump));
+    await sleep(400);
+    const stopped = nodes[0].stop();
+    await Promise.all([...subscribers.filter((_, i) => i % 2 === 0), ...publishers].map((client) => client.waitForClose()));
+    clearInterval(pump);
+    await stopped;
+    const taken = publishers.flatMap((client) => client.frames.filter((f) => f.command === 'RECEIPT').map((f) => f.headers['receipt-id']));
+    assert.ok(taken.length > 100, `only ${taken.length} receipts`);
+    for (const client of subscribers) {
+      const bodies = () => new Set(client.frames.filter((f) => f.command === 'MESSAGE').map((f) => f.body));
+      await until(() => client.closed || taken.every((id) => bodies().has(id)), 'all messages');
+      const got = bodies();
+      assert.deepEqual(taken.filter((id) => !got.has(id)), []);
+    }
+    await nodes[1].stop();
+  }
 });
