@@ -1,9 +1,6 @@
 #include "config/settings_tables.h"
 
-#define TABLE(options)                                \
-  {                                                   \
-    (options), sizeof(options) / sizeof((options)[0]) \
-  }
+#define TABLE(options) {(options), sizeof(options) / sizeof((options)[0])}
 
 static const struct plug_option server_options[] = {
     {"workers", PLUG_OPT_INTEGER, 0, "0", "0..64",

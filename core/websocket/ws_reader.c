@@ -128,7 +128,7 @@ static bool read_head(struct ws_reader *reader, char **at, const char *end, cons
     }
   }
   while (*at < end) {
-    reader->head[reader->n_head++] = (uint8_t) * (*at)++;
+    reader->head[reader->n_head++] = (uint8_t)*(*at)++;
     if (reader->n_head == 2)
       *wrong = judge_start(reader, reader->head);
     if (*wrong)

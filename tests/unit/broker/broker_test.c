@@ -807,7 +807,7 @@ static void what_is_no_broker_is_refused(void **state)
   (void)state;
   start_broker(HOME_CAPS, &plain_settings); /* for its loop and table */
   struct plugin_image image = w.image;
-  image.base = (char *)(uintptr_t) "auth-x.so";
+  image.base = (char *)(uintptr_t)"auth-x.so";
   image.entry.broker = NULL;
   struct broker *other = broker_new(&plain_settings);
   struct plug_err err = {0};

@@ -78,15 +78,9 @@ struct row {
   size_t rest;
 };
 
-#define GOOD(bytes, text, rest)               \
-  {                                           \
-    (bytes), sizeof(bytes) - 1, 0, text, rest \
-  }
-#define BAD(bytes, status, text)                \
-  {                                             \
-    (bytes), sizeof(bytes) - 1, status, text, 0 \
-  }
-#define PART(bytes) GOOD(bytes, NULL, 0)
+#define GOOD(bytes, text, rest)  {(bytes), sizeof(bytes) - 1, 0, text, rest}
+#define BAD(bytes, status, text) {(bytes), sizeof(bytes) - 1, status, text, 0}
+#define PART(bytes)              GOOD(bytes, NULL, 0)
 
 static void check(struct run *run, const struct row *row, const char *how)
 {

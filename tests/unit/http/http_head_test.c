@@ -222,10 +222,7 @@ struct row {
   const char *text;
 };
 
-#define ROW(bytes, status, text)             \
-  {                                          \
-    (bytes), sizeof(bytes) - 1, status, text \
-  }
+#define ROW(bytes, status, text)   {(bytes), sizeof(bytes) - 1, status, text}
 /* A request whose line is given, with a Host. */
 #define LINE(line, status, text)   ROW(line "\r\nHost: x\r\n\r\n", status, text)
 /* A request whose headers are given, each with its CR LF, behind a Host. */

@@ -16,10 +16,7 @@ struct row {
   enum proxy_result result;
   const char *peer; /* NULL: the proxy speaks for itself */
 };
-#define ROW(bytes, result, peer)           \
-  {                                        \
-    bytes, sizeof(bytes) - 1, result, peer \
-  }
+#define ROW(bytes, result, peer) {bytes, sizeof(bytes) - 1, result, peer}
 
 /* HAProxy's proxy-protocol.txt, 2.1 and 2.2. */
 static const struct row rows[] = {

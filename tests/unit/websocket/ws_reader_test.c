@@ -175,10 +175,8 @@ struct row {
   const char *expected;
 };
 
-#define ROW(expected, ...)                                                                  \
-  {                                                                                         \
-    (const struct frame[]){__VA_ARGS__}, N(((const struct frame[]){__VA_ARGS__})), expected \
-  }
+#define ROW(expected, ...) \
+  {(const struct frame[]){__VA_ARGS__}, N(((const struct frame[]){__VA_ARGS__})), expected}
 
 static void messages_and_control_frames_come_out(void **state)
 {
