@@ -12,6 +12,7 @@ enum {
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
   REPLIES_PER_TURN = 500,
   MAX_ELEMENTS = 1 << 16, /* of one array; those that we ask for are short */
+  MAX_DEPTH = 7,          /* of arrays in arrays; what we ask for has three */
   MAX_STEPS = 4,
   KEEPALIVE_IDLE_S = 15,
   KEEPALIVE_INTERVAL_S = 5,
@@ -43,7 +44,7 @@ struct redis_conn {
   redisReader *reader;
   redisReplyObjectFunctions reader_fn; /* hiredis' own, but for create_array */
   void *(*create_array)(const redisReadTask *, elements_count);
-  bool absurd; /* an array was longer than any that we ask for */
+  const char *absurd; /* what an array had that none has that we ask for; or NULL */
   struct redis_buf out;
   size_t out_sent; /* bytes at the front of out that the kernel has */
   uint64_t received;
@@ -170,12 +171,19 @@ static void on_resolved(void *arg, const struct redis_addrs *addrs, const char *
     redis_conn_close(conn);
 }
 
-/* hiredis believes any length and clears that much memory at once, on the control thread. */
+/* hiredis believes any length and clears that much memory at once, on the control thread. Since 1.0
+ * it believes any depth, too, and frees what is nested by recursion. */
 static void *create_array(const redisReadTask *task, elements_count n)
 {
   struct redis_conn *conn = task->privdata;
-  conn->absurd = n > MAX_ELEMENTS;
-  return conn->absurd ? NULL : conn->create_array(task, n);
+  int depth = 1;
+  for (const redisReadTask *outer = task->parent; outer != NULL; outer = outer->parent)
+    depth++;
+  if (n > MAX_ELEMENTS)
+    conn->absurd = "an array of absurd length";
+  else if (depth > MAX_DEPTH)
+    conn->absurd = "arrays nested absurdly deep";
+  return conn->absurd != NULL ? NULL : conn->create_array(task, n);
 }
 
 static bool make_reader(struct redis_conn *conn)
@@ -374,7 +382,7 @@ static size_t parse_replies(struct redis_conn *conn)
     if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
       char why[REDIS_WHY_MAX];
       snprintf(why, sizeof why, "it does not speak the Redis protocol: %s",
-               conn->absurd ? "an array of absurd length" : conn->reader->errstr);
+               conn->absurd != NULL ? conn->absurd : conn->reader->errstr);
       lose(conn, PLUG_EUNAVAIL, why);
       return n;
     }
