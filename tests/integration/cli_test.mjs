@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { build, program, root, run, sleep, slowness, start, until } from './lib/server.mjs';
+import { freePort } from './lib/redis.mjs';
+import { build, patience, program, root, run, sleep, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { Wire, upgradeRequest } from './lib/wire.mjs';
 
@@ -254,7 +255,7 @@ describe('starting', { concurrency: 4 }, () => {
   test('with too few file descriptors it says so and ends', () => {
     for (const n of [12, 13, 14, 15]) {
       const args = ['-c', 'ulimit -n "$1"; shift; exec "$@"', 'sh', n, program, '--set', 'http.listen=127.0.0.1:0', '--set', 'server.workers=2'];
-      const { status, signal, stderr } = spawnSync('sh', args, { timeout: 5000 * slowness, killSignal: 'SIGKILL', encoding: 'utf8' });
+      const { status, signal, stderr } = spawnSync('sh', args, { timeout: patience(5000), killSignal: 'SIGKILL', encoding: 'utf8' });
       assert.equal(signal, null, `${n}: ${stderr}`);
       assert.equal(status, 1, stderr);
       assert.match(stderr, /^plugboard: (worker \d: not enough file descriptors|cannot listen on 127\.0\.0\.1:\d+): Too many open files$/m);
@@ -351,8 +352,10 @@ describe('the log', { concurrency: 4 }, () => {
     assert.ok(server.log.some((line) => JSON.parse(line).message.includes('http://"\\evil\u0085.example')));
   });
   test('log-level = error is quiet', async (t) => {
-    const server = await start({ t, http: false, ready: false, set: ['server.log-level=error', 'http.listen=127.0.0.1:0'] });
-    await sleep(500 * slowness);
+    const port = await freePort();
+    const server = await start({ t, http: port, ready: false, set: ['server.log-level=error'] });
+    const ready = () => fetch(`http://127.0.0.1:${port}/ready`).then((answer) => answer.status === 200, () => false);
+    await until(ready, 'the server being ready');
     assert.deepEqual(server.log, []);
   });
   test('a client cannot forge lines, colours or fields', async (t) => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { build, sleep, start, until } from './lib/server.mjs';
+import { build, patience, sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 import { Wire, acceptFor, upgradeRequest, wsFrame } from './lib/wire.mjs';
 

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { sleep, slowness, start, until } from './lib/server.mjs';
+import { sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, closePayload, wsFrame } from './lib/wire.mjs';
 
@@ -316,7 +316,8 @@ describe('closing', { concurrency: 8 }, () => {
 
 describe('the end of the server', { concurrency: 6 }, () => {
   test('SIGTERM: every session is closed with 1001, exit status 0', async (t) => {
-    const own = await start({ t, tcp: true, set: ['server.workers=2'] });
+    // So long that it would not end in time if it waited although all clients have gone.
+    const own = await start({ t, tcp: true, set: ['server.workers=2', 'server.drain-time=10m'] });
     const clients = [];
     for (let i = 0; i < 12; i++) clients.push(await stomp(own, { t }));
     const idle = await open(own, { t }); // no CONNECT yet
@@ -324,7 +325,6 @@ describe('the end of the server', { concurrency: 6 }, () => {
     const http = await Wire.open(own.httpPort, t);
     http.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n');
     await http.response();
-    const begin = performance.now();
     const stopped = own.stop();
     for (const client of [...clients, idle]) {
       const { code, reason } = await client.waitForClose();
@@ -333,7 +333,6 @@ describe('the end of the server', { concurrency: 6 }, () => {
     }
     await plain.waitForClose();
     await stopped;
-    assert.ok(performance.now() - begin < 3000 * slowness, 'it waited although all clients had gone');
   });
 
   test('what was queued is still delivered', async (t) => {
@@ -382,7 +381,7 @@ describe('the end of the server', { concurrency: 6 }, () => {
   });
 
   test('no new connections while it stops; drain-time bounds how long it waits', async (t) => {
-    const own = await start({ t, set: ['server.drain-time=1s'] });
+    const own = await start({ t, set: ['server.drain-time=5s'] });
     const wire = await connected(t, own); // never answers the Close
     const begin = performance.now();
     const stopped = own.stop();
@@ -393,12 +392,11 @@ describe('the end of the server', { concurrency: 6 }, () => {
       const code = await wire.opened.then(() => 'accepted', (error) => error.code);
       wire.destroy();
       return code === 'ECONNREFUSED';
-    }, 'refused connections', 800);
+    }, 'refused connections');
     assert.equal(own.exit, null, 'it was still waiting');
-    await stopped;
+    await stopped; // which it would not be, ever, without a bound
     const elapsed = performance.now() - begin;
-    assert.ok(elapsed > 800, `it ended after ${elapsed} ms`);
-    assert.ok(elapsed < 3500 * slowness, `it ended after ${elapsed} ms`);
+    assert.ok(elapsed > 4900, `it ended after ${elapsed} ms`);
     await wire.waitForEnd();
   });
 
@@ -407,21 +405,19 @@ describe('the end of the server', { concurrency: 6 }, () => {
     const wire = await connected(t, own);
     const begin = performance.now();
     await own.stop();
-    assert.ok(performance.now() - begin < 2000 * slowness);
+    assert.ok(performance.now() - begin < 10000, 'it waited as long as it does without being told');
     await wire.waitForEnd();
   });
 
   test('a client that does not read does not hold it up', async (t) => {
-    const own = await start({ t, set: ['server.drain-time=1s', 'limits.queue-size=8m'] });
+    const own = await start({ t, set: ['server.drain-time=1s', 'limits.queue-size=8m', 'limits.send-timeout=1h'] });
     const stuck = await stomp(own, { t });
     await stuck.subscribe('/topic/stuck');
     stuck.pause();
     const talker = await stomp(own, { t });
     for (let i = 0; i < 100; i++) talker.send('/topic/stuck', 'x'.repeat(60000));
     await talker.request('UNSUBSCRIBE', { id: 'none' });
-    const begin = performance.now();
     await own.stop();
-    assert.ok(performance.now() - begin < 4000 * slowness);
   });
 });
 

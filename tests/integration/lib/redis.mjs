@@ -222,7 +222,7 @@ export async function startRedis({ t, port, start = true, ...options } = {}) {
 }
 
 // A Sentinel that watches the master of that port under the name `name`.
-export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 500 }) {
+export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 1000 }) {
   assert.equal(typeof master, 'number', 'a port');
   const down = downAfterMs * slowness;
   return startRedis({

@@ -12,7 +12,7 @@
 #include "mock_host.h"
 #include "redis_probe.h"
 
-enum { INTERVAL = 40, TIMEOUT = 80 };
+enum { INTERVAL = 40, TIMEOUT = 400 };
 
 struct fixture {
   struct mock_loop *loop;

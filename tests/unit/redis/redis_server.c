@@ -71,7 +71,7 @@ static void spawn(struct redis_server *server, const char *program, const char *
 
 static redisContext *connect_to(struct redis_server *server)
 {
-  struct timeval limit = {.tv_sec = 2};
+  struct timeval limit = {.tv_sec = 60}; /* it may have to wait for a processor */
   redisContext *c = redisConnectWithTimeout("127.0.0.1", server->port, limit);
   if (c == NULL || c->err != 0) {
     if (c != NULL)
@@ -86,7 +86,7 @@ static redisContext *connect_to(struct redis_server *server)
 
 static void await(struct redis_server *server)
 {
-  for (int i = 0; i < 500; i++) {
+  for (int i = 0; i < 3000; i++) {
     redisContext *c = connect_to(server);
     if (c != NULL) {
       redisReply *reply = redisCommand(c, "PING");
