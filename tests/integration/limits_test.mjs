@@ -212,16 +212,30 @@ describe('a client that does not read', { concurrency: 3 }, () => {
   });
 
   test('send-timeout spares a client that reads slowly', async (t) => {
-    const server = await start({ t, set: limits({ 'queue-size': '64m', 'queue-messages': 100000, 'send-timeout': '3s' }) });
+    const server = await start({ t, set: limits({ 'queue-size': '128m', 'queue-messages': 100000, 'send-timeout': '3s' }) });
     const slow = await stuckReader(t, server);
     const publisher = await stomp(server, { t });
-    let n = 0;
-    const sent = await publishUntil(publisher, '/topic/stuck', async () => { n += 1; return n >= 30; });
-    const reading = setInterval(() => { slow.resume(); setTimeout(() => slow.pause(), 30); }, 250);
+    // 80 messages a second from the start on, 1.2 MB of 60, whenever the timer comes.
+    let goal = 0;
+    let last = performance.now();
+    slow.socket.on('message', () => { if (slow.frames.length >= goal) slow.pause(); });
+    const reading = setInterval(() => {
+      const now = performance.now();
+      goal = slow.frames.length + 0.08 * (now - last);
+      last = now;
+      slow.resume();
+    }, 250);
     t.after(() => clearInterval(reading));
+    const sent = 4000;
+    for (let i = 0; i < sent; i += 100) { // in steps, for the reader shares this thread
+      publisher.raw(`SEND\ndestination:/topic/stuck\n\n${BODY}\0`.repeat(100));
+      await publisher.request('UNSUBSCRIBE', { id: 'none' });
+    }
     await sleep(7000);
     clearInterval(reading);
     assert.equal((await server.stats()).closed_stalled, 0);
+    assert.ok(slow.frames.length < sent, 'it was behind all the time');
+    goal = Infinity;
     slow.resume();
     await slow.when(() => (slow.frames.length === sent ? true : undefined), 15000, 'all messages');
     assert.equal(slow.closed, null);
