@@ -72,6 +72,10 @@ static bool control(struct poller *poller, int what, struct watch *watch, uint32
 
 static bool make_room(struct poller *poller, int fd)
 {
+  if (fd < 0) {
+    errno = EBADF;
+    return false;
+  }
   if (fd < poller->n_watches)
     return true;
   int n = fd < 512 ? 1024 : fd * 2;
@@ -115,7 +119,7 @@ void poller_move(struct poller *poller, struct watch *from, struct watch *to)
 void poller_remove(struct poller *poller, struct watch *watch)
 {
   watch->events = 0;
-  if (watch->fd < poller->n_watches && poller->watches[watch->fd] == watch)
+  if (watch->fd >= 0 && watch->fd < poller->n_watches && poller->watches[watch->fd] == watch)
     poller->watches[watch->fd] = NULL;
 }
 
