@@ -1102,6 +1102,34 @@ static void every_byte_of_a_query_is_judged_by_the_grammar(void **state)
   }
 }
 
+/* Values are looked at several bytes at a time: every byte at every place of long ones, among
+ * others of each kind. */
+static void every_byte_of_a_long_value_is_judged_by_the_grammar(void **state)
+{
+  (void)state;
+  static const char others[] = {'a', ' ', '\t', '~', (char)0x80, (char)0xff};
+  for (size_t k = 0; k < N(others); k++)
+    for (size_t len = 1; len <= 26; len++)
+      for (size_t at = 0; at < len; at++)
+        for (int c = 0; c < 256; c++) {
+          char bytes[128] = "GET / HTTP/1.1\r\nHost: x\r\nA: <";
+          size_t n = strlen(bytes);
+          struct http_reader reader = {0};
+          static struct http_head head;
+          struct http_fault fault = {0};
+          memset(bytes + n, others[k], len);
+          bytes[n + at] = (char)c;
+          memcpy(bytes + n + len, ">\r\n\r\n", 5);
+          enum http_result result =
+              http_head_read(&reader, &limits, bytes, n + len + 5, &head, &fault);
+          if (result != (in_value(c) ? HTTP_REFUSED : HTTP_DONE))
+            fail_msg("0x%02x at %zu of %zu among 0x%02x: %d", (unsigned)c, at, len,
+                     (unsigned char)others[k], (int)result);
+          if (result == HTTP_DONE)
+            assert_int_equal(head.fields[1].value.len, len + 2);
+        }
+}
+
 /* --- what is given out --------------------------------------------------------------------- */
 
 static void fields_keep_their_order_and_their_bytes(void **state)
@@ -1131,6 +1159,66 @@ static void fields_keep_their_order_and_their_bytes(void **state)
   assert_int_equal(head.counts[HTTP_UPGRADE], 2);
   assert_int_equal(head.counts[HTTP_OTHER], 1);
   assert_int_equal(head.counts[HTTP_ORIGIN], 0);
+}
+
+static enum http_name name_read(const char *name, size_t len)
+{
+  char bytes[128];
+  struct http_reader reader = {0};
+  static struct http_head head;
+  struct http_fault fault = {0};
+  int n = snprintf(bytes, sizeof bytes, "GET / HTTP/1.0\r\n%.*s:\r\n\r\n", (int)len, name);
+  enum http_result result = http_head_read(&reader, &limits, bytes, (size_t)n, &head, &fault);
+  if (head.n_fields != 1) /* a name that is none */
+    return HTTP_NAMES;
+  if (result == HTTP_DONE) {
+    assert_int_equal(head.counts[head.fields[0].id], 1);
+    assert_int_equal(head.firsts[head.fields[0].id], 0);
+  }
+  return (enum http_name)head.fields[0].id;
+}
+
+/* In any case; and no name that differs in one byte, or in its length, is taken for another. */
+static void names_are_known_in_any_case(void **state)
+{
+  (void)state;
+  static const char *const names[HTTP_NAMES] = {
+      [HTTP_CONNECTION] = "connection",
+      [HTTP_CONTENT_LENGTH] = "content-length",
+      [HTTP_EXPECT] = "expect",
+      [HTTP_FORWARDED] = "forwarded",
+      [HTTP_HOST] = "host",
+      [HTTP_ORIGIN] = "origin",
+      [HTTP_SEC_WEBSOCKET_KEY] = "sec-websocket-key",
+      [HTTP_SEC_WEBSOCKET_PROTOCOL] = "sec-websocket-protocol",
+      [HTTP_SEC_WEBSOCKET_VERSION] = "sec-websocket-version",
+      [HTTP_TRANSFER_ENCODING] = "transfer-encoding",
+      [HTTP_UPGRADE] = "upgrade",
+      [HTTP_X_FORWARDED_FOR] = "x-forwarded-for",
+      [HTTP_X_FORWARDED_HOST] = "x-forwarded-host",
+      [HTTP_X_FORWARDED_PROTO] = "x-forwarded-proto",
+  };
+  for (unsigned id = 1; id < HTTP_NAMES; id++) {
+    assert_non_null(names[id]);
+    char name[64];
+    size_t len = strlen(names[id]);
+    for (size_t at = 0; at < len; at++)
+      for (int c = 1; c < 256; c++) {
+        bool letter = is_alpha(names[id][at]);
+        bool same = c == names[id][at] || (letter && (c ^ 0x20) == names[id][at]);
+        memcpy(name, names[id], len);
+        name[at] = (char)c;
+        enum http_name got = name_read(name, len);
+        if (is_tchar(c) && got != (same ? id : HTTP_OTHER))
+          fail_msg("%.*s: %d", (int)len, name, (int)got);
+      }
+    snprintf(name, sizeof name, "%sx", names[id]);
+    assert_int_equal(name_read(name, len + 1), HTTP_OTHER);
+    assert_int_equal(name_read(name, len - 1), HTTP_OTHER);
+    for (size_t at = 0; at < len; at++)
+      name[at] = (char)(is_alpha(name[at]) ? name[at] - 0x20 : name[at]);
+    assert_int_equal(name_read(name, len), id);
+  }
 }
 
 static void lists_go_over_lines_and_empty_members(void **state)
@@ -1334,7 +1422,9 @@ int main(void)
       cmocka_unit_test(connections_last_as_in_rfc_9112_9_3),
       cmocka_unit_test(every_byte_is_judged_by_the_grammar),
       cmocka_unit_test(every_byte_of_a_query_is_judged_by_the_grammar),
+      cmocka_unit_test(every_byte_of_a_long_value_is_judged_by_the_grammar),
       cmocka_unit_test(fields_keep_their_order_and_their_bytes),
+      cmocka_unit_test(names_are_known_in_any_case),
       cmocka_unit_test(lists_go_over_lines_and_empty_members),
       cmocka_unit_test(tokens_are_those_of_rfc_9110_5_6_2),
       cmocka_unit_test(a_request_line_is_taken_up_to_its_limit),
