@@ -47,10 +47,19 @@ static void check_head(const struct http_head *head, const struct http_limits *l
   }
 }
 
+static bool is_even(const void *ctx, const uint8_t address[16])
+{
+  (void)ctx;
+  return address[15] % 2 == 0;
+}
+
 static void log_head(struct buf *log, const struct http_head *head)
 {
   struct http_forwarded forwarded;
   http_forwarded_read(head, &forwarded);
+  uint8_t client[16] = {0};
+  if (http_forwarded_client(head, is_even, NULL, client))
+    buf_put(log, client, sizeof client);
   invariant(lies_in(forwarded.host, head->fields[0].name.ptr, head->len));
   buf_putf(log, "%u %u %u %u %d%d%d%d%d%d %llu %zu ", head->len, head->method, head->minor,
            head->framing, head->absolute, head->asterisk, head->keep_alive, head->wants_upgrade,
