@@ -164,7 +164,11 @@ enum http_route http_route(struct net_env *env, const struct http_request *reque
     return refuse(reply, 421, "This server does not answer to that host.", NULL);
   }
   struct plug_str path = head->path.len ? http_path_normalise(head->path, buffer) : STR("");
-  if (!ws_upgrade_wanted(head))
+  /* RFC 9110 7.8: other protocols may be ignored, and a page or /ready then is what it always is.
+   */
+  bool upgrade = http_head_lists(head, HTTP_UPGRADE, STR("websocket")) ||
+                 (ws_upgrade_wanted(head) && find_endpoint(env->settings, path));
+  if (!upgrade)
     return route_plain(env, head, path, reply);
   enum http_route route = route_upgrade(env, head, &forwarded, path, reply);
   if (route == HTTP_ROUTE_REFUSED)

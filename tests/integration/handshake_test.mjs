@@ -131,6 +131,11 @@ describe('the handshake', { concurrency: 8 }, () => {
       assert.equal(response.body, 'Can "Upgrade" only to "WebSocket".\n');
     });
   }
+  test('elsewhere an Upgrade to something else is ignored', async () => {
+    const response = await get('/ready', { headers: 'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n' });
+    assert.equal(response.status, 200);
+    assert.equal(response.body, 'ready\n');
+  });
   for (const to of ['WebSocket', 'WEBSOCKET', 'h2c, websocket', '\twebsocket \t', ', websocket,']) {
     test(`Upgrade: ${JSON.stringify(to)}`, async () => assert.equal((await upgrade({ headers: { Upgrade: to } })).status, 101));
   }
