@@ -290,7 +290,7 @@ describe('the end of an identity', () => {
 
   test('the subscription for warnings is one like others', async (t) => {
     const server = await startAuth(t);
-    const client = await stomp(server, as('a;exp=60000', { t }));
+    const client = await stomp(server, as('a;exp=600000', { t }));
     await client.subscribe('/topic/a', { id: 'same' });
     await client.subscribe('/plugboard/token', { id: 'w' });
     await client.unsubscribe('w');
