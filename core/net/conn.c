@@ -382,6 +382,7 @@ void conn_finish(struct conn *conn)
   if (conn->session.state != SESSION_CLOSED || conn->closing || !list_empty(&conn->doomed))
     return;
   queue->closed = true;
+  update_reading(conn); /* the peer's Close is to be heard, whatever was awaited */
   arm(conn);
   if (!queue->count && !queue->blocked)
     begin_close(conn);
