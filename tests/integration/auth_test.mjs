@@ -12,7 +12,7 @@ import WebSocket from 'ws';
 
 import { build, run, sleep, slowness, start, until, within } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
-import { Wire, wsFrame } from './lib/wire.mjs';
+import { CLOSE, Wire, closePayload, wsFrame } from './lib/wire.mjs';
 
 const plugin = join(build, 'tests/plugins/auth-script.so');
 
@@ -137,6 +137,25 @@ describe('CONNECT', () => {
     assert.match((await wire.frame()).payload.toString(), /^RECEIPT\nreceipt-id:bye/);
     const bodies = (await listener.messages(50)).map((m) => m.body);
     assert.deepEqual(bodies, Array.from({ length: 50 }, (_, i) => `${i}`));
+  });
+
+  test('who says farewell behind its CONNECT is heard first', async (t) => {
+    const server = await startCommanded(t);
+    const listener = await stomp(server, as('listener', { t }));
+    await listener.subscribe('/topic/brief');
+    const wire = await Wire.upgrade(server, { t });
+    await wire.write(Buffer.concat([
+      wsFrame('CONNECT\naccept-version:1.2\nhost:h\nAuthorization:a;hold\n\n\0'),
+      wsFrame('SEND\ndestination:/topic/brief\n\nlast words\0'),
+      wsFrame(closePayload(1000), { opcode: CLOSE }),
+    ]));
+    await listener.expectSilence(200);
+    await server.command('release');
+    assert.equal((await listener.expect('MESSAGE')).body, 'last words');
+    let frame;
+    do frame = await wire.frame(); while (frame.opcode !== CLOSE);
+    assert.equal(frame.payload.readUInt16BE(0), 1000);
+    await wire.waitForEnd();
   });
 
   test('each grant ends once, also of clients that have gone', async (t) => {

@@ -10,10 +10,7 @@
 #include "access/explain.h"
 #include "base/str.h"
 
-#define LIT(text)          \
-  {                        \
-    text, sizeof(text) - 1 \
-  }
+#define LIT(text) {text, sizeof(text) - 1}
 
 static const struct plug_str broker[] = {LIT("/sub"), LIT("/topic")};
 static const struct plug_str app[] = {LIT("/pub")};
