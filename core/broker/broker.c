@@ -209,9 +209,10 @@ static plug_status turn_end(struct publish *publish, bool deliver)
 }
 
 /* The message is lent to the plugin until it completes the operation: this runs when it has. */
-static void on_publish_release(void *arg, plug_status status)
+static void on_publish_release(void *arg, plug_status status, struct plug_str detail)
 {
   struct publish *publish = arg;
+  (void)detail;
   if (publish->failed && !is_failure(status))
     COUNT(publish_late);
   publish_unref(publish);

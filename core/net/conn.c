@@ -9,6 +9,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "net/shown.h"
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
 #define SEND_BYTES    131072u
@@ -57,6 +58,8 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   conn->carrier = carrier;
   conn->session.out.singly = carrier->plain; /* a burst has WebSocket headers in it */
   timer_init(&conn->timer, on_timer);
+  if (env->session.access)
+    conn->session.handshake = shown_take(NULL, NULL, peer);
   list_init(&conn->paused);
   list_init(&conn->doomed);
   list_append(&env->conns, &conn->link);
@@ -113,12 +116,14 @@ static void note_read(struct conn *conn, size_t len)
     env->more_to_read = true;
 }
 
-/* Not while the node is congested, or the server stops: silence in which nobody listened is not the
- * client's. A session that has closed is read again, for the peer's farewell. */
+/* Not while the node is congested, a verdict is awaited, or the server stops: silence in which
+ * nobody listened is not the client's. A session that has closed is read again, for the peer's
+ * farewell. */
 void conn_update_reading(struct conn *conn)
 {
   struct session *session = &conn->session;
-  bool deaf = !list_empty(&conn->paused) || (conn->env->quiet && session->state != SESSION_CLOSED);
+  bool deaf = !list_empty(&conn->paused) || session->awaiting ||
+              (conn->env->quiet && session->state != SESSION_CLOSED);
   bool heard_again = session->deaf && !deaf;
   session->deaf = deaf;
   uint32_t events = (deaf || conn->ended ? 0u : (uint32_t)EPOLLIN) |
@@ -144,6 +149,8 @@ static void after_receive(struct conn *conn, uint8_t state_before)
       conn_update_reading(conn);
     }
   }
+  if (session->awaiting)
+    conn_update_reading(conn);
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
   if (session->state != state_before)
@@ -168,7 +175,7 @@ static size_t receive(struct conn *conn, char *bytes, size_t len)
 {
   uint8_t state = conn->session.state;
   size_t rest = session_receive_some(&conn->session, bytes, len, conn->env->now_ms);
-  if (conn->session.slow_down || conn->session.state != state)
+  if (conn->session.slow_down || conn->session.awaiting || conn->session.state != state)
     after_receive(conn, state);
   return conn->session.state == SESSION_CLOSED ? 0 : rest;
 }
@@ -189,7 +196,7 @@ void conn_deliver(struct conn *conn, char *bytes, size_t len)
 {
   if (conn->session.state == SESSION_CLOSED)
     return;
-  if (conn->held || !list_empty(&conn->paused) || must_wait(conn)) {
+  if (conn->held || !list_empty(&conn->paused) || conn->session.awaiting || must_wait(conn)) {
     hold(conn, bytes, len);
     return;
   }
@@ -218,6 +225,25 @@ void conn_resume(struct conn *conn)
   conn_update_reading(conn);
 }
 
+/* What has been held, as far as nothing is awaited. */
+static void receive_all_held(struct conn *conn)
+{
+  while (conn->held && !conn->session.awaiting)
+    receive_held(conn);
+}
+
+void conn_wake(struct session *session)
+{
+  struct conn *conn = container_of(session, struct conn, session);
+  if (list_empty(&conn->paused) && !conn->env->quiet)
+    conn_resume(conn);
+  else
+    conn_update_reading(conn);
+  if (conn->closes_later && !session->awaiting)
+    conn_peer_closes(conn);
+  arm(conn);
+}
+
 void conn_receive(struct conn *conn, char *bytes, size_t len)
 {
   note_read(conn, len);
@@ -226,8 +252,7 @@ void conn_receive(struct conn *conn, char *bytes, size_t len)
 
 void conn_fault(struct conn *conn, uint16_t code, const char *message, const char *reason)
 {
-  while (conn->held) /* it came before */
-    receive_held(conn);
+  receive_all_held(conn); /* it came before */
   if (message)
     session_fault(&conn->session, code, message);
   else
@@ -237,8 +262,10 @@ void conn_fault(struct conn *conn, uint16_t code, const char *message, const cha
 
 void conn_peer_closes(struct conn *conn)
 {
-  while (conn->held)
-    receive_held(conn);
+  receive_all_held(conn);
+  conn->closes_later = conn->session.awaiting;
+  if (conn->closes_later)
+    return; /* what it sent before waits for the verdict */
   session_close(&conn->session, CLOSE_NORMAL, "");
   outq_drop_front(&conn->session.out, conn->session.out.count);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
@@ -248,8 +275,7 @@ void conn_peer_closes(struct conn *conn)
 /* The peer has closed its half. What it sent before counts. */
 static void peer_ended(struct conn *conn)
 {
-  while (conn->held)
-    receive_held(conn);
+  receive_all_held(conn);
   conn->ended = true;
   if (!conn->carrier->on_end(conn)) {
     conn_doom(conn);

@@ -19,6 +19,7 @@ struct conn {
   bool sending;       /* a send has been gathered and not yet accounted for */
   bool ended;         /* the peer sends nothing any more */
   bool farewell;      /* the last frame is under way or out */
+  bool closes_later;  /* the peer has said farewell while a verdict was awaited */
   struct session session;
   struct timer timer;
   struct list link;      /* all of the worker's */
@@ -80,6 +81,8 @@ void conn_flush(struct outq *queue);
 void conn_finish(struct conn *conn);
 /* Reading goes on, unless what was held of the last read finds the node congested again. */
 void conn_resume(struct conn *conn);
+/* For session_env.wake: a verdict is there, or a deadline has changed. */
+void conn_wake(struct session *session);
 /* Reading stops or goes on, as net_env.quiet says. */
 void conn_update_reading(struct conn *conn);
 /* Cuts the connection off at the end of the turn. */

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <plugboard/secret.h>
+
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -16,6 +18,7 @@
 #include "net/conn.h"
 #include "net/http_routes.h"
 #include "net/sender.h"
+#include "net/shown.h"
 
 /* A body that nobody wants is read and dropped up to this size, so that the connection can stay. */
 #define BODY_MAX     65536u
@@ -206,8 +209,8 @@ static struct http_limits limits_of(const struct settings *settings)
 
 /* The request asks for a WebSocket and may have one: rest is what came behind it. conn is gone
  * afterwards, whatever comes of it. */
-static void hand_over(struct http_conn *conn, const struct http_reply *reply, char *rest,
-                      size_t len)
+static void hand_over(struct http_conn *conn, const struct http_head *head,
+                      const struct http_reply *reply, char *rest, size_t len)
 {
   struct net_env *env = conn->env;
   struct buf *out = &env->scratch;
@@ -221,6 +224,11 @@ static void hand_over(struct http_conn *conn, const struct http_reply *reply, ch
     conn->peer = reply->peer; /* the one that was counted */
     end(conn);
     return;
+  }
+  if (env->session.access) {
+    handshake_free(next->session.handshake);
+    next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer);
+    plug_secret_wipe(rest - head->len, head->len);
   }
   conn_greet(next, str_from(out->data, out->len));
   conn_free(conn);
@@ -262,7 +270,7 @@ static bool handle(struct http_conn *conn, const struct http_head *head, char *r
   case HTTP_ROUTE_UPGRADE:
     if (!is_within_limits(conn, &reply))
       return refuse(conn, &reply.fault, false);
-    hand_over(conn, &reply, rest, len);
+    hand_over(conn, head, &reply, rest, len);
     return false;
   case HTTP_ROUTE_ANSWER:
     break;

@@ -71,6 +71,12 @@ static void turn_end(struct worker *worker)
   struct net_env *env = &worker->env;
   struct list *node;
   hub_take_all(&env->hub, &worker->inbox);
+  if (hub_run_calls(&env->hub)) {
+    /* What they have published: nobody is woken for what he puts into his own inbox. */
+    hub_take_all(&env->hub, &worker->inbox);
+    if (hub_has_calls(&env->hub))
+      poller_wake(&env->poller);
+  }
   settle_all(worker);
   while ((node = list_first(&env->doomed)))
     conn_cut(container_of(node, struct conn, doomed));
@@ -180,6 +186,7 @@ static plug_status init_session_env(struct net_env *env,
       .spring = settings->spring_profile,
       .publish = publish,
       .publish_unheard = publish_unheard,
+      .wake = conn_wake,
   };
   session->scratch = malloc(sizeof *session->scratch);
   session->kv = malloc(STOMP_HEADERS_CAP * sizeof *session->kv);
@@ -436,6 +443,7 @@ void worker_fini(struct worker *worker)
   timers_fini(&env->timers, &env->poller);
   poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
+  hub_run_calls(&env->hub);
   sender_free(worker->sender);
   batch_set_fini(&env->batches[0]);
   batch_set_fini(&env->batches[1]);

@@ -1,6 +1,8 @@
 /* The layout of every public struct on LP64. A line that fails here is a change of the plugin ABI:
  * it needs a new minor (a member added at the tail of a table that may grow) or a new major. */
+#include <plugboard/ext/auth.h>
 #include <plugboard/ext/metrics.h>
+#include <plugboard/ext/workpool.h>
 #include <plugboard/plugin.h>
 
 #define SIZE(type, bytes)                                                                       \
@@ -114,7 +116,7 @@ OFFSET(plug_broker_up, reserved, 4);
 OFFSET(plug_broker_up, deliver, 8);
 OFFSET(plug_broker_up, state, 16);
 
-SIZE(plug_auth_request, 160);
+SIZE(plug_auth_request, 200);
 OFFSET(plug_auth_request, size, 0);
 OFFSET(plug_auth_request, stage, 4);
 OFFSET(plug_auth_request, session, 8);
@@ -128,8 +130,17 @@ OFFSET(plug_auth_request, login, 112);
 OFFSET(plug_auth_request, passcode, 128);
 OFFSET(plug_auth_request, headers, 144);
 OFFSET(plug_auth_request, n_headers, 152);
+OFFSET(plug_auth_request, http_headers, 160);
+OFFSET(plug_auth_request, n_http_headers, 168);
+OFFSET(plug_auth_request, body, 176);
+OFFSET(plug_auth_request, who, 192);
 
-SIZE(plug_identity, 72);
+SIZE(plug_permission, 24);
+OFFSET(plug_permission, actions, 0);
+OFFSET(plug_permission, reserved, 4);
+OFFSET(plug_permission, pattern, 8);
+
+SIZE(plug_identity, 88);
 OFFSET(plug_identity, size, 0);
 OFFSET(plug_identity, flags, 4);
 OFFSET(plug_identity, user, 8);
@@ -139,13 +150,24 @@ OFFSET(plug_identity, attrs, 40);
 OFFSET(plug_identity, n_attrs, 48);
 OFFSET(plug_identity, expires_unix_ms, 56);
 OFFSET(plug_identity, ctx, 64);
+OFFSET(plug_identity, permissions, 72);
+OFFSET(plug_identity, n_permissions, 80);
 
-SIZE(plug_authz_request, 40);
+SIZE(plug_refusal, 56);
+OFFSET(plug_refusal, size, 0);
+OFFSET(plug_refusal, reserved, 4);
+OFFSET(plug_refusal, code, 8);
+OFFSET(plug_refusal, reason, 24);
+OFFSET(plug_refusal, detail, 40);
+
+SIZE(plug_authz_request, 48);
 OFFSET(plug_authz_request, size, 0);
 OFFSET(plug_authz_request, action, 4);
 OFFSET(plug_authz_request, session, 8);
 OFFSET(plug_authz_request, who, 16);
 OFFSET(plug_authz_request, topic, 24);
+OFFSET(plug_authz_request, flags, 40);
+OFFSET(plug_authz_request, reserved, 44);
 
 SIZE(plug_decision, 16);
 OFFSET(plug_decision, size, 0);
@@ -153,18 +175,27 @@ OFFSET(plug_decision, scope, 4);
 OFFSET(plug_decision, cache_ms, 8);
 OFFSET(plug_decision, reserved, 12);
 
-SIZE(plug_auth, 32);
+SIZE(plug_credentials, 32);
+OFFSET(plug_credentials, size, 0);
+OFFSET(plug_credentials, reserved, 4);
+OFFSET(plug_credentials, headers, 8);
+OFFSET(plug_credentials, n_headers, 16);
+OFFSET(plug_credentials, max_bytes, 24);
+
+SIZE(plug_auth, 40);
 OFFSET(plug_auth, size, 0);
 OFFSET(plug_auth, flags, 4);
 OFFSET(plug_auth, authenticate, 8);
 OFFSET(plug_auth, authorize, 16);
 OFFSET(plug_auth, session_end, 24);
+OFFSET(plug_auth, credentials, 32);
 
-SIZE(plug_auth_up, 24);
+SIZE(plug_auth_up, 32);
 OFFSET(plug_auth_up, size, 0);
 OFFSET(plug_auth_up, reserved, 4);
 OFFSET(plug_auth_up, grant, 8);
 OFFSET(plug_auth_up, decide, 16);
+OFFSET(plug_auth_up, refuse, 24);
 
 SIZE(plug_option, 40);
 OFFSET(plug_option, name, 0);
@@ -204,3 +235,15 @@ OFFSET(plug_metrics, counter, 8);
 OFFSET(plug_metrics, gauge, 16);
 OFFSET(plug_metrics, add, 24);
 OFFSET(plug_metrics, set, 32);
+
+SIZE(plug_workpool, 16);
+OFFSET(plug_workpool, size, 0);
+OFFSET(plug_workpool, reserved, 4);
+OFFSET(plug_workpool, run, 8);
+
+SIZE(plug_auth_control, 32);
+OFFSET(plug_auth_control, size, 0);
+OFFSET(plug_auth_control, reserved, 4);
+OFFSET(plug_auth_control, invalidate_user, 8);
+OFFSET(plug_auth_control, invalidate_session, 16);
+OFFSET(plug_auth_control, update_user, 24);

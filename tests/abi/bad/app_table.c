@@ -1,4 +1,4 @@
-/* expect: app-table.so: has an app table, which ABI 0.1 does not know */
+/* expect: app-table.so: has an app table, which ABI 0.2 does not know */
 #include "parts.h"
 
 static const char app[64];

@@ -1,4 +1,4 @@
-/* expect: auth-small.so: auth table is 8 bytes, at least 32 needed for ABI 0.1 */
+/* expect: auth-small.so: auth table is 8 bytes, at least 40 needed for ABI 0.2 */
 #include "parts.h"
 
 static const struct plug_auth small = {.size = 8};
