@@ -20,6 +20,7 @@
 #include "net/worker.h"
 #include "plugin/workpool.h"
 #include "session/admission.h"
+#include "session/applications.h"
 
 struct server {
   const struct config *config;
@@ -31,6 +32,9 @@ struct server {
   struct broker *broker;
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
+  struct app *app; /* NULL: there are no applications */
+  struct app_worker *app_workers[INTEREST_WORKERS_MAX];
+  struct user_names users;
   struct interest_table *interests;
   struct worker *workers;
   unsigned n_initialised, n_running;
@@ -200,6 +204,47 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
   return PLUG_OK;
 }
 
+static plug_status create_app(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  struct app_settings as = {.chain = {.plugins = settings->app_plugins.items,
+                                      .n_plugins = settings->app_plugins.n,
+                                      .plugin_dir = settings->plugin_dir,
+                                      .file = settings->app_file,
+                                      .line = settings->app_line,
+                                      .timeout_ms = settings->app_timeout_ms},
+                            .destinations = &server->destinations,
+                            .users = server->users,
+                            .timeout_ms = settings->app_timeout_ms,
+                            .queue = settings->app_queue,
+                            .queue_bytes = settings->app_queue_bytes,
+                            .ignore_unclaimed = settings->app_ignore_unclaimed,
+                            .close_on_error = settings->app_close_on_error};
+  struct app *app = app_new(&as, server->config, server->loop, err);
+  if (!app)
+    return PLUG_EINVAL;
+  if (settings->app_plugins.n)
+    server->app = app;
+  else
+    app_free(app); /* its sections were looked at, that is all */
+  return PLUG_OK;
+}
+
+/* Lets worker i talk to applications, and know users by name. */
+static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
+{
+  struct worker *worker = &server->workers[i];
+  struct session_env *env = &worker->env.session;
+  env->worker = i;
+  env->users = &server->users;
+  worker->env.hub.user_prefix = server->users.prefix;
+  if (!server->app)
+    return PLUG_OK;
+  env->app = app_worker_new(server->app, &worker->inbox, applications_publish, env);
+  server->app_workers[i] = env->app;
+  return env->app ? PLUG_OK : fault_no_memory(err);
+}
+
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
@@ -208,7 +253,10 @@ static plug_status server_init(struct server *server, const struct config *confi
       (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
                                  .app = prefixes_of(&settings->app_prefixes),
                                  .client_send = prefixes_of(&settings->client_send_prefixes),
-                                 .spring = settings->spring_profile};
+                                 .spring = settings->spring_profile,
+                                 .user = str_of(settings->user_prefix)};
+  server->users = (struct user_names){str_of(settings->user_prefix),
+                                      str_of(settings->user_secret)};
   size_t bytes = settings->workers * sizeof *server->workers;
   server->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
   if (!server->workers) {
@@ -241,7 +289,10 @@ static void server_fini(struct server *server)
     worker_fini(&server->workers[i]);
   for (unsigned i = 0; i < server->settings->workers; i++)
     access_worker_free(server->access_workers[i]);
+  for (unsigned i = 0; i < server->settings->workers; i++)
+    app_worker_free(server->app_workers[i]);
   broker_free(server->broker);
+  app_free(server->app);
   access_free(server->access);
   workpool_free(server->pool);
   if (server->loop)
@@ -317,6 +368,14 @@ static void put_metric(void *ctx, const char *name, const char *help, int is_gau
   put_stat(sink->line, sink->instance, name, value);
 }
 
+static void put_chain_metrics(const struct chain *chain, struct metric_sink *sink)
+{
+  for (size_t i = 0; i < chain->n; i++) {
+    sink->instance = instance_name(chain->instances[i]);
+    instance_each_metric(chain->instances[i], put_metric, sink);
+  }
+}
+
 static void log_stats(struct server *server)
 {
   struct buf line = {0};
@@ -326,11 +385,10 @@ static void log_stats(struct server *server)
   for (int i = 0; i < COUNTER_COUNT; i++)
     put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
   instance_each_metric(instance, put_metric, &sink);
-  for (size_t i = 0; server->access && i < access_chain(server->access)->n; i++) {
-    instance = access_chain(server->access)->instances[i];
-    sink.instance = instance_name(instance);
-    instance_each_metric(instance, put_metric, &sink);
-  }
+  if (server->access)
+    put_chain_metrics(access_chain(server->access), &sink);
+  if (server->app)
+    put_chain_metrics(app_chain(server->app), &sink);
   if (!line.failed)
     log_line(LOG_INFO, "core", str_from(line.data, line.len));
   buf_free(&line);
@@ -353,6 +411,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
     status = create_access(server, err);
+  if (status == PLUG_OK)
+    status = create_app(server, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
@@ -360,6 +420,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->addresses, err);
     if (status == PLUG_OK)
       status = give_access(server, i, err);
+    if (status == PLUG_OK)
+      status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
     status = listen_all(server, err);
@@ -369,6 +431,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   }
   if (status == PLUG_OK && server->access)
     status = access_start(server->access, err);
+  if (status == PLUG_OK && server->app)
+    status = app_start(server->app, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     status = worker_run(&server->workers[i]);
     if (status == PLUG_OK)
@@ -379,6 +443,16 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   return status;
 }
 
+/* What was on its way to workers that have ended: identities that go back to their plugins, what
+ * applications wait for. */
+static void empty_inboxes(struct server *server)
+{
+  for (unsigned i = 0; i < server->n_running; i++) {
+    hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
+    hub_run_calls(&server->workers[i].env.hub);
+  }
+}
+
 static void stop_all(struct server *server)
 {
   uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
@@ -386,6 +460,8 @@ static void stop_all(struct server *server)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_wait_quiet(&server->workers[i], deadline_ms);
+  if (server->app && server->n_running)
+    app_drain(server->app, deadline_ms);
   if (server->broker_started)
     broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -394,14 +470,15 @@ static void stop_all(struct server *server)
     worker_join(&server->workers[i]);
   if (server->broker_started)
     broker_stop(server->broker);
+  if (server->app) {
+    empty_inboxes(server);
+    app_stop(server->app);
+    empty_inboxes(server);
+  }
   if (!server->access)
     return;
   access_drain(server->access);
-  /* Identities that were on their way to a worker go back to their plugins. */
-  for (unsigned i = 0; i < server->n_running; i++) {
-    hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
-    hub_run_calls(&server->workers[i].env.hub);
-  }
+  empty_inboxes(server);
   access_stop(server->access);
 }
 
@@ -449,6 +526,8 @@ int server_check(const struct config *config, const struct settings *settings)
     status = create_broker(&server, &err);
   if (status == PLUG_OK)
     status = create_access(&server, &err);
+  if (status == PLUG_OK)
+    status = create_app(&server, &err);
   if (status != PLUG_OK)
     fprintf(stderr, "plugboard: %s\n", err.text);
   server_fini(&server);

@@ -69,8 +69,9 @@ struct access *access_new(const struct access_settings *settings, const struct c
     return NULL;
   }
   access->settings = *settings;
+  access->settings.chain.kind = "auth";
   access->settings.world.authenticates = settings->chain.n_plugins > 0;
-  plug_status status = chain_create(&access->chain, &settings->chain, config, loop, err);
+  plug_status status = chain_create(&access->chain, &access->settings.chain, config, loop, err);
   if (status == PLUG_OK)
     status = rules_load(&access->rules, section, &access->settings.world, err);
   if (status == PLUG_OK)

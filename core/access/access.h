@@ -69,6 +69,7 @@ struct subject *subject_new(struct access_worker *worker, uint64_t number, void 
 void subject_free(struct subject *subject); /* its session has ended; NULL is nothing */
 
 const struct plug_identity *subject_who(const struct subject *subject); /* NULL: nobody */
+struct identity *subject_identity(const struct subject *subject);       /* likewise; borrowed */
 uint64_t subject_class(const struct subject *subject);                  /* never 0 */
 /* On the clock of clock_now_ms; UINT64_MAX: its identity never ends. */
 uint64_t subject_expires_ms(const struct subject *subject);

@@ -9,44 +9,54 @@
 
 #define CREDENTIALS_MAX 32 /* names of one plugin: more are a slip of the plugin's */
 
-void chain_section_name(const char *plugin, char *out, size_t size)
+void chain_section_name(const char *kind, const char *plugin, char *out, size_t size)
 {
   const char *slash = strrchr(plugin, '/');
   if (slash)
     plugin = slash + 1;
-  if (strncmp(plugin, "auth-", 5) == 0)
-    plugin += 5;
+  size_t kind_len = strlen(kind);
+  if (strncmp(plugin, kind, kind_len) == 0 && plugin[kind_len] == '-')
+    plugin += kind_len + 1;
   size_t len = strlen(plugin);
   if (len > 3 && strcmp(plugin + len - 3, ".so") == 0)
     len -= 3;
-  snprintf(out, size, "auth.%.*s", (int)len, plugin);
+  snprintf(out, size, "%s.%.*s", kind, (int)len, plugin);
 }
 
 /* A section of a plugin that is there and not chosen may wait for its day; one of a plugin that is
  * not even there is a slip. */
+static bool is_kind(const char *section, const char *kind)
+{
+  size_t len = strlen(kind);
+  return strncmp(section, kind, len) == 0 && section[len] == '.';
+}
+
 static plug_status check_unused_sections(const struct chain_settings *settings,
                                          const struct config *config, struct plug_err *err)
 {
   const struct list *head = &config->sections;
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
-    if (strncmp(section->name, "auth.", 5) != 0)
+    if (!is_kind(section->name, settings->kind))
       continue;
     bool used = false;
+    size_t len = settings->named ? strcspn(section->name, " ") : strlen(section->name);
     for (size_t i = 0; i < settings->n_plugins && !used; i++) {
       char name[128];
-      chain_section_name(settings->plugins[i].ptr, name, sizeof name);
-      used = strcmp(name, section->name) == 0;
+      chain_section_name(settings->kind, settings->plugins[i].ptr, name, sizeof name);
+      used = str_eq(str_of(name), str_from(section->name, len));
     }
     char path[PATH_MAX];
-    const char *name = section->name + 5;
-    int n = snprintf(path, sizeof path, "%s/auth-%s.so", settings->plugin_dir, name);
+    size_t kind_len = strlen(settings->kind) + 1;
+    const char *name = section->name + kind_len;
+    int n = snprintf(path, sizeof path, "%s/%s-%.*s.so", settings->plugin_dir, settings->kind,
+                     (int)(len - kind_len), name);
     if (used || (n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && !access(path, F_OK)))
       continue;
     return fault_at(err, section->file, section->line,
-                    "unknown section [%s]: [auth] plugins does not name it, and there is no such "
+                    "unknown section [%s]: [%s] plugins does not name it, and there is no such "
                     "plugin",
-                    section->name);
+                    section->name, settings->kind);
   }
   return PLUG_OK;
 }
@@ -55,7 +65,7 @@ static bool add_credentials(struct chain *chain, const struct plug_auth *auth, v
 {
   struct plug_credentials theirs = {.size = sizeof theirs};
   struct chain_credentials *mine = &chain->credentials;
-  if (!auth->credentials)
+  if (!auth || !auth->credentials)
     return true;
   auth->credentials(self, &theirs);
   size_t n = theirs.n_headers < CREDENTIALS_MAX ? theirs.n_headers : CREDENTIALS_MAX;
@@ -77,16 +87,19 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
 {
   char section[128];
   struct plug_err said = {0};
-  chain_section_name(plugin, section, sizeof section);
+  chain_section_name(settings->kind, plugin, section, sizeof section);
   for (size_t i = 0; i < chain->n; i++)
     if (strcmp(instance_name(chain->instances[i]), section) == 0)
       return fault_at(err, settings->file, settings->line,
-                      "[auth] plugins: two plugins would read the section [%s]", section);
-  struct plugin_image *image = image_load(settings->plugin_dir, "auth", plugin, &said);
+                      "[%s] plugins: two plugins would read the section [%s]", settings->kind,
+                      section);
+  struct plugin_image *image = image_load(settings->plugin_dir, settings->kind, plugin, &said);
   if (!image)
     return fault_at(err, settings->file, settings->line, "%s", said.text);
   struct plugin_instance *instance =
-      instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
+      settings->named
+          ? instance_create_named(image, chain->loop, section, config, err)
+          : instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
   if (!instance)
     return PLUG_EINVAL;
   chain->instances[chain->n++] = instance;

@@ -1,4 +1,4 @@
-/* The auth plugins in the order in which they are asked. Owns their instances from chain_create to
+/* The auth plugins in the order in which they are asked; or all plugins of another kind. Owns their instances from chain_create to
  * chain_free. Read-only between chain_start and chain_stop: any thread. */
 #ifndef ACCESS_CHAIN_H
 #define ACCESS_CHAIN_H
@@ -8,6 +8,8 @@
 #include "plugin/instance.h"
 
 struct chain_settings {
+  const char *kind; /* "auth"; set by whoever owns the chain */
+  bool named;       /* there may be sections "[auth.jwt NAME]", too */
   const struct plug_str *plugins; /* names or absolute paths; NUL-terminated, too */
   size_t n_plugins;
   const char *plugin_dir;
@@ -42,7 +44,7 @@ void chain_drain(struct chain *chain);
 void chain_stop(struct chain *chain);
 void chain_free(struct chain *chain);
 
-/* "auth.jwt" for "jwt"; for a path, "auth." and the file's name without kind and ending. */
-void chain_section_name(const char *plugin, char *out, size_t size);
+/* "auth.jwt" for "jwt"; for a path, "KIND." and the file's name without kind and ending. */
+void chain_section_name(const char *kind, const char *plugin, char *out, size_t size);
 
 #endif

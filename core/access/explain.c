@@ -48,6 +48,7 @@ static bool is_open(const struct question *q, struct buf *out)
   case DESTINATION_APP:
     return true;
   case DESTINATION_BROKER:
+  case DESTINATION_USER:
     break;
   }
   if (q->action == ACTION_SEND && !destination_may_send(world->destinations, q->destination)) {

@@ -43,9 +43,11 @@ static const char *dead_by_prefix(const struct rule *rule, const struct rules_wo
   if (destinations->spring) /* its prefixes need not end at a slash */
     return NULL;
   bool app = meets_any(rule, &destinations->app);
+  bool user =
+      destinations->user.len && shape_meets_prefix(rule->shape, destinations->user);
   if (action == ACTION_SUBSCRIBE_PATTERN && !world->patterns)
     return "pattern subscriptions are switched off ([destinations] patterns)";
-  if (!app && !meets_any(rule, &destinations->broker))
+  if (!app && !user && !meets_any(rule, &destinations->broker))
     return "its pattern lies outside every prefix of [destinations]";
   if (action == ACTION_SEND && !app && !meets_any(rule, &destinations->client_send))
     return "clients may not SEND there ([destinations] client-send)";

@@ -206,6 +206,11 @@ void subject_free(struct subject *subject)
   free(subject);
 }
 
+struct identity *subject_identity(const struct subject *subject)
+{
+  return subject->identity;
+}
+
 const struct plug_identity *subject_who(const struct subject *subject)
 {
   return subject->identity ? subject->identity->who : NULL;

@@ -51,6 +51,11 @@
   X(auth_failed, 0, "CONNECTs and renewals that no auth plugin could judge in time")    \
   X(auth_renewed, 0, "identities renewed on their session")                             \
   X(access_denied, 0, "SUBSCRIBEs and SENDs denied by [access]")                        \
+  X(app_requests, 0, "SENDs and SUBSCRIBEs given to applications")                      \
+  X(app_waiting, 1, "requests and events that wait for applications")                   \
+  X(app_refused, 0, "requests refused over [app] queue or queue-size")                  \
+  X(app_errors, 0, "requests that an application answered with an error, or not at all") \
+  X(app_unclaimed, 0, "SENDs and SUBSCRIBEs that no application claims")                \
   X(closed_expired, 0, "sessions closed because their identity expired")                \
   X(closed_revoked, 0, "sessions closed because an auth plugin revoked them")           \
   X(pool_jobs, 0, "jobs that the work pool has begun")                                  \

@@ -168,7 +168,8 @@ static plug_status check_sections(struct loader *l)
       if (id != SECTION_ACCESS) /* its keys are names of rules */
         status = option_check(&settings_sections[id].table, section, section->name, l->err);
     } else if (!is_plugin_section(section->name, "broker.") &&
-               !is_plugin_section(section->name, "auth.")) {
+               !is_plugin_section(section->name, "auth.") &&
+               !is_plugin_section(section->name, "app.")) {
       status = unknown_section(section, l->err);
     }
     if (status)
@@ -246,6 +247,26 @@ static bool lies_in(struct plug_str prefix, const struct settings_list *list)
   return false;
 }
 
+static plug_status load_user(struct loader *l)
+{
+  struct settings *s = l->settings;
+  struct plug_str prefix = text_of(l, SECTION_DESTINATIONS, "user");
+  while (prefix.len > 1 && prefix.ptr[prefix.len - 1] == '/')
+    prefix.len--;
+  s->user_prefix = str_dup(prefix);
+  s->user_secret = str_dup(text_of(l, SECTION_DESTINATIONS, "user-secret"));
+  if (!s->user_prefix || !s->user_secret)
+    return fault_no_memory(l->err);
+  const char *fault = prefix.len ? prefix_fault(str_of(s->user_prefix)) : NULL;
+  if (!fault && entry_of(l, SECTION_DESTINATIONS, "user"))
+    for (size_t i = 0; i < s->app_prefixes.n + s->broker_prefixes.n && !fault; i++)
+      if (str_eq(prefix, i < s->app_prefixes.n
+                             ? s->app_prefixes.items[i]
+                             : s->broker_prefixes.items[i - s->app_prefixes.n]))
+        fault = "is a prefix of the broker or of applications, too";
+  return fault ? option_fault_at(l, SECTION_DESTINATIONS, "user", prefix, fault) : PLUG_OK;
+}
+
 static plug_status load_destinations(struct loader *l)
 {
   struct settings *s = l->settings;
@@ -255,6 +276,8 @@ static plug_status load_destinations(struct loader *l)
     status = load_prefixes(l, "app", &s->app_prefixes);
   if (!status)
     status = load_prefixes(l, "client-send", client_send);
+  if (!status)
+    status = load_user(l);
   if (status)
     return status;
 
@@ -268,7 +291,9 @@ static plug_status load_destinations(struct loader *l)
   size_t kept = 0;
   for (size_t i = 0; i < client_send->n; i++) {
     struct plug_str prefix = client_send->items[i];
-    if (lies_in(prefix, &s->broker_prefixes)) {
+    struct plug_str user = str_of(s->user_prefix);
+    struct settings_list users = {&user, user.len ? 1 : 0};
+    if (lies_in(prefix, &s->broker_prefixes) || lies_in(prefix, &users)) {
       client_send->items[i] = client_send->items[kept];
       client_send->items[kept++] = prefix;
     } else if (written) {
@@ -538,26 +563,40 @@ static bool is_plugin(struct plug_str plugin)
   return valid;
 }
 
-static plug_status load_auth(struct loader *l)
+static plug_status load_plugins(struct loader *l, enum settings_section_id id,
+                                struct settings_list *plugins, const char **file, int *line)
 {
-  struct settings *s = l->settings;
-  const struct config_entry *entry = entry_of(l, SECTION_AUTH, "plugins");
-  struct plug_str text = text_of(l, SECTION_AUTH, "plugins"), item;
-  s->auth_anonymous = number_of(l, SECTION_AUTH, "anonymous") != 0;
-  s->auth_close_denied = choice_of(l, SECTION_AUTH, "on-denied") == 0;
-  s->auth_file = str_dup(str_of(entry ? entry->file : ""));
-  s->auth_line = entry ? entry->line : 0;
-  s->auth_plugins.items = array_for(text, sizeof(*s->auth_plugins.items));
-  if (!s->auth_file || !s->auth_plugins.items)
+  const struct config_entry *entry = entry_of(l, id, "plugins");
+  struct plug_str text = text_of(l, id, "plugins"), item;
+  *file = str_dup(str_of(entry ? entry->file : ""));
+  *line = entry ? entry->line : 0;
+  plugins->items = array_for(text, sizeof(*plugins->items));
+  if (!*file || !plugins->items)
     return fault_no_memory(l->err);
   while (text.len && str_split(&text, ',', &item)) {
     if (!is_plugin(item))
-      return option_fault_at(l, SECTION_AUTH, "plugins", item,
+      return option_fault_at(l, id, "plugins", item,
                              "is neither a plugin's name nor an absolute path");
-    if (!list_add(&s->auth_plugins, item))
+    if (!list_add(plugins, item))
       return fault_no_memory(l->err);
   }
   return PLUG_OK;
+}
+
+static plug_status load_app(struct loader *l)
+{
+  struct settings *s = l->settings;
+  s->app_ignore_unclaimed = s->spring_profile || choice_of(l, SECTION_APP, "unclaimed") == 1;
+  s->app_close_on_error = choice_of(l, SECTION_APP, "on-error") == 1;
+  return load_plugins(l, SECTION_APP, &s->app_plugins, &s->app_file, &s->app_line);
+}
+
+static plug_status load_auth(struct loader *l)
+{
+  struct settings *s = l->settings;
+  s->auth_anonymous = number_of(l, SECTION_AUTH, "anonymous") != 0;
+  s->auth_close_denied = choice_of(l, SECTION_AUTH, "on-denied") == 0;
+  return load_plugins(l, SECTION_AUTH, &s->auth_plugins, &s->auth_file, &s->auth_line);
 }
 
 static plug_status load_broker(struct loader *l)
@@ -609,6 +648,9 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(SERVER, "pool-threads", pool_threads),
       NUMBER(SERVER, "pool-queue", pool_queue),
       NUMBER(AUTH, "timeout", auth_timeout_ms),
+      NUMBER(APP, "timeout", app_timeout_ms),
+      NUMBER(APP, "queue", app_queue),
+      NUMBER(APP, "queue-size", app_queue_bytes),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", heartbeat_send_ms),
       NUMBER(STOMP, "heart-beat-receive", heartbeat_receive_ms),
@@ -680,6 +722,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
   static plug_status (*const steps[])(struct loader *) = {
       check_sections, load_numbers,   check_limits,      load_server, load_listeners, load_proxies,
       load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,
+      load_app,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -720,6 +763,10 @@ void settings_fini(struct settings *settings)
   list_fini(&settings->client_send_prefixes);
   free(settings->broker_plugin);
   free((char *)(uintptr_t)settings->broker_file);
+  list_fini(&settings->app_plugins);
+  free((char *)(uintptr_t)settings->app_file);
+  free(settings->user_prefix);
+  free(settings->user_secret);
   list_fini(&settings->auth_plugins);
   free((char *)(uintptr_t)settings->auth_file);
   *settings = (struct settings){0};

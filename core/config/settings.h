@@ -62,6 +62,7 @@ struct settings {
 
   /* [destinations] */
   struct settings_list broker_prefixes, app_prefixes, client_send_prefixes;
+  char *user_prefix, *user_secret;
   bool patterns;
 
   /* [limits] */
@@ -91,10 +92,17 @@ struct settings {
   int auth_line;
   bool auth_anonymous, auth_close_denied;
   uint64_t auth_timeout_ms, auth_warning_ms;
+
+  /* [app]; [app.NAME] and [app.NAME ...] are the plugins' */
+  struct settings_list app_plugins;
+  const char *app_file;
+  int app_line;
+  uint64_t app_timeout_ms, app_queue, app_queue_bytes;
+  bool app_ignore_unclaimed, app_close_on_error;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad
- * values) and fills *settings. [broker.*] and [auth.*] sections are left to the plugin that is
+ * values) and fills *settings. [broker.*], [auth.*] and [app.*] sections are left to the plugin that is
  * named by them, and [access] to access/rules.h. On failure err->text is "FILE:LINE: ..." and
  * *settings needs no settings_fini. */
 plug_status settings_load(struct settings *settings, const struct config *config,

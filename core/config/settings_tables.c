@@ -86,8 +86,15 @@ static const struct plug_option destinations_options[] = {
      "Prefixes of destinations that the broker carries; clients may subscribe to these."},
     {"app", PLUG_OPT_LIST, 0, "", NULL, "Prefixes of destinations that app plugins handle."},
     {"client-send", PLUG_OPT_LIST, 0, "/topic", NULL,
-     "Prefixes, each inside one of `broker`, that clients may SEND to. The default applies as far "
+     "Prefixes, each inside one of `broker` or `user`, that clients may SEND to. The default applies as far "
      "as it lies inside `broker`."},
+    {"user", PLUG_OPT_STRING, 0, "/user", NULL,
+     "Prefix of user destinations: who subscribes to `/user/queue/x` gets what is sent to "
+     "`/user/NAME/queue/x`, NAME being the user's name or the id of the session. Empty: there are "
+     "none."},
+    {"user-secret", PLUG_OPT_SECRET, 0, "", NULL,
+     "What the topics of user destinations are made from beside the name, the same on all nodes. "
+     "Worth setting where others than these nodes subscribe at the broker."},
     {"patterns", PLUG_OPT_BOOL, 0, "off", NULL,
      "Lets clients subscribe to patterns such as `/topic/*/chat` and `/topic/**`."},
 };
@@ -172,6 +179,23 @@ static const struct plug_option auth_options[] = {
      "`/plugboard/token`; 0 is never."},
 };
 
+static const struct plug_option app_options[] = {
+    {"plugins", PLUG_OPT_LIST, 0, "", NULL,
+     "Names of app plugins in `plugin-dir`, or absolute paths. Empty: there are no applications."},
+    {"timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..5m",
+     "How long an application may take for one SEND or SUBSCRIBE."},
+    {"queue", PLUG_OPT_INTEGER, 0, "10000", "10..10000000",
+     "SENDs and SUBSCRIBEs that may wait for applications. From a half on clients are slowed down; "
+     "beyond it they are refused."},
+    {"queue-size", PLUG_OPT_BYTES, 0, "64m", "256k..16g", "The same in bytes."},
+    {"unclaimed", PLUG_OPT_CHOICE, 0, "error", "error|ignore",
+     "What a SEND or SUBSCRIBE gets that no application claims: an ERROR, which ends the "
+     "connection, or nothing, as always with `profile = spring`."},
+    {"on-error", PLUG_OPT_CHOICE, 0, "keep", "keep|close",
+     "What follows an application's error: nothing but the message of it, or the end of the "
+     "connection."},
+};
+
 const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_SERVER] = {"server", "server", "The process.", TABLE(server_options)},
     [SECTION_HTTP] = {"http", "http",
@@ -216,4 +240,10 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                         "monitor = subscribe, subscribe-pattern /sub/** if role MONITOR\n"
                         "```",
                         {NULL, 0}},
+    [SECTION_APP] = {"app", "app",
+                     "Who answers what is sent below the prefixes of `[destinations] app`. The "
+                     "options of a plugin itself stand in a section of its own, `[app.route]` for "
+                     "the plugin `route`, and what it lets one name in others, `[app.route NAME]`. "
+                     "[apps.md](apps.md) tells how it all works.",
+                     TABLE(app_options)},
 };

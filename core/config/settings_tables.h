@@ -16,6 +16,7 @@ enum settings_section_id {
   SECTION_BROKER,
   SECTION_AUTH,
   SECTION_ACCESS,
+  SECTION_APP,
   SECTION_COUNT
 };
 

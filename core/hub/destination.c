@@ -58,15 +58,29 @@ enum destination_kind destination_classify(const struct destination_rules *rules
   size_t app = longest(&rules->app, literal, false);
   size_t broker = rules->spring ? longest(&rules->broker, destination, true)
                                 : longest(&rules->broker, literal, false);
+  size_t user = rules->user.len && covers(rules->user, literal) ? rules->user.len + 1 : 0;
+  if (user > app && user > broker)
+    return DESTINATION_USER;
   if (app == 0 && broker == 0)
     return DESTINATION_NONE;
   return app > broker ? DESTINATION_APP : DESTINATION_BROKER;
 }
 
+struct plug_str destination_app_path(const struct destination_rules *rules,
+                                     struct plug_str destination)
+{
+  size_t prefix = longest(&rules->app, destination, false);
+  size_t skip = prefix ? prefix - 1 : 0;
+  return str_from(destination.ptr + skip, destination.len - skip);
+}
+
 bool destination_may_send(const struct destination_rules *rules, struct plug_str destination)
 {
-  return destination_classify(rules, destination) == DESTINATION_BROKER &&
-         (rules->spring || longest(&rules->client_send, literal_part(destination), false) > 0);
+  enum destination_kind kind = destination_classify(rules, destination);
+  if (kind != DESTINATION_BROKER && kind != DESTINATION_USER)
+    return false;
+  return (rules->spring && kind == DESTINATION_BROKER) ||
+         longest(&rules->client_send, literal_part(destination), false) > 0;
 }
 
 void destination_put_prefixes(struct buf *out, const struct destination_prefixes *prefixes)

@@ -19,9 +19,10 @@ struct destination_rules {
   struct destination_prefixes broker, app;
   struct destination_prefixes client_send; /* broker destinations open to clients' SENDs */
   bool spring; /* broker prefixes need no slash after them, and all are open to SENDs */
+  struct plug_str user; /* of user destinations; empty: there are none */
 };
 
-enum destination_kind { DESTINATION_NONE, DESTINATION_BROKER, DESTINATION_APP };
+enum destination_kind { DESTINATION_NONE, DESTINATION_BROKER, DESTINATION_APP, DESTINATION_USER };
 
 /* The longest prefix decides. A pattern belongs to a prefix only if all that it can match does: its
  * part before the first segment with a wildcard lies inside, so "/sub/" followed by any wildcards
@@ -29,7 +30,12 @@ enum destination_kind { DESTINATION_NONE, DESTINATION_BROKER, DESTINATION_APP };
 enum destination_kind destination_classify(const struct destination_rules *rules,
                                            struct plug_str destination);
 
-/* May clients SEND to this broker destination, as far as the configuration goes? False for
+/* What is behind the prefix that makes a destination the applications'; starts with a slash, or is
+ * empty. */
+struct plug_str destination_app_path(const struct destination_rules *rules,
+                                     struct plug_str destination);
+
+/* May clients SEND to this broker or user destination, as far as the configuration goes? False for
  * destinations of any other kind. */
 bool destination_may_send(const struct destination_rules *rules, struct plug_str destination);
 

@@ -35,13 +35,30 @@ static struct plug_str put_message_id(char out[MESSAGE_ID_SIZE], const struct pl
   return str_from(out, len);
 }
 
+/* As the subscriber knows it (struct hub, user_prefix). */
+static void __attribute__((noinline)) put_user_destination(const struct hub *hub, struct buf *out,
+                                                           enum stomp_version version,
+                                                           struct plug_str topic)
+{
+  const char *slash = memchr(topic.ptr, '/', topic.len);
+  size_t skip = slash ? (size_t)(slash - topic.ptr) : topic.len;
+  buf_put_str(out, STR("destination:"));
+  stomp_put_escaped(out, version, hub->user_prefix, false);
+  stomp_put_escaped(out, version, str_from(topic.ptr + skip, topic.len - skip), false);
+  buf_put_char(out, '\n');
+}
+
 /* What the messages of a burst have in common, if they come from one node: the destination, and the
  * message-id but for its number. */
-static void put_start(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
+static void put_start(const struct hub *hub, struct buf *out, enum stomp_version version,
+                      const struct plug_msg *msg)
 {
   char id[MESSAGE_ID_SIZE];
   struct plug_str prefix = put_message_id_prefix(id, msg);
-  stomp_put_known_header(out, version, STOMP_MESSAGE, STR("destination:"), msg->topic);
+  if (msg->topic.ptr[0] == '/')
+    stomp_put_known_header(out, version, STOMP_MESSAGE, STR("destination:"), msg->topic);
+  else
+    put_user_destination(hub, out, version, msg->topic);
   buf_put_str(out, STR("message-id:"));
   stomp_put_escaped(out, version, prefix, false);
 }
@@ -74,7 +91,7 @@ static bool encode_shared(struct job *job, enum stomp_version version)
         buf_put(out, out->data + start, start_len);
     } else {
       start = out->len;
-      put_start(out, version, msg);
+      put_start(job->hub, out, version, msg);
       start_len = out->len - start;
     }
     put_rest(out, version, msg);

@@ -399,6 +399,13 @@ static void deliver(struct hub *hub, const struct inbox_item *first,
     COUNT_BY(dropped_congested, n);
 }
 
+void hub_deliver_here(struct hub *hub, const struct plug_msg *msg)
+{
+  struct topic *topic = topic_find(hub, msg->topic, false);
+  if (topic)
+    fanout(hub, &msg, 1, topic->groups, topic->n_groups);
+}
+
 static void interest_answered(struct hub *hub, const struct inbox_item *item)
 {
   struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), item->interest != 0);

@@ -25,7 +25,8 @@ struct subscription {
   struct map_entry by_id; /* key: session number and id, in key[] */
   struct list link;       /* in the session's list */
   struct group *group;
-  uint32_t index; /* in the group */
+  uint32_t index;       /* in the group */
+  uint32_t owner_flags; /* the owner's, 0 at first */
   /* Deliveries that wait for ACK or NACK, oldest first: hashes of their message-id texts. */
   uint64_t *unacked;
   uint32_t n_unacked, cap_unacked;
@@ -46,6 +47,9 @@ enum ack_mode subscription_ack_mode(const struct subscription *sub);
 struct hub {
   struct outq_set outqs;
   uint64_t max_unacked; /* of a session */
+  /* Written instead of what stands before the first slash of a topic that does not start with one:
+   * "/user" makes "/user/queue/x" of "user:HASH/queue/x". */
+  struct plug_str user_prefix;
   /* A subscriber of an acknowledged subscription does not acknowledge: the session is to end. */
   void (*on_unacked_full)(struct subscription *sub);
   /* The broker's answer to an interest: every subscription of the topic, and status. On failure the
@@ -88,6 +92,9 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
                           struct subscription **out);
 void hub_unsubscribe(struct hub *hub, struct subscription *sub);
 struct subscription *hub_find(const struct hub *hub, uint64_t session, struct plug_str id);
+
+/* To the subscribers of exactly its topic on this worker, past the broker. */
+void hub_deliver_here(struct hub *hub, const struct plug_msg *msg);
 
 /* Empties the inbox and does what its items say, from the oldest on. Messages to one destination
  * that come one after the other are fanned out as one burst. */

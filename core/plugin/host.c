@@ -10,7 +10,9 @@
 #include "base/str.h"
 #include "message/envelope.h"
 #include "message/message.h"
+#include "plugin/answer.h"
 #include "plugin/grant.h"
+#include "plugin/host_config.h"
 #include "plugin/workpool.h"
 
 #define VIOLATION_PERIOD_MS 1000
@@ -222,6 +224,8 @@ static const void *host_extension(const struct plug_host *host, const char *id)
 {
   if (!id)
     return NULL;
+  if (!strcmp(id, PLUG_EXT_CONFIG))
+    return &host_config_table;
   if (!strcmp(id, PLUG_EXT_METRICS))
     return &metrics_table;
   if (!strcmp(id, PLUG_EXT_WORKPOOL))
@@ -288,5 +292,6 @@ void host_init(struct plugin_instance *instance)
       .msg_ref = message_ref,
       .msg_unref = message_unref,
       .extension = host_extension,
+      .app = instance->image->entry.app ? &answer_app_up : NULL,
   };
 }

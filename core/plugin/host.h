@@ -29,6 +29,7 @@ struct plugin_instance {
   struct loop *loop;
   struct instance_broker_up up;
   struct instance_auth_up auth_up; /* its functions NULL: nobody listens */
+  struct instance_app_up app_up;   /* likewise */
   void *self;
   char *name;
   _Atomic int state;   /* enum instance_state */
@@ -39,6 +40,10 @@ struct plugin_instance {
   _Atomic bool creating;
   pthread_t creator;
   const struct config_section *section;
+  const struct config *config; /* NULL: it has no sections with names */
+  bool asked_sections;
+  const char *blamed, *blamed_file; /* a section, and where in it create has found a fault */
+  int blamed_line;
 
   struct list watches, timers; /* home only */
   _Atomic int64_t posted;

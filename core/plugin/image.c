@@ -259,8 +259,11 @@ static bool image_is(const struct plugin_image *image, const char *kind)
 {
   if (!kind[0])
     return true;
-  return !strcmp(kind, "broker") ? image->entry.broker != NULL
-                                 : !strcmp(kind, "auth") && image->entry.auth != NULL;
+  if (!strcmp(kind, "broker"))
+    return image->entry.broker != NULL;
+  if (!strcmp(kind, "app"))
+    return image->entry.app != NULL;
+  return !strcmp(kind, "auth") && image->entry.auth != NULL;
 }
 
 struct plugin_image *image_load(const char *dir, const char *kind, const char *name,
@@ -285,7 +288,10 @@ struct plugin_image *image_load(const char *dir, const char *kind, const char *n
     return NULL;
   if (!image_is(image, kind)) {
     fault_at(err, image->base, 0, "%s is %s plugin and cannot be used as %s", image->entry.id,
-             image->entry.broker ? "a broker" : "an auth", kind);
+             image->entry.broker ? "a broker"
+             : image->entry.auth ? "an auth"
+                                 : "an app",
+             kind);
     return NULL;
   }
   return image;

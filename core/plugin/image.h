@@ -17,6 +17,7 @@ struct plugin_image {
   struct plug_plugin entry;  /* our copy; zero-extended */
   struct plug_broker broker; /* our copy, valid if entry.broker != NULL; entry.broker points here */
   struct plug_auth auth;     /* likewise */
+  struct plug_app app;       /* likewise */
 };
 
 /* name: an absolute path, or NAME for DIR/KIND-NAME.so ("memory", kind "broker"). The plugin must

@@ -115,6 +115,16 @@ static plug_status judge_auth(struct plugin_image *image, struct plug_err *err)
   return missing ? refuse_function(image, missing, " in its auth table", err) : PLUG_OK;
 }
 
+static plug_status judge_app(struct plugin_image *image, struct plug_err *err)
+{
+  struct plug_app *app = &image->app;
+  plug_status status = judge_table(image, "app", image->entry.app, app, sizeof *app, err);
+  if (status)
+    return status;
+  image->entry.app = app;
+  return app->claims ? PLUG_OK : refuse_function(image, "claims", " in its app table", err);
+}
+
 static plug_status judge_id(const struct plugin_image *image, struct plug_err *err)
 {
   const char *id = image->entry.id;
@@ -158,10 +168,8 @@ plug_status image_judge(struct plugin_image *image, const void *entry, size_t si
   struct plug_plugin *mine = &image->entry;
   memcpy(mine, entry, sizeof *mine);
   mine->size = sizeof *mine;
-  if (!mine->broker && !mine->auth)
-    return fault_at(err, image->base, 0, "offers neither a broker nor an auth table");
-  if (mine->app)
-    return fault_at(err, image->base, 0, "has an app table, which ABI " SPEAKS " does not know");
+  if (!mine->broker && !mine->auth && !mine->app)
+    return fault_at(err, image->base, 0, "offers neither a broker nor an auth nor an app table");
   if (!mine->create)
     return refuse_function(image, "create", "", err);
   if (!mine->destroy)
@@ -169,6 +177,8 @@ plug_status image_judge(struct plugin_image *image, const void *entry, size_t si
   if (mine->broker && (status = judge_broker(image, err)))
     return status;
   if (mine->auth && (status = judge_auth(image, err)))
+    return status;
+  if (mine->app && (status = judge_app(image, err)))
     return status;
   if ((status = judge_id(image, err)))
     return status;
@@ -230,6 +240,7 @@ void image_put_info(struct buf *out, const struct plugin_image *image)
            entry->abi_major, entry->abi_minor);
   put_word(out, entry->broker, "broker", &any);
   put_word(out, entry->auth, "auth", &any);
+  put_word(out, entry->app, "app", &any);
   any = false;
   buf_putf(out, "\noptional-functions=");
   put_word(out, entry->start, "start", &any);
@@ -240,6 +251,8 @@ void image_put_info(struct buf *out, const struct plugin_image *image)
   put_word(out, entry->broker && entry->broker->flow, "flow", &any);
   put_word(out, entry->auth && entry->auth->session_end, "session_end", &any);
   put_word(out, entry->auth && entry->auth->credentials, "credentials", &any);
+  put_word(out, entry->app && entry->app->request, "request", &any);
+  put_word(out, entry->app && entry->app->event, "event", &any);
   buf_put_char(out, '\n');
   if (entry->broker) {
     put_caps(out, entry->broker->caps);

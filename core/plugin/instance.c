@@ -124,16 +124,37 @@ static void report_create(const struct plugin_instance *instance,
     snprintf(text, sizeof text, "out of memory");
   else
     snprintf(text, sizeof text, "create failed with status %d and no explanation", status);
-  if (section)
+  if (instance->blamed)
+    fault_at(err, instance->blamed_file, instance->blamed_line, "[%s] %s", instance->blamed, text);
+  else if (section)
     fault_at(err, section->file, section->line, "[%s] %s", instance->name, text);
   else
     fault_at(err, NULL, 0, "[%s] %s", instance->name, text);
   err->code = status < 0 ? status : PLUG_EINTERNAL;
 }
 
-struct plugin_instance *instance_create(struct plugin_image *image, struct loop *loop,
-                                        const char *name, const struct config_section *section,
-                                        const struct instance_broker_up *up, struct plug_err *err)
+/* [INSTANCE NAME] is there for plugins that know what to do with it. */
+static plug_status check_named_sections(const struct plugin_instance *instance,
+                                        struct plug_err *err)
+{
+  if (!instance->config || instance->asked_sections)
+    return PLUG_OK;
+  const struct list *head = &instance->config->sections;
+  struct plug_str mine = str_of(instance->name);
+  for (const struct list *link = head->next; link != head; link = link->next) {
+    const struct config_section *section = container_of(link, struct config_section, link);
+    if (str_has_prefix(str_of(section->name), mine) && section->name[mine.len] == ' ')
+      return fault_at(err, section->file, section->line,
+                      "unknown section [%s]: this plugin has no sections with names",
+                      section->name);
+  }
+  return PLUG_OK;
+}
+
+static struct plugin_instance *create(struct plugin_image *image, struct loop *loop,
+                                      const char *name, const struct config_section *section,
+                                      const struct config *config,
+                                      const struct instance_broker_up *up, struct plug_err *err)
 {
   struct option_table table = {image->entry.options, image->entry.n_options};
   if (option_check(&table, section, name, err))
@@ -145,6 +166,7 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
   }
   struct plug_err said = {0};
   instance->section = section;
+  instance->config = config;
   instance->creator = pthread_self();
   atomic_store_explicit(&instance->creating, true, memory_order_release);
   uint64_t begin = clock_now_us();
@@ -152,11 +174,31 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
   report_slow(instance, "create", clock_now_us() - begin, CREATE_LIMIT_MS);
   atomic_store_explicit(&instance->creating, false, memory_order_release);
   instance->section = NULL;
+  if (status != PLUG_OK) {
+    report_create(instance, section, status, &said, err);
+    instance_free(instance);
+    return NULL;
+  }
+  status = check_named_sections(instance, err);
+  instance->config = NULL;
   if (status == PLUG_OK)
     return instance;
-  report_create(instance, section, status, &said, err);
-  instance_free(instance);
+  instance_destroy(instance);
   return NULL;
+}
+
+struct plugin_instance *instance_create(struct plugin_image *image, struct loop *loop,
+                                        const char *name, const struct config_section *section,
+                                        const struct instance_broker_up *up, struct plug_err *err)
+{
+  return create(image, loop, name, section, NULL, up, err);
+}
+
+struct plugin_instance *instance_create_named(struct plugin_image *image, struct loop *loop,
+                                              const char *name, const struct config *config,
+                                              struct plug_err *err)
+{
+  return create(image, loop, name, config_find(config, name), config, NULL, err);
 }
 
 static void put_leak(char *out, size_t size, unsigned long long n, const char *one,
@@ -387,6 +429,16 @@ const struct plug_broker *instance_broker(const struct plugin_instance *instance
 const struct plug_auth *instance_auth(const struct plugin_instance *instance)
 {
   return instance->image->entry.auth;
+}
+
+const struct plug_app *instance_app(const struct plugin_instance *instance)
+{
+  return instance->image->entry.app;
+}
+
+void instance_set_app_up(struct plugin_instance *instance, const struct instance_app_up *up)
+{
+  instance->app_up = *up;
 }
 
 void instance_set_auth_up(struct plugin_instance *instance, const struct instance_auth_up *up)

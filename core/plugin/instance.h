@@ -31,6 +31,14 @@ struct instance_auth_up {
   void *ctx;
 };
 
+/* What the server does with the upcalls of an application; called with ctx. [any] */
+struct instance_app_up {
+  /* message: one publish; taken over. */
+  plug_status (*publish)(void *ctx, struct plug_app_answer *message, plug_app_published_fn done,
+                         void *arg);
+  void *ctx;
+};
+
 struct plugin_instance;
 
 /* Checks section (may be NULL) against the plugin's options, then calls create. name is the
@@ -40,7 +48,13 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
                                         const char *name, const struct config_section *section,
                                         const struct instance_broker_up *up, struct plug_err *err);
 
+/* The same for a plugin that may have sections "[NAME ...]" beside its own. */
+struct plugin_instance *instance_create_named(struct plugin_image *image, struct loop *loop,
+                                              const char *name, const struct config *config,
+                                              struct plug_err *err);
+
 /* Between create and start. */
+void instance_set_app_up(struct plugin_instance *instance, const struct instance_app_up *up);
 void instance_set_auth_up(struct plugin_instance *instance, const struct instance_auth_up *up);
 
 /* start: waits for its completion, at most 10 s. drain, stop: at most 5 s each. stop is also right
@@ -57,6 +71,7 @@ void *instance_self(const struct plugin_instance *instance);
 struct loop *instance_loop(const struct plugin_instance *instance);
 const struct plug_broker *instance_broker(const struct plugin_instance *instance); /* or NULL */
 const struct plug_auth *instance_auth(const struct plugin_instance *instance);     /* or NULL */
+const struct plug_app *instance_app(const struct plugin_instance *instance);       /* or NULL */
 const struct plugin_image *instance_image(const struct plugin_instance *instance);
 
 /* [home] Measures a call into the plugin and logs it by name when it took longer than its limit. */

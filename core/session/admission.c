@@ -8,6 +8,7 @@
 
 #include "base/counter.h"
 #include "session/transaction.h"
+#include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
 
 struct admission {
@@ -115,6 +116,12 @@ const struct plug_identity *admission_who(const struct session *session)
 {
   const struct admission *admission = session->admission;
   return admission && admission->subject ? subject_who(admission->subject) : NULL;
+}
+
+struct identity *admission_identity(const struct session *session)
+{
+  const struct admission *admission = session->admission;
+  return admission && admission->subject ? subject_identity(admission->subject) : NULL;
 }
 
 static struct session_error denial(const struct login_verdict *verdict)
@@ -235,7 +242,10 @@ static void judge_again(struct session *session, struct subscription *sub, bool 
     receipt = str_from(receipt_text, waiter->receipt_len);
   }
   snprintf(verb, sizeof verb, "subscription '%.*s'", session_shown(id), id.ptr);
-  deny(session, verb, receipt.len ? &receipt : NULL, subscription_topic(sub), sub);
+  struct buf shown = {0};
+  deny(session, verb, receipt.len ? &receipt : NULL, user_shown_destination(session, sub, &shown),
+       sub);
+  buf_free(&shown);
 }
 
 static void on_changed(void *owner)
@@ -247,19 +257,19 @@ static void on_changed(void *owner)
   struct list *node = session->subscriptions.next, *next;
   for (; session->state != SESSION_CLOSED && node != &session->subscriptions; node = next) {
     struct subscription *sub = container_of(node, struct subscription, link);
-    struct plug_str destination = subscription_topic(sub);
-    bool is_pattern = pattern_is(destination), lasting, allowed;
-    next = node->next;
+    struct buf shown = {0};
+    struct plug_str destination = user_shown_destination(session, sub, &shown);
+    bool is_pattern = user_is_plain(sub) && pattern_is(destination), lasting, allowed;
+    next = user_next(session, node);
     enum rule_verdict verdict =
         subject_judge(admission->subject, ACTION_SUBSCRIBE, destination, is_pattern, &lasting);
     allowed = verdict == RULE_ALLOW;
     if (verdict == RULE_ASK) {
       plug_status status = subject_ask(admission->subject, ACTION_SUBSCRIBE, destination,
                                        is_pattern, subscription_id(sub), &allowed);
-      if (status == PLUG_PENDING)
-        continue;
-      allowed = status == PLUG_OK && allowed;
+      allowed = status == PLUG_PENDING || (status == PLUG_OK && allowed);
     }
+    buf_free(&shown);
     judge_again(session, sub, allowed);
   }
   session->env->wake(session);
@@ -271,7 +281,10 @@ static void on_answered(void *owner, const struct ask_result *result)
   struct admission *admission = session->admission;
   if (result->tag.len) { /* a live subscription */
     struct subscription *sub = hub_find(session->env->hub, session->number, result->tag);
-    if (sub && str_eq(subscription_topic(sub), result->destination))
+    struct buf shown = {0};
+    bool is_it = sub && str_eq(user_shown_destination(session, sub, &shown), result->destination);
+    buf_free(&shown);
+    if (is_it)
       judge_again(session, sub, result->answer.allowed);
     session->env->wake(session);
     return;

@@ -21,6 +21,7 @@ void admission_leave(struct session *session); /* the session has ended */
 void admission_free(struct session *session);
 
 const struct plug_identity *admission_who(const struct session *session); /* NULL: nobody */
+struct identity *admission_identity(const struct session *session);       /* likewise; borrowed */
 
 /* True: the frame was for /plugboard/token and has been dealt with. */
 bool admission_takes(struct session *session, const struct stomp_frame *frame);

@@ -7,8 +7,10 @@
 #include "base/hash.h"
 #include "message/message.h"
 #include "session/admission.h"
+#include "session/applications.h"
 #include "session/session.h"
 #include "session/transaction.h"
+#include "session/user_destinations.h"
 
 static const struct plug_str *need_header(struct session *session, const struct stomp_frame *frame,
                                           struct plug_str name)
@@ -27,10 +29,11 @@ static void acknowledge(struct session *session, const struct stomp_frame *frame
     session_receipt(session, *receipt);
 }
 
-/* The frame's destination if it may be used and belongs to the broker; else the session has failed.
- */
-static const struct plug_str *broker_destination(struct session *session,
-                                                 const struct stomp_frame *frame)
+/* The frame's destination if it may be used and somebody handles it; else the session has failed,
+ * or the frame is one to be ignored. */
+static const struct plug_str *known_destination(struct session *session,
+                                                const struct stomp_frame *frame,
+                                                enum destination_kind *kind)
 {
   struct session_env *env = session->env;
   const char *verb = stomp_command_text(frame->command), *why;
@@ -45,13 +48,13 @@ static const struct plug_str *broker_destination(struct session *session,
     return NULL;
   }
   struct buf prefixes = {0};
-  switch (destination_classify(env->destinations, *destination)) {
+  switch (*kind = destination_classify(env->destinations, *destination)) {
   case DESTINATION_BROKER:
     return destination;
   case DESTINATION_APP:
-    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s: no application answers '%.*s'", verb,
-                 session_shown(*destination), destination->ptr);
-    return NULL;
+    return destination;
+  case DESTINATION_USER:
+    return user_destination_check(session, frame, *destination) ? destination : NULL;
   case DESTINATION_NONE:
     break;
   }
@@ -67,7 +70,7 @@ static const struct plug_str *broker_destination(struct session *session,
 /* --- SEND --------------------------------------------------------------------------------- */
 
 /* Those that are the server's to write (DEV-5). */
-static bool is_servers_own(struct plug_str name)
+bool session_header_is_ours(struct plug_str name)
 {
   switch (name.len) {
   case 3:
@@ -106,7 +109,7 @@ static bool is_private(struct plug_str name)
 
 static bool is_forwarded(const struct session_env *env, struct plug_str name)
 {
-  return !is_servers_own(name) && (env->spring || !is_private(name)) &&
+  return !session_header_is_ours(name) && (env->spring || !is_private(name)) &&
          !(env->access && admission_is_credential(env, name));
 }
 
@@ -138,7 +141,8 @@ static bool slot_holds(const struct session_sendable *slot, uint64_t class_id,
 /* Where a SEND goes; checked. */
 struct target {
   const struct plug_str *destination;
-  uint64_t hash; /* of its text */
+  uint64_t hash; /* of its text; of the broker's only */
+  enum destination_kind kind;
 };
 
 static const struct plug_msg *make_message(struct session *session, const struct stomp_frame *frame,
@@ -159,11 +163,9 @@ static const struct plug_msg *make_message(struct session *session, const struct
   return message_new_hashed(&init, target->hash);
 }
 
-/* Publishes; with a waiter, its count of remaining answers rises if one is to come. */
-static plug_status publish(struct session *session, const struct plug_msg *msg,
-                           struct session_waiter *waiter)
+plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
+                            struct session_waiter *waiter)
 {
-  struct session_env *env = session->env;
   struct inbox_item *answer = NULL;
   if (waiter) {
     answer = inbox_item_new(INBOX_PUBLISHED, str_from(NULL, 0));
@@ -177,11 +179,36 @@ static plug_status publish(struct session *session, const struct plug_msg *msg,
     waiter->remaining--;
     inbox_item_free(answer);
   }
-  if (status == PLUG_EAGAIN || env->congested)
+  return status;
+}
+
+/* Publishes; with a waiter, its count of remaining answers rises if one is to come. */
+static plug_status publish(struct session *session, const struct plug_msg *msg,
+                           struct session_waiter *waiter)
+{
+  plug_status status = session_publish(session->env, msg, waiter);
+  if (status == PLUG_EAGAIN || session->env->congested)
     session->slow_down = true;
   if (status == PLUG_EAGAIN)
     status = PLUG_OK;
   return status;
+}
+
+static void send_now(struct session *session, const struct stomp_frame *frame,
+                     const struct target *target, struct session_waiter *waiter);
+
+static void send_to_user(struct session *session, const struct stomp_frame *frame,
+                         struct plug_str destination, struct session_waiter *waiter)
+{
+  struct buf topic = {0};
+  if (user_put_destination(session->env->users, destination, &topic)) {
+    struct plug_str text = str_from(topic.data, topic.len);
+    struct target target = {&text, hash_bytes(text.ptr, text.len), DESTINATION_BROKER};
+    send_now(session, frame, &target, waiter);
+  } else {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+  }
+  buf_free(&topic);
 }
 
 /* waiter: for the receipt of this SEND or of the COMMIT that it is part of, or NULL. */
@@ -189,6 +216,13 @@ static void send_now(struct session *session, const struct stomp_frame *frame,
                      const struct target *target, struct session_waiter *waiter)
 {
   struct session_env *env = session->env;
+  if (target->kind != DESTINATION_BROKER) {
+    if (target->kind == DESTINATION_APP)
+      applications_send(session, frame, *target->destination, waiter);
+    else
+      send_to_user(session, frame, *target->destination, waiter);
+    return;
+  }
   if (env->publish_unheard && env->publish_unheard(env, target->hash, frame->body.len))
     return;
   const struct plug_msg *msg = make_message(session, frame, target);
@@ -241,17 +275,23 @@ static bool __attribute__((noinline)) check_target(struct session *session,
   struct session_env *env = session->env;
   if (env->access && admission_takes(session, frame))
     return false;
-  const struct plug_str *destination = broker_destination(session, frame);
+  enum destination_kind kind;
+  const struct plug_str *destination = known_destination(session, frame, &kind);
   bool lasting = true;
   if (!destination)
     return false;
-  if (!destination_may_send(env->destinations, *destination)) {
+  if (kind != DESTINATION_APP && !destination_may_send(env->destinations, *destination)) {
     refuse_target(session, frame, *destination);
     return false;
   }
   if (env->access && !admission_may(session, frame, ACTION_SEND, *destination, false, &lasting))
     return false;
+  if (kind == DESTINATION_APP && !applications_claim(session, frame, *destination, PLUG_APP_SEND))
+    return false;
   target->destination = destination;
+  target->kind = kind;
+  if (kind != DESTINATION_BROKER)
+    return true;
   target->hash = hash_bytes(destination->ptr, destination->len);
   if (is_cacheable(destination) && lasting) {
     struct session_sendable *slot = sendable_slot(session, *destination);
@@ -271,7 +311,7 @@ static inline bool find_target(struct session *session, const struct stomp_frame
   if (is_cacheable(destination)) {
     const struct session_sendable *slot = sendable_slot(session, *destination);
     if (slot_holds(slot, session->class_id, *destination)) {
-      *target = (struct target){destination, slot->hash};
+      *target = (struct target){destination, slot->hash, DESTINATION_BROKER};
       return true;
     }
   }
@@ -292,12 +332,36 @@ static bool parse_ack_mode(const struct plug_str *text, enum ack_mode *mode)
   return str_eq(*text, STR("client-individual"));
 }
 
+/* The receipt of a SUBSCRIBE, now or when all that it consists of is active. */
+static void answer_subscribe(struct session *session, struct plug_str receipt,
+                             struct subscription *const *subs, const plug_status *statuses,
+                             size_t n)
+{
+  struct session_waiter *waiter = NULL;
+  for (size_t i = 0; i < n; i++) {
+    if (statuses[i] == PLUG_OK)
+      continue;
+    if (waiter) {
+      waiter->remaining++;
+    } else if ((waiter = session_waiter_new(session, "SUBSCRIBE", receipt))) {
+      waiter->sub = subs[i];
+    } else {
+      session_close(session, CLOSE_INTERNAL, "out of memory");
+      return;
+    }
+    subs[i]->waiter = waiter;
+  }
+  if (!waiter)
+    session_receipt(session, receipt);
+}
+
 static void handle_subscribe(struct session *session, const struct stomp_frame *frame)
 {
   struct session_env *env = session->env;
   if (env->access && admission_takes(session, frame))
     return;
-  const struct plug_str *destination = broker_destination(session, frame);
+  enum destination_kind kind;
+  const struct plug_str *destination = known_destination(session, frame, &kind);
   bool lasting;
   if (!destination)
     return;
@@ -333,7 +397,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
                  "SUBSCRIBE: more than max-subscriptions (%" PRIu64 ")", env->max_subscriptions);
     return;
   }
-  bool is_pattern = pattern_is(*destination);
+  bool is_pattern = kind == DESTINATION_BROKER && pattern_is(*destination);
   if (is_pattern) {
     if (!env->patterns && !env->spring) {
       session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
@@ -345,6 +409,10 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   if (env->access &&
       !admission_may(session, frame, ACTION_SUBSCRIBE, *destination, is_pattern, &lasting))
     return;
+  if (kind == DESTINATION_APP) {
+    applications_subscribe(session, frame, *destination, *id);
+    return;
+  }
   if (is_pattern) {
     struct plug_err err = {0};
     request.pattern = pattern_compile(*destination, &err);
@@ -354,26 +422,23 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
       return;
     }
   }
-  struct subscription *sub;
-  plug_status status = hub_subscribe(env->hub, &request, &sub);
-  if (status < 0) {
+  struct subscription *subs[2];
+  plug_status statuses[2];
+  size_t n = 1;
+  if (kind == DESTINATION_USER)
+    n = user_subscribe(session, &request, subs, statuses);
+  else
+    statuses[0] = hub_subscribe(env->hub, &request, &subs[0]);
+  if (n == 0 || statuses[0] < 0) {
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
   }
   session->n_subscriptions++;
+  if (statuses[0] == PLUG_OK && kind == DESTINATION_BROKER)
+    applications_subscribed(session, subs[0]);
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-  if (!receipt || env->spring)
-    return;
-  if (status == PLUG_OK) {
-    session_receipt(session, *receipt);
-    return;
-  }
-  struct session_waiter *waiter = session_waiter_new(session, "SUBSCRIBE", *receipt);
-  if (waiter) {
-    waiter->sub = sub;
-    sub->waiter = waiter;
-  } else
-    session_close(session, CLOSE_INTERNAL, "out of memory");
+  if (receipt && !env->spring)
+    answer_subscribe(session, *receipt, subs, statuses, n);
 }
 
 static void handle_unsubscribe(struct session *session, const struct stomp_frame *frame)
@@ -393,8 +458,7 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
   struct subscription *sub = hub_find(session->env->hub, session->number, *id);
   if (sub) {
     session_subscribed(sub, PLUG_OK);
-    session->n_subscriptions--;
-    hub_unsubscribe(session->env->hub, sub);
+    user_end(session, sub);
   }
   acknowledge(session, frame);
 }
@@ -414,13 +478,13 @@ static bool find_delivery(struct session *session, const struct stomp_frame *fra
     size_t len = (size_t)(slash - id->ptr);
     struct subscription *sub =
         hub_find(hub, session->number, str_from(slash + 1, id->len - len - 1));
-    return sub && hub_ack(sub, str_from(id->ptr, len));
+    return user_ack(session, sub, str_from(id->ptr, len));
   }
   const struct plug_str *message_id = stomp_frame_header(frame, STR("message-id"));
   const struct plug_str *sub_id = stomp_frame_header(frame, STR("subscription"));
   if (sub_id) {
     struct subscription *sub = hub_find(hub, session->number, *sub_id);
-    return sub && hub_ack(sub, *message_id);
+    return user_ack(session, sub, *message_id);
   }
   for (struct list *node = session->subscriptions.next; node != &session->subscriptions;
        node = node->next)

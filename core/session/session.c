@@ -10,7 +10,9 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "session/admission.h"
+#include "session/applications.h"
 #include "session/transaction.h"
+#include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms)
@@ -22,6 +24,7 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
   list_init(&session->subscriptions);
   list_init(&session->waiters);
   list_init(&session->transactions);
+  list_init(&session->app_waits);
   stomp_parser_init(&session->parser, &env->limits, env->scratch);
   session->opened_ms = session->last_rx_ms = session->last_tx_ms = now_ms;
 }
@@ -29,8 +32,11 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
 static void drop_subscriptions(struct session *session)
 {
   struct list *node;
-  while ((node = list_first(&session->subscriptions)))
-    hub_unsubscribe(session->env->hub, container_of(node, struct subscription, link));
+  while ((node = list_first(&session->subscriptions))) {
+    struct subscription *sub = container_of(node, struct subscription, link);
+    applications_unsubscribed(session, sub);
+    hub_unsubscribe(session->env->hub, sub);
+  }
   session->n_subscriptions = 0;
 }
 
@@ -73,6 +79,7 @@ void session_close(struct session *session, uint16_t code, const char *reason)
   free(session->leave_receipt);
   session->leave_receipt = NULL;
   session->awaiting = false;
+  applications_leave(session);
   admission_leave(session);
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
 }
@@ -268,7 +275,10 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
   waiter->receipt_len = receipt.len;
   if (receipt.len)
     memcpy(waiter->receipt, receipt.ptr, receipt.len);
-  list_append(&session->waiters, &waiter->link);
+  if (session)
+    list_append(&session->waiters, &waiter->link);
+  else
+    list_init(&waiter->link);
   return waiter;
 }
 
@@ -287,15 +297,20 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
     return;
   struct session *session = waiter->session;
   list_remove(&waiter->link);
-  if (session && session->state != SESSION_CLOSED) {
+  if (waiter->done) {
+    waiter->done(waiter);
+  } else if (session && session->state != SESSION_CLOSED) {
     struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
-    if (waiter->status == PLUG_OK)
+    if (waiter->refusal)
+      applications_refuse(session, receipt, waiter->refusal);
+    else if (waiter->status == PLUG_OK)
       session_receipt(session, receipt);
     else
       session_refuse(session, receipt, waiter->what, waiter->status);
     if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
       leave(session);
   }
+  free(waiter->refusal);
   free(waiter);
 }
 
@@ -317,8 +332,10 @@ void session_interest(struct subscription *sub, plug_status status)
   struct session *session = sub->owner;
   bool told = sub->waiter != NULL;
   session_subscribed(sub, status);
-  if (status == PLUG_OK)
+  if (status == PLUG_OK) {
+    applications_subscribed(session, sub);
     return;
+  }
   if (!told && session->state == SESSION_CONNECTED) {
     char message[256];
     snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
@@ -327,20 +344,18 @@ void session_interest(struct subscription *sub, plug_status status)
         .message = str_of(message), .recoverable = true, .hint = "The connection stays open."};
     session_error(session, &error);
   }
-  session->n_subscriptions--;
-  hub_unsubscribe(session->env->hub, sub);
+  user_end(session, sub);
 }
 
 void session_drop_subscription(struct session *session, struct subscription *sub)
 {
   struct session_waiter *waiter = sub->waiter;
   if (waiter) {
-    sub->waiter = NULL;
+    user_forget_waiter(session, sub);
     list_remove(&waiter->link);
     free(waiter);
   }
-  session->n_subscriptions--;
-  hub_unsubscribe(session->env->hub, sub);
+  user_end(session, sub);
 }
 
 /* --- CONNECT and DISCONNECT --------------------------------------------------------------- */
@@ -378,8 +393,8 @@ static uint32_t heartbeat_interval(uint64_t theirs, uint64_t ours)
   return interval > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : (uint32_t)interval;
 }
 
-/* 128 bits that nobody can guess: later, destinations of a session's own are made from it. */
-static void put_session_id(char out[33])
+/* 128 bits that nobody can guess: destinations of a session's own are made from it. */
+static void make_session_id(uint8_t id[16])
 {
   static _Thread_local uint8_t pool[512];
   static _Thread_local size_t used = sizeof pool;
@@ -387,11 +402,17 @@ static void put_session_id(char out[33])
     invariant(getrandom(pool, sizeof pool, 0) == (ssize_t)sizeof pool);
     used = 0;
   }
-  for (size_t i = 0; i < 16; i++, used++) {
-    out[2 * i] = "0123456789abcdef"[pool[used] >> 4];
-    out[2 * i + 1] = "0123456789abcdef"[pool[used] & 15];
+  memcpy(id, pool + used, 16);
+  used += 16;
+}
+
+struct plug_str session_id_text(const struct session *session, char out[SESSION_ID_TEXT])
+{
+  for (size_t i = 0; i < sizeof session->id; i++) {
+    out[2 * i] = "0123456789abcdef"[session->id[i] >> 4];
+    out[2 * i + 1] = "0123456789abcdef"[session->id[i] & 15];
   }
-  out[32] = '\0';
+  return str_from(out, SESSION_ID_TEXT);
 }
 
 static void handle_connect(struct session *session, const struct stomp_frame *frame)
@@ -445,14 +466,14 @@ void session_admit(struct session *session, const struct session_agreement *agre
   COUNT(sessions);
   COUNT(sessions_total);
 
-  char id[33], beats[48];
-  put_session_id(id);
+  char id[SESSION_ID_TEXT], beats[48];
+  make_session_id(session->id);
   snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64, env->heartbeat_send_ms,
            env->heartbeat_receive_ms);
   struct buf *out = begin_frame(session, STOMP_CONNECTED);
   put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
-  put_header(session, STOMP_CONNECTED, STR("session"), str_of(id));
+  put_header(session, STOMP_CONNECTED, STR("session"), session_id_text(session, id));
   put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
   const struct plug_identity *who = admission_who(session);
   if (who)

@@ -6,6 +6,7 @@
 #define SESSION_SESSION_H
 
 #include "access/access.h"
+#include "app/app.h"
 #include "base/utf8.h"
 #include "hub/destination.h"
 #include "hub/hub.h"
@@ -45,6 +46,9 @@ struct session_env {
   struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
   struct session_sendable sendable[1 << SESSION_SENDABLES_BITS];
   struct access_worker *access; /* NULL: everybody may do what destinations says */
+  struct app_worker *app;       /* NULL: no applications */
+  const struct user_names *users;
+  unsigned worker;              /* its number, for names of sessions that are the node's */
   const char *server;           /* "plugboard/0.1.0" for CONNECTED */
   uint64_t heartbeat_send_ms, heartbeat_receive_ms;
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
@@ -93,8 +97,20 @@ struct session {
   bool slow_down;           /* the node is congested: the carrier should stop reading for a while */
   bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
   bool no_memory;           /* an answer could not be queued; likewise */
+  bool watched;             /* an application was told of a subscription */
   const char *close_reason; /* static */
+  struct list app_waits;    /* applications.c: requests whose answer is awaited */
+  uint8_t id[16];           /* of CONNECTED; a name of user destinations */
 };
+
+#define SESSION_ID_TEXT 32
+/* The id as it stands in CONNECTED. */
+struct plug_str session_id_text(const struct session *session, char out[SESSION_ID_TEXT]);
+/* The number by which plugins know it, unique on the node. */
+static inline uint64_t session_node_number(const struct session *session)
+{
+  return ((uint64_t)session->env->worker + 1) << 48 | session->number;
+}
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
 /* The connection is gone. */
@@ -161,12 +177,21 @@ static inline int session_shown(struct plug_str s)
 void session_refuse(struct session *session, struct plug_str receipt, const char *what,
                     plug_status status);
 
+/* What an application has to say against a request. */
+struct session_refusal {
+  char code[33];
+  char reason[256];
+};
+
 struct session_waiter {
   struct list link;
   struct session *session;  /* NULL: gone meanwhile */
   struct subscription *sub; /* a SUBSCRIBE waits for its interest; else NULL */
   uint32_t remaining;       /* answers still to come */
   plug_status status;       /* the worst so far */
+  struct session_refusal *refusal; /* instead of status; owned, or NULL */
+  void (*done)(struct session_waiter *waiter); /* instead of an answer to a client, or NULL */
+  void *arg;                                   /* of done */
   const char *what;         /* "SEND" */
   size_t receipt_len;
   char receipt[];
@@ -176,6 +201,12 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
                                           struct plug_str receipt);
 /* One answer less; answers the client and frees the waiter with the last. */
 void session_waiter_done(struct session_waiter *waiter, plug_status status);
+
+/* waiter, which may be NULL, gets one answer more if PLUG_PENDING is returned. */
+plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
+                            struct session_waiter *waiter);
+/* A header of a MESSAGE that only the server writes. */
+bool session_header_is_ours(struct plug_str name);
 
 /* The SUBSCRIBE's receipt, if one is owed, is answered. */
 void session_subscribed(struct subscription *sub, plug_status status);

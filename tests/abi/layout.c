@@ -1,6 +1,7 @@
 /* The layout of every public struct on LP64. A line that fails here is a change of the plugin ABI:
  * it needs a new minor (a member added at the tail of a table that may grow) or a new major. */
 #include <plugboard/ext/auth.h>
+#include <plugboard/ext/config.h>
 #include <plugboard/ext/metrics.h>
 #include <plugboard/ext/workpool.h>
 #include <plugboard/plugin.h>
@@ -56,7 +57,7 @@ OFFSET(plug_msg_init, headers, 56);
 OFFSET(plug_msg_init, n_headers, 64);
 OFFSET(plug_msg_init, pos, 72);
 
-SIZE(plug_host, 224);
+SIZE(plug_host, 232);
 OFFSET(plug_host, size, 0);
 OFFSET(plug_host, abi_major, 4);
 OFFSET(plug_host, abi_minor, 6);
@@ -87,6 +88,7 @@ OFFSET(plug_host, msg_encode, 192);
 OFFSET(plug_host, msg_ref, 200);
 OFFSET(plug_host, msg_unref, 208);
 OFFSET(plug_host, extension, 216);
+OFFSET(plug_host, app, 224);
 
 SIZE(plug_interest, 32);
 OFFSET(plug_interest, id, 0);
@@ -247,3 +249,86 @@ OFFSET(plug_auth_control, reserved, 4);
 OFFSET(plug_auth_control, invalidate_user, 8);
 OFFSET(plug_auth_control, invalidate_session, 16);
 OFFSET(plug_auth_control, update_user, 24);
+
+SIZE(plug_claim, 24);
+OFFSET(plug_claim, pattern, 0);
+OFFSET(plug_claim, actions, 16);
+OFFSET(plug_claim, reserved, 20);
+
+SIZE(plug_app_claims, 40);
+OFFSET(plug_app_claims, size, 0);
+OFFSET(plug_app_claims, reserved, 4);
+OFFSET(plug_app_claims, claims, 8);
+OFFSET(plug_app_claims, n_claims, 16);
+OFFSET(plug_app_claims, watches, 24);
+OFFSET(plug_app_claims, n_watches, 32);
+
+SIZE(plug_app_request, 144);
+OFFSET(plug_app_request, size, 0);
+OFFSET(plug_app_request, action, 4);
+OFFSET(plug_app_request, session, 8);
+OFFSET(plug_app_request, session_id, 16);
+OFFSET(plug_app_request, who, 32);
+OFFSET(plug_app_request, destination, 40);
+OFFSET(plug_app_request, path, 56);
+OFFSET(plug_app_request, claim, 72);
+OFFSET(plug_app_request, variables, 80);
+OFFSET(plug_app_request, n_variables, 88);
+OFFSET(plug_app_request, headers, 96);
+OFFSET(plug_app_request, n_headers, 104);
+OFFSET(plug_app_request, content_type, 112);
+OFFSET(plug_app_request, body, 128);
+
+SIZE(plug_app_message, 64);
+OFFSET(plug_app_message, destination, 0);
+OFFSET(plug_app_message, content_type, 16);
+OFFSET(plug_app_message, body, 32);
+OFFSET(plug_app_message, headers, 48);
+OFFSET(plug_app_message, n_headers, 56);
+
+SIZE(plug_app_error, 56);
+OFFSET(plug_app_error, size, 0);
+OFFSET(plug_app_error, reserved, 4);
+OFFSET(plug_app_error, code, 8);
+OFFSET(plug_app_error, reason, 24);
+OFFSET(plug_app_error, detail, 40);
+
+SIZE(plug_app_answer, 40);
+OFFSET(plug_app_answer, size, 0);
+OFFSET(plug_app_answer, reserved, 4);
+OFFSET(plug_app_answer, publishes, 8);
+OFFSET(plug_app_answer, n_publishes, 16);
+OFFSET(plug_app_answer, reply, 24);
+OFFSET(plug_app_answer, error, 32);
+
+SIZE(plug_app_event, 96);
+OFFSET(plug_app_event, size, 0);
+OFFSET(plug_app_event, kind, 4);
+OFFSET(plug_app_event, session, 8);
+OFFSET(plug_app_event, session_id, 16);
+OFFSET(plug_app_event, who, 32);
+OFFSET(plug_app_event, subscription, 40);
+OFFSET(plug_app_event, destination, 56);
+OFFSET(plug_app_event, watch, 72);
+OFFSET(plug_app_event, variables, 80);
+OFFSET(plug_app_event, n_variables, 88);
+
+SIZE(plug_app, 32);
+OFFSET(plug_app, size, 0);
+OFFSET(plug_app, flags, 4);
+OFFSET(plug_app, claims, 8);
+OFFSET(plug_app, request, 16);
+OFFSET(plug_app, event, 24);
+
+SIZE(plug_app_up, 24);
+OFFSET(plug_app_up, size, 0);
+OFFSET(plug_app_up, reserved, 4);
+OFFSET(plug_app_up, answer, 8);
+OFFSET(plug_app_up, publish, 16);
+
+SIZE(plug_config, 32);
+OFFSET(plug_config, size, 0);
+OFFSET(plug_config, reserved, 4);
+OFFSET(plug_config, section, 8);
+OFFSET(plug_config, entry, 16);
+OFFSET(plug_config, blame, 24);

@@ -31,6 +31,7 @@ struct plug_io;
 struct plug_timer;
 struct plug_broker_up;
 struct plug_auth_up;
+struct plug_app_up;
 
 /* Levels of log(). VIOLATION: somebody broke the contract of these headers. */
 #define PLUG_LOG_DEBUG     0
@@ -135,6 +136,8 @@ struct plug_host {
 
   /* [any] The server's half of an optional feature ("plug.host.metrics/1"), or NULL. */
   const void *(*extension)(const struct plug_host *, const char *id)PLUG_NOEXCEPT;
+
+  const struct plug_app_up *app; /* upcalls; NULL if the plugin is not an application */
 };
 
 #ifdef __cplusplus

@@ -20,6 +20,7 @@
 #ifndef PLUGBOARD_PLUGIN_H
 #define PLUGBOARD_PLUGIN_H
 
+#include <plugboard/app.h>
 #include <plugboard/auth.h>
 #include <plugboard/broker.h>
 #include <plugboard/host.h>
@@ -51,8 +52,6 @@ struct plug_option {
   const char *help;  /* one sentence for the reference */
 };
 
-struct plug_app; /* the application kind; its table comes with a later minor */
-
 #define PLUG_ID_MAX 64 /* bytes of plug_plugin.id, which is [a-z0-9.-]+ */
 
 struct plug_plugin {
@@ -66,7 +65,7 @@ struct plug_plugin {
   size_t n_options;
   const struct plug_broker *broker; /* what this plugin is: at least one is set */
   const struct plug_auth *auth;
-  const struct plug_app *app; /* NULL in this minor */
+  const struct plug_app *app;
 
   /* [create] Sets *self or fills *err with one sentence; on failure nothing else is called. */
   plug_status (*create)(const struct plug_host *, void **self, struct plug_err *) PLUG_NOEXCEPT;

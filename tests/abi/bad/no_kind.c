@@ -1,4 +1,4 @@
-/* expect: no-kind.so: offers neither a broker nor an auth table */
+/* expect: no-kind.so: offers neither a broker nor an auth nor an app table */
 #include "parts.h"
 
 const struct plug_plugin PLUG_ENTRY = {

@@ -16,7 +16,7 @@ static const struct plug_str broker[] = {LIT("/sub"), LIT("/topic")};
 static const struct plug_str app[] = {LIT("/pub")};
 static const struct plug_str client_send[] = {LIT("/topic")};
 static const struct destination_rules destinations = {
-    {broker, 2}, {app, 1}, {client_send, 1}, false};
+    {broker, 2}, {app, 1}, {client_send, 1}, false, {NULL, 0}};
 static const struct rules_world world = {&destinations, true, true};
 
 static struct config *config;

@@ -16,7 +16,7 @@ static const struct plug_str client_send[] = {LIT("/sub/open"), LIT("/pub")};
 
 static struct destination_rules rules(bool spring)
 {
-  return (struct destination_rules){{broker, 3}, {app, 2}, {client_send, 2}, spring};
+  return (struct destination_rules){{broker, 3}, {app, 2}, {client_send, 2}, spring, {NULL, 0}};
 }
 
 struct row {
@@ -113,7 +113,7 @@ static void root_prefix_covers_everything_that_is_left(void **state)
 {
   (void)state;
   static const struct plug_str all[] = {LIT("/")};
-  struct destination_rules r = {{all, 1}, {app, 2}, {NULL, 0}, false};
+  struct destination_rules r = {{all, 1}, {app, 2}, {NULL, 0}, false, {NULL, 0}};
   assert_int_equal(destination_classify(&r, STR("/x")), DESTINATION_BROKER);
   assert_int_equal(destination_classify(&r, STR("/**")), DESTINATION_BROKER);
   assert_int_equal(destination_classify(&r, STR("/pub/x")), DESTINATION_APP);

@@ -94,7 +94,7 @@ static int world_setup(void **state)
   w.hub.on_published = session_published;
   w.hub.on_unacked_full = session_unacked_full;
   w.rules = (struct destination_rules){
-      {broker_prefixes, 2}, {app_prefixes, 1}, {send_prefixes, 2}, false};
+      {broker_prefixes, 2}, {app_prefixes, 1}, {send_prefixes, 2}, false, {NULL, 0}};
   w.env = (struct session_env){.hub = &w.hub,
                                .destinations = &w.rules,
                                .limits = {65536, 64, 8192},

@@ -1,0 +1,319 @@
+#include "app/app.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/counter.h"
+#include "base/hash.h"
+#include "config/fault.h"
+
+struct app_worker {
+  struct app *app;
+  struct inbox *inbox;
+  void (*publish)(void *ctx, const struct plug_app_message *message, struct app_publish *publish);
+  void *ctx;
+};
+
+struct app {
+  struct app_settings settings;
+  struct chain chain;
+  struct claims claims;
+  struct app_link *links; /* one per instance of the chain */
+  struct app_worker **workers;
+  size_t n_workers;
+  bool started;
+  _Atomic bool draining;
+  _Alignas(64) _Atomic int64_t n_waiting;
+  _Atomic int64_t waiting_bytes;
+};
+
+/* What an instance's calls of publish come with. */
+struct app_link {
+  struct app *app;
+  struct plugin_instance *instance;
+};
+
+/* --- publishing unasked ------------------------------------------------------------------- */
+
+struct app_publish {
+  struct inbox_call call;
+  struct loop_task task;
+  struct app_worker *worker;
+  struct plugin_instance *instance;
+  struct plug_app_answer *message; /* owned */
+  plug_app_published_fn done;
+  void *arg;
+  plug_status status;
+};
+
+static void publish_free(struct app_publish *publish)
+{
+  free(publish->message);
+  free(publish);
+}
+
+static void done_at_home(struct loop_task *task)
+{
+  struct app_publish *publish = container_of(task, struct app_publish, task);
+  if (instance_state(publish->instance) < INSTANCE_STOPPED) {
+    uint64_t begin = instance_call_begin();
+    publish->done(publish->arg, publish->status);
+    instance_call_end(publish->instance, "published", begin);
+  }
+  publish_free(publish);
+}
+
+void app_published(struct app_publish *publish, plug_status status)
+{
+  publish->status = status == PLUG_EAGAIN ? PLUG_OK : status;
+  if (!publish->done) {
+    publish_free(publish);
+    return;
+  }
+  publish->task.run = done_at_home;
+  loop_post_task(instance_loop(publish->instance), &publish->task);
+}
+
+static void publish_on_worker(struct inbox_call *call)
+{
+  struct app_publish *publish = container_of(call, struct app_publish, call);
+  struct app_worker *worker = publish->worker;
+  worker->publish(worker->ctx, &publish->message->publishes[0], publish);
+}
+
+static bool is_publishable(const struct app *app, struct plug_str destination)
+{
+  const char *why;
+  struct plug_str name, rest;
+  const struct app_settings *settings = &app->settings;
+  if (!destination_valid(destination, UINT16_MAX, &why))
+    return false;
+  switch (destination_classify(settings->destinations, destination)) {
+  case DESTINATION_BROKER:
+    return true;
+  case DESTINATION_USER:
+    return user_split(&settings->users, destination, &name, &rest);
+  default:
+    return false;
+  }
+}
+
+/* Always the same worker for one destination, so that the order stays. */
+static plug_status on_publish(void *ctx, struct plug_app_answer *message,
+                              plug_app_published_fn done, void *arg)
+{
+  const struct app_link *link = ctx;
+  struct app *app = link->app;
+  struct plug_str destination = message->publishes[0].destination;
+  plug_status status = !is_publishable(app, destination)                 ? PLUG_EINVAL
+                       : atomic_load(&app->draining) || !app->n_workers ? PLUG_ESTATE
+                                                                         : PLUG_OK;
+  struct app_publish *publish = status ? NULL : calloc(1, sizeof *publish);
+  struct inbox_item *item = publish ? inbox_item_new(INBOX_CALL, str_from(NULL, 0)) : NULL;
+  if (!item) {
+    free(publish);
+    free(message);
+    return status ? status : PLUG_ENOMEM;
+  }
+  *publish = (struct app_publish){.instance = link->instance,
+                                  .message = message,
+                                  .done = done,
+                                  .arg = arg,
+                                  .worker = app->workers[hash_bytes(destination.ptr, destination.len) %
+                                                         app->n_workers]};
+  publish->call.run = publish_on_worker;
+  item->waiter = &publish->call;
+  struct inbox *inbox = publish->worker->inbox;
+  if (inbox_put(inbox, item))
+    inbox->wake(inbox);
+  return PLUG_OK;
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static plug_status load_claims(struct app *app, struct plug_err *err)
+{
+  const struct app_settings *settings = &app->settings;
+  struct plug_err why = {0};
+  app->links = calloc(app->chain.n + 1, sizeof *app->links);
+  if (!app->links)
+    return fault_no_memory(err);
+  for (size_t i = 0; i < app->chain.n; i++) {
+    struct plugin_instance *instance = app->chain.instances[i];
+    app->links[i] = (struct app_link){app, instance};
+    struct instance_app_up up = {on_publish, &app->links[i]};
+    instance_set_app_up(instance, &up);
+    if (claims_add(&app->claims, instance, &why) != PLUG_OK)
+      return fault_at(err, settings->chain.file, settings->chain.line, "%s", why.text);
+  }
+  if (app->claims.n_claims && !settings->destinations->app.n)
+    return fault_at(err, settings->chain.file, settings->chain.line,
+                    "[app] plugins: nothing reaches them: [destinations] app is empty");
+  return PLUG_OK;
+}
+
+struct app *app_new(const struct app_settings *settings, const struct config *config,
+                    struct loop *loop, struct plug_err *err)
+{
+  struct app *app = aligned_alloc(64, (sizeof *app + 63) / 64 * 64);
+  if (!app) {
+    fault_no_memory(err);
+    return NULL;
+  }
+  memset(app, 0, sizeof *app);
+  app->settings = *settings;
+  app->settings.chain.kind = "app";
+  app->settings.chain.named = true;
+  plug_status status = chain_create(&app->chain, &app->settings.chain, config, loop, err);
+  if (status == PLUG_OK)
+    status = load_claims(app, err);
+  if (status == PLUG_OK)
+    return app;
+  app_free(app);
+  return NULL;
+}
+
+plug_status app_start(struct app *app, struct plug_err *err)
+{
+  app->started = true;
+  return chain_start(&app->chain, err);
+}
+
+/* One per worker; behind all that was in its inbox. */
+struct settle {
+  struct inbox_call call;
+  sem_t done;
+};
+
+static void on_settle(struct inbox_call *call)
+{
+  sem_post(&container_of(call, struct settle, call)->done);
+}
+
+static void settle(struct app_worker *worker, uint64_t deadline_ms)
+{
+  struct settle *at = calloc(1, sizeof *at);
+  struct inbox_item *item = at ? inbox_item_new(INBOX_CALL, str_from(NULL, 0)) : NULL;
+  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  if (!item) {
+    free(at);
+    return;
+  }
+  sem_init(&at->done, 0, 0);
+  at->call.run = on_settle;
+  item->waiter = &at->call;
+  if (inbox_put(worker->inbox, item))
+    worker->inbox->wake(worker->inbox);
+  int failed;
+  while ((failed = sem_clockwait(&at->done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
+    ;
+  if (failed)
+    return; /* the worker may still come to it: a few bytes are left to it */
+  sem_destroy(&at->done);
+  free(at);
+}
+
+void app_drain(struct app *app, uint64_t deadline_ms)
+{
+  if (!app->started)
+    return;
+  for (size_t i = 0; i < app->n_workers; i++) /* what they have is on its way to the plugins */
+    settle(app->workers[i], deadline_ms);
+  chain_drain(&app->chain);
+  atomic_store(&app->draining, true);
+  for (size_t i = 0; i < app->n_workers; i++)
+    settle(app->workers[i], deadline_ms);
+}
+
+void app_stop(struct app *app)
+{
+  if (app->started)
+    chain_stop(&app->chain);
+  app->started = false;
+}
+
+void app_free(struct app *app)
+{
+  if (!app)
+    return;
+  claims_fini(&app->claims);
+  chain_free(&app->chain);
+  free(app->links);
+  free(app->workers);
+  free(app);
+}
+
+const struct app_settings *app_settings_of(const struct app *app)
+{
+  return &app->settings;
+}
+
+const struct claims *app_claims(const struct app *app)
+{
+  return &app->claims;
+}
+
+const struct chain *app_chain(const struct app *app)
+{
+  return &app->chain;
+}
+
+struct app *app_of(const struct app_worker *worker)
+{
+  return worker->app;
+}
+
+struct inbox *app_worker_inbox(const struct app_worker *worker)
+{
+  return worker->inbox;
+}
+
+struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
+                                  void (*publish)(void *ctx, const struct plug_app_message *message,
+                                                  struct app_publish *publish),
+                                  void *ctx)
+{
+  struct app_worker **workers = realloc(app->workers, (app->n_workers + 1) * sizeof *workers);
+  struct app_worker *worker = workers ? malloc(sizeof *worker) : NULL;
+  if (workers)
+    app->workers = workers;
+  if (!worker)
+    return NULL;
+  *worker = (struct app_worker){.app = app, .inbox = inbox, .publish = publish, .ctx = ctx};
+  app->workers[app->n_workers++] = worker;
+  return worker;
+}
+
+void app_worker_free(struct app_worker *worker)
+{
+  free(worker);
+}
+
+/* --- what waits --------------------------------------------------------------------------- */
+
+void app_count(struct app *app, int64_t n, int64_t bytes)
+{
+  atomic_fetch_add_explicit(&app->n_waiting, n, memory_order_relaxed);
+  atomic_fetch_add_explicit(&app->waiting_bytes, bytes, memory_order_relaxed);
+  COUNT_BY(app_waiting, n);
+}
+
+static bool waits(const struct app *app, uint64_t n, uint64_t bytes)
+{
+  return atomic_load_explicit(&app->n_waiting, memory_order_relaxed) >= (int64_t)n ||
+         atomic_load_explicit(&app->waiting_bytes, memory_order_relaxed) >= (int64_t)bytes;
+}
+
+bool app_congested(const struct app *app)
+{
+  return waits(app, app->settings.queue / 2 + 1, app->settings.queue_bytes / 2);
+}
+
+bool app_is_full(const struct app *app)
+{
+  return waits(app, app->settings.queue, app->settings.queue_bytes);
+}

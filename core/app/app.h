@@ -1,0 +1,117 @@
+/* The applications: what clients SEND to them and SUBSCRIBE from them goes out, answers come back.
+ * `struct app` is the server's, read-only while workers run but for its counts; a `struct
+ * app_worker` belongs to one worker. Owns the plugins' instances and what is on its way to them. No
+ * I/O. Functions are tagged [start], [worker] or [any].
+ *
+ *   worker                        control thread, or this thread             plugin
+ *   app_request ----------------> request -------------------------------->
+ *   done(owner) <---- inbox ----- answer  <-------------------------------- answer, op_done
+ *   app_tell -------------------> event ----------------------------------->
+ *   publish(env) <--- inbox ----------------------------------------------- publish
+ */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include "access/chain.h"
+#include "access/identity.h"
+#include "app/claims.h"
+#include "app/user.h"
+#include "hub/destination.h"
+#include "hub/inbox.h"
+
+struct app;
+struct app_worker;
+
+struct app_settings {
+  struct chain_settings chain;
+  const struct destination_rules *destinations;
+  struct user_names users;
+  uint64_t timeout_ms;         /* for one request */
+  uint64_t queue, queue_bytes; /* requests that wait for applications */
+  bool ignore_unclaimed;       /* what nobody claims is not even an ERROR */
+  bool close_on_error;         /* an application's error ends the session */
+};
+
+/* A message that an application publishes by itself. */
+struct app_publish;
+
+/* [start] NULL on failure, with err->text. loop NULL: for --check. */
+struct app *app_new(const struct app_settings *settings, const struct config *config,
+                    struct loop *loop, struct plug_err *err);
+plug_status app_start(struct app *app, struct plug_err *err);
+/* [start] While workers run but read nothing more: what was taken is answered, and the workers have
+ * published it when this returns, at most at deadline_ms. */
+void app_drain(struct app *app, uint64_t deadline_ms);
+/* [start] After the workers have ended and their inboxes have been emptied. */
+void app_stop(struct app *app);
+void app_free(struct app *app); /* NULL is nothing */
+
+const struct app_settings *app_settings_of(const struct app *app); /* [any] */
+const struct claims *app_claims(const struct app *app);            /* [any] */
+const struct chain *app_chain(const struct app *app);              /* [any] */
+/* [any] So much waits for applications that clients should wait. */
+bool app_congested(const struct app *app);
+
+/* [start] Before the worker runs. publish(ctx, ...) is called on its thread, for the destination
+ * and what else stands in message; app_published follows exactly once, now or later. */
+struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
+                                  void (*publish)(void *ctx, const struct plug_app_message *message,
+                                                  struct app_publish *publish),
+                                  void *ctx);
+void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
+struct app *app_of(const struct app_worker *worker);
+void app_published(struct app_publish *publish, plug_status status); /* [worker] */
+
+/* --- requests ----------------------------------------------------------------------------- */
+
+struct app_call;
+
+/* What has become of a request. answer: PLUG_OK only, NULL if there is nothing to it. */
+struct app_result {
+  plug_status status;
+  struct plug_app_answer *answer; /* for free(), by the receiver */
+  const char *instance;           /* who has answered */
+};
+/* [worker] owner NULL: it was forgotten. */
+typedef void (*app_done_fn)(void *owner, struct app_worker *worker, struct app_result *result);
+
+struct app_request_init {
+  const struct claim *claim;
+  uint32_t action;
+  uint64_t session;
+  struct plug_str session_id;
+  struct identity *who; /* a reference is taken; NULL: nobody */
+  struct plug_str destination, path;
+  const struct plug_kv *headers;
+  size_t n_headers;
+  struct plug_str content_type, body;
+  app_done_fn done;
+};
+
+/* [worker] PLUG_PENDING: *call is set, and done follows; app_call_own says for whom. Otherwise
+ * *result is filled, and done does not follow. PLUG_EAGAIN in it: too much waits already. */
+plug_status app_request(struct app_worker *worker, const struct app_request_init *init,
+                        struct app_call **call, struct app_result *result);
+void app_call_own(struct app_call *call, void *owner); /* [worker] NULL: forget it */
+
+/* --- subscriptions ------------------------------------------------------------------------ */
+
+struct app_tell_init {
+  uint32_t kind; /* PLUG_APP_SUBSCRIBED, ... */
+  uint64_t session;
+  struct plug_str session_id;
+  struct identity *who;
+  struct plug_str subscription, destination;
+};
+/* [worker] Tells all whose watch matches; a PLUG_APP_DISCONNECTED all that watch anything. False:
+ * nobody was. */
+bool app_tell(struct app_worker *worker, const struct app_tell_init *init);
+
+/* --- within core/app ---------------------------------------------------------------------- */
+
+/* What waits, counted in. */
+void app_count(struct app *app, int64_t n, int64_t bytes); /* [any] */
+bool app_is_full(const struct app *app);                   /* [any] */
+struct inbox *app_worker_inbox(const struct app_worker *worker);
+
+#endif

@@ -1,0 +1,146 @@
+#include "plugin/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "plugin/host.h"
+
+/* --- copies ------------------------------------------------------------------------------- */
+
+/* The end of a block that is filled from both its tables and its texts. */
+struct filler {
+  struct plug_kv *kv;
+  char *text;
+};
+
+static struct plug_str take(struct filler *to, struct plug_str s)
+{
+  struct plug_str copy = str_from(to->text, s.len);
+  if (s.len)
+    memcpy(to->text, s.ptr, s.len);
+  to->text += s.len;
+  return copy;
+}
+
+static size_t text_bytes(const struct plug_app_message *message)
+{
+  size_t bytes = message->destination.len + message->content_type.len + message->body.len;
+  for (size_t i = 0; i < message->n_headers; i++)
+    bytes += message->headers[i].key.len + message->headers[i].value.len;
+  return bytes;
+}
+
+static void take_message(struct filler *to, struct plug_app_message *out,
+                         const struct plug_app_message *message)
+{
+  struct plug_kv *headers = to->kv;
+  to->kv += message->n_headers;
+  for (size_t i = 0; i < message->n_headers; i++) {
+    headers[i].key = take(to, message->headers[i].key);
+    headers[i].value = take(to, message->headers[i].value);
+  }
+  *out = (struct plug_app_message){.destination = take(to, message->destination),
+                                   .content_type = take(to, message->content_type),
+                                   .body = take(to, message->body),
+                                   .headers = headers,
+                                   .n_headers = message->n_headers};
+}
+
+struct plug_app_answer *answer_copy(const struct plug_app_answer *theirs, size_t *len)
+{
+  struct plug_app_answer in = {0};
+  struct plug_app_error error = {0};
+  memcpy(&in, theirs, theirs->size < sizeof in ? theirs->size : sizeof in);
+  if (in.error) {
+    memcpy(&error, in.error, in.error->size < sizeof error ? in.error->size : sizeof error);
+    error.size = sizeof error;
+    in.n_publishes = 0;
+    in.reply = NULL;
+  }
+  size_t n = in.n_publishes + (in.reply != NULL), n_headers = 0;
+  size_t bytes = error.code.len + error.reason.len + error.detail.len;
+  for (size_t i = 0; i < n; i++) {
+    const struct plug_app_message *message =
+        i < in.n_publishes ? &in.publishes[i] : in.reply;
+    n_headers += message->n_headers;
+    bytes += text_bytes(message);
+  }
+  *len = sizeof in + sizeof error + n * sizeof *in.publishes + n_headers * sizeof(struct plug_kv) +
+         bytes;
+  struct plug_app_answer *answer = malloc(*len);
+  if (!answer)
+    return NULL;
+  struct plug_app_error *error_copy = (struct plug_app_error *)(answer + 1);
+  struct plug_app_message *messages = (struct plug_app_message *)(error_copy + 1);
+  struct filler to = {.kv = (struct plug_kv *)(messages + n)};
+  to.text = (char *)(to.kv + n_headers);
+  for (size_t i = 0; i < n; i++)
+    take_message(&to, &messages[i], i < in.n_publishes ? &in.publishes[i] : in.reply);
+  error.code = take(&to, error.code);
+  error.reason = take(&to, error.reason);
+  error.detail = take(&to, error.detail);
+  *error_copy = error;
+  *answer = (struct plug_app_answer){.size = sizeof *answer,
+                                     .publishes = messages,
+                                     .n_publishes = in.n_publishes,
+                                     .reply = in.reply ? &messages[in.n_publishes] : NULL,
+                                     .error = in.error ? error_copy : NULL};
+  return answer;
+}
+
+/* --- upcalls ------------------------------------------------------------------------------ */
+
+static _Thread_local struct answer_catch *catching;
+
+void answer_catch_begin(struct answer_catch *catch, struct plug_op *op)
+{
+  *catch = (struct answer_catch){.op = op, .outer = catching};
+  catching = catch;
+}
+
+plug_status answer_catch_end(struct answer_catch *catch, plug_status status)
+{
+  catching = catch->outer;
+  if (status == PLUG_PENDING && (catch->caught || catch->failed))
+    status = catch->failed ? PLUG_ENOMEM : PLUG_OK;
+  status = op_offered(catch->op, status);
+  if (status != PLUG_OK) {
+    free(catch->caught);
+    catch->caught = NULL;
+  }
+  return status;
+}
+
+static void up_answer(struct plug_op *op, const struct plug_app_answer *theirs)
+{
+  size_t len;
+  struct plug_app_answer *answer = answer_copy(theirs, &len);
+  struct answer_catch *catch = catching;
+  if (catch && catch->op == op && !catch->caught && !catch->failed) {
+    catch->caught = answer;
+    catch->failed = !answer;
+  } else if (answer) {
+    op_complete(op, ANSWER_GIVEN, answer, len, "answer");
+  } else {
+    op_complete(op, PLUG_ENOMEM, NULL, 0, "answer");
+  }
+}
+
+static plug_status up_publish(const struct plug_host *host, const struct plug_app_message *message,
+                              plug_app_published_fn done, void *arg)
+{
+  struct plugin_instance *instance = instance_of(host);
+  struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
+  size_t len;
+  if (instance_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish)
+    return PLUG_ESTATE;
+  struct plug_app_answer *copy = answer_copy(&one, &len);
+  return copy ? instance->app_up.publish(instance->app_up.ctx, copy, done, arg) : PLUG_ENOMEM;
+}
+
+const struct plug_app_up answer_app_up = {
+    .size = sizeof answer_app_up,
+    .answer = up_answer,
+    .publish = up_publish,
+};
