@@ -217,12 +217,18 @@ static void settle(struct app_worker *worker, uint64_t deadline_ms)
   free(at);
 }
 
+static void nothing(void *arg) PLUG_NOEXCEPT
+{
+  (void)arg;
+}
+
 void app_drain(struct app *app, uint64_t deadline_ms)
 {
   if (!app->started)
     return;
   for (size_t i = 0; i < app->n_workers; i++) /* what they have is on its way to the plugins */
     settle(app->workers[i], deadline_ms);
+  loop_call(app->chain.loop, nothing, NULL); /* and has reached them */
   chain_drain(&app->chain);
   atomic_store(&app->draining, true);
   for (size_t i = 0; i < app->n_workers; i++)
