@@ -1,0 +1,26 @@
+/* The conditions of a route, "authenticated and body.content not-blank": all must hold. Owns the
+ * compiled form and the buckets of its rates; the latter have a lock, the rest is immutable: any
+ * thread.
+ *
+ *   CONDITION = TERM {"and" TERM}
+ *   TERM      = "authenticated" | "role" WORD | "body."MEMBER TEST
+ *             | "rate" ("sender" | "room") NUMBER"/"DURATION
+ *   TEST      = "present" | "not-blank" | "boolean" | "string" [RANGE] | "number" [RANGE]
+ *   RANGE     = LOW".."HIGH, one of them may be left out */
+#ifndef ROUTE_CONDITION_H
+#define ROUTE_CONDITION_H
+
+#include "route_template.h"
+
+struct route_condition;
+
+struct route_condition *route_condition_parse(struct plug_str text, size_t rate_keys,
+                                              struct plug_err *err);
+void route_condition_free(struct route_condition *condition); /* NULL is nothing */
+bool route_condition_needs_body(const struct route_condition *condition);
+
+/* room: the destination that the message goes to. The rates are asked when all else holds. */
+bool route_condition_check(struct route_condition *condition, const struct route_values *values,
+                           struct plug_str room, uint64_t now_us, struct route_refusal *refusal);
+
+#endif
