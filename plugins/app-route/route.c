@@ -110,22 +110,17 @@ bool route_run(struct route *route, const struct plug_app_request *request, int6
   bool needs_body = route_condition_needs_body(route->condition) ||
                     route_template_needs_body(route->to) || route_template_needs_body(route->body);
   if (!check_variables(route, &values, text, refusal) ||
-      (needs_body && !parse_body(request, &values.body, refusal)))
+      (needs_body && !parse_body(request, &values.body, refusal)) ||
+      !route_condition_check(route->condition, &values, refusal))
     goto end;
   result->destination = route_template_fill(route->to, &values, &result->destination_len, refusal);
   if (!result->destination)
     goto end;
-  if (route->body) {
-    /* Conditions first: what they say of a member is better than that it is missing. */
-    struct plug_str room = route_slice(result->destination, result->destination_len);
-    if (!route_condition_check(route->condition, &values, room, now_us, refusal))
-      goto end;
-    result->body = route_template_fill(route->body, &values, &result->body_len, refusal);
-    done = result->body != NULL;
-  } else {
-    struct plug_str room = route_slice(result->destination, result->destination_len);
-    done = route_condition_check(route->condition, &values, room, now_us, refusal);
-  }
+  if (route->body &&
+      !(result->body = route_template_fill(route->body, &values, &result->body_len, refusal)))
+    goto end;
+  struct plug_str room = route_slice(result->destination, result->destination_len);
+  done = route_condition_take(route->condition, &values, room, now_us, refusal);
 
 end:
   json_decref(values.body);

@@ -310,12 +310,18 @@ static bool check_rate(const struct term *term, const struct route_values *value
                       (unsigned long long)term->rate->period_us / 1000);
 }
 
-bool route_condition_check(struct route_condition *condition, const struct route_values *values,
-                           struct plug_str room, uint64_t now_us, struct route_refusal *refusal)
+bool route_condition_check(const struct route_condition *condition,
+                           const struct route_values *values, struct route_refusal *refusal)
 {
   for (size_t i = 0; condition && i < condition->n; i++)
     if (!check_term(&condition->terms[i], values, refusal))
       return false;
+  return true;
+}
+
+bool route_condition_take(struct route_condition *condition, const struct route_values *values,
+                          struct plug_str room, uint64_t now_us, struct route_refusal *refusal)
+{
   for (size_t i = 0; condition && i < condition->n; i++)
     if (condition->terms[i].kind == RATE &&
         !check_rate(&condition->terms[i], values, room, now_us, refusal))

@@ -19,8 +19,11 @@ struct route_condition *route_condition_parse(struct plug_str text, size_t rate_
 void route_condition_free(struct route_condition *condition); /* NULL is nothing */
 bool route_condition_needs_body(const struct route_condition *condition);
 
-/* room: the destination that the message goes to. The rates are asked when all else holds. */
-bool route_condition_check(struct route_condition *condition, const struct route_values *values,
-                           struct plug_str room, uint64_t now_us, struct route_refusal *refusal);
+/* All but the rates. condition NULL: nothing is asked. */
+bool route_condition_check(const struct route_condition *condition,
+                           const struct route_values *values, struct route_refusal *refusal);
+/* The rates, last of all: what is refused otherwise does not count. room: the destination. */
+bool route_condition_take(struct route_condition *condition, const struct route_values *values,
+                          struct plug_str room, uint64_t now_us, struct route_refusal *refusal);
 
 #endif
