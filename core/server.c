@@ -32,7 +32,7 @@ struct server {
   struct broker *broker;
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
-  struct app *app; /* NULL: there are no applications */
+  struct app *app;                                            /* NULL: there are no applications */
   struct app_worker *app_workers[INTEREST_WORKERS_MAX];
   struct user_names users;
   struct interest_table *interests;
@@ -255,8 +255,7 @@ static plug_status server_init(struct server *server, const struct config *confi
                                  .client_send = prefixes_of(&settings->client_send_prefixes),
                                  .spring = settings->spring_profile,
                                  .user = str_of(settings->user_prefix)};
-  server->users = (struct user_names){str_of(settings->user_prefix),
-                                      str_of(settings->user_secret)};
+  server->users = (struct user_names){str_of(settings->user_prefix), str_of(settings->user_secret)};
   size_t bytes = settings->workers * sizeof *server->workers;
   server->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
   if (!server->workers) {

@@ -1,5 +1,6 @@
-/* The auth plugins in the order in which they are asked; or all plugins of another kind. Owns their instances from chain_create to
- * chain_free. Read-only between chain_start and chain_stop: any thread. */
+/* The auth plugins in the order in which they are asked; or all plugins of another kind. Owns their
+ * instances from chain_create to chain_free. Read-only between chain_start and chain_stop: any
+ * thread. */
 #ifndef ACCESS_CHAIN_H
 #define ACCESS_CHAIN_H
 
@@ -8,8 +9,8 @@
 #include "plugin/instance.h"
 
 struct chain_settings {
-  const char *kind; /* "auth"; set by whoever owns the chain */
-  bool named;       /* there may be sections "[auth.jwt NAME]", too */
+  const char *kind;               /* "auth"; set by whoever owns the chain */
+  bool named;                     /* there may be sections "[auth.jwt NAME]", too */
   const struct plug_str *plugins; /* names or absolute paths; NUL-terminated, too */
   size_t n_plugins;
   const char *plugin_dir;

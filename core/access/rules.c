@@ -43,8 +43,7 @@ static const char *dead_by_prefix(const struct rule *rule, const struct rules_wo
   if (destinations->spring) /* its prefixes need not end at a slash */
     return NULL;
   bool app = meets_any(rule, &destinations->app);
-  bool user =
-      destinations->user.len && shape_meets_prefix(rule->shape, destinations->user);
+  bool user = destinations->user.len && shape_meets_prefix(rule->shape, destinations->user);
   if (action == ACTION_SUBSCRIBE_PATTERN && !world->patterns)
     return "pattern subscriptions are switched off ([destinations] patterns)";
   if (!app && !user && !meets_any(rule, &destinations->broker))

@@ -108,9 +108,9 @@ static plug_status on_publish(void *ctx, struct plug_app_answer *message,
   const struct app_link *link = ctx;
   struct app *app = link->app;
   struct plug_str destination = message->publishes[0].destination;
-  plug_status status = !is_publishable(app, destination)                 ? PLUG_EINVAL
+  plug_status status = !is_publishable(app, destination)                ? PLUG_EINVAL
                        : atomic_load(&app->draining) || !app->n_workers ? PLUG_ESTATE
-                                                                         : PLUG_OK;
+                                                                        : PLUG_OK;
   struct app_publish *publish = status ? NULL : calloc(1, sizeof *publish);
   struct inbox_item *item = publish ? inbox_item_new(INBOX_CALL, str_from(NULL, 0)) : NULL;
   if (!item) {
@@ -118,12 +118,12 @@ static plug_status on_publish(void *ctx, struct plug_app_answer *message,
     free(message);
     return status ? status : PLUG_ENOMEM;
   }
-  *publish = (struct app_publish){.instance = link->instance,
-                                  .message = message,
-                                  .done = done,
-                                  .arg = arg,
-                                  .worker = app->workers[hash_bytes(destination.ptr, destination.len) %
-                                                         app->n_workers]};
+  *publish = (struct app_publish){
+      .instance = link->instance,
+      .message = message,
+      .done = done,
+      .arg = arg,
+      .worker = app->workers[hash_bytes(destination.ptr, destination.len) % app->n_workers]};
   publish->call.run = publish_on_worker;
   item->waiter = &publish->call;
   struct inbox *inbox = publish->worker->inbox;

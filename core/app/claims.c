@@ -165,7 +165,8 @@ const struct claim *claims_find_watch(const struct claims *claims,
                                       struct plug_str destination)
 {
   for (size_t i = 0; i < claims->n_watches; i++)
-    if (claims->watches[i].instance == instance && shape_match(claims->watches[i].shape, destination))
+    if (claims->watches[i].instance == instance &&
+        shape_match(claims->watches[i].shape, destination))
       return &claims->watches[i];
   return NULL;
 }

@@ -41,8 +41,8 @@ static struct plug_str take(char **at, struct plug_str s)
 static void tell_one(struct app *app, struct plugin_instance *instance, const struct claim *claim,
                      const struct app_tell_init *init)
 {
-  size_t bytes = sizeof(struct notice) + init->session_id.len + init->subscription.len +
-                 init->destination.len;
+  size_t bytes =
+      sizeof(struct notice) + init->session_id.len + init->subscription.len + init->destination.len;
   struct notice *notice = calloc(1, bytes);
   if (!notice)
     return;

@@ -49,11 +49,10 @@ static void log_failure(const struct app_call *call, plug_status status, struct 
   static struct log_limit limit;
   uint64_t held;
   if (log_limit_pass(&limit, 1000, &held))
-    log_error(instance_name(call->instance),
-              "request for '%.*s' failed with status %d%s%.*s (%" PRIu64
-              " more before, not reported)",
-              STR_ARG(call->request.destination), status, detail.len ? ": " : "", STR_ARG(detail),
-              held);
+    log_error(
+        instance_name(call->instance),
+        "request for '%.*s' failed with status %d%s%.*s (%" PRIu64 " more before, not reported)",
+        STR_ARG(call->request.destination), status, detail.len ? ": " : "", STR_ARG(detail), held);
 }
 
 static void send_back(struct app_call *call)
@@ -70,7 +69,8 @@ static void on_done(void *arg, plug_status status, struct plug_str detail)
   if (status == ANSWER_GIVEN) {
     /* The block goes with the operation. */
     size_t len;
-    call->result.answer = answer_copy((const struct plug_app_answer *)(const void *)detail.ptr, &len);
+    call->result.answer =
+        answer_copy((const struct plug_app_answer *)(const void *)detail.ptr, &len);
     if (!call->result.answer)
       call->result.status = PLUG_ENOMEM;
   } else if (status > PLUG_OK) {
@@ -100,8 +100,7 @@ static plug_status run(struct app_call *call)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
   answer_catch_begin(&catch, op);
-  plug_status status =
-      instance_app(instance)->request(instance_self(instance), &call->request, op);
+  plug_status status = instance_app(instance)->request(instance_self(instance), &call->request, op);
   status = answer_catch_end(&catch, status);
   if (status == PLUG_PENDING)
     return status;

@@ -13,8 +13,8 @@ bool user_split(const struct user_names *names, struct plug_str destination, str
                 struct plug_str *rest)
 {
   size_t skip = names->prefix.len + 1;
-  if (!names->prefix.len || destination.len <= skip || !str_has_prefix(destination, names->prefix) ||
-      destination.ptr[skip - 1] != '/')
+  if (!names->prefix.len || destination.len <= skip ||
+      !str_has_prefix(destination, names->prefix) || destination.ptr[skip - 1] != '/')
     return false;
   const char *begin = destination.ptr + skip;
   const char *end = memchr(begin, '/', destination.len - skip);

@@ -26,7 +26,8 @@ void user_unescape(struct plug_str name, struct buf *out);
 /* The reverse. False: the name has a %2F, which nobody could tell from a slash. */
 bool user_escape(struct plug_str name, struct buf *out);
 
-/* The topic of "/user/alice/queue/x"; the name is unescaped. False: it is none, or out of memory. */
+/* The topic of "/user/alice/queue/x"; the name is unescaped. False: it is none, or out of memory.
+ */
 bool user_put_destination(const struct user_names *names, struct plug_str destination,
                           struct buf *out);
 /* Appends the topic of a name and what is behind it, which starts with a slash. */

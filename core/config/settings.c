@@ -260,9 +260,8 @@ static plug_status load_user(struct loader *l)
   const char *fault = prefix.len ? prefix_fault(str_of(s->user_prefix)) : NULL;
   if (!fault && entry_of(l, SECTION_DESTINATIONS, "user"))
     for (size_t i = 0; i < s->app_prefixes.n + s->broker_prefixes.n && !fault; i++)
-      if (str_eq(prefix, i < s->app_prefixes.n
-                             ? s->app_prefixes.items[i]
-                             : s->broker_prefixes.items[i - s->app_prefixes.n]))
+      if (str_eq(prefix, i < s->app_prefixes.n ? s->app_prefixes.items[i]
+                                               : s->broker_prefixes.items[i - s->app_prefixes.n]))
         fault = "is a prefix of the broker or of applications, too";
   return fault ? option_fault_at(l, SECTION_DESTINATIONS, "user", prefix, fault) : PLUG_OK;
 }
@@ -721,8 +720,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
 {
   static plug_status (*const steps[])(struct loader *) = {
       check_sections, load_numbers,   check_limits,      load_server, load_listeners, load_proxies,
-      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,
-      load_app,
+      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,      load_app,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};

@@ -102,9 +102,9 @@ struct settings {
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad
- * values) and fills *settings. [broker.*], [auth.*] and [app.*] sections are left to the plugin that is
- * named by them, and [access] to access/rules.h. On failure err->text is "FILE:LINE: ..." and
- * *settings needs no settings_fini. */
+ * values) and fills *settings. [broker.*], [auth.*] and [app.*] sections are left to the plugin
+ * that is named by them, and [access] to access/rules.h. On failure err->text is "FILE:LINE: ..."
+ * and *settings needs no settings_fini. */
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err);
 void settings_fini(struct settings *settings);

@@ -86,7 +86,8 @@ static const struct plug_option destinations_options[] = {
      "Prefixes of destinations that the broker carries; clients may subscribe to these."},
     {"app", PLUG_OPT_LIST, 0, "", NULL, "Prefixes of destinations that app plugins handle."},
     {"client-send", PLUG_OPT_LIST, 0, "/topic", NULL,
-     "Prefixes, each inside one of `broker` or `user`, that clients may SEND to. The default applies as far "
+     "Prefixes, each inside one of `broker` or `user`, that clients may SEND to. The default "
+     "applies as far "
      "as it lies inside `broker`."},
     {"user", PLUG_OPT_STRING, 0, "/user", NULL,
      "Prefix of user destinations: who subscribes to `/user/queue/x` gets what is sent to "

@@ -61,8 +61,7 @@ struct plug_app_answer *answer_copy(const struct plug_app_answer *theirs, size_t
   size_t n = in.n_publishes + (in.reply != NULL), n_headers = 0;
   size_t bytes = error.code.len + error.reason.len + error.detail.len;
   for (size_t i = 0; i < n; i++) {
-    const struct plug_app_message *message =
-        i < in.n_publishes ? &in.publishes[i] : in.reply;
+    const struct plug_app_message *message = i < in.n_publishes ? &in.publishes[i] : in.reply;
     n_headers += message->n_headers;
     bytes += text_bytes(message);
   }

@@ -370,17 +370,16 @@ static void request(struct session *session, const struct stomp_frame *frame,
   char id[SESSION_ID_TEXT];
   const struct plug_str *type = stomp_frame_header(frame, STR("content-type"));
   struct plug_str path = destination_app_path(env->destinations, to->destination);
-  struct app_request_init init = {
-      .claim = claims_find(app_claims(app_of(env->app)), path, action),
-      .action = action,
-      .session = session_node_number(session),
-      .session_id = session_id_text(session, id),
-      .who = admission_identity(session),
-      .destination = to->destination,
-      .path = path,
-      .headers = env->kv,
-      .body = frame->body,
-      .done = on_answer};
+  struct app_request_init init = {.claim = claims_find(app_claims(app_of(env->app)), path, action),
+                                  .action = action,
+                                  .session = session_node_number(session),
+                                  .session_id = session_id_text(session, id),
+                                  .who = admission_identity(session),
+                                  .destination = to->destination,
+                                  .path = path,
+                                  .headers = env->kv,
+                                  .body = frame->body,
+                                  .done = on_answer};
   if (type)
     init.content_type = *type;
   for (size_t i = 0; i < frame->n_headers; i++)

@@ -3,7 +3,8 @@
  * requests of a session whose answer is awaited. Worker's thread only.
  *
  * An error for the sender is a MESSAGE to what the session has subscribed to as /user/queue/errors,
- * and the negative receipt if one was asked for. It closes nothing unless [app] on-error says so. */
+ * and the negative receipt if one was asked for. It closes nothing unless [app] on-error says so.
+ */
 #ifndef SESSION_APPLICATIONS_H
 #define SESSION_APPLICATIONS_H
 

@@ -48,8 +48,8 @@ struct session_env {
   struct access_worker *access; /* NULL: everybody may do what destinations says */
   struct app_worker *app;       /* NULL: no applications */
   const struct user_names *users;
-  unsigned worker;              /* its number, for names of sessions that are the node's */
-  const char *server;           /* "plugboard/0.1.0" for CONNECTED */
+  unsigned worker;    /* its number, for names of sessions that are the node's */
+  const char *server; /* "plugboard/0.1.0" for CONNECTED */
   uint64_t heartbeat_send_ms, heartbeat_receive_ms;
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
   uint64_t connect_timeout_ms;
@@ -185,14 +185,14 @@ struct session_refusal {
 
 struct session_waiter {
   struct list link;
-  struct session *session;  /* NULL: gone meanwhile */
-  struct subscription *sub; /* a SUBSCRIBE waits for its interest; else NULL */
-  uint32_t remaining;       /* answers still to come */
-  plug_status status;       /* the worst so far */
-  struct session_refusal *refusal; /* instead of status; owned, or NULL */
+  struct session *session;                     /* NULL: gone meanwhile */
+  struct subscription *sub;                    /* a SUBSCRIBE waits for its interest; else NULL */
+  uint32_t remaining;                          /* answers still to come */
+  plug_status status;                          /* the worst so far */
+  struct session_refusal *refusal;             /* instead of status; owned, or NULL */
   void (*done)(struct session_waiter *waiter); /* instead of an answer to a client, or NULL */
   void *arg;                                   /* of done */
-  const char *what;         /* "SEND" */
+  const char *what;                            /* "SEND" */
   size_t receipt_len;
   char receipt[];
 };

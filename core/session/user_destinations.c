@@ -55,8 +55,7 @@ size_t user_subscribe(struct session *session, const struct hub_subscribe *reque
   char text[SESSION_ID_TEXT];
   struct plug_str id = session_id_text(session, text);
   const struct plug_identity *who = admission_who(session);
-  statuses[0] =
-      subscribe_one(session, request, who ? who->user : id, request->session, &subs[0]);
+  statuses[0] = subscribe_one(session, request, who ? who->user : id, request->session, &subs[0]);
   if (statuses[0] < 0)
     return 0;
   if (!who)
@@ -129,7 +128,6 @@ bool user_ack(struct session *session, struct subscription *sub, struct plug_str
 
 struct list *user_next(const struct session *session, struct list *node)
 {
-  const struct subscription *twin =
-      other(session, container_of(node, struct subscription, link));
+  const struct subscription *twin = other(session, container_of(node, struct subscription, link));
   return twin && node->next == &twin->link ? node->next->next : node->next;
 }

@@ -51,7 +51,8 @@ static plug_status load_route(struct app_route *self, const struct plug_config *
   plug_status status = route_begin(route, name, entry.value, err);
   if (status == PLUG_OK)
     status = check_twice(self, route, err);
-  for (number = 0; status == PLUG_OK && config->entry(self->host, section, number, &entry) == PLUG_OK;
+  for (number = 0;
+       status == PLUG_OK && config->entry(self->host, section, number, &entry) == PLUG_OK;
        number++) {
     config->blame(self->host, section, number);
     status = route_set(route, entry, keys, err);

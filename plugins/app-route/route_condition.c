@@ -112,8 +112,11 @@ static plug_status parse_body_term(struct term *term, struct plug_str member, st
   static const struct {
     const char *name;
     enum term_kind kind;
-  } tests[] = {{"present", PRESENT}, {"not-blank", NOT_BLANK}, {"boolean", BOOLEAN},
-               {"string", STRING},   {"number", NUMBER}};
+  } tests[] = {{"present", PRESENT},
+               {"not-blank", NOT_BLANK},
+               {"boolean", BOOLEAN},
+               {"string", STRING},
+               {"number", NUMBER}};
   struct plug_str test = {"", 0}, left = *rest, range;
   route_word(&left, &test);
   term->word = route_slice(member.ptr + 5, member.len - 5);

@@ -66,7 +66,7 @@ static plug_status parse_place(struct route_template *t, struct plug_str name, s
   static const struct {
     const char *name;
     enum source source;
-  } words[] = {{"body", BODY}, {"user", USER},   {"session", SESSION}, {"now", NOW},
+  } words[] = {{"body", BODY},     {"user", USER},  {"session", SESSION}, {"now", NOW},
                {"now.ms", NOW_MS}, {"uuid", UUID4}, {"uuid7", UUID7}};
   struct plug_str whole = name;
   *part = (struct part){.is_place = true};
@@ -116,7 +116,8 @@ static plug_status parse_text(struct route_template *t, struct plug_str text, st
     bool brace = i + 1 < text.len && text.ptr[i + 1] == '{';
     size_t end = i + brace; /* of the literal: with one brace of two */
     if (end > from)
-      node->parts[node->n_parts++] = (struct part){.text = route_slice(text.ptr + from, end - from)};
+      node->parts[node->n_parts++] =
+          (struct part){.text = route_slice(text.ptr + from, end - from)};
     if (brace) {
       from = i + 2;
       i++;
@@ -131,8 +132,7 @@ static plug_status parse_text(struct route_template *t, struct plug_str text, st
       return route_fault(err, "a place with a name of more than %zu bytes", sizeof name - 1);
     memcpy(name, text.ptr + i + 1, len);
     name[len] = '\0';
-    plug_status status =
-        parse_place(t, route_slice(name, len), &node->parts[node->n_parts], err);
+    plug_status status = parse_place(t, route_slice(name, len), &node->parts[node->n_parts], err);
     if (status != PLUG_OK)
       return status;
     struct part *part = &node->parts[node->n_parts++];
@@ -200,7 +200,8 @@ static struct node *compile(struct route_template *t, json_t *json, unsigned dep
   if (depth > DEPTH_MAX)
     status = route_fault(err, "is nested deeper than %d", DEPTH_MAX);
   else if (json_is_string(json))
-    status = parse_text(t, route_slice(json_string_value(json), json_string_length(json)), node, err);
+    status =
+        parse_text(t, route_slice(json_string_value(json), json_string_length(json)), node, err);
   else if (json_is_object(json) || json_is_array(json))
     status = compile_children(t, json, node, depth, err);
   else
@@ -300,9 +301,9 @@ static json_t *make_uuid(const struct route_values *values, bool seven)
     b[i] = (uint8_t)((uint64_t)values->now_ms >> (40 - 8 * i));
   b[6] = (uint8_t)((b[6] & 0x0f) | (seven ? 0x70 : 0x40));
   b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-  snprintf(text, sizeof text, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-           b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-           b[14], b[15]);
+  snprintf(text, sizeof text,
+           "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+           b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
   return json_string(text);
 }
 
@@ -548,9 +549,9 @@ char *route_template_fill(const struct route_template *t, const struct route_val
   json_t *json = fill(t, t->root, values, refusal);
   if (!json)
     return NULL;
-  char *text = has_real(json) ? dump(json)
-                              : json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER |
-                                                     JSON_ENCODE_ANY);
+  char *text = has_real(json)
+                   ? dump(json)
+                   : json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
   json_decref(json);
   if (text)
     *len = strlen(text);

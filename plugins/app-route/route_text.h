@@ -1,4 +1,5 @@
-/* Text without allocation: slices, messages, and what a sender is told. Owns nothing. Any thread. */
+/* Text without allocation: slices, messages, and what a sender is told. Owns nothing. Any thread.
+ */
 #ifndef ROUTE_TEXT_H
 #define ROUTE_TEXT_H
 

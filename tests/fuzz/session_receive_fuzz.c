@@ -292,7 +292,8 @@ static void open_world(uint8_t options)
   w->hub.on_published = session_published;
   w->hub.on_unacked_full = session_unacked_full;
   bool spring = options >> 3 & 1;
-  w->rules = (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring, STR("/user")};
+  w->rules =
+      (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring, STR("/user")};
   w->env = (struct session_env){
       .hub = &w->hub,
       .destinations = &w->rules,

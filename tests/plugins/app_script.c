@@ -8,8 +8,9 @@
  *   how    now (the default), later (from a timer), never, fail, done (op_done and no answer),
  *          take (PLUG_OK and no answer)
  *
- * It claims everything below /act for SEND and /room/{room}/{kind} for both; a SUBSCRIBE is answered
- * with the description. It watches /topic/watched/{name}, and says what it is told to /topic/events.
+ * It claims everything below /act for SEND and /room/{room}/{kind} for both; a SUBSCRIBE is
+ * answered with the description. It watches /topic/watched/{name}, and says what it is told to
+ * /topic/events.
  *
  * Compiled with SCRIPT_ANY its requests run on any thread. */
 #include <plugboard/plugin.h>
@@ -64,7 +65,8 @@ static void script_claims(void *self, struct plug_app_claims *out)
   static struct plug_str watches[1];
   (void)self;
   claims[0] = (struct plug_claim){text("/act/**"), PLUG_APP_SEND, 0};
-  claims[1] = (struct plug_claim){text("/room/{room}/{kind}"), PLUG_APP_SEND | PLUG_APP_SUBSCRIBE, 0};
+  claims[1] =
+      (struct plug_claim){text("/room/{room}/{kind}"), PLUG_APP_SEND | PLUG_APP_SUBSCRIBE, 0};
   watches[0] = text("/topic/watched/{name}");
   out->claims = claims;
   out->n_claims = 2;
@@ -87,20 +89,20 @@ static void header(const struct plug_app_request *request, const char *name, cha
 
 static void describe(const struct plug_app_request *request, char *out, size_t size)
 {
-  size_t n = (size_t)snprintf(out, size, "%s %.*s %.*s claim=%zu user=%.*s session=%.*s",
-                              request->action == PLUG_APP_SEND ? "SEND" : "SUBSCRIBE",
-                              (int)request->destination.len, request->destination.ptr,
-                              (int)request->path.len, request->path.ptr, request->claim,
-                              request->who ? (int)request->who->user.len : 1,
-                              request->who ? request->who->user.ptr : "-",
-                              (int)request->session_id.len, request->session_id.ptr);
+  size_t n = (size_t)snprintf(
+      out, size, "%s %.*s %.*s claim=%zu user=%.*s session=%.*s",
+      request->action == PLUG_APP_SEND ? "SEND" : "SUBSCRIBE", (int)request->destination.len,
+      request->destination.ptr, (int)request->path.len, request->path.ptr, request->claim,
+      request->who ? (int)request->who->user.len : 1, request->who ? request->who->user.ptr : "-",
+      (int)request->session_id.len, request->session_id.ptr);
   for (size_t i = 0; i < request->n_variables && n < size; i++)
     n += (size_t)snprintf(out + n, size - n, " %.*s=%.*s", (int)request->variables[i].key.len,
                           request->variables[i].key.ptr, (int)request->variables[i].value.len,
                           request->variables[i].value.ptr);
   for (size_t i = 0; i < request->n_headers && n < size; i++)
-    n += (size_t)snprintf(out + n, size - n, "%s%.*s", i ? "," : " headers=",
-                          (int)request->headers[i].key.len, request->headers[i].key.ptr);
+    n += (size_t)snprintf(out + n, size - n, "%s%.*s",
+                          i ? "," : " headers=", (int)request->headers[i].key.len,
+                          request->headers[i].key.ptr);
 }
 
 static void answer(struct job *job)
@@ -210,9 +212,8 @@ static void script_event(void *self, const struct plug_app_event *event)
            event->who ? (int)event->who->user.len : 1, event->who ? event->who->user.ptr : "-",
            event->n_variables ? (int)event->variables[0].value.len : 1,
            event->n_variables ? event->variables[0].value.ptr : "-");
-  struct plug_app_message message = {.destination = text("/topic/events"),
-                                     .content_type = text("text/plain"),
-                                     .body = text(line)};
+  struct plug_app_message message = {
+      .destination = text("/topic/events"), .content_type = text("text/plain"), .body = text(line)};
   script->host->app->publish(script->host, &message, NULL, NULL);
   if (event->kind != PLUG_APP_SUBSCRIBED)
     return;
@@ -235,8 +236,11 @@ static const struct plug_app script_app = {
 };
 
 const struct plug_plugin PLUG_ENTRY = {
-    PLUG_PLUGIN_HEAD,     .id = "org.example.app.script",
-    .version = "1",       .summary = "does what the headers say",
-    .app = &script_app,   .create = script_create,
+    PLUG_PLUGIN_HEAD,
+    .id = "org.example.app.script",
+    .version = "1",
+    .summary = "does what the headers say",
+    .app = &script_app,
+    .create = script_create,
     .destroy = script_destroy,
 };

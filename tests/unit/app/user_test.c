@@ -17,11 +17,16 @@ static void destinations_are_split(void **state)
   static const struct {
     const char *text, *name, *rest; /* name NULL: it is none */
   } rows[] = {
-      {"/user/alice/queue/x", "alice", "/queue/x"}, {"/user/a%2Fb/q", "a%2Fb", "/q"},
-      {"/user/alice//", "alice", "//"},             {"/user/alice/", NULL, NULL},
-      {"/user/alice", NULL, NULL},                  {"/user//queue/x", NULL, NULL},
-      {"/user", NULL, NULL},                        {"/user/", NULL, NULL},
-      {"/users/alice/x", NULL, NULL},               {"", NULL, NULL},
+      {"/user/alice/queue/x", "alice", "/queue/x"},
+      {"/user/a%2Fb/q", "a%2Fb", "/q"},
+      {"/user/alice//", "alice", "//"},
+      {"/user/alice/", NULL, NULL},
+      {"/user/alice", NULL, NULL},
+      {"/user//queue/x", NULL, NULL},
+      {"/user", NULL, NULL},
+      {"/user/", NULL, NULL},
+      {"/users/alice/x", NULL, NULL},
+      {"", NULL, NULL},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct plug_str name, rest;

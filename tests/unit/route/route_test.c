@@ -110,7 +110,8 @@ static void variables_have_types(void **state)
   static const struct {
     const char *pattern, *value, *wanted;
   } rows[] = {
-      {"/{x:uuid}", "0D9A8F1E-0000-4000-8000-00000000ABCD", "/t/0d9a8f1e-0000-4000-8000-00000000abcd -"},
+      {"/{x:uuid}", "0D9A8F1E-0000-4000-8000-00000000ABCD",
+       "/t/0d9a8f1e-0000-4000-8000-00000000abcd -"},
       {"/{x:uuid}", "0D9A8F1E-0000-4000-8000-00000000ABC", "bad-path: x is not a UUID"},
       {"/{x:uuid}", "0D9A8F1E000004000080000000000000ABCD", "bad-path: x is not a UUID"},
       {"/{x:int}", "0", "/t/0 -"},
