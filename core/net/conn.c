@@ -217,12 +217,17 @@ static void receive_held(struct conn *conn)
   conn->held_at = conn->held_end = 0;
 }
 
+static void finish_end(struct conn *conn);
+
 void conn_resume(struct conn *conn)
 {
   list_remove(&conn->paused);
   if (conn->held)
     receive_held(conn);
   conn_update_reading(conn);
+  if (conn->ended && !conn->held && !conn->session.awaiting &&
+      conn->session.state != SESSION_CLOSED)
+    finish_end(conn);
 }
 
 /* What has been held, as far as nothing is awaited. */
@@ -272,19 +277,26 @@ void conn_peer_closes(struct conn *conn)
   arm(conn);
 }
 
-/* The peer has closed its half. What it sent before counts. */
-static void peer_ended(struct conn *conn)
+/* The peer sends nothing any more, and what it sent before has been received. */
+static void finish_end(struct conn *conn)
 {
-  receive_all_held(conn);
-  conn->ended = true;
-  if (!conn->carrier->on_end(conn)) {
-    conn_doom(conn);
-    return;
-  }
   session_close(&conn->session, CLOSE_NORMAL, "");
   conn_update_reading(conn);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
   arm(conn);
+}
+
+/* The peer has closed its half. What it sent before counts, if need be once a verdict is there. */
+static void peer_ended(struct conn *conn)
+{
+  receive_all_held(conn);
+  conn->ended = true;
+  if (!conn->carrier->on_end(conn))
+    conn_doom(conn);
+  else if (conn->session.awaiting)
+    conn_update_reading(conn);
+  else
+    finish_end(conn);
 }
 
 static void read_some(struct conn *conn)
