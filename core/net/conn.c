@@ -455,24 +455,15 @@ void conn_flush(struct outq *queue)
 
 void conn_greet(struct conn *conn, struct plug_str bytes)
 {
-  ssize_t sent = sender_send(conn->watch.fd, bytes);
-  if (sent > 0)
-    COUNT_BY(bytes_out, sent);
-  if (sent == (ssize_t)bytes.len)
-    return;
-  /* An empty socket takes it; one whose client has pipelined and does not read may not. */
-  size_t n = sent > 0 ? (size_t)sent : 0;
-  struct frame *frame = frame_alloc(bytes.len - n, 1, false);
-  if (!frame || (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)) {
-    if (frame)
-      frame_unref(frame);
+  /* With what follows in this turn, in one send. It has no WebSocket header to leave out. */
+  struct frame *frame = frame_alloc(bytes.len, 1, false);
+  if (!frame) {
     conn_doom(conn);
     return;
   }
-  memcpy(frame->bytes, bytes.ptr + n, bytes.len - n);
-  keep_partial(conn, frame, 0);
+  memcpy(frame->bytes, bytes.ptr, bytes.len);
+  conn_queue(conn, frame);
   frame_unref(frame);
-  set_blocked(conn);
 }
 
 void conn_queue(struct conn *conn, struct frame *frame)
