@@ -202,8 +202,12 @@ describe('CONNECT', () => {
     const client = await stomp(server, as('one', { t }));
     assert.equal(client.session.headers['user-name'], 'one');
     assert.equal((await refusal(server, 'x;defer', { t }))['error-code'], 'authentication-required');
+    assert.equal((await refusal(server, 'x;only=auth.third', { t }))['error-code'], 'authentication-required');
+    assert.equal((await refusal(server, 'x;deny;only=auth.second', { t }))['error-code'], 'authentication-failed');
+    const other = await stomp(server, as('two;only=auth.second', { t }));
+    assert.equal(other.session.headers['user-name'], 'two');
     assert.equal(await stat(server, 'auth.script.granted'), 1);
-    assert.equal(await stat(server, 'auth.second.granted'), 0);
+    assert.equal(await stat(server, 'auth.second.granted'), 1);
   });
 
   test('anonymous = on lets in who shows nothing, and nobody with a bad token', async (t) => {
