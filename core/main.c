@@ -16,6 +16,10 @@ static const char usage[] =
     "                               defaults: memory broker, http://127.0.0.1:8080, endpoint /ws\n"
     "  -s, --set SECTION.KEY=VALUE  set one value, after the file; may be repeated\n"
     "  -t, --check                  check the configuration and the plugins, then exit\n"
+    "      --explain-access USER [ROLE]... ACTION DESTINATION\n"
+    "                               say which rule of [access] decides, then exit; USER may be -\n"
+    "                               for nobody, a ROLE also claim:NAME=VALUE, ACTION is subscribe\n"
+    "                               or send; exit status 0 is allowed, 1 denied\n"
     "      --plugin-info FILE       print what a plugin says of itself, then exit\n"
     "      --config-reference       print the reference of all settings as Markdown, then exit\n"
     "  -V, --version                print the version, then exit\n"
@@ -24,13 +28,14 @@ static const char usage[] =
     "Signals: SIGTERM and SIGINT close all sessions and stop; SIGUSR1 logs the counters.\n"
     "Exit status: 0 stopped as asked, 1 cannot run, 64 wrong usage, 78 wrong configuration.\n";
 
-enum { OPT_PLUGIN_INFO = 256, OPT_CONFIG_REFERENCE };
+enum { OPT_PLUGIN_INFO = 256, OPT_CONFIG_REFERENCE, OPT_EXPLAIN_ACCESS };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"set", required_argument, NULL, 's'},
     {"check", no_argument, NULL, 't'},
     {"plugin-info", required_argument, NULL, OPT_PLUGIN_INFO},
+    {"explain-access", no_argument, NULL, OPT_EXPLAIN_ACCESS},
     {"config-reference", no_argument, NULL, OPT_CONFIG_REFERENCE},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -77,7 +82,9 @@ struct arguments {
   const char *config_file;
   const char **sets;
   size_t n_sets;
-  bool check;
+  bool check, explain;
+  const char *const *words; /* what stands behind the options */
+  size_t n_words;
 };
 
 static int run(const struct arguments *arguments)
@@ -99,8 +106,11 @@ static int run(const struct arguments *arguments)
     fprintf(stderr, "plugboard: %s\n", err.text[0] ? err.text : "out of memory");
   } else {
     log_setup(settings.log_level, settings.log_json);
-    exit_status =
-        arguments->check ? server_check(config, &settings) : server_run(config, &settings);
+    if (arguments->explain)
+      exit_status = server_explain(config, &settings, arguments->words, arguments->n_words);
+    else
+      exit_status =
+          arguments->check ? server_check(config, &settings) : server_run(config, &settings);
     if (arguments->check && exit_status == EXIT_SUCCESS)
       printf("plugboard: the configuration is good\n");
     settings_fini(&settings);
@@ -130,6 +140,9 @@ int main(int argc, char **argv)
     case OPT_PLUGIN_INFO:
       status = plugin_info(optarg);
       break;
+    case OPT_EXPLAIN_ACCESS:
+      arguments.explain = true;
+      break;
     case OPT_CONFIG_REFERENCE:
       status = config_reference();
       break;
@@ -148,7 +161,9 @@ int main(int argc, char **argv)
       break;
     }
   }
-  if (status < 0 && optind < argc) {
+  arguments.words = (const char *const *)argv + optind;
+  arguments.n_words = optind < argc ? (size_t)(argc - optind) : 0;
+  if (status < 0 && optind < argc && !arguments.explain) {
     fprintf(stderr, "plugboard: unexpected argument '%s'\nTry 'plugboard --help'.\n", argv[optind]);
     status = EXIT_USAGE;
   }

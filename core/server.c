@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "access/explain.h"
 #include "base/block.h"
 #include "base/counter.h"
 #include "base/hash.h"
@@ -19,6 +20,8 @@
 #include "net/lws_log.h"
 #include "net/rx_memory.h"
 #include "net/worker.h"
+#include "plugin/workpool.h"
+#include "session/admission.h"
 
 struct server {
   const struct config *config;
@@ -26,7 +29,10 @@ struct server {
   struct destination_rules destinations;
   struct pages pages;
   struct loop *loop;
+  struct workpool *pool;
   struct broker *broker;
+  struct access *access;                                      /* NULL: nobody is asked */
+  struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct interest_table *interests;
   struct worker *workers;
   unsigned n_initialised, n_running;
@@ -129,6 +135,50 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   return status;
 }
 
+static struct rules_world rules_world_of(const struct server *server)
+{
+  return (struct rules_world){.destinations = &server->destinations,
+                              .patterns =
+                                  server->settings->patterns || server->settings->spring_profile,
+                              .authenticates = server->settings->auth_plugins.n > 0};
+}
+
+static plug_status create_access(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  struct access_settings as = {.chain = {.plugins = settings->auth_plugins.items,
+                                         .n_plugins = settings->auth_plugins.n,
+                                         .plugin_dir = settings->plugin_dir,
+                                         .file = settings->auth_file,
+                                         .line = settings->auth_line,
+                                         .timeout_ms = settings->auth_timeout_ms},
+                               .world = rules_world_of(server),
+                               .anonymous = settings->auth_anonymous,
+                               .close_denied = settings->auth_close_denied,
+                               .warning_ms = settings->auth_warning_ms};
+  bool wanted;
+  server->access = access_new(&as, server->config, server->loop, &wanted, err);
+  return server->access || !wanted ? PLUG_OK : PLUG_EINVAL;
+}
+
+/* Lets worker i ask who its clients are. */
+static plug_status give_access(struct server *server, unsigned i, struct plug_err *err)
+{
+  struct worker *worker = &server->workers[i];
+  struct session_env *env = &worker->env;
+  if (!server->access)
+    return PLUG_OK;
+  env->access = access_worker_new(server->access, i, &worker->inbox, &admission_events);
+  server->access_workers[i] = env->access;
+  if (!env->access)
+    return fault_no_memory(err);
+  const struct chain_credentials *credentials = &access_chain(server->access)->credentials;
+  env->limits.credentials = credentials->headers;
+  env->limits.n_credentials = credentials->n_headers;
+  env->limits.credential_bytes = credentials->max_bytes;
+  return PLUG_OK;
+}
+
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
@@ -160,7 +210,11 @@ static void server_fini(struct server *server)
 {
   for (unsigned i = 0; i < server->n_initialised; i++)
     worker_fini(&server->workers[i]);
+  for (unsigned i = 0; i < server->settings->workers; i++)
+    access_worker_free(server->access_workers[i]);
   broker_free(server->broker);
+  access_free(server->access);
+  workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
@@ -237,6 +291,11 @@ static void log_stats(struct server *server)
   for (int i = 0; i < COUNTER_COUNT; i++)
     put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
   instance_each_metric(instance, put_metric, &sink);
+  for (size_t i = 0; server->access && i < access_chain(server->access)->n; i++) {
+    instance = access_chain(server->access)->instances[i];
+    sink.instance = instance_name(instance);
+    instance_each_metric(instance, put_metric, &sink);
+  }
   if (!line.failed)
     log_line(LOG_INFO, "core", str_from(line.data, line.len));
   buf_free(&line);
@@ -252,11 +311,19 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     snprintf(err->text, sizeof err->text, "cannot start the control thread");
     return PLUG_ENOMEM;
   }
+  server->pool = workpool_new((unsigned)settings->pool_threads, settings->pool_queue);
+  if (!server->pool)
+    return fault_no_memory(err);
+  loop_set_pool(server->loop, server->pool);
   plug_status status = create_broker(server, err);
+  if (status == PLUG_OK)
+    status = create_access(server, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
                          &server->destinations, &server->pages, &server->n_connections, err);
+    if (status == PLUG_OK)
+      status = give_access(server, i, err);
   }
   if (status == PLUG_OK)
     status = listen_all(server, err);
@@ -264,6 +331,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = broker_start(server->broker, err);
     server->broker_started = true;
   }
+  if (status == PLUG_OK && server->access)
+    status = access_start(server->access, err);
   lws_log_mute();
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     status = worker_run(&server->workers[i]);
@@ -283,6 +352,15 @@ static void stop_all(struct server *server)
     worker_join(&server->workers[i]);
   if (server->broker_started)
     broker_stop(server->broker);
+  if (!server->access)
+    return;
+  access_drain(server->access);
+  /* Identities that were on their way to a worker go back to their plugins. */
+  for (unsigned i = 0; i < server->n_running; i++) {
+    hub_take_all(&server->workers[i].hub, &server->workers[i].inbox);
+    hub_run_calls(&server->workers[i].hub);
+  }
+  access_stop(server->access);
 }
 
 static void wait_for_end(struct server *server, const sigset_t *signals)
@@ -338,10 +416,42 @@ int server_check(const struct config *config, const struct settings *settings)
   plug_status status = server_init(&server, config, settings, &err);
   if (status == PLUG_OK)
     status = create_broker(&server, &err);
+  if (status == PLUG_OK)
+    status = create_access(&server, &err);
   if (status != PLUG_OK)
     fprintf(stderr, "plugboard: %s\n", err.text);
   server_fini(&server);
   return status == PLUG_OK ? 0 : EXIT_CONFIG;
+}
+
+int server_explain(const struct config *config, const struct settings *settings,
+                   const char *const *words, size_t n_words)
+{
+  struct server server;
+  struct plug_err err = {0};
+  struct rules rules = {0};
+  struct buf out = {0};
+  plug_status status = server_init(&server, config, settings, &err);
+  struct rules_world world = rules_world_of(&server);
+  if (status == PLUG_OK)
+    status = rules_load(&rules, config_find(config, "access"), &world, &err);
+  if (status != PLUG_OK) {
+    fprintf(stderr, "plugboard: %s\n", err.text);
+    server_fini(&server);
+    return EXIT_CONFIG;
+  }
+  struct explain_request request = {.rules = &rules,
+                                    .world = &world,
+                                    .max_destination_length = settings->max_destination_length,
+                                    .words = words,
+                                    .n_words = n_words};
+  status = explain_access(&request, &out);
+  fprintf(status == PLUG_EINVAL ? stderr : stdout, "%s%.*s",
+          status == PLUG_EINVAL ? "plugboard: " : "", (int)out.len, out.data ? out.data : "");
+  buf_free(&out);
+  rules_fini(&rules);
+  server_fini(&server);
+  return status == PLUG_EINVAL ? EXIT_USAGE : status == PLUG_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int server_run(const struct config *config, const struct settings *settings)

@@ -15,6 +15,11 @@
  * is wrong to standard error. Returns the exit status. */
 int server_check(const struct config *config, const struct settings *settings);
 
+/* --explain-access: which rule decides about USER ROLE... ACTION DESTINATION. Status 0: allowed, 1:
+ * denied. */
+int server_explain(const struct config *config, const struct settings *settings,
+                   const char *const *words, size_t n_words);
+
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */
 int server_run(const struct config *config, const struct settings *settings);
 

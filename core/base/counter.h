@@ -39,6 +39,17 @@
   X(refused_transactions, 0, "sessions over the limits of transactions")                \
   X(reads_paused, 0, "times a publisher was paused because the node was congested")     \
   X(dropped_congested, 0, "messages dropped because a worker's inbound queue was full") \
+  X(auth_waiting, 1, "CONNECTs and renewals that wait for an auth plugin")              \
+  X(auth_granted, 0, "CONNECTs that an auth plugin granted")                            \
+  X(auth_denied, 0, "CONNECTs and renewals denied")                                     \
+  X(auth_failed, 0, "CONNECTs and renewals that no auth plugin could judge in time")    \
+  X(auth_renewed, 0, "identities renewed on their session")                             \
+  X(access_denied, 0, "SUBSCRIBEs and SENDs denied by [access]")                        \
+  X(closed_expired, 0, "sessions closed because their identity expired")                \
+  X(closed_revoked, 0, "sessions closed because an auth plugin revoked them")           \
+  X(pool_jobs, 0, "jobs that the work pool has begun")                                  \
+  X(pool_waiting, 1, "jobs that wait for a thread of the work pool")                    \
+  X(pool_refused, 0, "jobs refused over pool-queue")                                    \
   X(bytes_in, 0, "bytes received on connections")                                       \
   X(bytes_out, 0, "bytes sent on connections")
 

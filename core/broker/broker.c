@@ -133,9 +133,10 @@ static void publish_free(struct publish *publish)
 }
 
 /* The message is lent to the plugin until it completes the operation: this runs when it has. */
-static void on_publish_release(void *arg, plug_status status)
+static void on_publish_release(void *arg, plug_status status, struct plug_str detail)
 {
   struct publish *publish = arg;
+  (void)detail;
   if (publish->failed && !is_failure(status))
     COUNT(publish_late);
   publish_free(publish);

@@ -128,9 +128,9 @@ static void batch_free(struct batch *batch)
   free(batch);
 }
 
-static void on_batch_release(void *arg, plug_status status)
+static void on_batch_release(void *arg, plug_status status, struct plug_str detail)
 {
-  (void)status;
+  (void)status, (void)detail;
   batch_free(arg);
 }
 

@@ -144,6 +144,11 @@ static plug_status check_endpoint(const struct config_section *section, struct p
   return option_check(table_of(SECTION_ENDPOINT), section, section->name, err);
 }
 
+static bool is_plugin_section(const char *name, const char *kind)
+{
+  return str_has_prefix(str_of(name), str_of(kind)) && strlen(name) > strlen(kind);
+}
+
 /* Judges every section by its name and its entries by the section's table. */
 static plug_status check_sections(struct loader *l)
 {
@@ -160,9 +165,10 @@ static plug_status check_sections(struct loader *l)
       status = check_endpoint(section, path, l->err);
     } else if (id < SECTION_COUNT) {
       l->sections[id] = section;
-      status = option_check(&settings_sections[id].table, section, section->name, l->err);
-    } else if (!str_has_prefix(str_of(section->name), STR("broker.")) ||
-               strlen(section->name) == strlen("broker.")) {
+      if (id != SECTION_ACCESS) /* its keys are names of rules */
+        status = option_check(&settings_sections[id].table, section, section->name, l->err);
+    } else if (!is_plugin_section(section->name, "broker.") &&
+               !is_plugin_section(section->name, "auth.")) {
       status = unknown_section(section, l->err);
     }
     if (status)
@@ -460,17 +466,45 @@ static plug_status load_path(struct loader *l, enum settings_section_id id, cons
   return *out ? PLUG_OK : fault_no_memory(l->err);
 }
 
-static plug_status load_broker(struct loader *l)
+/* A name of characters that files of plugins have, or an absolute path. */
+static bool is_plugin(struct plug_str plugin)
 {
-  struct settings *s = l->settings;
-  const struct config_entry *entry = entry_of(l, SECTION_BROKER, "plugin");
-  struct plug_str plugin = text_of(l, SECTION_BROKER, "plugin");
   bool valid = plugin.len > 0;
   for (size_t i = 0; valid && plugin.ptr[0] != '/' && i < plugin.len; i++) {
     char c = plugin.ptr[i];
     valid = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
   }
-  if (!valid)
+  return valid;
+}
+
+static plug_status load_auth(struct loader *l)
+{
+  struct settings *s = l->settings;
+  const struct config_entry *entry = entry_of(l, SECTION_AUTH, "plugins");
+  struct plug_str text = text_of(l, SECTION_AUTH, "plugins"), item;
+  s->auth_anonymous = number_of(l, SECTION_AUTH, "anonymous") != 0;
+  s->auth_close_denied = choice_of(l, SECTION_AUTH, "on-denied") == 0;
+  s->auth_file = str_dup(str_of(entry ? entry->file : ""));
+  s->auth_line = entry ? entry->line : 0;
+  s->auth_plugins.items = array_for(text, sizeof(*s->auth_plugins.items));
+  if (!s->auth_file || !s->auth_plugins.items)
+    return fault_no_memory(l->err);
+  while (text.len && str_split(&text, ',', &item)) {
+    if (!is_plugin(item))
+      return option_fault_at(l, SECTION_AUTH, "plugins", item,
+                             "is neither a plugin's name nor an absolute path");
+    if (!list_add(&s->auth_plugins, item))
+      return fault_no_memory(l->err);
+  }
+  return PLUG_OK;
+}
+
+static plug_status load_broker(struct loader *l)
+{
+  struct settings *s = l->settings;
+  const struct config_entry *entry = entry_of(l, SECTION_BROKER, "plugin");
+  struct plug_str plugin = text_of(l, SECTION_BROKER, "plugin");
+  if (!is_plugin(plugin))
     return option_fault_at(l, SECTION_BROKER, "plugin", plugin,
                            "is neither a plugin's name nor an absolute path");
   s->broker_plugin = str_dup(plugin);
@@ -511,6 +545,10 @@ static plug_status load_numbers(struct loader *l)
 #define NUMBER(section, key, member) {SECTION_##section, key, offsetof(struct settings, member)}
       NUMBER(SERVER, "drain-time", drain_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
+      NUMBER(SERVER, "pool-threads", pool_threads),
+      NUMBER(SERVER, "pool-queue", pool_queue),
+      NUMBER(AUTH, "timeout", auth_timeout_ms),
+      NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", heartbeat_send_ms),
       NUMBER(STOMP, "heart-beat-receive", heartbeat_receive_ms),
       NUMBER(LIMITS, "max-connections", max_connections),
@@ -570,8 +608,8 @@ plug_status settings_load(struct settings *settings, const struct config *config
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct loader *) = {
-      check_sections, load_numbers,   check_limits,      load_server,
-      load_listeners, load_endpoints, load_destinations, load_broker,
+      check_sections, load_numbers,      check_limits, load_server, load_listeners,
+      load_endpoints, load_destinations, load_broker,  load_auth,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -609,5 +647,7 @@ void settings_fini(struct settings *settings)
   list_fini(&settings->client_send_prefixes);
   free(settings->broker_plugin);
   free((char *)(uintptr_t)settings->broker_file);
+  list_fini(&settings->auth_plugins);
+  free((char *)(uintptr_t)settings->auth_file);
   *settings = (struct settings){0};
 }

@@ -36,7 +36,8 @@ struct settings {
   char *plugin_dir;
   uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
-  bool io_uring;              /* use it where the kernel offers it */
+  uint64_t pool_threads, pool_queue;
+  bool io_uring; /* use it where the kernel offers it */
 
   /* [http], [tcp] */
   struct settings_address *http_listen;
@@ -75,11 +76,19 @@ struct settings {
   enum when_down when_down;
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
+
+  /* [auth]; [auth.NAME] is the plugin's, [access] is read by access/rules.h */
+  struct settings_list auth_plugins; /* names and absolute paths; NUL-terminated, too */
+  const char *auth_file;             /* where they were chosen, or NULL */
+  int auth_line;
+  bool auth_anonymous, auth_close_denied;
+  uint64_t auth_timeout_ms, auth_warning_ms;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad
- * values) and fills *settings. [broker.*] sections are left to the plugin that is named by them.
- * On failure err->text is "FILE:LINE: ..." and *settings needs no settings_fini. */
+ * values) and fills *settings. [broker.*] and [auth.*] sections are left to the plugin that is
+ * named by them, and [access] to access/rules.h. On failure err->text is "FILE:LINE: ..." and
+ * *settings needs no settings_fini. */
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err);
 void settings_fini(struct settings *settings);

@@ -62,7 +62,8 @@ void settings_put_reference(struct buf *out)
   for (size_t i = 0; i < SECTION_COUNT; i++) {
     const struct settings_section *section = &settings_sections[i];
     buf_putf(out, "\n## `[%s]`\n\n%s\n\n", section->title, section->about);
-    option_put_reference(out, &section->table);
+    if (section->table.n)
+      option_put_reference(out, &section->table);
   }
   buf_put(out, counters, sizeof(counters) - 1);
   for (int i = 0; i < COUNTER_COUNT; i++)

@@ -21,6 +21,11 @@ static const struct plug_option server_options[] = {
      "How long a stopping server waits for its sessions to end."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
+    {"pool-threads", PLUG_OPT_INTEGER, 0, "2", "1..8",
+     "Threads for what plugins must not do on the control thread, such as checking signatures and "
+     "passwords; they start when first needed."},
+    {"pool-queue", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
+     "How many such jobs may wait; more are refused."},
     {"io-uring", PLUG_OPT_BOOL, 0, "on", NULL,
      "Writes to many connections with one io_uring submission where the kernel offers it, and with "
      "a `send()` each where it does not."},
@@ -119,6 +124,23 @@ static const struct plug_option broker_options[] = {
      "How long the broker may take for one operation."},
 };
 
+static const struct plug_option auth_options[] = {
+    {"plugins", PLUG_OPT_LIST, 0, "", NULL,
+     "Names of auth plugins in `plugin-dir`, or absolute paths, in the order in which they are "
+     "asked. Empty: nobody is asked who they are."},
+    {"anonymous", PLUG_OPT_BOOL, 0, "off", NULL,
+     "Lets clients in whose CONNECT no plugin has an opinion of, as nobody. Bad credentials are "
+     "refused all the same."},
+    {"timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..5m",
+     "How long the plugins together may take for one CONNECT, and each for one question."},
+    {"on-denied", PLUG_OPT_CHOICE, 0, "close", "close|keep",
+     "What follows the ERROR for a SUBSCRIBE or SEND that is denied: the end of the connection, or "
+     "nothing."},
+    {"expiry-warning", PLUG_OPT_DURATION, 0, "1m", "0..24h",
+     "How long before the end of an identity its client is told, if it has subscribed to "
+     "`/plugboard/token`; 0 is never."},
+};
+
 const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_SERVER] = {"server", "server", "The process.", TABLE(server_options)},
     [SECTION_HTTP] = {"http", "http",
@@ -143,4 +165,24 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                         "itself stand in a section of its own, `[broker.redis]` for the plugin "
                         "`redis`; `plugboard --plugin-info FILE` lists them.",
                         TABLE(broker_options)},
+    [SECTION_AUTH] = {"auth", "auth",
+                      "Who clients are. The options of a plugin itself stand in a section of its "
+                      "own, `[auth.jwt]` for the plugin `jwt`. [auth.md](auth.md) tells how it all "
+                      "works.",
+                      TABLE(auth_options)},
+    [SECTION_ACCESS] = {"access",
+                        "access",
+                        "Who may do what: rules, in the order in which they stand here. The key is "
+                        "a name of your own for the rule; [auth.md](auth.md#rules) has the value's "
+                        "form. The first rule that matches decides; what none matches is denied. "
+                        "Without this section everybody whom `[auth]` lets in may do what "
+                        "`[destinations]` allows.\n"
+                        "\n"
+                        "```ini\n"
+                        "[access]\n"
+                        "chat    = subscribe, send /topic/chat/** if authenticated\n"
+                        "own     = subscribe /sub/users/{id}/** if {id} == claim:userId\n"
+                        "monitor = subscribe, subscribe-pattern /sub/** if role MONITOR\n"
+                        "```",
+                        {NULL, 0}},
 };

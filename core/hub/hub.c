@@ -452,6 +452,29 @@ static struct mpsc_node *deliver_burst(struct hub *hub, struct mpsc_node *node)
   return node;
 }
 
+static void keep_call(struct hub *hub, struct inbox_item *item)
+{
+  item->node.next = NULL;
+  if (hub->last_call)
+    hub->last_call->node.next = &item->node;
+  else
+    hub->calls = item;
+  hub->last_call = item;
+}
+
+void hub_run_calls(struct hub *hub)
+{
+  struct inbox_item *item;
+  while ((item = hub->calls)) {
+    hub->calls = item->node.next ? container_of(item->node.next, struct inbox_item, node) : NULL;
+    if (!hub->calls)
+      hub->last_call = NULL;
+    struct inbox_call *call = item->waiter;
+    inbox_item_free(item);
+    call->run(call);
+  }
+}
+
 void hub_take_all(struct hub *hub, struct inbox *inbox)
 {
   struct mpsc_node *items = mpsc_take(&inbox->queue);
@@ -473,6 +496,11 @@ void hub_take_all(struct hub *hub, struct inbox *inbox)
     case INBOX_PUBLISHED:
       hub->on_published(item->waiter, item->status);
       break;
+    case INBOX_CALL:
+      load += inbox_item_load(item);
+      keep_call(hub, item);
+      items = rest;
+      continue;
     }
     while (items != rest) {
       item = container_of(items, struct inbox_item, node);

@@ -62,8 +62,9 @@ struct hub {
   uint64_t pattern_generation;
   uint32_t burst; /* number of the last one, see struct outq */
   uint32_t cap_targets;
-  struct group **targets;           /* scratch: whom a message with matching patterns goes to */
-  struct buf shared[STOMP_1_2 + 1]; /* what all groups of one version have in common */
+  struct group **targets;               /* scratch: whom a message with matching patterns goes to */
+  struct buf shared[STOMP_1_2 + 1];     /* what all groups of one version have in common */
+  struct inbox_item *calls, *last_call; /* INBOX_CALLs that have been taken and not yet run */
 };
 
 void hub_init(struct hub *hub, unsigned worker, struct interest_table *interests);
@@ -91,6 +92,10 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
 /* Empties the inbox and does what its items say, from the oldest on. Messages to one destination
  * that come one after the other are fanned out as one burst. */
 void hub_take_all(struct hub *hub, struct inbox *inbox);
+
+/* Runs the INBOX_CALLs that were taken. Apart from hub_take_all, which may be called in the midst
+ * of a session's command: calls may do anything to any session. */
+void hub_run_calls(struct hub *hub);
 
 /* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
  * no such delivery. */

@@ -1,4 +1,4 @@
-/* What other threads have for a worker: messages to fan out, answers of the broker. Any thread
+/* What other threads have for a worker: messages to fan out, answers, calls. Any thread
  * puts, the worker takes. Owns the items in it. Bounded: putters are told when a worker falls
  * behind. */
 #ifndef HUB_INBOX_H
@@ -25,6 +25,12 @@ enum inbox_kind {
   INBOX_DELIVER_PATTERN, /* msg to those of the pattern with this interest id */
   INBOX_INTEREST,        /* the broker's answer to an interest */
   INBOX_PUBLISHED,       /* the broker's answer to a publish: waiter, status */
+  INBOX_CALL,            /* waiter is a struct inbox_call */
+};
+
+/* Something to be done on the worker's thread, embedded in what it is done to. */
+struct inbox_call {
+  void (*run)(struct inbox_call *call);
 };
 
 struct inbox_item {

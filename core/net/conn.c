@@ -9,6 +9,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "net/callbacks.h"
+#include "net/handshake_take.h"
 #include "net/worker.h"
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
@@ -48,6 +49,8 @@ struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kin
   conn->wsi = wsi;
   conn->fd = lws_get_socket_fd(wsi);
   conn->kind = (uint8_t)kind;
+  if (worker->env.access)
+    conn->session.handshake = handshake_take(wsi, conn->fd, kind == CONN_WEBSOCKET);
   conn->session.out.singly = kind == CONN_TCP; /* which leaves the WebSocket headers out */
   wheel_timer_init(&conn->timer);
   list_init(&conn->paused);
@@ -98,7 +101,8 @@ static void note_read(struct conn *conn, size_t len)
 static void update_reading(struct conn *conn)
 {
   struct session *session = &conn->session;
-  bool deaf = !list_empty(&conn->paused) || (conn->kind == CONN_TCP && session->out.blocked);
+  bool deaf = !list_empty(&conn->paused) || session->awaiting ||
+              (conn->kind == CONN_TCP && session->out.blocked);
   if (deaf == session->deaf)
     return;
   session->deaf = deaf;
@@ -121,6 +125,8 @@ static void after_receive(struct conn *conn, uint8_t state_before)
       worker_watch_congestion(conn->worker);
     }
   }
+  if (session->awaiting)
+    update_reading(conn);
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
   if (session->state != state_before)
@@ -145,7 +151,7 @@ static size_t receive(struct conn *conn, char *bytes, size_t len)
 {
   uint8_t state = conn->session.state;
   size_t rest = session_receive_some(&conn->session, bytes, len, conn->worker->now_ms);
-  if (conn->session.slow_down || conn->session.state != state)
+  if (conn->session.slow_down || conn->session.awaiting || conn->session.state != state)
     after_receive(conn, state);
   return conn->session.state == SESSION_CLOSED ? 0 : rest;
 }
@@ -166,7 +172,8 @@ void conn_receive(struct conn *conn, char *bytes, size_t len)
 {
   COUNT_BY(bytes_in, len);
   note_read(conn, len);
-  if (conn->session.state != SESSION_CLOSED && (conn->held || must_wait(conn))) {
+  if (conn->session.state != SESSION_CLOSED &&
+      (conn->held || conn->session.awaiting || must_wait(conn))) {
     hold(conn, bytes, len);
     return;
   }
@@ -205,6 +212,14 @@ void conn_receive_ws(struct conn *conn, char *bytes, size_t len)
     return;
   }
   conn_receive(conn, bytes, len);
+}
+
+void conn_wake(struct session *session)
+{
+  struct conn *conn = container_of(session, struct conn, session);
+  if (list_empty(&conn->paused))
+    conn_resume(conn);
+  arm(conn);
 }
 
 void conn_resume(struct conn *conn)
@@ -387,7 +402,7 @@ void conn_writable(struct conn *conn)
 
 void conn_peer_closes(struct conn *conn)
 {
-  while (conn->held) /* it came before the Close */
+  while (conn->held && !conn->session.awaiting) /* it came before the Close */
     receive_held(conn);
   conn->closing = true;
   session_close(&conn->session, CLOSE_NORMAL, "");

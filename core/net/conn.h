@@ -70,6 +70,8 @@ void conn_finish(struct conn *conn);
 void conn_on_timer(struct conn *conn, uint64_t now_ms);
 /* Reading goes on, unless what was held of the last read finds the node congested again. */
 void conn_resume(struct conn *conn);
+/* For session_env.wake: a verdict is there, or a deadline has changed. */
+void conn_wake(struct session *session);
 /* Cuts the connection off at the end of the turn, without a Close frame. */
 void conn_doom(struct conn *conn);
 /* For the end of the turn only; frees conn. */

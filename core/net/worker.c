@@ -67,6 +67,7 @@ static void turn_end(struct worker *worker)
   struct list *node;
   worker->now_ms = uv_now(&worker->loop);
   hub_take_all(&worker->hub, &worker->inbox);
+  hub_run_calls(&worker->hub);
   settle_all(worker);
   while ((node = list_first(&worker->doomed)))
     conn_cut(container_of(node, struct conn, doomed));
@@ -221,6 +222,7 @@ static plug_status init_env(struct worker *worker, const struct destination_rule
       .spring = settings->spring_profile,
       .publish = publish,
       .publish_unheard = publish_unheard,
+      .wake = conn_wake,
   };
   env->scratch = malloc(sizeof *env->scratch);
   env->kv = malloc(STOMP_HEADERS_CAP * sizeof *env->kv);
@@ -485,6 +487,7 @@ void worker_fini(struct worker *worker)
       log_warn("net", "worker %u: its loop still has handles", worker->index);
   }
   hub_take_all(&worker->hub, &worker->inbox);
+  hub_run_calls(&worker->hub);
   sender_free(worker->sender);
   batch_set_fini(&worker->batches[CONN_WEBSOCKET]);
   batch_set_fini(&worker->batches[CONN_TCP]);

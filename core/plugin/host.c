@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <plugboard/ext/auth.h>
+
 #include "base/clock.h"
 #include "base/str.h"
 #include "message/envelope.h"
 #include "message/message.h"
+#include "plugin/grant.h"
+#include "plugin/workpool.h"
 
 #define VIOLATION_PERIOD_MS 1000
 
@@ -166,10 +170,65 @@ static const struct plug_msg *host_msg_decode(const struct plug_host *host, stru
   return envelope_parse(wire, &why);
 }
 
+/* --- "plug.host.auth/1" ------------------------------------------------------------------- */
+
+static plug_status check_auth_call(struct plugin_instance *instance, const char *function)
+{
+  if (!atomic_load(&instance->creating) && !atomic_load(&instance->closed))
+    return instance->auth_up.invalidate ? PLUG_OK : PLUG_ESTATE;
+  if (instance_state(instance) != INSTANCE_ABANDONED)
+    host_violation(instance, function, "called before start or after stop");
+  return PLUG_ESTATE;
+}
+
+static plug_status invalidate_user(const struct plug_host *host, struct plug_str user,
+                                   uint32_t flags, struct plug_str reason)
+{
+  struct plugin_instance *instance = instance_of(host);
+  plug_status status = check_auth_call(instance, "invalidate_user");
+  if (status == PLUG_OK && (!user.len || flags > PLUG_INVALIDATE_CLOSE))
+    status = PLUG_EINVAL;
+  return status ? status
+                : instance->auth_up.invalidate(instance->auth_up.ctx, user, 0, flags, reason);
+}
+
+static plug_status invalidate_session(const struct plug_host *host, uint64_t session,
+                                      uint32_t flags, struct plug_str reason)
+{
+  struct plugin_instance *instance = instance_of(host);
+  plug_status status = check_auth_call(instance, "invalidate_session");
+  if (status == PLUG_OK && flags > PLUG_INVALIDATE_CLOSE)
+    status = PLUG_EINVAL;
+  return status ? status
+                : instance->auth_up.invalidate(instance->auth_up.ctx, str_from(NULL, 0), session,
+                                               flags, reason);
+}
+
+static plug_status update_user(const struct plug_host *host, const struct plug_identity *who)
+{
+  struct plugin_instance *instance = instance_of(host);
+  plug_status status = check_auth_call(instance, "update_user");
+  return status ? status : instance->auth_up.update(instance->auth_up.ctx, who);
+}
+
+static const struct plug_auth_control auth_control_table = {
+    .size = sizeof auth_control_table,
+    .invalidate_user = invalidate_user,
+    .invalidate_session = invalidate_session,
+    .update_user = update_user,
+};
+
 static const void *host_extension(const struct plug_host *host, const char *id)
 {
-  (void)host;
-  return id && !strcmp(id, PLUG_EXT_METRICS) ? &metrics_table : NULL;
+  if (!id)
+    return NULL;
+  if (!strcmp(id, PLUG_EXT_METRICS))
+    return &metrics_table;
+  if (!strcmp(id, PLUG_EXT_WORKPOOL))
+    return &workpool_table;
+  if (!strcmp(id, PLUG_EXT_AUTH) && instance_of(host)->image->entry.auth)
+    return &auth_control_table;
+  return NULL;
 }
 
 static plug_status host_deliver(const struct plug_host *host, uint64_t interest,
@@ -206,6 +265,7 @@ void host_init(struct plugin_instance *instance)
       .instance = instance->name,
       .node = message_node(),
       .broker = instance->image->entry.broker ? &broker_up : NULL,
+      .auth = instance->image->entry.auth ? &grant_auth_up : NULL,
       .log_on = host_log_on,
       .log = host_log,
       .cfg_str = host_cfg_str,

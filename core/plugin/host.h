@@ -28,6 +28,7 @@ struct plugin_instance {
   struct plugin_image *image;
   struct loop *loop;
   struct instance_broker_up up;
+  struct instance_auth_up auth_up; /* its functions NULL: nobody listens */
   void *self;
   char *name;
   _Atomic int state;   /* enum instance_state */
@@ -41,6 +42,7 @@ struct plugin_instance {
 
   struct list watches, timers; /* home only */
   _Atomic int64_t posted;
+  _Atomic int64_t jobs; /* in the work pool, until done has run */
   struct op_pool ops;
   struct metrics metrics;
   struct log_limit slow_limit, violation_limit;

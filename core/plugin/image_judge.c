@@ -239,6 +239,7 @@ void image_put_info(struct buf *out, const struct plugin_image *image)
   put_word(out, entry->extension, "extension", &any);
   put_word(out, entry->broker && entry->broker->flow, "flow", &any);
   put_word(out, entry->auth && entry->auth->session_end, "session_end", &any);
+  put_word(out, entry->auth && entry->auth->credentials, "credentials", &any);
   buf_put_char(out, '\n');
   if (entry->broker) {
     put_caps(out, entry->broker->caps);

@@ -180,6 +180,8 @@ static void audit(struct plugin_instance *instance)
   put_leak(out, size, op_pool_reclaim(&instance->ops), "operation", "operations");
   put_leak(out, size, (unsigned long long)atomic_load(&instance->posted), "posted function",
            "posted functions");
+  put_leak(out, size, (unsigned long long)atomic_load(&instance->jobs), "job in the work pool",
+           "jobs in the work pool");
 }
 
 static void step_finish(struct instance_step *step, plug_status status, struct plug_str detail)
@@ -238,11 +240,11 @@ static plug_status step_wait(struct instance_step *step)
   return status;
 }
 
-/* False when operations are still open after that time. They are counted down on their way home and
- * on workers, so there is nobody who could be asked to wake this thread. */
+/* False when operations or jobs are still open after that time. They are counted down on their way
+ * home and on workers, so there is nobody who could be asked to wake this thread. */
 static bool wait_for_ops(struct plugin_instance *instance, uint64_t deadline_ms)
 {
-  while (op_pool_alive(&instance->ops)) {
+  while (op_pool_alive(&instance->ops) || atomic_load(&instance->jobs)) {
     if (clock_now_ms() >= deadline_ms)
       return false;
     uv_sleep(2);
@@ -380,6 +382,16 @@ struct loop *instance_loop(const struct plugin_instance *instance)
 const struct plug_broker *instance_broker(const struct plugin_instance *instance)
 {
   return instance->image->entry.broker;
+}
+
+const struct plug_auth *instance_auth(const struct plugin_instance *instance)
+{
+  return instance->image->entry.auth;
+}
+
+void instance_set_auth_up(struct plugin_instance *instance, const struct instance_auth_up *up)
+{
+  instance->auth_up = *up;
 }
 
 const struct plugin_image *instance_image(const struct plugin_instance *instance)

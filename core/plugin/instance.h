@@ -23,6 +23,14 @@ struct instance_broker_up {
   void *ctx;
 };
 
+/* What the server does with "plug.host.auth/1"; called with ctx. [any] */
+struct instance_auth_up {
+  plug_status (*invalidate)(void *ctx, struct plug_str user, uint64_t session, uint32_t flags,
+                            struct plug_str reason); /* user empty: that session */
+  plug_status (*update)(void *ctx, const struct plug_identity *who);
+  void *ctx;
+};
+
 struct plugin_instance;
 
 /* Checks section (may be NULL) against the plugin's options, then calls create. name is the
@@ -31,6 +39,9 @@ struct plugin_instance;
 struct plugin_instance *instance_create(struct plugin_image *image, struct loop *loop,
                                         const char *name, const struct config_section *section,
                                         const struct instance_broker_up *up, struct plug_err *err);
+
+/* Between create and start. */
+void instance_set_auth_up(struct plugin_instance *instance, const struct instance_auth_up *up);
 
 /* start: waits for its completion, at most 10 s. drain, stop: at most 5 s each. stop is also right
  * after a failed start. The audit after stop names what leaked; fatal in debug builds. */
@@ -45,6 +56,7 @@ const char *instance_name(const struct plugin_instance *instance);
 void *instance_self(const struct plugin_instance *instance);
 struct loop *instance_loop(const struct plugin_instance *instance);
 const struct plug_broker *instance_broker(const struct plugin_instance *instance); /* or NULL */
+const struct plug_auth *instance_auth(const struct plugin_instance *instance);     /* or NULL */
 const struct plugin_image *instance_image(const struct plugin_instance *instance);
 
 /* [home] Measures a call into the plugin and logs it by name when it took longer than its limit. */

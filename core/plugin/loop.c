@@ -23,6 +23,7 @@ struct loop {
   struct list *next_hook; /* where run_hooks goes on, so that a hook may be removed meanwhile */
   struct loop_task stop_task;
   _Atomic bool pinned;
+  struct workpool *pool;
 };
 
 struct posted_fn {
@@ -164,6 +165,16 @@ bool loop_on_thread(const struct loop *loop)
 uv_loop_t *loop_uv(struct loop *loop)
 {
   return &loop->uv;
+}
+
+void loop_set_pool(struct loop *loop, struct workpool *pool)
+{
+  loop->pool = pool;
+}
+
+struct workpool *loop_pool(const struct loop *loop)
+{
+  return loop->pool;
 }
 
 void loop_post_task(struct loop *loop, struct loop_task *task)

@@ -23,6 +23,11 @@ void loop_stop(struct loop *loop);
 bool loop_on_thread(const struct loop *loop); /* [any] */
 uv_loop_t *loop_uv(struct loop *loop);        /* [home] */
 
+/* The threads that instances of this loop give work to; set before they start, not owned. */
+struct workpool;
+void loop_set_pool(struct loop *loop, struct workpool *pool); /* [create] */
+struct workpool *loop_pool(const struct loop *loop);          /* [home] NULL: none */
+
 /* Embedded in whatever wants to run on the loop without an allocation. */
 struct loop_task {
   struct mpsc_node node;

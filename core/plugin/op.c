@@ -210,7 +210,7 @@ static void slot_finish(struct loop_task *task)
   if (done)
     done(arg, status, detail);
   if (release)
-    release(arg, status);
+    release(arg, status, detail);
   free(text);
 }
 
@@ -344,21 +344,36 @@ plug_status op_offered(struct plug_op *op, plug_status status)
   return status;
 }
 
-void op_pool_done(struct plug_op *op, plug_status status, struct plug_str detail)
+/* The slot of an operation that the caller may now complete, claimed; NULL after a violation. */
+static struct op_slot *claim(struct plug_op *op, const char *function)
 {
   uint64_t generation, before;
   struct op_slot *slot = slot_of(op, &generation);
   if (!slot) {
-    host_violation_of(NULL, "op_done", "completed something that is no operation");
-    return;
+    host_violation_of(NULL, function, "completed something that is no operation");
+    return NULL;
   }
-  if (!slot_set(slot, generation, FLAG_CLAIMED, FLAG_CLAIMED, &before)) {
-    host_violation_of(atomic_load_explicit(&slot->chunk->borrower, memory_order_relaxed), "op_done",
-                      "completed an operation that was completed before");
+  if (slot_set(slot, generation, FLAG_CLAIMED, FLAG_CLAIMED, &before))
+    return slot;
+  host_violation_of(atomic_load_explicit(&slot->chunk->borrower, memory_order_relaxed), function,
+                    "completed an operation that was completed before");
+  return NULL;
+}
+
+static void complete(struct op_slot *slot)
+{
+  uint64_t word = atomic_fetch_or_explicit(&slot->word, FLAG_COMPLETED, memory_order_acq_rel);
+  if (word & FLAG_TAKEN)
+    slot_send_home(slot);
+}
+
+void op_pool_done(struct plug_op *op, plug_status status, struct plug_str detail)
+{
+  struct op_slot *slot = claim(op, "op_done");
+  if (!slot)
     return;
-  }
   /* PENDING is no outcome: the waiter would wait for another answer. */
-  slot->status = status == PLUG_PENDING ? PLUG_EINTERNAL : status;
+  slot->status = status == PLUG_PENDING || status > OP_STATUS_PLUGIN_MAX ? PLUG_EINTERNAL : status;
   if (detail.len) {
     slot->detail_len = detail.len < DETAIL_MAX ? detail.len : DETAIL_MAX;
     slot->detail = malloc(slot->detail_len);
@@ -367,9 +382,21 @@ void op_pool_done(struct plug_op *op, plug_status status, struct plug_str detail
     else
       slot->detail_len = 0;
   }
-  uint64_t word = atomic_fetch_or_explicit(&slot->word, FLAG_COMPLETED, memory_order_acq_rel);
-  if (word & FLAG_TAKEN)
-    slot_send_home(slot);
+  complete(slot);
+}
+
+void op_complete(struct plug_op *op, plug_status status, void *detail, size_t len,
+                 const char *function)
+{
+  struct op_slot *slot = claim(op, function);
+  if (!slot) {
+    free(detail);
+    return;
+  }
+  slot->status = status;
+  slot->detail = detail;
+  slot->detail_len = len;
+  complete(slot);
 }
 
 uint64_t op_pool_deadline_ms(const struct plug_op *op)

@@ -16,16 +16,23 @@ typedef void (*op_done_fn)(void *arg, plug_status status, struct plug_str detail
 struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op_done_fn done,
                        void *arg);
 
-/* [any] Before the call: release(arg, status), with the arg of op_new, runs [home] exactly once
- * after the plugin has completed an operation that it took, with its status, which may be long
- * after done() was given PLUG_ETIMEDOUT. Until then whatever was lent to the plugin with the call
- * must stay as it is. */
-typedef void (*op_release_fn)(void *arg, plug_status status);
+/* [any] Before the call: release(arg, status, detail), with the arg of op_new, runs [home] exactly
+ * once after the plugin has completed an operation that it took, with what it said, which may be
+ * long after done() was given PLUG_ETIMEDOUT. Until then whatever was lent to the plugin with the
+ * call must stay as it is. */
+typedef void (*op_release_fn)(void *arg, plug_status status, struct plug_str detail);
 void op_on_release(struct plug_op *op, op_release_fn release);
 
 /* [any] Gives the plugin's return value of the call that was offered op. Anything but PLUG_PENDING
  * means that the plugin did not take it: the token is freed and neither done nor release is called;
  * the caller acts on the status itself. With PLUG_PENDING done will run. Returns status. */
 plug_status op_offered(struct plug_op *op, plug_status status);
+
+/* [any] Completes an operation with more than a text: status is one that no plugin can give, above
+ * OP_STATUS_PLUGIN_MAX, and detail an allocation of len bytes that is taken over, freed after
+ * done() and release(). For upcalls of the host table. */
+#define OP_STATUS_PLUGIN_MAX PLUG_DEFER
+void op_complete(struct plug_op *op, plug_status status, void *detail, size_t len,
+                 const char *function);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "message/message.h"
+#include "session/admission.h"
 #include "session/session.h"
 #include "session/transaction.h"
 
@@ -105,18 +106,21 @@ static bool is_private(struct plug_str name)
 
 static bool is_forwarded(const struct session_env *env, struct plug_str name)
 {
-  return !is_servers_own(name) && (env->spring || !is_private(name));
+  return !is_servers_own(name) && (env->spring || !is_private(name)) &&
+         !(env->access && admission_is_credential(env, name));
 }
 
 /* Where in the worker's cache a destination that clients may SEND to is kept. */
-static struct session_sendable *sendable_slot(struct session_env *env, struct plug_str destination)
+static struct session_sendable *sendable_slot(const struct session *session,
+                                              struct plug_str destination)
 {
   uint64_t tail = 0;
   if (destination.len >= sizeof tail)
     memcpy(&tail, destination.ptr + destination.len - sizeof tail, sizeof tail);
   else
     memcpy(&tail, destination.ptr, destination.len);
-  return &env->sendable[((tail ^ destination.len) * 0x9e3779b97f4a7c15u) >> 56];
+  uint64_t mixed = (tail ^ destination.len ^ session->class_id << 8) * 0x9e3779b97f4a7c15u;
+  return &session->env->sendable[mixed >> (64 - SESSION_SENDABLES_BITS)];
 }
 
 static bool is_cacheable(const struct plug_str *destination)
@@ -124,9 +128,11 @@ static bool is_cacheable(const struct plug_str *destination)
   return destination && destination->len && destination->len <= SESSION_SENDABLE_BYTES;
 }
 
-static bool slot_holds(const struct session_sendable *slot, struct plug_str destination)
+static bool slot_holds(const struct session_sendable *slot, uint64_t class_id,
+                       struct plug_str destination)
 {
-  return slot->len == destination.len && memcmp(slot->text, destination.ptr, destination.len) == 0;
+  return slot->class_id == class_id && slot->len == destination.len &&
+         memcmp(slot->text, destination.ptr, destination.len) == 0;
 }
 
 /* Where a SEND goes; checked. */
@@ -231,17 +237,23 @@ static bool __attribute__((noinline))
 check_target(struct session *session, const struct stomp_frame *frame, struct target *target)
 {
   struct session_env *env = session->env;
+  if (env->access && admission_takes(session, frame))
+    return false;
   const struct plug_str *destination = broker_destination(session, frame);
+  bool lasting = true;
   if (!destination)
     return false;
   if (!destination_may_send(env->destinations, *destination)) {
     refuse_target(session, frame, *destination);
     return false;
   }
+  if (env->access && !admission_may(session, frame, ACTION_SEND, *destination, false, &lasting))
+    return false;
   target->destination = destination;
   target->hash = hash_bytes(destination->ptr, destination->len);
-  if (is_cacheable(destination)) {
-    struct session_sendable *slot = sendable_slot(env, *destination);
+  if (is_cacheable(destination) && lasting) {
+    struct session_sendable *slot = sendable_slot(session, *destination);
+    slot->class_id = session->class_id;
     slot->hash = target->hash;
     slot->len = (uint8_t)destination->len;
     memcpy(slot->text, destination->ptr, destination->len);
@@ -255,8 +267,8 @@ static inline bool find_target(struct session *session, const struct stomp_frame
 {
   const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
   if (is_cacheable(destination)) {
-    const struct session_sendable *slot = sendable_slot(session->env, *destination);
-    if (slot_holds(slot, *destination)) {
+    const struct session_sendable *slot = sendable_slot(session, *destination);
+    if (slot_holds(slot, session->class_id, *destination)) {
       *target = (struct target){destination, slot->hash};
       return true;
     }
@@ -281,7 +293,10 @@ static bool parse_ack_mode(const struct plug_str *text, enum ack_mode *mode)
 static void handle_subscribe(struct session *session, const struct stomp_frame *frame)
 {
   struct session_env *env = session->env;
+  if (env->access && admission_takes(session, frame))
+    return;
   const struct plug_str *destination = broker_destination(session, frame);
+  bool lasting;
   if (!destination)
     return;
   const struct plug_str *id = stomp_frame_header(frame, STR("id"));
@@ -305,7 +320,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
                  "SUBSCRIBE: unknown ack mode '%.*s'", session_shown(*ack), ack->ptr);
     return;
   }
-  if (hub_find(env->hub, session->number, *id)) {
+  if (hub_find(env->hub, session->number, *id) || admission_has_id(session, *id)) {
     session_fail(session, frame, CLOSE_PROTOCOL, "UNSUBSCRIBE first, or choose another id.",
                  "SUBSCRIBE: the id '%.*s' is in use", session_shown(*id), id->ptr);
     return;
@@ -316,13 +331,19 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
                  "SUBSCRIBE: more than max-subscriptions (%" PRIu64 ")", env->max_subscriptions);
     return;
   }
-  if (pattern_is(*destination)) {
+  bool is_pattern = pattern_is(*destination);
+  if (is_pattern) {
     if (!env->patterns && !env->spring) {
       session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
                    "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
                    session_shown(*destination), destination->ptr);
       return;
     }
+  }
+  if (env->access &&
+      !admission_may(session, frame, ACTION_SUBSCRIBE, *destination, is_pattern, &lasting))
+    return;
+  if (is_pattern) {
     struct plug_err err = {0};
     request.pattern = pattern_compile(*destination, &err);
     if (!request.pattern) {
@@ -360,6 +381,10 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
     id = stomp_frame_header(frame, STR("destination"));
   if (!id) {
     need_header(session, frame, STR("id"));
+    return;
+  }
+  if (admission_unsubscribe(session, *id)) {
+    acknowledge(session, frame);
     return;
   }
   /* An unknown id is no fault: what the client wants is so already. */
@@ -458,6 +483,7 @@ static void commit(struct session *session, struct transaction *transaction,
                    struct session_waiter *waiter)
 {
   struct list *node;
+  admission_commits(session, true);
   while (session->state == SESSION_CONNECTED && (node = list_first(&transaction->held))) {
     struct held_frame *held = container_of(node, struct held_frame, link);
     list_remove(node);
@@ -468,6 +494,7 @@ static void commit(struct session *session, struct transaction *transaction,
       send_now(session, &held->frame, &target, waiter);
     free(held);
   }
+  admission_commits(session, false);
 }
 
 static void handle_end(struct session *session, const struct stomp_frame *frame)

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "session/admission.h"
 #include "session/transaction.h"
 #include "stomp/stomp_encoder.h"
 
@@ -71,12 +72,15 @@ void session_close(struct session *session, uint16_t code, const char *reason)
   drop_transactions(session);
   free(session->leave_receipt);
   session->leave_receipt = NULL;
+  session->awaiting = false;
+  admission_leave(session);
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
 }
 
 void session_fini(struct session *session)
 {
   session_close(session, CLOSE_NORMAL, "");
+  admission_free(session);
   stomp_parser_fini(&session->parser);
   outq_fini(&session->out);
 }
@@ -137,22 +141,24 @@ void session_receipt(struct session *session, struct plug_str receipt)
   queue_scratch(session);
 }
 
-static void queue_error(struct session *session, const struct plug_str *receipt, bool recoverable,
-                        bool with_versions, struct plug_str message, const char *hint)
+void session_error(struct session *session, const struct session_error *error)
 {
+  struct plug_str message = error->message;
   struct buf *out = begin_frame(session, STOMP_ERROR);
   COUNT(errors_out);
   put_header(session, STOMP_ERROR, STR("message"), message);
-  if (receipt)
-    put_header(session, STOMP_ERROR, STR("receipt-id"), *receipt);
-  if (recoverable)
+  if (error->code)
+    put_header(session, STOMP_ERROR, STR("error-code"), str_of(error->code));
+  if (error->receipt)
+    put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
+  if (error->recoverable)
     put_header(session, STOMP_ERROR, STR("recoverable"), STR("true"));
-  if (with_versions)
+  if (error->with_versions)
     put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
   put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
   char body[512];
-  int n = snprintf(body, sizeof body, "%.*s.%s%s\n", STR_ARG(message), hint ? " " : "",
-                   hint ? hint : "");
+  int n = snprintf(body, sizeof body, "%.*s.%s%s\n", STR_ARG(message), error->hint ? " " : "",
+                   error->hint ? error->hint : "");
   size_t len = n < 0 ? 0 : (size_t)n < sizeof body ? (size_t)n : sizeof body - 1;
   stomp_put_header_u64(out, STR("content-length"), len);
   stomp_put_body(out, str_from(body, len));
@@ -173,7 +179,9 @@ void session_fail(struct session *session, const struct stomp_frame *frame, uint
   if (session->state == SESSION_CLOSED)
     return;
   const struct plug_str *receipt = frame ? stomp_frame_header(frame, STR("receipt")) : NULL;
-  queue_error(session, receipt, false, false, str_from(message, len), hint);
+  struct session_error error = {
+      .message = str_from(message, len), .receipt = receipt, .hint = hint};
+  session_error(session, &error);
   session_close(session, code, "");
 }
 
@@ -206,8 +214,12 @@ void session_refuse(struct session *session, struct plug_str receipt, const char
 {
   char message[160];
   snprintf(message, sizeof message, "%s failed: %s", what, refusal_text(status));
-  queue_error(session, &receipt, true, false, str_of(message),
-              "The connection stays open; the request may be tried again.");
+  struct session_error error = {.message = str_of(message),
+                                .receipt = &receipt,
+                                .recoverable = true,
+                                .hint =
+                                    "The connection stays open; the request may be tried again."};
+  session_error(session, &error);
 }
 
 void session_fault(struct session *session, uint16_t code, const char *message)
@@ -311,7 +323,21 @@ void session_interest(struct subscription *sub, plug_status status)
     char message[256];
     snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
              session_shown(subscription_id(sub)), subscription_id(sub).ptr, refusal_text(status));
-    queue_error(session, NULL, true, false, str_of(message), "The connection stays open.");
+    struct session_error error = {
+        .message = str_of(message), .recoverable = true, .hint = "The connection stays open."};
+    session_error(session, &error);
+  }
+  session->n_subscriptions--;
+  hub_unsubscribe(session->env->hub, sub);
+}
+
+void session_drop_subscription(struct session *session, struct subscription *sub)
+{
+  struct session_waiter *waiter = sub->waiter;
+  if (waiter) {
+    sub->waiter = NULL;
+    list_remove(&waiter->link);
+    free(waiter);
   }
   session->n_subscriptions--;
   hub_unsubscribe(session->env->hub, sub);
@@ -381,7 +407,9 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
     char message[128];
     snprintf(message, sizeof message, "no supported version in accept-version '%.*s'",
              session_shown(*accept), accept->ptr);
-    queue_error(session, NULL, false, true, str_of(message), "Supported: 1.0, 1.1 and 1.2.");
+    struct session_error error = {
+        .message = str_of(message), .with_versions = true, .hint = "Supported: 1.0, 1.1 and 1.2."};
+    session_error(session, &error);
     session_close(session, CLOSE_PROTOCOL, "");
     return;
   }
@@ -395,10 +423,24 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   }
   uint64_t tolerated =
       heartbeat_interval(cx, env->heartbeat_receive_ms) * (uint64_t)env->heartbeat_tolerance / 100;
-  session->read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated);
-  session->write_interval_ms = heartbeat_interval(cy, env->heartbeat_send_ms);
+  struct session_agreement agreement = {
+      .version = (uint8_t)version,
+      .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
+      .write_interval_ms = heartbeat_interval(cy, env->heartbeat_send_ms)};
+  if (env->access)
+    admission_begin(session, frame, &agreement);
+  else
+    session_admit(session, &agreement);
+}
+
+void session_admit(struct session *session, const struct session_agreement *agreement)
+{
+  struct session_env *env = session->env;
+  enum stomp_version version = (enum stomp_version)agreement->version;
+  session->read_timeout_ms = agreement->read_timeout_ms;
+  session->write_interval_ms = agreement->write_interval_ms;
   session->state = SESSION_CONNECTED;
-  session->version = (uint8_t)version;
+  session->version = agreement->version;
   stomp_parser_set_version(&session->parser, version);
   COUNT(sessions);
   COUNT(sessions_total);
@@ -412,6 +454,11 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
   put_header(session, STOMP_CONNECTED, STR("session"), str_of(id));
   put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
+  const struct plug_identity *who = admission_who(session);
+  if (who)
+    put_header(session, STOMP_CONNECTED, STR("user-name"), who->user);
+  if (who && who->expires_unix_ms)
+    stomp_put_header_u64(out, STR("expires-at"), (uint64_t)who->expires_unix_ms);
   stomp_put_body(out, str_from(NULL, 0));
   queue_scratch(session);
 }
@@ -420,7 +467,8 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (session->env->spring && !receipt) {
-    queue_error(session, NULL, false, false, STR("Session closed."), NULL);
+    struct session_error error = {.message = STR("Session closed.")};
+    session_error(session, &error);
     session_close(session, CLOSE_PROTOCOL, "");
     return;
   }
@@ -482,6 +530,8 @@ static void handle_parse_error(struct session *session, const struct stomp_parse
 static size_t receive(struct session *session, char *chunk, size_t len, uint64_t now_ms,
                       bool may_stop)
 {
+  if (session->awaiting)
+    return len;
   session->last_rx_ms = now_ms;
   if (session->state >= SESSION_LEAVING)
     return 0;
@@ -494,7 +544,7 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
       return 0;
     case STOMP_EVENT_FRAME:
       handle_frame(session, &frame);
-      if (may_stop && session->slow_down)
+      if (may_stop && (session->slow_down || session->awaiting))
         return stomp_parser_take_back(&session->parser);
       if (stomp_parser_is_done(&session->parser))
         return 0;
@@ -529,6 +579,8 @@ void session_tick(struct session *session, uint64_t now_ms)
 {
   if (session->state == SESSION_CLOSED)
     return;
+  if (session->admission && admission_tick(session, now_ms))
+    return;
   if (session->state == SESSION_CONNECTING) {
     if (now_ms >= session_deadline_ms(session)) {
       COUNT(closed_connect_timeout);
@@ -558,9 +610,12 @@ uint64_t session_deadline_ms(const struct session *session)
   uint64_t deadline = UINT64_MAX;
   if (session->state == SESSION_CLOSED)
     return deadline;
-  if (session->state == SESSION_CONNECTING)
-    return session->opened_ms + session->env->connect_timeout_ms;
-  if (session->read_timeout_ms && !session->deaf)
+  if (session->state == SESSION_CONNECTING) /* a verdict has a deadline of its own */
+    return session->awaiting ? deadline : session->opened_ms + session->env->connect_timeout_ms;
+  if (session->admission)
+    deadline = admission_deadline_ms(session);
+  if (session->read_timeout_ms && !session->deaf &&
+      session->last_rx_ms + session->read_timeout_ms < deadline)
     deadline = session->last_rx_ms + session->read_timeout_ms;
   if (session->write_interval_ms && beat_due_ms(session) < deadline)
     deadline = beat_due_ms(session);

@@ -5,6 +5,7 @@
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
+#include "access/access.h"
 #include "base/utf8.h"
 #include "hub/destination.h"
 #include "hub/hub.h"
@@ -17,19 +18,23 @@
 #define CLOSE_BAD_UTF8 1007 /* after an ERROR frame about a text message that is not UTF-8 */
 #define CLOSE_TOO_BIG  1009 /* after an ERROR frame about a size limit */
 #define CLOSE_INTERNAL 1011
+#define CLOSE_BUSY     1013 /* after an ERROR frame: nobody could judge the CONNECT; try later */
+#define CLOSE_EXPIRED  4401 /* after an ERROR frame: the token has expired */
+#define CLOSE_DENIED   4403 /* after an ERROR frame: access was denied or withdrawn */
 #define CLOSE_SLOW     4500 /* the queue is full or a send made no progress */
 
 struct session;
 
-/* A destination that was found open to SENDs: the rules do not change while the server runs, and a
- * publisher sends to few destinations. */
+/* A destination that was found open to the SENDs of an access class: the rules do not change while
+ * the server runs, and a publisher sends to few destinations. Two cache lines. */
 #define SESSION_SENDABLE_BYTES 111
 struct session_sendable {
-  uint64_t hash; /* of the text */
-  uint8_t len;   /* 0: empty */
+  uint64_t class_id; /* of the sessions that it holds for; 0 without access control */
+  uint64_t hash;     /* of the text */
+  uint8_t len;       /* 0: empty */
   char text[SESSION_SENDABLE_BYTES];
 };
-#define SESSION_SENDABLES 256
+#define SESSION_SENDABLES_BITS 10
 
 /* What the sessions of one worker share. */
 struct session_env {
@@ -38,8 +43,9 @@ struct session_env {
   struct stomp_limits limits;
   struct stomp_scratch *scratch;
   struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
-  struct session_sendable sendable[SESSION_SENDABLES];
-  const char *server; /* "plugboard/0.1.0" for CONNECTED */
+  struct session_sendable sendable[1 << SESSION_SENDABLES_BITS];
+  struct access_worker *access; /* NULL: everybody may do what destinations says */
+  const char *server;           /* "plugboard/0.1.0" for CONNECTED */
   uint64_t heartbeat_send_ms, heartbeat_receive_ms;
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
   uint64_t connect_timeout_ms;
@@ -52,6 +58,8 @@ struct session_env {
   /* As broker_publish (broker/broker.h). */
   plug_status (*publish)(struct session_env *env, const struct plug_msg *msg,
                          struct inbox_item *answer);
+  /* With access only: reading may go on, deadlines have changed. */
+  void (*wake)(struct session *session);
   /* As broker_publish_unheard; NULL: every message is made and published. */
   bool (*publish_unheard)(struct session_env *env, uint64_t topic_hash, size_t payload_len);
 };
@@ -62,9 +70,12 @@ struct session {
   struct outq out; /* first: the fan-out finds the session's queue, the carrier its session */
   struct session_env *env;
   uint64_t number;
-  struct list subscriptions; /* struct subscription.link */
-  struct list waiters;       /* struct session_waiter.link */
-  struct list transactions;  /* struct transaction.link */
+  uint64_t class_id;           /* of its subject; 0 without access control */
+  struct handshake *handshake; /* owned; set by the carrier, until the client has been judged */
+  struct admission *admission; /* owned; NULL without access control and before CONNECT */
+  struct list subscriptions;   /* struct subscription.link */
+  struct list waiters;         /* struct session_waiter.link */
+  struct list transactions;    /* struct transaction.link */
   struct stomp_parser parser;
   uint64_t opened_ms;
   uint64_t last_rx_ms, last_tx_ms;             /* last_tx_ms is kept by the carrier */
@@ -77,6 +88,7 @@ struct session {
   uint16_t close_code; /* set with SESSION_CLOSED: the carrier flushes, then closes */
   uint8_t state;
   uint8_t version;
+  bool awaiting;            /* a verdict is awaited: the carrier reads no further until wake */
   bool deaf;                /* the carrier does not read now: silence is not the client's */
   bool slow_down;           /* the node is congested: the carrier should stop reading for a while */
   bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
@@ -90,8 +102,9 @@ void session_fini(struct session *session);
 
 /* Bytes from the client; chunk may be written to. Does nothing once the session is closed. */
 void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms);
-/* The same, but it stops behind a frame that met congestion (slow_down): a chunk may hold hundreds
- * of SENDs. Returns how many bytes at the chunk's end are to be given again later. */
+/* The same, but it stops behind a frame that met congestion (slow_down), for a chunk may hold
+ * hundreds of SENDs, or that waits for a verdict (awaiting). Returns how many bytes at the chunk's
+ * end are to be given again later. */
 size_t session_receive_some(struct session *session, char *chunk, size_t len, uint64_t now_ms);
 
 /* Does what is due. */
@@ -120,6 +133,24 @@ void session_receipt(struct session *session, struct plug_str receipt);
  * to the body. Closes with code. */
 void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
                   const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* An ERROR in all its parts; those that are empty or NULL are left out. */
+struct session_error {
+  struct plug_str message;
+  const struct plug_str *receipt;
+  const char *code; /* error-code, for programs */
+  const char *hint; /* added to the body */
+  bool recoverable; /* the connection stays open */
+  bool with_versions;
+};
+void session_error(struct session *session, const struct session_error *error);
+
+/* The client is let in: heart-beats as agreed, CONNECTED is queued. */
+struct session_agreement {
+  uint8_t version;
+  uint32_t read_timeout_ms, write_interval_ms;
+};
+void session_admit(struct session *session, const struct session_agreement *agreement);
+
 /* How many bytes of a client's text an error message quotes. */
 static inline int session_shown(struct plug_str s)
 {
@@ -151,5 +182,8 @@ void session_subscribed(struct subscription *sub, plug_status status);
 
 /* Handles a frame other than CONNECT, STOMP and DISCONNECT. */
 void session_command(struct session *session, struct stomp_frame *frame);
+
+/* Takes a subscription away for good; its SUBSCRIBE's receipt is no longer owed. */
+void session_drop_subscription(struct session *session, struct subscription *sub);
 
 #endif

@@ -54,12 +54,12 @@ static struct plug_str copy_str(char **at, struct plug_str s)
   return copy;
 }
 
-bool transaction_hold(struct transaction *transaction, const struct stomp_frame *frame)
+struct held_frame *held_frame_new(const struct stomp_frame *frame)
 {
   size_t bytes = transaction_frame_bytes(frame);
   struct held_frame *held = malloc(bytes);
   if (!held)
-    return false;
+    return NULL;
   struct stomp_header *headers = (struct stomp_header *)(void *)(held + 1);
   char *at = (char *)(headers + frame->n_headers);
   for (size_t i = 0; i < frame->n_headers; i++) {
@@ -71,7 +71,16 @@ bool transaction_hold(struct transaction *transaction, const struct stomp_frame 
                                      .n_headers = frame->n_headers,
                                      .body = copy_str(&at, frame->body)};
   held->bytes = bytes;
+  list_init(&held->link);
+  return held;
+}
+
+bool transaction_hold(struct transaction *transaction, const struct stomp_frame *frame)
+{
+  struct held_frame *held = held_frame_new(frame);
+  if (!held)
+    return false;
   list_append(&transaction->held, &held->link);
-  transaction->bytes += bytes;
+  transaction->bytes += held->bytes;
   return true;
 }

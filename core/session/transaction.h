@@ -20,6 +20,9 @@ struct transaction {
   char id[];
 };
 
+/* A copy, in no list, for free(); NULL when out of memory. */
+struct held_frame *held_frame_new(const struct stomp_frame *frame);
+
 struct transaction *transaction_new(struct plug_str id);
 void transaction_free(struct transaction *transaction);
 struct transaction *transaction_find(struct list *transactions, struct plug_str id);

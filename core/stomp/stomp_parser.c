@@ -261,6 +261,21 @@ static inline bool find_line(struct window *w, const char *data, size_t from, si
   return false;
 }
 
+/* How long the header line may be that starts with these bytes, longer than header_bytes. */
+static size_t __attribute__((cold, noinline))
+long_line_limit(const struct stomp_parser *p, const char *line, size_t len)
+{
+  const struct stomp_limits *limits = p->limits;
+  bool may =
+      p->at.command == STOMP_CONNECT || p->at.command == STOMP_STOMP || p->at.command == STOMP_SEND;
+  const char *colon = memchr(line, ':', len);
+  for (size_t i = 0; may && colon && i < limits->n_credentials; i++)
+    if (str_eq_nocase(str_from(line, (size_t)(colon - line)), limits->credentials[i]) &&
+        limits->credential_bytes > limits->header_bytes)
+      return limits->credential_bytes;
+  return limits->header_bytes;
+}
+
 /* Faults of the current line that show before its end is there, in the order in which the bytes
  * came, so that an error does not depend on how they were split into chunks. */
 static enum step check_bytes(const struct stomp_parser *p, const char *data, size_t from, size_t to,
@@ -284,9 +299,12 @@ static enum step check_bytes(const struct stomp_parser *p, const char *data, siz
     if (c == '\0')
       return fail(error, STOMP_LIMIT_NONE, "NUL in the headers after '%s'",
                   quoted(data + start, i - start, false).text);
-    if (i - start >= max && c != '\r')
-      return fail(error, STOMP_LIMIT_HEADERS, "header is longer than max-header-size (%zu bytes)",
-                  max);
+    if (i - start >= max && c != '\r') {
+      max = long_line_limit(p, data + start, i - start);
+      if (i - start >= max)
+        return fail(error, STOMP_LIMIT_HEADERS, "header is longer than %s (%zu bytes)",
+                    max > p->limits->header_bytes ? "max-token-size" : "max-header-size", max);
+    }
   }
   return STEP_DONE;
 }

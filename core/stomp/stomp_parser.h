@@ -20,6 +20,11 @@ struct stomp_limits {
   size_t frame_bytes;  /* whole frame: command, headers, body, NUL */
   size_t n_headers;    /* at most STOMP_HEADERS_CAP */
   size_t header_bytes; /* one header line, name and value, before unescaping */
+  /* Headers that may be longer in CONNECT and SEND, for they carry credentials; names compare
+   * without case. 0 bytes: none. */
+  size_t credential_bytes;
+  const struct plug_str *credentials;
+  size_t n_credentials;
 };
 
 /* Working space that all parsers of one thread share; holds nothing between calls of next. */

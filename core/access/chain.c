@@ -1,0 +1,150 @@
+#include "access/chain.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/fault.h"
+
+#define CREDENTIALS_MAX 32 /* names of one plugin: more are a slip of the plugin's */
+
+void chain_section_name(const char *plugin, char *out, size_t size)
+{
+  const char *slash = strrchr(plugin, '/');
+  if (slash)
+    plugin = slash + 1;
+  if (strncmp(plugin, "auth-", 5) == 0)
+    plugin += 5;
+  size_t len = strlen(plugin);
+  if (len > 3 && strcmp(plugin + len - 3, ".so") == 0)
+    len -= 3;
+  snprintf(out, size, "auth.%.*s", (int)len, plugin);
+}
+
+/* A section of a plugin that is there and not chosen may wait for its day; one of a plugin that is
+ * not even there is a slip. */
+static plug_status check_unused_sections(const struct chain_settings *settings,
+                                         const struct config *config, struct plug_err *err)
+{
+  const struct list *head = &config->sections;
+  for (const struct list *link = head->next; link != head; link = link->next) {
+    const struct config_section *section = container_of(link, struct config_section, link);
+    if (strncmp(section->name, "auth.", 5) != 0)
+      continue;
+    bool used = false;
+    for (size_t i = 0; i < settings->n_plugins && !used; i++) {
+      char name[128];
+      chain_section_name(settings->plugins[i].ptr, name, sizeof name);
+      used = strcmp(name, section->name) == 0;
+    }
+    char path[PATH_MAX];
+    const char *name = section->name + 5;
+    int n = snprintf(path, sizeof path, "%s/auth-%s.so", settings->plugin_dir, name);
+    if (used || (n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && !access(path, F_OK)))
+      continue;
+    return fault_at(err, section->file, section->line,
+                    "unknown section [%s]: [auth] plugins does not name it, and there is no such "
+                    "plugin",
+                    section->name);
+  }
+  return PLUG_OK;
+}
+
+static bool add_credentials(struct chain *chain, const struct plug_auth *auth, void *self)
+{
+  struct plug_credentials theirs = {.size = sizeof theirs};
+  struct chain_credentials *mine = &chain->credentials;
+  if (!auth->credentials)
+    return true;
+  auth->credentials(self, &theirs);
+  size_t n = theirs.n_headers < CREDENTIALS_MAX ? theirs.n_headers : CREDENTIALS_MAX;
+  struct plug_str *headers =
+      realloc(mine->headers, (mine->n_headers + n + 1) * sizeof *mine->headers);
+  if (!headers)
+    return false;
+  mine->headers = headers;
+  for (size_t i = 0; i < n; i++)
+    if (theirs.headers[i].len)
+      headers[mine->n_headers++] = theirs.headers[i];
+  if (theirs.max_bytes > mine->max_bytes)
+    mine->max_bytes = theirs.max_bytes;
+  return true;
+}
+
+static plug_status create_one(struct chain *chain, const struct chain_settings *settings,
+                              const char *plugin, const struct config *config, struct plug_err *err)
+{
+  char section[128];
+  struct plug_err said = {0};
+  chain_section_name(plugin, section, sizeof section);
+  for (size_t i = 0; i < chain->n; i++)
+    if (strcmp(instance_name(chain->instances[i]), section) == 0)
+      return fault_at(err, settings->file, settings->line,
+                      "[auth] plugins: two plugins would read the section [%s]", section);
+  struct plugin_image *image = image_load(settings->plugin_dir, "auth", plugin, &said);
+  if (!image)
+    return fault_at(err, settings->file, settings->line, "%s", said.text);
+  struct plugin_instance *instance =
+      instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
+  if (!instance)
+    return PLUG_EINVAL;
+  chain->instances[chain->n++] = instance;
+  return add_credentials(chain, instance_auth(instance), instance_self(instance))
+             ? PLUG_OK
+             : fault_no_memory(err);
+}
+
+plug_status chain_create(struct chain *chain, const struct chain_settings *settings,
+                         const struct config *config, struct loop *loop, struct plug_err *err)
+{
+  *chain = (struct chain){.timeout_ms = settings->timeout_ms, .loop = loop};
+  plug_status status = check_unused_sections(settings, config, err);
+  if (status != PLUG_OK)
+    return status;
+  chain->instances = calloc(settings->n_plugins + 1, sizeof(struct plugin_instance *));
+  if (!chain->instances)
+    return fault_no_memory(err);
+  for (size_t i = 0; i < settings->n_plugins && status == PLUG_OK; i++)
+    status = create_one(chain, settings, settings->plugins[i].ptr, config, err);
+  return status;
+}
+
+plug_status chain_start(struct chain *chain, struct plug_err *err)
+{
+  plug_status status = PLUG_OK;
+  for (size_t i = 0; i < chain->n && status == PLUG_OK; i++)
+    status = instance_start(chain->instances[i], err);
+  return status;
+}
+
+static void nothing(void *arg) PLUG_NOEXCEPT
+{
+  (void)arg;
+}
+
+void chain_drain(struct chain *chain)
+{
+  for (size_t i = 0; i < chain->n; i++)
+    if (instance_state(chain->instances[i]) == INSTANCE_RUNNING)
+      instance_drain(chain->instances[i]);
+  if (chain->n && chain->loop)
+    loop_call(chain->loop, nothing, NULL); /* what was posted home before is done */
+}
+
+void chain_stop(struct chain *chain)
+{
+  if (chain->n && chain->loop)
+    loop_call(chain->loop, nothing, NULL);
+  for (size_t i = 0; i < chain->n; i++)
+    instance_stop(chain->instances[i]);
+}
+
+void chain_free(struct chain *chain)
+{
+  for (size_t i = 0; i < chain->n; i++)
+    instance_destroy(chain->instances[i]);
+  free(chain->instances);
+  free(chain->credentials.headers);
+  *chain = (struct chain){0};
+}

@@ -1,0 +1,48 @@
+/* The auth plugins in the order in which they are asked. Owns their instances from chain_create to
+ * chain_free. Read-only between chain_start and chain_stop: any thread. */
+#ifndef ACCESS_CHAIN_H
+#define ACCESS_CHAIN_H
+
+#include "base/str.h"
+#include "config/config.h"
+#include "plugin/instance.h"
+
+struct chain_settings {
+  const struct plug_str *plugins; /* names or absolute paths; NUL-terminated, too */
+  size_t n_plugins;
+  const char *plugin_dir;
+  const char *file; /* where they were chosen, for messages */
+  int line;
+  uint64_t timeout_ms; /* for all of them together */
+};
+
+/* What all of them together say of the headers that carry credentials. */
+struct chain_credentials {
+  struct plug_str *headers;
+  size_t n_headers;
+  uint64_t max_bytes;
+};
+
+struct chain {
+  struct plugin_instance **instances;
+  size_t n;
+  uint64_t timeout_ms;
+  struct loop *loop;
+  struct chain_credentials credentials;
+};
+
+/* Loads, checks and creates the instances; loop NULL: for --check. On failure err->text is complete
+ * and chain_free is still due. */
+plug_status chain_create(struct chain *chain, const struct chain_settings *settings,
+                         const struct config *config, struct loop *loop, struct plug_err *err);
+plug_status chain_start(struct chain *chain, struct plug_err *err);
+/* In two steps, between which grants that are on their way to workers come back: after chain_drain
+ * no operation is open, after chain_stop nothing of the plugins runs. */
+void chain_drain(struct chain *chain);
+void chain_stop(struct chain *chain);
+void chain_free(struct chain *chain);
+
+/* "auth.jwt" for "jwt"; for a path, "auth." and the file's name without kind and ending. */
+void chain_section_name(const char *plugin, char *out, size_t size);
+
+#endif

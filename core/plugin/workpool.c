@@ -1,0 +1,183 @@
+#include "plugin/workpool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/block.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "plugin/host.h"
+
+#define HANG_JOIN_S 1
+
+struct job {
+  struct list link;      /* while it waits */
+  struct loop_task home; /* afterwards */
+  struct plugin_instance *instance;
+  plug_fn work, done;
+  void *arg;
+};
+
+struct workpool {
+  pthread_mutex_t lock; /* protects what follows; nothing is called under it */
+  pthread_cond_t more;
+  struct list waiting; /* struct job, oldest first */
+  uint64_t n_waiting, max_waiting;
+  unsigned n_threads, n_started;
+  bool ending;
+  pthread_t threads[WORKPOOL_THREADS_MAX];
+};
+
+struct workpool *workpool_new(unsigned n_threads, uint64_t max_waiting)
+{
+  struct workpool *pool = calloc(1, sizeof *pool);
+  if (!pool)
+    return NULL;
+  invariant(n_threads >= 1 && n_threads <= WORKPOOL_THREADS_MAX);
+  pthread_mutex_init(&pool->lock, NULL);
+  pthread_cond_init(&pool->more, NULL);
+  list_init(&pool->waiting);
+  pool->n_threads = n_threads;
+  pool->max_waiting = max_waiting;
+  return pool;
+}
+
+static void job_home(struct loop_task *task)
+{
+  struct job *job = container_of(task, struct job, home);
+  struct plugin_instance *instance = job->instance;
+  /* An abandoned plugin may hang on to what done would touch. */
+  if (instance_state(instance) != INSTANCE_ABANDONED) {
+    uint64_t begin = instance_call_begin();
+    job->done(job->arg);
+    instance_call_end(instance, "done of a job", begin);
+  }
+  free(job);
+  atomic_fetch_sub(&instance->jobs, 1);
+}
+
+static void *thread_main(void *arg)
+{
+  struct workpool *pool = arg;
+  counter_bind_thread();
+  pthread_mutex_lock(&pool->lock);
+  for (;;) {
+    struct list *node;
+    while (!(node = list_first(&pool->waiting)) && !pool->ending)
+      pthread_cond_wait(&pool->more, &pool->lock);
+    if (!node)
+      break;
+    list_remove(node);
+    pool->n_waiting--;
+    pthread_mutex_unlock(&pool->lock);
+    struct job *job = container_of(node, struct job, link);
+    COUNT_BY(pool_waiting, -1);
+    COUNT(pool_jobs);
+    job->work(job->arg);
+    job->home.run = job_home;
+    loop_post_task(job->instance->loop, &job->home);
+    pthread_mutex_lock(&pool->lock);
+  }
+  pthread_mutex_unlock(&pool->lock);
+  block_drop_cache();
+  return NULL;
+}
+
+/* [home] With the lock held. At least one thread runs, or false. */
+static bool start_threads(struct workpool *pool)
+{
+  if (pool->n_started)
+    return true;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  while (pool->n_started < pool->n_threads &&
+         pthread_create(&pool->threads[pool->n_started], NULL, thread_main, pool) == 0) {
+    char name[16];
+    snprintf(name, sizeof name, "pool-%u", pool->n_started);
+    pthread_setname_np(pool->threads[pool->n_started], name);
+    pool->n_started++;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (pool->n_started < pool->n_threads)
+    log_error("plugin", "the work pool has %u of %u threads: no more could be started",
+              pool->n_started, pool->n_threads);
+  return pool->n_started > 0;
+}
+
+static plug_status submit(struct workpool *pool, struct job *job)
+{
+  plug_status status = PLUG_OK;
+  pthread_mutex_lock(&pool->lock);
+  if (pool->n_waiting >= pool->max_waiting)
+    status = PLUG_EUNAVAIL;
+  else if (!start_threads(pool))
+    status = PLUG_ENOMEM;
+  if (status == PLUG_OK) {
+    atomic_fetch_add(&job->instance->jobs, 1);
+    COUNT(pool_waiting);
+    list_append(&pool->waiting, &job->link);
+    pool->n_waiting++;
+    pthread_cond_signal(&pool->more);
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return status;
+}
+
+static plug_status table_run(const struct plug_host *host, plug_fn work, plug_fn done, void *arg)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (atomic_load(&instance->creating) || atomic_load(&instance->closed)) {
+    if (instance_state(instance) != INSTANCE_ABANDONED)
+      host_violation(instance, "run", "called before start or after stop");
+    return PLUG_ESTATE;
+  }
+  if (!host_check_home(instance, "run"))
+    return PLUG_ESTATE;
+  struct workpool *pool = loop_pool(instance->loop);
+  if (!pool)
+    return PLUG_ENOTSUP;
+  struct job *job = malloc(sizeof *job);
+  if (!job)
+    return PLUG_ENOMEM;
+  *job = (struct job){.instance = instance, .work = work, .done = done, .arg = arg};
+  plug_status status = submit(pool, job);
+  if (status != PLUG_OK) {
+    COUNT(pool_refused);
+    free(job);
+  }
+  return status;
+}
+
+void workpool_free(struct workpool *pool)
+{
+  if (!pool)
+    return;
+  pthread_mutex_lock(&pool->lock);
+  pool->ending = true;
+  pthread_cond_broadcast(&pool->more);
+  pthread_mutex_unlock(&pool->lock);
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += HANG_JOIN_S;
+  for (unsigned i = 0; i < pool->n_started; i++)
+    if (pthread_timedjoin_np(pool->threads[i], NULL, &until)) {
+      /* The job of a plugin that was abandoned. Its thread keeps the pool. */
+      for (; i < pool->n_started; i++)
+        pthread_detach(pool->threads[i]);
+      log_error("plugin", "a thread of the work pool hangs in a plugin and is left behind");
+      return;
+    }
+  pthread_cond_destroy(&pool->more);
+  pthread_mutex_destroy(&pool->lock);
+  free(pool);
+}
+
+const struct plug_workpool workpool_table = {
+    .size = sizeof workpool_table,
+    .run = table_run,
+};
