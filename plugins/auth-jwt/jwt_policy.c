@@ -38,11 +38,12 @@ bool jwt_texts_have(const struct jwt_texts *texts, struct plug_str text)
   return false;
 }
 
-static void texts_fini(struct jwt_texts *texts)
+void jwt_texts_fini(struct jwt_texts *texts)
 {
   for (size_t i = 0; i < texts->n; i++)
     free(texts->v[i]);
   free(texts->v);
+  memset(texts, 0, sizeof *texts);
 }
 
 /* The first '=' that is not between quotes; len when there is none. */
@@ -116,10 +117,10 @@ bool jwt_policy_attributes(struct jwt_policy *policy, struct plug_str list, char
 
 void jwt_policy_fini(struct jwt_policy *policy)
 {
-  texts_fini(&policy->issuers);
-  texts_fini(&policy->audiences);
-  texts_fini(&policy->clients);
-  texts_fini(&policy->types);
+  jwt_texts_fini(&policy->issuers);
+  jwt_texts_fini(&policy->audiences);
+  jwt_texts_fini(&policy->clients);
+  jwt_texts_fini(&policy->types);
   for (size_t i = 0; i < policy->n_require; i++) {
     jwt_path_fini(&policy->require[i].path);
     free(policy->require[i].value);

@@ -43,6 +43,7 @@ struct jwt_policy {
 };
 
 bool jwt_texts_parse(struct jwt_texts *texts, struct plug_str list);
+void jwt_texts_fini(struct jwt_texts *texts);
 bool jwt_texts_have(const struct jwt_texts *texts, struct plug_str text);
 /* "type=access, email_verified=true, tenant"; "userId, org=tenant.id". */
 bool jwt_policy_require(struct jwt_policy *policy, struct plug_str list, char why[160]);
