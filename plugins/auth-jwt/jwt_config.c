@@ -92,7 +92,7 @@ bool jwt_url_allowed(const char *url, bool allow_http, char why[240])
   if (parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
       curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
       curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
-    snprintf(why, 240, "%.150s is not a URL", url);
+    snprintf(why, 240, "%.150s is not a URL of https:// and a host", url);
   } else if (curl_url_get(parsed, CURLUPART_USER, &user, 0) == CURLUE_OK) {
     snprintf(why, 240, "the URL holds a user name; key sets are public");
   } else if (strcmp(scheme, "https") == 0) {
