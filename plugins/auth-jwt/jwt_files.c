@@ -1,12 +1,8 @@
 #include "jwt_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "jwt_base64.h"
 #include "jwt_text.h"
@@ -29,49 +25,8 @@ static const char *path_of(const struct jwt_files *files, size_t i)
 void jwt_files_stamp(const struct jwt_files *files, struct jwt_files_stamp *stamp)
 {
   memset(stamp, 0, sizeof *stamp);
-  for (size_t i = 0; i < jwt_files_count(files) && i < JWT_MAX_FILES; i++) {
-    struct stat st;
-    if (stat(path_of(files, i), &st) != 0)
-      continue;
-    stamp->v[i][0] = (uint64_t)st.st_ino;
-    stamp->v[i][1] = (uint64_t)st.st_size;
-    stamp->v[i][2] = (uint64_t)st.st_mtim.tv_sec;
-    stamp->v[i][3] = (uint64_t)st.st_mtim.tv_nsec;
-    stamp->v[i][4] = (uint64_t)st.st_ctim.tv_nsec + 1;
-  }
-}
-
-/* The whole file; NULL with why filled. */
-static char *read_file(const char *path, size_t *len, char why[240])
-{
-  struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  char *text = NULL;
-  *len = 0;
-  if (fd < 0 || fstat(fd, &st) != 0) {
-    snprintf(why, 240, "%s", strerror(errno));
-  } else if (!S_ISREG(st.st_mode)) {
-    snprintf(why, 240, "it is not a regular file");
-  } else if (st.st_size > JWT_MAX_FILE) {
-    snprintf(why, 240, "it is larger than %d KB", JWT_MAX_FILE >> 10);
-  } else if ((text = malloc((size_t)st.st_size + 1)) == NULL) {
-    snprintf(why, 240, "out of memory");
-  } else {
-    ssize_t n = 1;
-    while (*len < (size_t)st.st_size && n > 0) {
-      n = read(fd, text + *len, (size_t)st.st_size - *len);
-      if (n > 0)
-        *len += (size_t)n;
-    }
-    if (n < 0) {
-      snprintf(why, 240, "%s", strerror(errno));
-      free(text);
-      text = NULL;
-    }
-  }
-  if (fd >= 0)
-    close(fd);
-  return text;
+  for (size_t i = 0; i < jwt_files_count(files) && i < JWT_MAX_FILES; i++)
+    whole_file_look(path_of(files, i), &stamp->v[i]);
 }
 
 /* Decodes into out, which holds jwt_base64_bound(text.len) bytes. */
@@ -126,9 +81,9 @@ static bool read_one(const struct jwt_files *files, size_t i, struct jwt_keyset 
 {
   char what[240] = "";
   const char *path = path_of(files, i);
-  size_t len;
+  size_t len = 0;
   int line = 0;
-  char *text = read_file(path, &len, what);
+  char *text = whole_file_read(path, JWT_MAX_FILE, &len, NULL, what);
   bool good = text != NULL;
   size_t first_secret = (files->jwks != NULL) + files->pems.n;
   struct plug_str content = {text, len};

@@ -8,6 +8,7 @@
 
 #include "jwt_keyset.h"
 #include "jwt_policy.h"
+#include "whole_file.h"
 
 enum { JWT_MAX_FILES = 16, JWT_MAX_FILE = 512 << 10, JWT_FILE_WHY = 400 };
 
@@ -20,9 +21,8 @@ struct jwt_files {
 
 size_t jwt_files_count(const struct jwt_files *files);
 
-/* What is known of a file without reading it; differs once the file is written or replaced. */
 struct jwt_files_stamp {
-  uint64_t v[JWT_MAX_FILES][5];
+  struct whole_file_stamp v[JWT_MAX_FILES];
 };
 void jwt_files_stamp(const struct jwt_files *files, struct jwt_files_stamp *stamp);
 
