@@ -462,9 +462,10 @@ static void keep_call(struct hub *hub, struct inbox_item *item)
   hub->last_call = item;
 }
 
-void hub_run_calls(struct hub *hub)
+bool hub_run_calls(struct hub *hub)
 {
   struct inbox_item *item;
+  bool any = hub->calls != NULL;
   while ((item = hub->calls)) {
     hub->calls = item->node.next ? container_of(item->node.next, struct inbox_item, node) : NULL;
     if (!hub->calls)
@@ -473,6 +474,7 @@ void hub_run_calls(struct hub *hub)
     inbox_item_free(item);
     call->run(call);
   }
+  return any;
 }
 
 void hub_take_all(struct hub *hub, struct inbox *inbox)

@@ -95,7 +95,11 @@ void hub_take_all(struct hub *hub, struct inbox *inbox);
 
 /* Runs the INBOX_CALLs that were taken. Apart from hub_take_all, which may be called in the midst
  * of a session's command: calls may do anything to any session. */
-void hub_run_calls(struct hub *hub);
+bool hub_run_calls(struct hub *hub); /* false: there were none */
+static inline bool hub_has_calls(const struct hub *hub)
+{
+  return hub->calls != NULL;
+}
 
 /* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
  * no such delivery. */

@@ -61,13 +61,19 @@ static void settle_all(struct worker *worker)
 }
 
 static void check_drained(struct worker *worker);
+static void wake(struct inbox *inbox);
 
 static void turn_end(struct worker *worker)
 {
   struct list *node;
   worker->now_ms = uv_now(&worker->loop);
   hub_take_all(&worker->hub, &worker->inbox);
-  hub_run_calls(&worker->hub);
+  if (hub_run_calls(&worker->hub)) {
+    /* What they have published: nobody is woken for what he puts into his own inbox. */
+    hub_take_all(&worker->hub, &worker->inbox);
+    if (hub_has_calls(&worker->hub))
+      wake(&worker->inbox);
+  }
   settle_all(worker);
   while ((node = list_first(&worker->doomed)))
     conn_cut(container_of(node, struct conn, doomed));

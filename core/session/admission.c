@@ -16,7 +16,7 @@ struct admission {
   struct held_frame *pending; /* waits for a plugin's answer; owned, or NULL */
   bool decided, allowed;      /* that answer, for the frame that comes again */
   bool committing;
-  bool warned;
+  bool warned;         /* the time to warn has come */
   char *events_id;     /* of the subscription to /plugboard/token; owned, or NULL */
   char *renew_receipt; /* of the renewal that is under way; owned, or NULL */
 };
@@ -365,6 +365,78 @@ const struct access_events admission_events = {
     .revoked = on_revoked,
 };
 
+/* --- the end of an identity --------------------------------------------------------------- */
+
+static uint64_t warning_due_ms(const struct session *session)
+{
+  const struct admission *admission = session->admission;
+  uint64_t expires = subject_expires_ms(admission->subject);
+  uint64_t ahead = settings_of(session)->warning_ms;
+  if (admission->warned || !ahead || expires == UINT64_MAX)
+    return UINT64_MAX;
+  return expires > ahead ? expires - ahead : 0;
+}
+
+uint64_t admission_deadline_ms(const struct session *session)
+{
+  if (!session->admission->subject)
+    return UINT64_MAX;
+  uint64_t expires = subject_expires_ms(session->admission->subject);
+  uint64_t warning = warning_due_ms(session);
+  return warning < expires ? warning : expires;
+}
+
+static void warn(struct session *session, uint64_t now_ms)
+{
+  struct admission *admission = session->admission;
+  const struct plug_identity *who = subject_who(admission->subject);
+  uint64_t left = subject_expires_ms(admission->subject) - now_ms;
+  enum stomp_version version = (enum stomp_version)session->version;
+  struct buf *out = &session->env->out;
+  char id[64];
+  out->len = 0;
+  out->failed = false;
+  snprintf(id, sizeof id, "token-%" PRIu64, session->number);
+  stomp_put_command(out, STOMP_MESSAGE);
+  stomp_put_header(out, version, STOMP_MESSAGE, STR("subscription"), str_of(admission->events_id));
+  stomp_put_header(out, version, STOMP_MESSAGE, STR("destination"), STR(ACCESS_TOKEN_DESTINATION));
+  stomp_put_header(out, version, STOMP_MESSAGE, STR("message-id"), str_of(id));
+  stomp_put_header(out, version, STOMP_MESSAGE, STR("event"), STR("token-expires"));
+  stomp_put_header_u64(out, STR("expires-at"), (uint64_t)who->expires_unix_ms);
+  stomp_put_header_u64(out, STR("expires-in"), left);
+  stomp_put_header_u64(out, STR("content-length"), 0);
+  stomp_put_body(out, str_from(NULL, 0));
+  if (out->failed)
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+  else
+    session_queue(session, str_from(out->data, out->len));
+}
+
+bool admission_tick(struct session *session, uint64_t now_ms)
+{
+  struct admission *admission = session->admission;
+  if (!admission->subject || session->state == SESSION_CONNECTING)
+    return false;
+  if (now_ms >= subject_expires_ms(admission->subject)) {
+    struct session_error error = {
+        .message = STR("token expired"),
+        .code = PLUG_CODE_EXPIRED,
+        .hint = "Get a new token before you connect again; a SEND to " ACCESS_TOKEN_DESTINATION
+                " renews it in time."};
+    COUNT(closed_expired);
+    end_with(session, &error, CLOSE_EXPIRED);
+    return true;
+  }
+  if (now_ms >= warning_due_ms(session)) {
+    admission->warned = true;
+    if (admission->events_id)
+      warn(session, now_ms);
+  }
+  return session->state == SESSION_CLOSED;
+}
+
+/* --- subscriptions to /plugboard/token ----------------------------------------------------- */
+
 static void subscribe(struct session *session, const struct stomp_frame *frame)
 {
   struct admission *admission = session->admission;
@@ -394,6 +466,8 @@ static void subscribe(struct session *session, const struct stomp_frame *frame)
     session_close(session, CLOSE_INTERNAL, "out of memory");
   else if (receipt && !session->env->spring)
     session_receipt(session, *receipt);
+  if (admission->warned && session->state == SESSION_CONNECTED)
+    warn(session, session->last_rx_ms);
 }
 
 bool admission_takes(struct session *session, const struct stomp_frame *frame)
@@ -421,72 +495,4 @@ bool admission_unsubscribe(struct session *session, struct plug_str id)
   free(session->admission->events_id);
   session->admission->events_id = NULL;
   return true;
-}
-
-/* --- the end of an identity --------------------------------------------------------------- */
-
-static uint64_t warning_due_ms(const struct session *session)
-{
-  const struct admission *admission = session->admission;
-  uint64_t expires = subject_expires_ms(admission->subject);
-  uint64_t ahead = settings_of(session)->warning_ms;
-  if (!admission->events_id || admission->warned || !ahead || expires == UINT64_MAX)
-    return UINT64_MAX;
-  return expires > ahead ? expires - ahead : 0;
-}
-
-uint64_t admission_deadline_ms(const struct session *session)
-{
-  if (!session->admission->subject)
-    return UINT64_MAX;
-  uint64_t expires = subject_expires_ms(session->admission->subject);
-  uint64_t warning = warning_due_ms(session);
-  return warning < expires ? warning : expires;
-}
-
-static void warn(struct session *session, uint64_t now_ms)
-{
-  struct admission *admission = session->admission;
-  const struct plug_identity *who = subject_who(admission->subject);
-  uint64_t left = subject_expires_ms(admission->subject) - now_ms;
-  enum stomp_version version = (enum stomp_version)session->version;
-  struct buf *out = &session->env->out;
-  char id[64];
-  admission->warned = true;
-  out->len = 0;
-  out->failed = false;
-  snprintf(id, sizeof id, "token-%" PRIu64, session->number);
-  stomp_put_command(out, STOMP_MESSAGE);
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("subscription"), str_of(admission->events_id));
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("destination"), STR(ACCESS_TOKEN_DESTINATION));
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("message-id"), str_of(id));
-  stomp_put_header(out, version, STOMP_MESSAGE, STR("event"), STR("token-expires"));
-  stomp_put_header_u64(out, STR("expires-at"), (uint64_t)who->expires_unix_ms);
-  stomp_put_header_u64(out, STR("expires-in"), left);
-  stomp_put_header_u64(out, STR("content-length"), 0);
-  stomp_put_body(out, str_from(NULL, 0));
-  if (out->failed)
-    session_close(session, CLOSE_INTERNAL, "out of memory");
-  else
-    session_queue(session, str_from(out->data, out->len));
-}
-
-bool admission_tick(struct session *session, uint64_t now_ms)
-{
-  const struct admission *admission = session->admission;
-  if (!admission->subject || session->state == SESSION_CONNECTING)
-    return false;
-  if (now_ms >= subject_expires_ms(admission->subject)) {
-    struct session_error error = {
-        .message = STR("token expired"),
-        .code = PLUG_CODE_EXPIRED,
-        .hint = "Get a new token before you connect again; a SEND to " ACCESS_TOKEN_DESTINATION
-                " renews it in time."};
-    COUNT(closed_expired);
-    end_with(session, &error, CLOSE_EXPIRED);
-    return true;
-  }
-  if (now_ms >= warning_due_ms(session))
-    warn(session, now_ms);
-  return session->state == SESSION_CLOSED;
 }
