@@ -405,9 +405,10 @@ static plug_status create(const struct plug_host *host, void **out,
     return fail(self, err, PLUG_EINVAL, "an option has no value");
   self->reload_ms = (uint64_t)reload_ms;
   self->defer_unknown = unknown.len == 5;
-  self->path = strndup(path.ptr, path.len);
+  self->path = calloc(1, path.len + 1);
   if (self->path == NULL)
     return fail(self, err, PLUG_ENOMEM, "out of memory");
+  memcpy(self->path, path.ptr, path.len);
   if (getrandom(&self->seed, sizeof self->seed, 0) != (ssize_t)sizeof self->seed)
     return fail(self, err, PLUG_EINTERNAL, "the system gives no random numbers");
   register_metrics(self);

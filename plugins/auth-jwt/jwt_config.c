@@ -65,7 +65,7 @@ static char *get_text(struct reader *r, const char *key)
   struct plug_str s = get_str(r, key);
   if (s.len == 0)
     return NULL;
-  char *text = strndup(s.ptr, s.len);
+  char *text = jwt_str_dup(s);
   if (text == NULL)
     fail(r, PLUG_ENOMEM, "out of memory");
   return text;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "jwt_base64.h"
-#include "jwt_eddsa.h"
+#include "jwt_evp.h"
 #include "jwt_json.h"
 #include "jwt_text.h"
 
@@ -35,7 +35,6 @@ static bool refuse(char why[160], const char *text)
 static bool set_rsa(struct jwt_key *key, unsigned char *n, size_t n_len, unsigned char *e,
                     size_t e_len, char why[160])
 {
-  cjose_err err;
   while (n_len > 0 && *n == 0) {
     n++;
     n_len--;
@@ -52,12 +51,11 @@ static bool set_rsa(struct jwt_key *key, unsigned char *n, size_t n_len, unsigne
   if (e_len == 0 || e_len > 8 || (e[e_len - 1] & 1) == 0 || (e_len == 1 && *e == 1) ||
       (n[n_len - 1] & 1) == 0)
     return refuse(why, "an RSA key with impossible numbers");
-  cjose_jwk_rsa_keyspec spec = {.n = n, .nlen = n_len, .e = e, .elen = e_len};
-  key->jwk = cjose_jwk_create_RSA_spec(&spec, &err);
+  key->evp = jwt_evp_rsa(n, n_len, e, e_len);
   key->kind = JWT_RSA;
   key->rsa_bytes = n_len;
   key->algs = jwt_kind_algs(JWT_RSA);
-  return key->jwk != NULL || refuse(why, "an RSA key that OpenSSL refuses");
+  return key->evp != NULL || refuse(why, "an RSA key that OpenSSL refuses");
 }
 
 static bool set_ec(struct jwt_key *key, const struct curve *curve, unsigned char *x,
@@ -74,10 +72,10 @@ static bool set_ec(struct jwt_key *key, const struct curve *curve, unsigned char
 
 static bool set_ed25519(struct jwt_key *key, const unsigned char *x, char why[160])
 {
-  key->okp = jwt_eddsa_key(x);
+  key->evp = jwt_evp_ed25519(x);
   key->kind = JWT_ED25519;
   key->algs = jwt_kind_algs(JWT_ED25519);
-  return key->okp != NULL || refuse(why, "an Ed25519 key that OpenSSL refuses");
+  return key->evp != NULL || refuse(why, "an Ed25519 key that OpenSSL refuses");
 }
 
 /* A base64url member; out holds MAX_NUMBER + 8 bytes. */
@@ -290,7 +288,7 @@ void jwt_key_fini(struct jwt_key *key)
 {
   if (key->jwk != NULL)
     cjose_jwk_release(key->jwk);
-  EVP_PKEY_free(key->okp);
+  jwt_evp_free(key->evp);
   free(key->kid);
   memset(key, 0, sizeof *key);
 }
@@ -320,8 +318,8 @@ bool jwt_key_verify(const struct jwt_key *key, const struct jwt_token *token)
   cjose_err err;
   if (token->signature.len != signature_len(key, token->alg))
     return false;
-  if (key->kind == JWT_ED25519)
-    return jwt_eddsa_verify(key->okp, token->signed_part, token->signature);
+  if (key->evp != NULL)
+    return jwt_evp_verify(key->evp, token->alg, token->signed_part, token->signature);
   cjose_jws_t *jws = cjose_jws_import(token->text.ptr, token->text.len, &err);
   bool good = jws != NULL && cjose_jws_verify(jws, key->jwk, &err);
   if (jws != NULL)

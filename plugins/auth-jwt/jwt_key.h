@@ -16,14 +16,16 @@ enum {
   JWT_MAX_SECRET = 4096,
 };
 
+struct jwt_evp;
+
 struct jwt_key {
   enum jwt_kind kind;
   jwt_algs algs; /* what it may be used for */
   char *kid;     /* not NUL-terminated text of kid_len bytes; NULL: the key has no name */
   size_t kid_len;
-  cjose_jwk_t *jwk; /* all kinds but Ed25519 */
-  EVP_PKEY *okp;    /* Ed25519 */
-  size_t rsa_bytes; /* of the modulus */
+  cjose_jwk_t *jwk;    /* secrets and EC keys */
+  struct jwt_evp *evp; /* RSA and Ed25519 keys */
+  size_t rsa_bytes;    /* of the modulus */
 };
 
 /* Fills key, or says in why what is missing. A key that is no fault but of no use here (for

@@ -20,7 +20,7 @@ static bool add_name(struct jwt_path *path, struct plug_str name, struct plug_st
     return refuse(text, why, "has an empty name");
   if (path->n == JWT_PATH_MAX_NAMES)
     return refuse(text, why, "has more than 8 names");
-  path->names[path->n] = strndup(name.ptr, name.len);
+  path->names[path->n] = jwt_str_dup(name);
   return path->names[path->n++] != NULL || refuse(text, why, "does not fit into memory");
 }
 
@@ -73,7 +73,7 @@ bool jwt_path_parse(struct jwt_path *path, struct plug_str text, char why[160])
     good = take_name(path, &rest, text, why);
   if (path->n == 1 && text.ptr[0] == '"')
     shown = jwt_str(path->names[0]);
-  path->text = good ? strndup(shown.ptr, shown.len) : NULL;
+  path->text = good ? jwt_str_dup(shown) : NULL;
   if (good && path->text == NULL)
     good = refuse(text, why, "does not fit into memory");
   if (!good)

@@ -22,7 +22,7 @@ bool jwt_texts_parse(struct jwt_texts *texts, struct plug_str list)
     texts->v = v;
     if (one.len >= 2 && one.ptr[0] == '"' && one.ptr[one.len - 1] == '"')
       one = (struct plug_str){one.ptr + 1, one.len - 2};
-    v[texts->n] = strndup(one.ptr, one.len);
+    v[texts->n] = jwt_str_dup(one);
     if (v[texts->n] == NULL)
       return false;
     texts->n++;
@@ -77,7 +77,7 @@ bool jwt_policy_require(struct jwt_policy *policy, struct plug_str list, char wh
         jwt_str_trim((struct plug_str){one.ptr + equals + 1, one.len - equals - 1});
     if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
       value = (struct plug_str){value.ptr + 1, value.len - 2};
-    v->value = strndup(value.len > 0 ? value.ptr : "", value.len);
+    v->value = jwt_str_dup(value);
     if (v->value == NULL)
       return no_memory(why);
   }
@@ -107,7 +107,7 @@ bool jwt_policy_attributes(struct jwt_policy *policy, struct plug_str list, char
       return false;
     if (name.ptr == NULL)
       name = jwt_str(v->path.text);
-    v->name = strndup(name.ptr, name.len);
+    v->name = jwt_str_dup(name);
     policy->n_attributes++;
     if (v->name == NULL)
       return no_memory(why);

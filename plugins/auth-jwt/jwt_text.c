@@ -1,5 +1,18 @@
 #include "jwt_text.h"
 
+#include <stdlib.h>
+
+char *jwt_str_dup(struct plug_str s)
+{
+  char *text = malloc(s.len + 1);
+  if (text == NULL)
+    return NULL;
+  if (s.len > 0)
+    memcpy(text, s.ptr, s.len);
+  text[s.len] = '\0';
+  return text;
+}
+
 static char lower(char c)
 {
   return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;

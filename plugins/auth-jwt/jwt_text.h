@@ -22,6 +22,10 @@ static inline bool jwt_str_is(struct plug_str a, const char *text)
   return jwt_str_eq(a, jwt_str(text));
 }
 
+/* A C string to be freed; NULL when out of memory. (strndup looks for a NUL behind its argument.)
+ */
+char *jwt_str_dup(struct plug_str s);
+
 bool jwt_str_eq_nocase(struct plug_str a, struct plug_str b); /* ASCII letters */
 struct plug_str jwt_str_trim(struct plug_str s);              /* blanks and tabs */
 

@@ -298,7 +298,7 @@ static char *pem_of(const struct signer *s, int what)
     PEM_write_bio_PrivateKey(bio, s->key, NULL, NULL, 0, NULL, NULL);
   }
   long len = BIO_get_mem_data(bio, &data);
-  char *text = strndup(data, (size_t)len);
+  char *text = jwt_str_dup((struct plug_str){data, (size_t)len});
   BIO_free(bio);
   return text;
 }
