@@ -13,6 +13,7 @@
 
 #include "message/message.h"
 #include "net/batch.h"
+#include "session/admission.h"
 #include "session/session.h"
 
 struct world {
@@ -22,6 +23,7 @@ struct world {
   struct session_env env;
   struct destination_rules destinations;
   struct batch_set batches;
+  struct access *access; /* NULL: no rules */
   struct session *sessions;
   size_t n_sessions;
   uint64_t sent_bytes; /* keeps the compiler from dropping what nobody reads */
@@ -95,6 +97,33 @@ static void check(int good, const char *what)
   }
 }
 
+static void wake(struct session *session)
+{
+  (void)session;
+}
+
+/* Thirty rules, of which the last opens what the cases use. */
+static void give_rules(void)
+{
+  char text[4096];
+  int n = sprintf(text, "[access]\n");
+  for (int i = 0; i < 29; i++)
+    n += sprintf(text + n, "r%d = subscribe, send /topic/other%d/{id}/** if {id} == x\n", i, i);
+  n += sprintf(text + n, "all = subscribe, send /topic/**\n");
+  struct plug_err err = {0};
+  struct config *config = config_new();
+  struct access_settings settings = {.world = {.destinations = &world.destinations}};
+  bool wanted;
+  check(config && config_read_text(config, "rules", str_from(text, (size_t)n), &err) == PLUG_OK,
+        "bad rules");
+  world.access = access_new(&settings, config, NULL, &wanted, &err);
+  check(world.access != NULL, err.text);
+  world.env.access = access_worker_new(world.access, 0, &world.inbox, &admission_events);
+  world.env.wake = wake;
+  check(world.env.access != NULL, "out of memory");
+  config_free(config); /* the rules' names and files are not shown any more */
+}
+
 static void world_init(size_t n_sessions)
 {
   static const struct plug_str prefixes[] = {{"/topic", 6}};
@@ -138,6 +167,8 @@ static void world_fini(void)
   for (size_t i = 0; i < world.n_sessions; i++)
     if (world.sessions[i].env)
       session_fini(&world.sessions[i]);
+  access_worker_free(world.env.access);
+  access_free(world.access);
   hub_fini(&world.hub);
   batch_set_fini(&world.batches);
   interest_table_free(world.interests);
@@ -181,6 +212,8 @@ static const struct measure_case cases[] = {
     {"fan-out-1000-16", "delivery", 1001, 1000, 16, "load0", false, 1000},
     {"one-to-one", "delivery", 2, 1, 1, "load0", false, 1},
     {"one-to-one-16", "delivery", 2, 1, 16, "load0", false, 1},
+    {"one-to-one-rules", "delivery", 2, 1, 1, "load0", false, 1},
+    {"one-to-one-16-rules", "delivery", 2, 1, 16, "load0", false, 1},
     {"open", "session", 1000, 1000, 0, "load0", true, 1},
 };
 
@@ -220,6 +253,8 @@ int main(int argc, char **argv)
     len += put_send(bytes + len, c->topic);
   message_set_node("bench");
   world_init(c->sessions);
+  if (strstr(c->name, "-rules"))
+    give_rules();
   if (!c->open) {
     for (size_t i = 0; i < c->sessions; i++)
       open_session(&world.sessions[i], i > 0 && i <= c->subscribers);

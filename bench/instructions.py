@@ -21,7 +21,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASELINE = ROOT / "bench/instructions.json"
-CASES = ("publish-unheard", "one-to-one", "one-to-one-16", "fan-out-1000", "fan-out-1000-16", "open")
+CASES = ("publish-unheard", "one-to-one", "one-to-one-16", "one-to-one-rules", "one-to-one-16-rules",
+         "fan-out-1000", "fan-out-1000-16", "open")
 TOLERANCE = 1.05
 # The string functions of the C library come in versions for processors with and without these.
 PLAIN_LIBC = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-ERMS,-FSRM,-BMI2,-MOVBE"

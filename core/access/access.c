@@ -126,6 +126,11 @@ const struct chain *access_chain(const struct access *access)
   return &access->chain;
 }
 
+struct access_workers *access_workers_of(struct access *access)
+{
+  return &access->workers;
+}
+
 struct access_worker *access_worker_new(struct access *access, unsigned index, struct inbox *inbox,
                                         const struct access_events *events)
 {

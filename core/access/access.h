@@ -59,7 +59,7 @@ struct access_events {
 /* [start] Before the worker runs; NULL when out of memory. */
 struct access_worker *access_worker_new(struct access *access, unsigned index, struct inbox *inbox,
                                         const struct access_events *events);
-/* [start] No subject is left. NULL is nothing. */
+/* [start] No subject is left, and no plugin runs. NULL is nothing. */
 void access_worker_free(struct access_worker *worker);
 const struct access *access_of(const struct access_worker *worker);
 

@@ -337,15 +337,28 @@ static struct row step(const struct shape *shape, const struct row *from, struct
   return to;
 }
 
-static bool walk(const struct shape *shape, struct plug_str pattern, bool covers)
+/* The row before the last segment of the pattern, too, if it is wanted. */
+static struct row walk(const struct shape *shape, struct plug_str pattern, bool covers,
+                       struct row *before_last)
 {
   struct row row = {{false}};
   struct plug_str segment;
   row.at[0] = true;
   skip_deep(shape, &row);
-  for (size_t at = 0; next_segment(pattern, &at, &segment);)
+  for (size_t at = 0; next_segment(pattern, &at, &segment);) {
+    if (before_last)
+      *before_last = row;
     row = step(shape, &row, segment, covers);
-  return row.at[shape->n_segments];
+  }
+  return row;
+}
+
+static bool ends_with_star(struct plug_str pattern)
+{
+  while (ends_with_slash(pattern))
+    pattern.len--;
+  return pattern.len > 1 && pattern.ptr[pattern.len - 1] == '*' &&
+         pattern.ptr[pattern.len - 2] == '/';
 }
 
 /* Slashes at the end, as pattern_match takes them. */
@@ -365,20 +378,28 @@ static bool ends_are_covered(const struct shape *shape, struct plug_str pattern)
   if (str_eq(theirs, STR("**")) || ends_with_slash(shape->text) != ends_with_slash(pattern))
     return false;
   /* Their "/a/" followed by a star matches "/a/", which of mine only the like does. */
-  if (str_eq(theirs, STR("*")) && !deep && !ends_with_slash(pattern))
+  if (str_eq(theirs, STR("*")) && !deep)
     return last && last->star && !my_deep;
   return true;
 }
 
 bool shape_covers(const struct shape *shape, struct plug_str pattern)
 {
-  return pattern.len && pattern.ptr[0] == '/' && walk(shape, pattern, true) &&
-         ends_are_covered(shape, pattern);
+  return pattern.len && pattern.ptr[0] == '/' &&
+         walk(shape, pattern, true, NULL).at[shape->n_segments] && ends_are_covered(shape, pattern);
 }
 
 bool shape_meets(const struct shape *shape, struct plug_str pattern)
 {
-  return walk(shape, pattern, false);
+  size_t n = shape->n_segments;
+  struct row before_last = {{false}};
+  struct row row = walk(shape, pattern, false, &before_last);
+  /* A star at the end also stands for nothing after a slash. */
+  bool star = n && shape->segments[n - 1].star;
+  bool meets = row.at[n] || (star && row.at[n - 1]);
+  if (ends_with_star(pattern))
+    meets = meets || before_last.at[n] || (star && before_last.at[n - 1]);
+  return meets;
 }
 
 bool shape_meets_prefix(const struct shape *shape, struct plug_str prefix)

@@ -32,6 +32,15 @@ void workers_fini(struct access_workers *workers)
   *workers = (struct access_workers){0};
 }
 
+static void workers_remove(struct access_workers *workers, const struct access_worker *worker)
+{
+  for (size_t i = 0; i < workers->n; i++)
+    if (workers->items[i] == worker) {
+      workers->items[i] = workers->items[--workers->n];
+      return;
+    }
+}
+
 void access_worker_free(struct access_worker *worker)
 {
   if (!worker)
@@ -39,6 +48,7 @@ void access_worker_free(struct access_worker *worker)
   map_fini(&worker->classes);
   map_fini(&worker->users);
   map_fini(&worker->subjects);
+  workers_remove(access_workers_of(worker->access), worker);
   free(worker);
 }
 

@@ -42,6 +42,7 @@ struct access_worker *workers_add(struct access_workers *workers, struct access 
                                   unsigned index, struct inbox *inbox,
                                   const struct access_events *events);
 void workers_fini(struct access_workers *workers);
+struct access_workers *access_workers_of(struct access *access); /* access.c */
 
 /* What a plugin says about the sessions that it has granted. */
 struct notice {

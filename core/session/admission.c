@@ -131,6 +131,14 @@ static struct session_error denial(const struct login_verdict *verdict)
   return error;
 }
 
+static uint16_t close_code_of(const struct login_verdict *verdict)
+{
+  if (strcmp(verdict->code, PLUG_CODE_EXPIRED) == 0)
+    return CLOSE_EXPIRED;
+  bool later = verdict->result == LOGIN_FAILED || strcmp(verdict->code, PLUG_CODE_BUSY) == 0;
+  return later ? CLOSE_BUSY : CLOSE_DENIED;
+}
+
 static void connect_judged(struct session *session, const struct login_verdict *verdict)
 {
   struct admission *admission = session->admission;
@@ -141,10 +149,7 @@ static void connect_judged(struct session *session, const struct login_verdict *
     session_admit(session, &admission->agreement);
   } else {
     struct session_error error = denial(verdict);
-    end_with(session, &error,
-             verdict->result == LOGIN_FAILED                 ? CLOSE_BUSY
-             : strcmp(verdict->code, PLUG_CODE_EXPIRED) == 0 ? CLOSE_EXPIRED
-                                                             : CLOSE_DENIED);
+    end_with(session, &error, close_code_of(verdict));
   }
   session->env->wake(session);
 }

@@ -11,6 +11,7 @@
 #include "base/counter.h"
 #include "base/utf8.h"
 #include "message/message.h"
+#include "session/admission.h"
 #include "session/session.h"
 
 enum step {
@@ -48,6 +49,10 @@ static const char *const usual[] = {
     "ABORT\ntransaction:t\n\n",
     "ACK\nid:n-1/1\n\n",
     "DISCONNECT\nreceipt:d\n\n",
+    "SUBSCRIBE\nid:w\ndestination:/plugboard/token\nreceipt:w\n\n",
+    "SEND\ndestination:/plugboard/token\nreceipt:p\n\ntoken",
+    "UNSUBSCRIBE\nid:w\n\n",
+    "SEND\ndestination:/sub/b\nreceipt:n\n\nno",
 };
 #define N_USUAL (sizeof usual / sizeof *usual)
 
@@ -68,6 +73,30 @@ struct client {
   bool failed; /* an ERROR without recoverable: the last frame */
 };
 
+/* Rules without an auth plugin; kept for all runs. */
+static struct access *rules_only(const struct destination_rules *destinations)
+{
+  static struct access *access;
+  static struct config *config;
+  struct plug_err err = {0};
+  bool wanted;
+  if (access)
+    return access;
+  config = config_new();
+  invariant(config && config_read_text(config, "rules",
+                                       STR("[access]\n"
+                                           "a = subscribe, send /sub/a/**\n"
+                                           "b = subscribe /sub/{x}/b if {x} == y\n"
+                                           "c = subscribe, subscribe-pattern /sub/**\n"),
+                                       &err) == PLUG_OK);
+  static struct destination_rules kept;
+  kept = *destinations;
+  struct access_settings settings = {.world = {.destinations = &kept, .patterns = true}};
+  access = access_new(&settings, config, NULL, &wanted, &err);
+  invariant(access);
+  return access;
+}
+
 static struct world {
   struct interest_table *table;
   struct inbox inbox;
@@ -81,7 +110,8 @@ static struct world {
   uint64_t now, next_id;
 } * w;
 
-static const struct stomp_limits reader_limits = {1 << 24, STOMP_HEADERS_CAP, 1 << 20};
+static const struct stomp_limits reader_limits = {
+    .frame_bytes = 1 << 24, .n_headers = STOMP_HEADERS_CAP, .header_bytes = 1 << 20};
 
 static void read_frame(struct client *client, const struct frame *frame)
 {
@@ -237,6 +267,11 @@ static void receive(struct client *client, const void *bytes, size_t len)
   free(chunk);
 }
 
+static void awake(struct session *session)
+{
+  (void)session;
+}
+
 static void open_world(uint8_t options)
 {
   static const enum outq_policy policies[] = {OUTQ_CLOSE, OUTQ_DROP_OLDEST, OUTQ_DROP_NEWEST,
@@ -260,24 +295,31 @@ static void open_world(uint8_t options)
   w->hub.on_unacked_full = session_unacked_full;
   bool spring = options >> 3 & 1;
   w->rules = (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring};
-  w->env = (struct session_env){.hub = &w->hub,
-                                .destinations = &w->rules,
-                                .limits = {MAX_BYTES, 16, 1024},
-                                .scratch = &scratch,
-                                .kv = kv,
-                                .server = "plugboard/fuzz",
-                                .heartbeat_send_ms = 1000,
-                                .heartbeat_receive_ms = 1000,
-                                .heartbeat_tolerance = 150,
-                                .connect_timeout_ms = 5000,
-                                .max_subscriptions = 8,
-                                .max_destination_length = 100,
-                                .max_transactions = 2,
-                                .max_transaction_bytes = 4096,
-                                .patterns = !(options >> 4 & 1),
-                                .spring = spring,
-                                .publish = publish,
-                                .publish_unheard = options >> 5 & 1 ? publish_unheard : NULL};
+  w->env = (struct session_env){
+      .hub = &w->hub,
+      .destinations = &w->rules,
+      .limits = {.frame_bytes = MAX_BYTES, .n_headers = 16, .header_bytes = 1024},
+      .scratch = &scratch,
+      .kv = kv,
+      .server = "plugboard/fuzz",
+      .heartbeat_send_ms = 1000,
+      .heartbeat_receive_ms = 1000,
+      .heartbeat_tolerance = 150,
+      .connect_timeout_ms = 5000,
+      .max_subscriptions = 8,
+      .max_destination_length = 100,
+      .max_transactions = 2,
+      .max_transaction_bytes = 4096,
+      .patterns = !(options >> 4 & 1),
+      .spring = spring,
+      .publish = publish,
+      .publish_unheard = options >> 5 & 1 ? publish_unheard : NULL};
+  w->env.wake = awake;
+  if (options >> 6 & 1) {
+    struct destination_rules plain = {{prefixes, 2}, {apps, 1}, {prefixes, 2}, false};
+    w->env.access = access_worker_new(rules_only(&plain), 0, inbox, &admission_events);
+    invariant(w->env.access);
+  }
   w->now = 1000000;
   message_set_node("n");
   for (unsigned i = 0; i < SESSIONS; i++)
@@ -314,6 +356,8 @@ static void close_world(void)
   answer_interests(PLUG_OK);
   interest_table_free(w->table);
   buf_free(&w->env.out);
+  if (w->env.access)
+    access_worker_free(w->env.access);
   invariant(message_count_alive() <= 0);
 }
 

@@ -133,8 +133,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (size < 4)
     return 0;
   enum stomp_version version = data[0] % 4;
-  const struct stomp_limits limits = {
-      .frame_bytes = 8 + 8u * data[1], .n_headers = data[2] % 8, .header_bytes = 4 + data[2]};
+  static const struct plug_str credential = {"x", 1};
+  const struct stomp_limits limits = {.frame_bytes = 8 + 8u * data[1],
+                                      .n_headers = data[2] % 8,
+                                      .header_bytes = 4 + data[2],
+                                      .credential_bytes = data[2] & 1 ? 2u * data[2] : 0,
+                                      .credentials = &credential,
+                                      .n_credentials = 1};
   size_t n_sizes = data[3] % 16;
   const uint8_t *sizes = data + 4;
   if (size < 4 + n_sizes)

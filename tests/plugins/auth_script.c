@@ -7,13 +7,13 @@
  *   USER;roles=A|B;claim.NAME=VALUE;subscribe=PATTERN;send=PATTERN;limited;exp=MS;...
  *
  * exp counts from now. How it is answered: "defer", "deny", "expired", "refuse=TEXT", "fail",
- * "late=MS" (from a timer), "never", "pool" (from the work pool). authorize looks at the
- * destination: one that holds "yes" is allowed, "later-yes" and "later-no" are answered by a timer,
- * "never" is not, everything else is denied.
+ * "late=MS" (from a timer), "hold" (by the command release), "never", "pool" (from the work pool).
+ * authorize looks at the destination: one that holds "yes" is allowed, "later-yes" and "later-no"
+ * are answered by a timer, "never" is not, everything else is denied.
  *
  * With the option commands=FILE a timer reads that file, removes it and does what its lines say:
  *
- *   close USER REASON    check USER    update CREDENTIAL    forbid TEXT    allow
+ *   close USER REASON    check USER    update CREDENTIAL    forbid TEXT    allow    release
  *
  * "forbid" makes authorize deny what holds the text, until "allow". */
 #include <plugboard/ext/auth.h>
@@ -52,6 +52,7 @@ struct job {
   struct plug_timer *timer;
   char *text; /* the credential of an authenticate, or NULL: an authorize */
   int verdict;
+  int held; /* until the command release */
 };
 
 /* --- identities --------------------------------------------------------------------------- */
@@ -289,6 +290,11 @@ static plug_status script_authenticate(void *self, const struct plug_auth_reques
   } else if ((option = strstr(text, ";late="))) {
     value = option + 6;
     return answer_after(script, op, text, 0, (uint64_t)atoll(value));
+  } else if (strstr(text, ";hold")) {
+    status = answer_after(script, op, text, 0, UINT64_MAX);
+    if (script->jobs && status == PLUG_PENDING)
+      script->jobs->held = 1;
+    return status;
   } else if (strstr(text, ";never")) {
     return answer_after(script, op, text, 0, UINT64_MAX);
   } else if (strstr(text, ";pool")) {
@@ -343,6 +349,17 @@ static plug_status script_authorize(void *self, const struct plug_authz_request 
 
 /* --- commands ----------------------------------------------------------------------------- */
 
+static void release(struct script *script)
+{
+  for (struct job *job = script->jobs, *next; job; job = next) {
+    next = job->next;
+    if (!job->held)
+      continue;
+    job_answer(job);
+    job_end(job);
+  }
+}
+
 static void obey(struct script *script, char *line)
 {
   const struct plug_host *host = script->host;
@@ -365,6 +382,8 @@ static void obey(struct script *script, char *line)
     script->control->update_user(host, &p.who);
   } else if (strcmp(line, "forbid") == 0) {
     snprintf(script->forbidden, sizeof script->forbidden, "%s", word);
+  } else if (strcmp(line, "release") == 0) {
+    release(script);
   } else if (strcmp(line, "allow") == 0) {
     script->forbidden[0] = '\0';
   }

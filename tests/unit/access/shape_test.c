@@ -57,6 +57,9 @@ static const struct {
     {"/a/**/b", "/a/*/c", APART},
     {"/a/b", "/a/*", MEETS},
     {"/a", "/a/**", MEETS},
+    {"/a/*", "/?/", MEETS}, /* in "/a/" */
+    {"/a/", "/a/*", MEETS},
+    {"/a/{x}", "/?/", APART},
     {"/a/*/", "/a/*", MEETS}, /* slashes at the end are not looked at for this */
     {"/a/**", "/a/*/", COVERS},
 };
@@ -83,14 +86,17 @@ static void claims_hold_for_every_destination(void **state)
   static const char *const parts[] = {"a", "b", "*", "**", "{x}", "?", "{x:[ab]}", "a*"};
   static const char *const names[] = {"a", "b", "ab", "c"};
   enum { PARTS = sizeof parts / sizeof *parts, NAMES = sizeof names / sizeof *names };
-  char texts[PARTS * PARTS + PARTS][40];
+  char texts[2 * (PARTS * PARTS + PARTS)][40];
   char paths[(NAMES * NAMES * NAMES + NAMES * NAMES + NAMES) * 2][40];
   size_t n_texts = 0, n_paths = 0;
   for (size_t i = 0; i < PARTS; i++) {
     snprintf(texts[n_texts++], 40, "/%s", parts[i]);
+    snprintf(texts[n_texts++], 40, "/%s/", parts[i]);
     for (size_t k = 0; k < PARTS; k++)
-      if (i != 4 && i != 6)
+      if (i != 4 && i != 6) {
         snprintf(texts[n_texts++], 40, "/%s/%s", parts[i], parts[k]);
+        snprintf(texts[n_texts++], 40, "/%s/%s/", parts[i], parts[k]);
+      }
   }
   for (size_t slash = 0; slash < 2; slash++)
     for (size_t i = 0; i < NAMES; i++) {

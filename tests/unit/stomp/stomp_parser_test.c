@@ -830,6 +830,44 @@ static void lines_may_end_at_any_offset(void **state)
       }
 }
 
+/* Headers that carry credentials may be longer, in CONNECT and SEND, however they are split. */
+static void credentials_have_a_limit_of_their_own(void **state)
+{
+  (void)state;
+  static const struct plug_str names[] = {{"Authorization", 13}, {"X-Token", 7}};
+  static const struct stomp_limits limits = {.frame_bytes = 512,
+                                             .n_headers = 6,
+                                             .header_bytes = 64,
+                                             .credential_bytes = 100,
+                                             .credentials = names,
+                                             .n_credentials = 2};
+  static const struct {
+    enum stomp_version version;
+    const char *command, *name;
+    size_t max; /* bytes of the line */
+  } cases[] = {{V00, "CONNECT", "Authorization", 100}, {V00, "STOMP", "authorization", 100},
+               {V12, "SEND", "x-token", 100},          {V12, "SUBSCRIBE", "Authorization", 64},
+               {V00, "CONNECT", "Authorizatio", 64},   {V12, "SEND", "Authorization2", 64}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t over = 0; over < 2; over++) {
+      struct buf wire = {0}, expected = {0};
+      size_t max = cases[i].max, filler = max + over - strlen(cases[i].name) - 1;
+      buf_putf(&wire, "%s\n%s:%0*d\n\n", cases[i].command, cases[i].name, (int)filler, 0);
+      buf_put(&wire, "", 1);
+      if (over)
+        buf_putf(&expected, "!header is longer than %s (%zu bytes) <headers>",
+                 max == 100 ? "max-token-size" : "max-header-size", max);
+      else
+        buf_putf(&expected, "%s[%s=%0*d]{}", cases[i].command, cases[i].name, (int)filler, 0);
+      buf_put(&expected, "", 1);
+      const struct row row = {cases[i].version, wire.data, wire.len, expected.data};
+      for (size_t chunk = 1; chunk <= wire.len; chunk++)
+        run(&row, &limits, chunk, false);
+      buf_free(&wire);
+      buf_free(&expected);
+    }
+}
+
 static void a_bad_byte_is_found_at_any_offset(void **state)
 {
   (void)state;
@@ -895,6 +933,7 @@ int main(void)
       cmocka_unit_test(large_frames_arrive_byte_by_byte_in_linear_time),
       cmocka_unit_test(a_chunk_may_end_one_frame_and_begin_another),
       cmocka_unit_test(lines_may_end_at_any_offset),
+      cmocka_unit_test(credentials_have_a_limit_of_their_own),
       cmocka_unit_test(a_bad_byte_is_found_at_any_offset),
       cmocka_unit_test(the_first_of_repeated_headers_is_found),
       cmocka_unit_test(server_commands_are_told_apart),
