@@ -11,8 +11,10 @@
 static size_t count_dots(struct plug_str s)
 {
   size_t n = 0;
-  for (size_t i = 0; i < s.len; i++)
-    n += s.ptr[i] == '.';
+  for (const char *dot; s.len > 0 && (dot = memchr(s.ptr, '.', s.len)) != NULL; n++) {
+    s.len -= (size_t)(dot + 1 - s.ptr);
+    s.ptr = dot + 1;
+  }
   return n;
 }
 

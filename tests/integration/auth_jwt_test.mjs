@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import jsonwebtoken from 'jsonwebtoken';
 
 import { makeKey, makeToken, nowS, spoil } from './lib/idp.mjs';
-import { root, run, sleep, start, until } from './lib/server.mjs';
+import { build, root, run, sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 
 const SECRET = 'a secret that is long enough for HS512: sixty-four bytes or more.';
@@ -411,4 +411,18 @@ test('a burst of tokens is answered to the last one', async (t) => {
   }));
   results.forEach((result, i) => assert.equal(result, i % 3 === 0 ? 'authentication-failed' : `u${i}`));
   await until(async () => (await server.stats()).sessions === 0, 'all sessions gone');
+});
+
+test('the documentation has every option of both plugins, with its default', async () => {
+  for (const name of ['jwt', 'file']) {
+    const { stdout } = await run(['--plugin-info', join(build, `lib/plugboard/auth-${name}.so`)]);
+    const page = readFileSync(join(root, `docs/auth-${name}.md`), 'utf8');
+    const documented = new Map([...page.matchAll(/^\| `([a-z-]+)` \| (?:`([^`]*)`)? ?\| .*\|$/gm)].map(([, option, value]) => [option, value ?? '']));
+    const options = [...stdout.matchAll(/^option\.([a-z-]+)=([a-z]+)(.*)$/gm)];
+    assert.ok(options.length >= 4);
+    for (const [, option, , rest] of options) {
+      const value = (/, default (.*?)(?:, range .*)?$/.exec(rest)?.[1] ?? '').replace('(hidden)', '');
+      assert.equal(documented.get(option), value, `${option} in docs/auth-${name}.md`);
+    }
+  }
 });
