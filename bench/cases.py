@@ -114,6 +114,8 @@ CASES = [
          fan_out(0, idle=10000, hold=10, **{"heart-beat": 10000}, **NONE), ("plugboard",), chart=True),
     Case("open-19000", "19,000 connections: accept, upgrade, CONNECT, SUBSCRIBE", "open-time",
          fan_out(0, idle=19000, **NONE), FIELD, ("opened", "open"), chart=True),
+    Case("silent-19000", "19,000 connections that say nothing", "open",
+         fan_out(0, idle=19000, silent=True, **NONE), OWN),
 
     # Publishing that nobody listens to: the whole way in.
     Case("publish", "publish to nobody, 256 in flight", "publish", fan_out(0, 256), FIELD, ("published",),

@@ -342,7 +342,10 @@ void load_poll(struct load *load, uint64_t timeout_ns)
   for (int i = 0; i < n; i++) {
     struct conn *conn = events[i].data.ptr;
     uint32_t what = events[i].events;
-    if (conn->state == CONN_TCP && what & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+    bool connected = conn->state == CONN_TCP && what & (EPOLLOUT | EPOLLERR | EPOLLHUP);
+    if (connected && load->silent && conn->role == ROLE_IDLE)
+      conn_ready(conn);
+    else if (connected)
       begin_upgrade(conn);
     if (what & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP))
       conn_read(conn);

@@ -41,6 +41,7 @@ struct load {
   char **topics;
   size_t body_len;
   unsigned heartbeat_ms; /* 0: none */
+  bool silent;           /* idle connections are opened and say nothing */
 
   int epoll_fd;
   int events_max;     /* handled per load_poll; 0: as many as there are */

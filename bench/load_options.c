@@ -20,6 +20,7 @@ static const char help[] =
     "  --publishers N    (default 1)\n"
     "  --idle N          connections subscribed to topics nobody publishes on (default 0)\n"
     "  --idle-topics N   (default 1)\n"
+    "  --silent          idle connections are opened and say nothing, not even a request\n"
     "  --in-flight N     messages per burst (default 1)\n"
     "  --bulk            publish to nobody: every publisher sends ready-made blocks of "
     "--in-flight\n"
@@ -49,15 +50,20 @@ static double number(const char *option, const char *text, double least, double 
 void options_parse(int argc, char **argv, struct options *o)
 {
   static const struct option longs[] = {
-      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'}, {"protocol", 1, NULL, 'P'},
-      {"path", 1, NULL, 'u'},       {"login", 1, NULL, 'l'},        {"passcode", 1, NULL, 'L'},
-      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},  {"topics", 1, NULL, 'T'},
-      {"publishers", 1, NULL, 'k'}, {"idle", 1, NULL, 'i'},         {"idle-topics", 1, NULL, 'I'},
-      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},         {"heart-beat", 1, NULL, 'H'},
-      {"hold", 1, NULL, 'o'},       {"rate", 1, NULL, 'r'},         {"body", 1, NULL, 'b'},
-      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},       {"stall", 1, NULL, 'S'},
-      {"parallel", 1, NULL, 'c'},   {"sources", 1, NULL, 'a'},      {"pid", 1, NULL, 'x'},
-      {"busy", 0, NULL, 'B'},       {"help", 0, NULL, 'h'},         {NULL, 0, NULL, 0}};
+      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'},
+      {"protocol", 1, NULL, 'P'},   {"path", 1, NULL, 'u'},
+      {"login", 1, NULL, 'l'},      {"passcode", 1, NULL, 'L'},
+      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},
+      {"topics", 1, NULL, 'T'},     {"publishers", 1, NULL, 'k'},
+      {"idle", 1, NULL, 'i'},       {"idle-topics", 1, NULL, 'I'},
+      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},
+      {"heart-beat", 1, NULL, 'H'}, {"hold", 1, NULL, 'o'},
+      {"rate", 1, NULL, 'r'},       {"body", 1, NULL, 'b'},
+      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},
+      {"stall", 1, NULL, 'S'},      {"parallel", 1, NULL, 'c'},
+      {"sources", 1, NULL, 'a'},    {"pid", 1, NULL, 'x'},
+      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},
+      {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
   o->parallel = 256;
@@ -114,6 +120,9 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'i':
       o->idle = (unsigned)number(name, optarg, 0, 1e6);
+      break;
+    case 'N':
+      o->silent = true;
       break;
     case 'I':
       o->idle_topics = (unsigned)number(name, optarg, 1, 1e6);

@@ -13,7 +13,7 @@ struct options {
   unsigned parallel, sources, heartbeat_ms;
   size_t body;
   double duration_s, warmup_s, rate, stall_s, hold_s;
-  bool busy, bulk;
+  bool busy, bulk, silent;
   const char *protocol, *path, *login, *passcode, *topic;
   pid_t pids[PROCESS_PIDS_MAX];
   size_t n_pids;

@@ -11,14 +11,12 @@
 
 #include "access/explain.h"
 #include "base/block.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "config/fault.h"
 #include "message/message.h"
-#include "net/callbacks.h"
-#include "net/lws_log.h"
-#include "net/rx_memory.h"
 #include "net/worker.h"
 #include "plugin/workpool.h"
 #include "session/admission.h"
@@ -37,7 +35,8 @@ struct server {
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
-  _Atomic int64_t n_connections;
+  _Atomic int64_t n_sockets;
+  struct addresses *addresses; /* NULL: no limits per address */
 };
 
 /* --- parts -------------------------------------------------------------------------------- */
@@ -74,23 +73,44 @@ static void instance_section(const struct settings *settings, char *out, size_t 
   snprintf(out, size, "broker.%.*s", (int)len, name);
 }
 
-/* A section may wait for the day on which its plugin is chosen. One of a plugin that is not even
- * there is a slip, and what it sets would be missing without a word. */
+/* The section of a broker that is not the one in use. */
+static bool is_unused(const struct config_section *section, const char *used)
+{
+  return strncmp(section->name, "broker.", 7) == 0 && strcmp(section->name, used) != 0;
+}
+
+static bool is_installed(const struct server *server, const char *name)
+{
+  char path[PATH_MAX];
+  int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
+  return n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0;
+}
+
+/* A section may wait for the day on which its plugin is chosen; but whoever has forgotten to choose
+ * it has nodes that do not hear each other, and is told. One of a plugin that is not even there is
+ * a slip, and what it sets would be missing without a word. */
 static plug_status check_unused_sections(const struct server *server, const char *used,
                                          struct plug_err *err)
 {
   const struct list *head = &server->config->sections;
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
-    if (strncmp(section->name, "broker.", 7) != 0 || strcmp(section->name, used) == 0)
+    if (is_unused(section, used) && !is_installed(server, section->name + 7))
+      return fault_at(err, section->file, section->line,
+                      "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
+  }
+  for (const struct list *link = head->next; link != head; link = link->next) {
+    const struct config_section *section = container_of(link, struct config_section, link);
+    char place[16] = "";
+    if (!is_unused(section, used))
       continue;
-    const char *name = section->name + 7;
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
-    if (n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0)
-      continue;
-    return fault_at(err, section->file, section->line,
-                    "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
+    if (section->line > 0)
+      snprintf(place, sizeof place, ":%d", section->line);
+    log_warn("server",
+             "%s%s: [%s] is not read: the broker in use is '%s'; to use this one, set plugin = %s "
+             "in [broker], otherwise take the section out",
+             section->file, place, section->name, server->settings->broker_plugin,
+             section->name + 7);
   }
   return PLUG_OK;
 }
@@ -106,6 +126,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
                                .down_queue_messages = settings->down_queue_messages,
                                .down_queue_bytes = settings->down_queue_bytes,
                                .down_queue_ms = settings->down_queue_ms,
+                               .down_queue_delay_ms = settings->down_queue_delay_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,
                                .publish_queue = settings->worker_queue};
@@ -165,7 +186,7 @@ static plug_status create_access(struct server *server, struct plug_err *err)
 static plug_status give_access(struct server *server, unsigned i, struct plug_err *err)
 {
   struct worker *worker = &server->workers[i];
-  struct session_env *env = &worker->env;
+  struct session_env *env = &worker->env.session;
   if (!server->access)
     return PLUG_OK;
   env->access = access_worker_new(server->access, i, &worker->inbox, &admission_events);
@@ -196,6 +217,14 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
+  if (settings->max_address_connections || settings->max_address_rate) {
+    server->addresses =
+        addresses_new(settings->max_address_connections, settings->max_address_rate);
+    if (!server->addresses) {
+      snprintf(err->text, sizeof err->text, "out of memory");
+      return PLUG_ENOMEM;
+    }
+  }
   if (settings->try_page && settings->n_http_listen) {
     plug_status status = pages_load(&server->pages, settings->web_dir, err);
     if (status != PLUG_OK) {
@@ -219,6 +248,7 @@ static void server_fini(struct server *server)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   pages_fini(&server->pages);
+  addresses_free(server->addresses);
   free(server->workers);
   block_drop_cache();
 }
@@ -227,7 +257,7 @@ static void server_fini(struct server *server)
 
 /* One socket per worker on the same port; port 0 is resolved by the first. */
 static plug_status listen_on(struct server *server, const struct settings_address *address,
-                             enum conn_kind kind, struct plug_err *err)
+                             const struct door *door, struct plug_err *err)
 {
   struct settings_address a = *address;
   /* Here, not for all addresses before: two names of one address share it just as unnoticed. */
@@ -238,7 +268,7 @@ static plug_status listen_on(struct server *server, const struct settings_addres
     int fd = listener_bind(&a, &a.port, err);
     if (fd < 0)
       return PLUG_EUNAVAIL;
-    status = worker_listen(&server->workers[i], fd, kind);
+    status = worker_listen(&server->workers[i], fd, door);
     if (status != PLUG_OK) {
       close(fd);
       snprintf(err->text, sizeof err->text, "out of memory");
@@ -246,19 +276,24 @@ static plug_status listen_on(struct server *server, const struct settings_addres
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u", kind == CONN_TCP ? "tcp" : "http", open, a.host,
-           shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u", door->carrier ? door->carrier->name : "http", open,
+           a.host, shut, a.port);
   return PLUG_OK;
 }
 
 static plug_status listen_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
+  const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
+                            .proxy_protocol = settings->http_proxy_protocol};
+  const struct door tcp = {.carrier = &carrier_tcp,
+                           .trusted_proxies = &settings->tcp_trusted_proxies,
+                           .proxy_protocol = settings->tcp_proxy_protocol};
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->http_listen[i], CONN_WEBSOCKET, err);
+    status = listen_on(server, &settings->http_listen[i], &http, err);
   for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->tcp_listen[i], CONN_TCP, err);
+    status = listen_on(server, &settings->tcp_listen[i], &tcp, err);
   return status;
 }
 
@@ -321,7 +356,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, &server->n_connections, err);
+                         &server->destinations, &server->pages, &server->n_sockets,
+                         server->addresses, err);
     if (status == PLUG_OK)
       status = give_access(server, i, err);
   }
@@ -333,7 +369,6 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   }
   if (status == PLUG_OK && server->access)
     status = access_start(server->access, err);
-  lws_log_mute();
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     status = worker_run(&server->workers[i]);
     if (status == PLUG_OK)
@@ -346,6 +381,13 @@ static plug_status start_all(struct server *server, struct plug_err *err)
 
 static void stop_all(struct server *server)
 {
+  uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
+  for (unsigned i = 0; i < server->n_running; i++)
+    worker_quiet(&server->workers[i]);
+  for (unsigned i = 0; i < server->n_running; i++)
+    worker_wait_quiet(&server->workers[i], deadline_ms);
+  if (server->broker_started)
+    broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_stop(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -357,8 +399,8 @@ static void stop_all(struct server *server)
   access_drain(server->access);
   /* Identities that were on their way to a worker go back to their plugins. */
   for (unsigned i = 0; i < server->n_running; i++) {
-    hub_take_all(&server->workers[i].hub, &server->workers[i].inbox);
-    hub_run_calls(&server->workers[i].hub);
+    hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
+    hub_run_calls(&server->workers[i].env.hub);
   }
   access_stop(server->access);
 }
@@ -387,26 +429,15 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
   }
 }
 
-/* Every connection is a descriptor: take what the hard limit gives. libwebsockets keeps a table of
- * that size per worker and falls back to a tiny one above ten million. */
+/* Every connection is a descriptor: take what the hard limit gives. */
 static void raise_descriptor_limit(void)
 {
-  const rlim_t most = 4000000;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return;
-  limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+  limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
     log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
-}
-
-static void install_rx_memory(void)
-{
-  const rlim_t most = 1000000;
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-    rx_memory_install(CALLBACKS_RX_BYTES + CALLBACKS_RX_MARGIN,
-                      (size_t)(limit.rlim_cur < most ? limit.rlim_cur : most));
 }
 
 int server_check(const struct config *config, const struct settings *settings)
@@ -468,8 +499,6 @@ int server_run(const struct config *config, const struct settings *settings)
   signal(SIGPIPE, SIG_IGN);
   hash_seed();
   raise_descriptor_limit();
-  lws_log_begin();
-  install_rx_memory();
 
   plug_status status = server_init(&server, config, settings, &err);
   if (status == PLUG_OK)

@@ -168,11 +168,10 @@ static enum rule_verdict judge_pattern(const struct rules *rules,
   return RULE_DENY;
 }
 
-enum rule_verdict rules_judge(const struct rules *rules, const struct rule_subject *subject,
-                              unsigned action, struct plug_str destination, bool is_pattern,
-                              const struct rule **by)
+static enum rule_verdict judge(const struct rules *rules, const struct rule_subject *subject,
+                               unsigned action, struct plug_str destination, bool is_pattern,
+                               const struct rule **by)
 {
-  *by = NULL;
   if (!rules->n)
     return judge_default(rules, subject, action, destination);
   if (is_pattern) {
@@ -190,6 +189,19 @@ enum rule_verdict rules_judge(const struct rules *rules, const struct rule_subje
     *by = rule;
     return rule_judge(rule, subject, action, destination);
   }
+  return RULE_DENY;
+}
+
+enum rule_verdict rules_judge(const struct rules *rules, const struct rule_subject *subject,
+                              unsigned action, struct plug_str destination, bool is_pattern,
+                              const struct rule **by)
+{
+  *by = NULL;
+  enum rule_verdict verdict = judge(rules, subject, action, destination, is_pattern, by);
+  bool limited = subject->who && (subject->who->flags & PLUG_IDENTITY_LIMITED);
+  if (verdict == RULE_DENY || !limited || subject->permitted(subject->ctx, action, destination))
+    return verdict;
+  *by = NULL;
   return RULE_DENY;
 }
 
@@ -259,11 +271,10 @@ bool rules_put_key(const struct rules *rules, const struct plug_identity *who, s
 {
   if (!who)
     return true; /* the empty key: nobody */
-  buf_put_char(out, 'k');
-  if (!rules->n) {
-    buf_put_char(out, who->flags & PLUG_IDENTITY_LIMITED ? 'l' : '-');
+  bool limited = (who->flags & PLUG_IDENTITY_LIMITED) != 0;
+  buf_put_char(out, limited ? 'l' : '-');
+  if (!rules->n || limited)
     put_permissions(out, who);
-  }
   for (size_t i = 0; i < rules->n; i++)
     for (size_t k = 0; k < rules->items[i]->n_terms; k++)
       put_term(out, &rules->items[i]->terms[k], who);

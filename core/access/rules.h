@@ -2,6 +2,8 @@
  * Without any rule everybody whom an auth plugin granted may do what [destinations] allows, as far
  * as a list of permissions of their own reaches. Owns the rules; read-only once loaded: any thread.
  *
+ * An identity that is limited to its permissions may do nothing beyond them, whatever rules say.
+ *
  * A pattern is judged as all that it can match: every rule that may meet it has to allow it, until
  * one covers it whole, once for subscribe-pattern and once for subscribe. */
 #ifndef ACCESS_RULES_H

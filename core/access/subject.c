@@ -70,7 +70,7 @@ static void class_free(struct access_class *class)
   for (size_t i = 0; i < class->n_permissions; i++)
     shape_free(class->permissions[i]);
   free(class->permissions);
-  free((uint32_t *)(uintptr_t) class->actions);
+  free((uint32_t *)(uintptr_t)class->actions);
   free(class);
 }
 

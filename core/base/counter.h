@@ -13,7 +13,13 @@
   X(connections, 1, "open connections")                                                 \
   X(connections_total, 0, "connections accepted since the start")                       \
   X(connections_refused, 0, "connections refused over max-connections")                 \
+  X(refused_address, 0, "connections refused over max-address-connections")             \
+  X(refused_rate, 0, "connections refused over max-address-rate")                       \
+  X(refused_proxy, 0, "connections of trusted proxies without a PROXY header")          \
   X(accept_paused, 0, "times accepting paused for want of file descriptors")            \
+  X(requests, 0, "HTTP requests read")                                                  \
+  X(requests_refused, 0, "HTTP requests refused, handshakes included")                  \
+  X(hosts_refused, 0, "requests to a host that is not in allowed-hosts")                \
   X(handshakes_refused, 0, "HTTP requests to an endpoint refused before the upgrade")   \
   X(origins_refused, 0, "upgrades refused because of their Origin")                     \
   X(sessions, 1, "STOMP sessions between CONNECTED and their end")                      \

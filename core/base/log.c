@@ -73,6 +73,9 @@ static void line_put_escaped(struct line *out, struct plug_str s)
     } else if (n == 0 && log_json) {
       bytes = "\\ufffd";
       width = 6;
+    } else if (n == 2 && c == 0xc2 && (unsigned char)bytes[1] < 0xa0) { /* U+0080 to U+009F */
+      width = (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned char)bytes[1]);
+      bytes = escape;
     } else if (n == 0 || c < 0x20 || c == 0x7f) {
       bytes = escape;
       width = (size_t)snprintf(escape, sizeof escape, log_json ? "\\u%04x" : "\\x%02x", c);

@@ -9,11 +9,7 @@
 #include <plugboard/abi.h>
 
 /* A plug_str from a string literal. */
-#define STR(lit)            \
-  (struct plug_str)         \
-  {                         \
-    "" lit, sizeof(lit) - 1 \
-  }
+#define STR(lit)   (struct plug_str){"" lit, sizeof(lit) - 1}
 /* Arguments for "%.*s". */
 #define STR_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
 

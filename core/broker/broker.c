@@ -8,6 +8,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "broker/interest_sync.h"
+#include "broker/order.h"
 #include "message/message.h"
 #include "plugin/op.h"
 
@@ -21,9 +22,12 @@ struct publish {
   const struct plug_msg *msg; /* a reference */
   struct inbox_item *answer;  /* NULL: nobody waits */
   struct inbox *inbox;
-  uint64_t until_ms; /* in the queue for bad times */
-  bool counted;      /* among broker.n_publishes */
-  bool failed;       /* what its sender was told */
+  uint64_t until_ms;      /* in the queue for bad times */
+  struct order_turn turn; /* without PLUG_CAP_ECHO, while has_turn */
+  _Atomic int refs;       /* whoever acts on it or has its operation, and its turn */
+  bool has_turn;          /* its turn has not been ended */
+  bool counted;           /* among broker.n_publishes */
+  bool failed;            /* what its sender was told */
 };
 
 /* Of messages that the backend has not taken; above these publishers should wait. Well below what a
@@ -43,14 +47,20 @@ struct broker {
   struct loop_task changes_task, publish_task;
   _Atomic int changes_posted;
   struct mpsc publishes;
-  _Alignas(64) _Atomic int64_t n_publishes; /* not taken by the backend, but for the down_queue */
-  _Atomic int64_t publish_bytes;            /* of these */
+  struct order *order; /* without PLUG_CAP_ECHO */
+  /* Not taken by the backend, but for the down_queue; or taken, and not their turn yet. */
+  _Alignas(64) _Atomic int64_t n_publishes;
+  _Atomic int64_t publish_bytes; /* of these */
   /* control thread */
   struct interest_sync sync;
   struct loop_hook hook;
   struct list down_queue; /* struct publish.link, oldest first */
   uint64_t n_down_queue, down_queue_bytes;
   uv_timer_t *down_timer;
+  uv_timer_t *return_timer;
+  bool was_lost;  /* since it was last ready */
+  bool returning; /* ready again, but other nodes may not be */
+  bool flushing;
   bool running;
 };
 
@@ -65,13 +75,39 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
 }
 
 static void down_queue_flush(struct broker *broker);
+static void wait_for_others(struct broker *broker, bool ready);
 
 static void update_ready(struct broker *broker)
 {
-  int ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
+  bool ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
+  bool was_ready = broker_ready(broker);
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
-  if (ready)
+  if (!ready || !was_ready)
+    wait_for_others(broker, ready);
+  if (ready && !broker->returning)
     down_queue_flush(broker);
+}
+
+static void on_return_timer(uv_timer_t *timer)
+{
+  struct broker *broker = timer->data;
+  broker->returning = false;
+  update_ready(broker);
+}
+
+/* A backend that was away comes back to one node before the other: what the first one sends at once
+ * nobody else would hear. */
+static void wait_for_others(struct broker *broker, bool ready)
+{
+  broker->returning = ready && broker->was_lost && broker->settings.queue_when_down &&
+                      (broker->caps & PLUG_CAP_CROSS_NODE) &&
+                      broker->settings.down_queue_delay_ms > 0 && broker->return_timer;
+  if (ready)
+    broker->was_lost = false;
+  if (broker->returning)
+    uv_timer_start(broker->return_timer, on_return_timer, broker->settings.down_queue_delay_ms, 0);
+  else if (broker->return_timer)
+    uv_timer_stop(broker->return_timer);
 }
 
 static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
@@ -80,6 +116,7 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
   bool up = state == PLUG_STATE_UP;
   (void)why; /* the plugin logs its own changes, with the length of the gap */
   atomic_store(&broker->up, up);
+  broker->was_lost |= !up || ((flags & PLUG_INTERESTS_LOST) && broker_ready(broker));
   interest_sync_state(&broker->sync, up, (flags & PLUG_INTERESTS_LOST) != 0);
   update_ready(broker);
 }
@@ -125,11 +162,50 @@ static void publish_count(struct publish *publish, bool counted)
   atomic_fetch_add_explicit(&broker->publish_bytes, counted ? bytes : -bytes, memory_order_relaxed);
 }
 
-static void publish_free(struct publish *publish)
+static struct publish *publish_new(struct broker *broker, const struct plug_msg *msg,
+                                   struct inbox_item *answer, struct inbox *inbox)
 {
+  struct publish *publish = malloc(sizeof *publish);
+  if (!publish)
+    return NULL;
+  message_ref(msg);
+  *publish =
+      (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox, .refs = 1};
+  return publish;
+}
+
+static void publish_unref(struct publish *publish)
+{
+  if (atomic_fetch_sub_explicit(&publish->refs, 1, memory_order_acq_rel) > 1)
+    return;
   publish_count(publish, false);
   message_unref(publish->msg);
   free(publish);
+}
+
+/* Without an echo the node delivers by itself, and in this order. To be called before the plugin.
+ */
+static void turn_begin(struct publish *publish)
+{
+  if (!publish->broker->order || publish->has_turn)
+    return;
+  atomic_fetch_add_explicit(&publish->refs, 1, memory_order_relaxed);
+  publish->has_turn = true;
+  order_enter(publish->broker->order, &publish->turn, publish->msg);
+}
+
+static void on_turn_over(struct order_turn *turn)
+{
+  publish_unref(container_of(turn, struct publish, turn));
+}
+
+/* PLUG_EAGAIN: delivered where a worker is behind. */
+static plug_status turn_end(struct publish *publish, bool deliver)
+{
+  if (!publish->has_turn)
+    return PLUG_OK;
+  publish->has_turn = false;
+  return order_end(publish->broker->order, &publish->turn, deliver);
 }
 
 /* The message is lent to the plugin until it completes the operation: this runs when it has. */
@@ -139,19 +215,17 @@ static void on_publish_release(void *arg, plug_status status, struct plug_str de
   (void)detail;
   if (publish->failed && !is_failure(status))
     COUNT(publish_late);
-  publish_free(publish);
+  publish_unref(publish);
 }
 
 /* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
  * The publish itself stays. */
 static void publish_finish(struct publish *publish, plug_status status)
 {
-  struct broker *broker = publish->broker;
   publish->failed = is_failure(status);
   if (publish->failed)
     COUNT(publish_failed);
-  else if (!(broker->caps & PLUG_CAP_ECHO))
-    interest_deliver(broker->interests, 0, publish->msg);
+  turn_end(publish, !publish->failed);
   if (publish->answer) {
     publish->answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
     if (inbox_put(publish->inbox, publish->answer))
@@ -162,7 +236,7 @@ static void publish_finish(struct publish *publish, plug_status status)
 static void publish_end(struct publish *publish, plug_status status)
 {
   publish_finish(publish, status);
-  publish_free(publish);
+  publish_unref(publish);
 }
 
 static void on_published(void *arg, plug_status status, struct plug_str detail)
@@ -192,6 +266,7 @@ static bool publish_call(struct publish *publish)
     return true;
   }
   op_on_release(op, on_publish_release);
+  turn_begin(publish);
   uint64_t begin = instance_call_begin();
   plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
   status = op_offered(op, status);
@@ -199,7 +274,7 @@ static bool publish_call(struct publish *publish)
   if (status == PLUG_PENDING)
     return true;
   if (status == PLUG_EUNAVAIL && broker->settings.queue_when_down)
-    return false;
+    return false; /* and keeps its turn */
   publish_end(publish, status);
   return true;
 }
@@ -226,8 +301,11 @@ static void on_down_timer(uv_timer_t *timer)
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
     struct publish *publish = container_of(node, struct publish, link);
-    if (publish->until_ms > now) {
-      uv_timer_start(timer, on_down_timer, publish->until_ms - now, 0);
+    uint64_t until_ms = publish->until_ms; /* what is about to be sent is not given up now */
+    if (broker->returning)
+      until_ms += broker->settings.down_queue_delay_ms;
+    if (until_ms > now) {
+      uv_timer_start(timer, on_down_timer, until_ms - now, 0);
       return;
     }
     down_queue_unlink(broker, publish);
@@ -252,6 +330,9 @@ static void down_queue_add(struct broker *broker, struct publish *publish)
 static void down_queue_flush(struct broker *broker)
 {
   struct list *node;
+  if (broker->flushing)
+    return; /* a plugin that reports its state from inside publish */
+  broker->flushing = true;
   while ((node = list_first(&broker->down_queue))) {
     struct publish *publish = container_of(node, struct publish, link);
     down_queue_unlink(broker, publish);
@@ -261,8 +342,9 @@ static void down_queue_flush(struct broker *broker)
     publish_count(publish, false);
     /* Away again: back to the front, so that the order stays. */
     down_queue_link(broker, publish, broker->down_queue.next);
-    return;
+    break;
   }
+  broker->flushing = false;
 }
 
 static void run_publishes(struct loop_task *task)
@@ -278,7 +360,7 @@ static void run_publishes(struct loop_task *task)
     if (!broker->running) {
       publish_end(publish, PLUG_ECANCELED);
     } else if (broker->settings.queue_when_down &&
-               (!broker_ready(broker) || broker->n_down_queue)) {
+               (!broker_ready(broker) || broker->returning || broker->n_down_queue)) {
       down_queue_add(broker, publish); /* behind what waits already */
     } else if (!broker_ready(broker)) {
       publish_end(publish, PLUG_EUNAVAIL);
@@ -288,23 +370,35 @@ static void run_publishes(struct loop_task *task)
   }
 }
 
+/* False, and counted: as many as may wait do. */
+static bool has_room(struct broker *broker)
+{
+  int64_t depth = atomic_load_explicit(&broker->n_publishes, memory_order_relaxed);
+  if (depth < (int64_t)broker->settings.publish_queue)
+    return true;
+  COUNT(publish_failed);
+  return false;
+}
+
 static plug_status publish_here(struct broker *broker, const struct plug_msg *msg,
                                 struct inbox_item *answer, struct inbox *inbox)
 {
   struct publish *publish = NULL;
   struct plug_op *op = NULL;
-  if (answer || !(broker->caps & PLUG_CAP_ECHO)) {
-    publish = malloc(sizeof *publish);
+  if (broker->order && !has_room(broker))
+    return PLUG_ESTATE;
+  if (answer || broker->order) {
+    publish = publish_new(broker, msg, answer, inbox);
     if (!publish)
       return PLUG_ENOMEM;
-    message_ref(msg);
-    *publish = (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox};
     op = op_new(broker->instance, broker->settings.operation_timeout_ms, on_published, publish);
     if (!op) {
-      publish_free(publish);
+      publish_unref(publish);
       return PLUG_ENOMEM;
     }
     op_on_release(op, on_publish_release);
+    publish_count(publish, broker->order != NULL);
+    turn_begin(publish);
   }
   plug_status status = broker->plugin->publish(instance_self(broker->instance), msg, op);
   if (op)
@@ -313,10 +407,11 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
     return PLUG_PENDING;
   if (is_failure(status))
     COUNT(publish_failed);
-  else if (!(broker->caps & PLUG_CAP_ECHO) && on_deliver(broker, 0, msg) != PLUG_OK)
-    status = PLUG_EAGAIN;
-  if (publish)
-    publish_free(publish);
+  if (publish) {
+    if (turn_end(publish, !is_failure(status)) != PLUG_OK)
+      status = PLUG_EAGAIN;
+    publish_unref(publish);
+  }
   return status;
 }
 
@@ -337,18 +432,13 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
     COUNT(publish_failed);
     return PLUG_EUNAVAIL;
   }
-  int64_t depth = atomic_load_explicit(&broker->n_publishes, memory_order_relaxed);
-  if (depth >= (int64_t)broker->settings.publish_queue) {
-    COUNT(publish_failed);
+  if (!has_room(broker))
     return PLUG_ESTATE;
-  }
-  struct publish *publish = malloc(sizeof *publish);
+  struct publish *publish = publish_new(broker, msg, answer, inbox);
   if (!publish) {
     COUNT(publish_failed);
     return PLUG_ENOMEM;
   }
-  message_ref(msg);
-  *publish = (struct publish){.broker = broker, .msg = msg, .answer = answer, .inbox = inbox};
   publish_count(publish, true);
   if (mpsc_push(&broker->publishes, &publish->node))
     loop_post_task(instance_loop(broker->instance), &broker->publish_task);
@@ -407,10 +497,27 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
     return PLUG_EINVAL;
   }
   broker->caps = broker->plugin->caps;
+  if (!(broker->caps & PLUG_CAP_ECHO) && !(broker->order = order_new(interests, on_turn_over))) {
+    snprintf(err->text, sizeof err->text, "out of memory");
+    instance_destroy(broker->instance);
+    broker->instance = NULL;
+    return PLUG_ENOMEM;
+  }
   interest_set_local_patterns(interests, !(broker->caps & PLUG_CAP_CROSS_NODE));
   interest_sync_init(&broker->sync, broker->instance, interests,
                      broker->settings.unsubscribe_grace_ms, broker->settings.operation_timeout_ms);
   return PLUG_OK;
+}
+
+/* NULL without memory: then nothing waits for it. */
+static uv_timer_t *new_timer(struct broker *broker)
+{
+  uv_timer_t *timer = malloc(sizeof *timer);
+  if (timer) {
+    uv_timer_init(loop_uv(instance_loop(broker->instance)), timer);
+    timer->data = broker;
+  }
+  return timer;
 }
 
 static void start_on_home(void *arg) PLUG_NOEXCEPT
@@ -418,11 +525,8 @@ static void start_on_home(void *arg) PLUG_NOEXCEPT
   struct broker *broker = arg;
   struct loop *loop = instance_loop(broker->instance);
   broker->running = true;
-  broker->down_timer = malloc(sizeof *broker->down_timer);
-  if (broker->down_timer) {
-    uv_timer_init(loop_uv(loop), broker->down_timer);
-    broker->down_timer->data = broker;
-  }
+  broker->down_timer = new_timer(broker);
+  broker->return_timer = new_timer(broker);
   interest_sync_start(&broker->sync);
   loop_add_hook(loop, &broker->hook);
 }
@@ -454,16 +558,25 @@ static void free_timer(uv_handle_t *handle)
   free(handle);
 }
 
+static void close_timer(uv_timer_t **timer)
+{
+  if (*timer)
+    uv_close((uv_handle_t *)*timer, free_timer);
+  *timer = NULL;
+}
+
 static void stop_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
+  if (broker->returning)
+    down_queue_flush(broker); /* better early than never */
+  run_publishes(&broker->publish_task);
   broker->running = false;
   atomic_store(&broker->ready, 0);
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
-  if (broker->down_timer)
-    uv_close((uv_handle_t *)broker->down_timer, free_timer);
-  broker->down_timer = NULL;
+  close_timer(&broker->down_timer);
+  close_timer(&broker->return_timer);
   struct list *node;
   while ((node = list_first(&broker->down_queue))) {
     struct publish *publish = container_of(node, struct publish, link);
@@ -473,11 +586,17 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   run_publishes(&broker->publish_task);
 }
 
-void broker_stop(struct broker *broker)
+void broker_drain(struct broker *broker)
 {
   loop_call(instance_loop(broker->instance), stop_on_home, broker);
   if (instance_state(broker->instance) == INSTANCE_RUNNING)
     instance_drain(broker->instance);
+}
+
+void broker_stop(struct broker *broker)
+{
+  if (broker->running)
+    broker_drain(broker);
   instance_stop(broker->instance);
 }
 
@@ -487,6 +606,7 @@ void broker_free(struct broker *broker)
     return;
   if (broker->instance)
     instance_destroy(broker->instance);
+  order_free(broker->order);
   free(broker);
 }
 

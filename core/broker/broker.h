@@ -16,6 +16,7 @@ struct broker;
 struct broker_settings {
   bool queue_when_down; /* false: publishes are refused while the backend is down */
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
+  uint64_t down_queue_delay_ms; /* that what waited still waits when the backend is back */
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
   uint64_t publish_queue; /* messages that the backend has not taken yet */
 };
@@ -30,6 +31,9 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
                           const char *name, const struct config_section *section,
                           struct interest_table *interests, struct plug_err *err);
 plug_status broker_start(struct broker *broker, struct plug_err *err);
+/* [start] When no worker publishes any more: what was published until now has been answered, and is
+ * in the workers' inboxes as far as it comes back here, when this returns; at most 5 s. */
+void broker_drain(struct broker *broker);
 /* [start] After the workers have ended. */
 void broker_stop(struct broker *broker);
 void broker_free(struct broker *broker);

@@ -68,7 +68,9 @@ static const char *check_host(struct plug_str host)
 
 const char *origin_check(struct plug_str pattern)
 {
-  if (pattern.len && pattern.ptr[pattern.len - 1] == '/') /* matching ignores it, too */
+  size_t after_scheme = find(pattern, STR("://")) + 3;
+  if (pattern.len > after_scheme &&
+      pattern.ptr[pattern.len - 1] == '/') /* matching ignores it, too */
     pattern.len--;
   for (size_t i = 0; i < pattern.len; i++)
     if ((unsigned char)pattern.ptr[i] <= ' ' || (unsigned char)pattern.ptr[i] >= 0x7F)
@@ -89,6 +91,10 @@ const char *origin_check(struct plug_str pattern)
   }
   if (scheme_end == 0)
     return "a scheme is missing before '://'";
+  /* Pages of files have no host; those of http always have one. */
+  bool web = str_has_prefix(pattern, STR("http")) || str_has_prefix(pattern, STR("ws"));
+  if (has_scheme && !web && pattern.len == scheme_end + 3)
+    return NULL;
   if (has_scheme)
     return check_host(str_from(pattern.ptr + scheme_end + 3, pattern.len - scheme_end - 3));
   return find(pattern, STR("[")) < pattern.len || find(pattern, STR("]")) < pattern.len

@@ -397,6 +397,67 @@ static plug_status load_endpoints(struct loader *l)
   return n == 1 ? load_endpoint(l, NULL, STR(DEFAULT_ENDPOINT)) : PLUG_OK;
 }
 
+static plug_status load_trusted(struct loader *l, enum settings_section_id id,
+                                struct cidr_list *list)
+{
+  struct plug_str text = text_of(l, id, "trusted-proxies"), item;
+  list->items = array_for(text, sizeof(*list->items));
+  if (!list->items)
+    return fault_no_memory(l->err);
+  while (text.len && str_split(&text, ',', &item)) {
+    const char *fault = cidr_parse(item, &list->items[list->n++]);
+    if (fault)
+      return option_fault_at(l, id, "trusted-proxies", item, fault);
+  }
+  return PLUG_OK;
+}
+
+static plug_status load_proxies(struct loader *l)
+{
+  struct settings *s = l->settings;
+  s->http_proxy_protocol = number_of(l, SECTION_HTTP, "proxy-protocol") != 0;
+  s->tcp_proxy_protocol = number_of(l, SECTION_TCP, "proxy-protocol") != 0;
+  plug_status status = load_trusted(l, SECTION_HTTP, &s->http_trusted_proxies);
+  if (!status)
+    status = load_trusted(l, SECTION_TCP, &s->tcp_trusted_proxies);
+  if (status)
+    return status;
+  if (s->http_proxy_protocol && !s->http_trusted_proxies.n)
+    return option_fault_at(l, SECTION_HTTP, "proxy-protocol", STR("on"),
+                           "needs 'trusted-proxies', which says whose headers are believed");
+  if (s->tcp_proxy_protocol && !s->tcp_trusted_proxies.n)
+    return option_fault_at(l, SECTION_TCP, "proxy-protocol", STR("on"),
+                           "needs 'trusted-proxies', which says whose headers are believed");
+  return PLUG_OK;
+}
+
+static const char *host_fault(struct plug_str host)
+{
+  for (size_t i = 0; i < host.len; i++)
+    if (host.ptr[i] == ':' || host.ptr[i] == '/')
+      return "is not a host's name: it has no scheme, no port and no path";
+    else if (host.ptr[i] <= ' ' || host.ptr[i] > '~')
+      return "is not a host's name: that is plain ASCII without blanks";
+  return host.len ? NULL : "is not a host's name";
+}
+
+static plug_status load_hosts(struct loader *l)
+{
+  struct settings_list *list = &l->settings->allowed_hosts;
+  struct plug_str text = text_of(l, SECTION_HTTP, "allowed-hosts"), item;
+  list->items = array_for(text, sizeof(*list->items));
+  if (!list->items)
+    return fault_no_memory(l->err);
+  while (text.len && str_split(&text, ',', &item)) {
+    const char *fault = host_fault(item);
+    if (fault)
+      return option_fault_at(l, SECTION_HTTP, "allowed-hosts", item, fault);
+    if (!list_add(list, item))
+      return fault_no_memory(l->err);
+  }
+  return PLUG_OK;
+}
+
 static unsigned usable_cores(void)
 {
   cpu_set_t cores;
@@ -564,11 +625,18 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "queue-messages", queue_messages),
       NUMBER(LIMITS, "send-timeout", send_timeout_ms),
       NUMBER(LIMITS, "connect-timeout", connect_timeout_ms),
+      NUMBER(LIMITS, "max-address-connections", max_address_connections),
+      NUMBER(LIMITS, "max-address-rate", max_address_rate),
+      NUMBER(LIMITS, "max-request-line", max_request_line),
+      NUMBER(LIMITS, "max-request-head", max_request_head),
+      NUMBER(LIMITS, "max-request-headers", max_request_headers),
+      NUMBER(HTTP, "keep-alive-timeout", keep_alive_ms),
       NUMBER(LIMITS, "worker-queue", worker_queue),
       NUMBER(LIMITS, "worker-queue-size", worker_queue_bytes),
       NUMBER(BROKER, "down-queue-messages", down_queue_messages),
       NUMBER(BROKER, "down-queue-size", down_queue_bytes),
       NUMBER(BROKER, "down-queue-time", down_queue_ms),
+      NUMBER(BROKER, "down-queue-delay", down_queue_delay_ms),
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),
       NUMBER(BROKER, "operation-timeout", operation_timeout_ms),
 #undef NUMBER
@@ -599,6 +667,8 @@ static plug_status check_limits(struct loader *l)
   const struct settings *s = l->settings;
   if (s->max_header_size > s->max_frame_size)
     return limits_fault(l, "max-header-size", "at most", "max-frame-size");
+  if (s->max_request_line > s->max_request_head)
+    return limits_fault(l, "max-request-line", "at most", "max-request-head");
   if (s->queue_bytes < s->max_frame_size + 1024) /* what delivering adds to a frame */
     return limits_fault(l, "queue-size", "at least 1k more than", "max-frame-size");
   return PLUG_OK;
@@ -608,8 +678,8 @@ plug_status settings_load(struct settings *settings, const struct config *config
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct loader *) = {
-      check_sections, load_numbers,      check_limits, load_server, load_listeners,
-      load_endpoints, load_destinations, load_broker,  load_auth,
+      check_sections, load_numbers,   check_limits,      load_server, load_listeners, load_proxies,
+      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -642,6 +712,9 @@ void settings_fini(struct settings *settings)
     list_fini(&settings->endpoints[i].origins);
   }
   free(settings->endpoints);
+  free(settings->http_trusted_proxies.items);
+  free(settings->tcp_trusted_proxies.items);
+  list_fini(&settings->allowed_hosts);
   list_fini(&settings->broker_prefixes);
   list_fini(&settings->app_prefixes);
   list_fini(&settings->client_send_prefixes);

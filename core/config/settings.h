@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "config/cidr.h"
 #include "config/config.h"
 
 struct settings_list {
@@ -42,6 +43,10 @@ struct settings {
   /* [http], [tcp] */
   struct settings_address *http_listen;
   size_t n_http_listen;
+  uint64_t keep_alive_ms; /* how long a connection waits for its next request */
+  struct cidr_list http_trusted_proxies, tcp_trusted_proxies;
+  bool http_proxy_protocol, tcp_proxy_protocol; /* by which these say who their clients are */
+  struct settings_list allowed_hosts;           /* empty: any */
   bool try_page;
   char *web_dir;
   struct settings_address *tcp_listen;
@@ -67,6 +72,9 @@ struct settings {
   uint64_t queue_bytes, queue_messages;
   enum queue_policy queue_policy;
   uint64_t send_timeout_ms, connect_timeout_ms;
+  uint64_t max_address_connections; /* of one client address; 0: any number */
+  uint64_t max_address_rate;        /* new ones a minute; 0: any number */
+  uint64_t max_request_line, max_request_head, max_request_headers;
   uint64_t worker_queue, worker_queue_bytes; /* messages that may wait for one worker */
 
   /* [broker]; the plugin's own options are in [broker.NAME] */
@@ -74,7 +82,7 @@ struct settings {
   const char *broker_file;
   int broker_line; /* where plugin = was written, for messages; line 0: built-in default */
   enum when_down when_down;
-  uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
+  uint64_t down_queue_messages, down_queue_bytes, down_queue_ms, down_queue_delay_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
 
   /* [auth]; [auth.NAME] is the plugin's, [access] is read by access/rules.h */

@@ -1,9 +1,6 @@
 #include "config/settings_tables.h"
 
-#define TABLE(options)                                \
-  {                                                   \
-    (options), sizeof(options) / sizeof((options)[0]) \
-  }
+#define TABLE(options) {(options), sizeof(options) / sizeof((options)[0])}
 
 static const struct plug_option server_options[] = {
     {"workers", PLUG_OPT_INTEGER, 0, "0", "0..64",
@@ -35,6 +32,22 @@ static const struct plug_option http_options[] = {
     {"listen", PLUG_OPT_LIST, 0, "127.0.0.1:8080", NULL,
      "Addresses to listen on, as `host:port` or `[v6]:port`; port 0 is any free one. Empty: no "
      "HTTP."},
+    {"keep-alive-timeout", PLUG_OPT_DURATION, 0, "75s", "1s..1h",
+     "How long a connection may wait for its next request; longer than proxies in front keep "
+     "theirs, or they meet closed ones."},
+    {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
+     "Addresses of proxies, or ranges as in `10.0.0.0/8`, whose `Forwarded`, `X-Forwarded-Proto` "
+     "and `X-Forwarded-Host` are believed. One that ends TLS has to be among them, or pages that "
+     "it "
+     "serves are strangers."},
+    {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
+     "`trusted-proxies` say who their clients are by the PROXY protocol, version 1 or 2, with "
+     "which "
+     "each of their connections then has to begin; else by `X-Forwarded-For`."},
+    {"allowed-hosts", PLUG_OPT_LIST, 0, "", NULL,
+     "Names that the server answers to, with `*` for any characters; addresses and `localhost` "
+     "always. Empty: all. Set it where the server can be reached from browsers and not everybody "
+     "may connect (DNS rebinding)."},
     {"try-page", PLUG_OPT_BOOL, 0, "on", NULL, "Serves a page to try the server from a browser."},
     {"web-dir", PLUG_OPT_PATH, 0, NULL, NULL,
      "Where that page is. Default: `../share/plugboard/web`, seen from the directory of the "
@@ -43,6 +56,11 @@ static const struct plug_option http_options[] = {
 
 static const struct plug_option tcp_options[] = {
     {"listen", PLUG_OPT_LIST, 0, "", NULL, "Addresses to listen on, written as for HTTP."},
+    {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
+     "Addresses of proxies, or ranges, that may say who their clients are."},
+    {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
+     "`trusted-proxies` do so by the PROXY protocol, version 1 or 2, with which each of their "
+     "connections then has to begin."},
 };
 
 static const struct plug_option endpoint_options[] = {
@@ -77,6 +95,11 @@ static const struct plug_option destinations_options[] = {
 static const struct plug_option limits_options[] = {
     {"max-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
      "Open connections; 0 is as many as file descriptors allow."},
+    {"max-address-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
+     "Open connections of one client address, an IPv6 address by its first 64 bits; 0 is any "
+     "number. Clients of `trusted-proxies` count by their own."},
+    {"max-address-rate", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
+     "New connections of one client address in a minute; 0 is any number."},
     {"max-frame-size", PLUG_OPT_BYTES, 0, "64k", "1k..64m", "One STOMP frame, headers included."},
     {"max-headers", PLUG_OPT_INTEGER, 0, "64", "1..1024", "Headers of one frame."},
     {"max-header-size", PLUG_OPT_BYTES, 0, "8k", "64..1m",
@@ -99,7 +122,12 @@ static const struct plug_option limits_options[] = {
     {"send-timeout", PLUG_OPT_DURATION, 0, "10s", "1s..1h",
      "How long a send may make no progress before the session is closed."},
     {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
-     "How long a new connection may take to send its CONNECT frame."},
+     "How long a new connection may take to send its CONNECT frame, and any to send a request."},
+    {"max-request-line", PLUG_OPT_BYTES, 0, "16k", "256..32k",
+     "The first line of an HTTP request, with its path and query."},
+    {"max-request-head", PLUG_OPT_BYTES, 0, "32k", "1k..48k",
+     "The head of an HTTP request: its first line and all headers, cookies and tokens among them."},
+    {"max-request-headers", PLUG_OPT_INTEGER, 0, "100", "8..256", "Headers of an HTTP request."},
     {"worker-queue", PLUG_OPT_INTEGER, 0, "100000", "100..100000000",
      "Messages that may wait for one worker. From a half on publishers are slowed down; what "
      "a broker brings beyond it is dropped."},
@@ -117,6 +145,9 @@ static const struct plug_option broker_options[] = {
      "With `queue`: how many bytes of messages wait."},
     {"down-queue-time", PLUG_OPT_DURATION, 0, "5s", "10ms..10m",
      "With `queue`: how long a message waits before it is refused."},
+    {"down-queue-delay", PLUG_OPT_DURATION, 0, "1s", "0..1m",
+     "With `queue`: how long messages still wait when the broker can be reached again, so that the "
+     "other nodes are back, too."},
     {"unsubscribe-grace", PLUG_OPT_DURATION, 0, "5s", "0..10m",
      "How long the broker keeps a topic that nobody on this node subscribes to any more; at most "
      "10,000 of them."},

@@ -5,23 +5,23 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/counter.h"
 #include "base/log.h"
-#include "net/callbacks.h"
-#include "net/handshake_take.h"
-#include "net/worker.h"
+#include "net/shown.h"
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
 #define SEND_BYTES    131072u
-/* How long a closed session may take to get its last bytes and the Close frame out. */
+/* How long a closed session may take to get its last bytes out and to hear the peer's. */
 #define CLOSE_WAIT_MS 5000u
-/* How often a blocked WebSocket is looked at for a peer that has gone. */
-#define PEEK_MS       200u
+
+static void on_ready(struct watch *watch, uint32_t events);
+static void on_timer(struct timer *timer, uint64_t now_ms);
 
 static void arm(struct conn *conn)
 {
-  uint64_t now = conn->worker->now_ms;
+  uint64_t now = conn->env->now_ms;
   uint64_t due = session_deadline_ms(&conn->session);
   if (conn->session.state == SESSION_CLOSED) {
     if (!conn->close_due_ms)
@@ -30,46 +30,66 @@ static void arm(struct conn *conn)
   }
   if (conn->stall_ms && conn->stall_ms < due)
     due = conn->stall_ms;
-  if (conn->kind == CONN_WEBSOCKET && conn->session.out.blocked && now + PEEK_MS < due)
-    due = now + PEEK_MS;
   if (due == UINT64_MAX)
-    wheel_stop(&conn->worker->wheel, &conn->timer);
+    timers_stop(&conn->env->timers, &conn->timer);
   else
-    worker_arm(conn->worker, &conn->timer, due);
+    timers_arm(&conn->env->timers, &conn->timer, due);
 }
 
-struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kind)
+struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
+                      const struct carrier *carrier, const struct net_peer *peer, bool counted,
+                      uint64_t opened_ms)
 {
-  struct conn *conn = malloc(sizeof *conn);
+  struct conn *conn = calloc(1, carrier->size);
   if (!conn)
     return NULL;
-  memset(conn, 0, sizeof *conn);
-  session_init(&conn->session, &worker->env, worker->now_ms);
-  conn->worker = worker;
-  conn->wsi = wsi;
-  conn->fd = lws_get_socket_fd(wsi);
-  conn->kind = (uint8_t)kind;
-  if (worker->env.access)
-    conn->session.handshake = handshake_take(wsi, conn->fd, kind == CONN_WEBSOCKET);
-  conn->session.out.singly = kind == CONN_TCP; /* which leaves the WebSocket headers out */
-  wheel_timer_init(&conn->timer);
+  conn->peer = *peer;
+  conn->counted = counted;
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  if (former)
+    poller_move(&env->poller, former, &conn->watch);
+  else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
+    free(conn);
+    return NULL;
+  }
+  session_init(&conn->session, &env->session, env->now_ms);
+  conn->session.opened_ms = opened_ms;
+  conn->env = env;
+  conn->carrier = carrier;
+  conn->session.out.singly = carrier->plain; /* a burst has WebSocket headers in it */
+  timer_init(&conn->timer, on_timer);
+  if (env->session.access)
+    conn->session.handshake = shown_take(NULL, NULL, peer);
   list_init(&conn->paused);
   list_init(&conn->doomed);
-  list_append(&worker->conns, &conn->link);
-  worker->n_conns++;
+  list_append(&env->conns, &conn->link);
+  env->n_conns++;
+  conn_update_reading(conn);
   arm(conn);
   return conn;
 }
 
-void conn_free(struct conn *conn)
+static void drop_partial(struct conn *conn)
 {
-  struct worker *worker = conn->worker;
+  if (conn->partial)
+    frame_unref(conn->partial);
+  conn->partial = NULL;
+  conn->partial_at = 0;
+  conn->session.out.held = 0;
+}
+
+static void conn_free(struct conn *conn)
+{
+  struct net_env *env = conn->env;
   session_fini(&conn->session);
-  wheel_stop(&worker->wheel, &conn->timer);
+  drop_partial(conn);
+  if (conn->carrier->fini)
+    conn->carrier->fini(conn);
+  timers_stop(&env->timers, &conn->timer);
   list_remove(&conn->link);
   list_remove(&conn->paused);
   list_remove(&conn->doomed);
-  worker->n_conns--;
+  env->n_conns--;
   free(conn->held);
   free(conn);
 }
@@ -82,33 +102,38 @@ void conn_free(struct conn *conn)
 
 static void note_read(struct conn *conn, size_t len)
 {
-  struct worker *worker = conn->worker;
-  if (conn->turn != worker->turn) {
-    conn->turn = worker->turn;
+  struct net_env *env = conn->env;
+  conn->session.last_rx_ms = env->now_ms; /* any byte shows that the peer is there */
+  if (conn->turn != env->turn) {
+    conn->turn = env->turn;
     conn->read_bytes = 0;
   }
   uint32_t before = conn->read_bytes;
   conn->read_bytes += (uint32_t)len;
   int waiting = 0;
   if (before < LARGE_READ && conn->read_bytes >= LARGE_READ && list_empty(&conn->paused) &&
-      ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0)
-    worker->more_to_read = true;
+      ioctl(conn->watch.fd, FIONREAD, &waiting) == 0 && waiting > 0)
+    env->more_to_read = true;
 }
 
-/* Reading stops while the node is congested and, on TCP, while sending is blocked: there
- * libwebsockets does not read before its own buffer is empty, but would be woken for it all the
- * time. Silence in which nobody listened is not the client's. */
-static void update_reading(struct conn *conn)
+/* Not while the node is congested, a verdict is awaited, or the server stops: silence in which
+ * nobody listened is not the client's. A session that has closed is read again, for the peer's
+ * farewell. */
+void conn_update_reading(struct conn *conn)
 {
   struct session *session = &conn->session;
   bool deaf = !list_empty(&conn->paused) || session->awaiting ||
-              (conn->kind == CONN_TCP && session->out.blocked);
-  if (deaf == session->deaf)
-    return;
+              (conn->env->quiet && session->state != SESSION_CLOSED);
+  bool heard_again = session->deaf && !deaf;
   session->deaf = deaf;
-  lws_rx_flow_control(conn->wsi, !deaf);
-  if (!deaf) {
-    session->last_rx_ms = conn->worker->now_ms;
+  uint32_t events = (deaf || conn->ended ? 0u : (uint32_t)EPOLLIN) |
+                    (conn->partial || session->out.blocked ? (uint32_t)EPOLLOUT : 0u);
+  if (!poller_want(&conn->env->poller, &conn->watch, events)) {
+    conn_doom(conn);
+    return;
+  }
+  if (heard_again) {
+    session->last_rx_ms = conn->env->now_ms;
     arm(conn);
   }
 }
@@ -120,13 +145,12 @@ static void after_receive(struct conn *conn, uint8_t state_before)
     session->slow_down = false;
     if (list_empty(&conn->paused)) {
       COUNT(reads_paused);
-      list_append(&conn->worker->paused, &conn->paused);
-      update_reading(conn);
-      worker_watch_congestion(conn->worker);
+      list_append(&conn->env->paused, &conn->paused);
+      conn_update_reading(conn);
     }
   }
   if (session->awaiting)
-    update_reading(conn);
+    conn_update_reading(conn);
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
   if (session->state != state_before)
@@ -150,7 +174,7 @@ static void hold(struct conn *conn, const char *bytes, size_t len)
 static size_t receive(struct conn *conn, char *bytes, size_t len)
 {
   uint8_t state = conn->session.state;
-  size_t rest = session_receive_some(&conn->session, bytes, len, conn->worker->now_ms);
+  size_t rest = session_receive_some(&conn->session, bytes, len, conn->env->now_ms);
   if (conn->session.slow_down || conn->session.awaiting || conn->session.state != state)
     after_receive(conn, state);
   return conn->session.state == SESSION_CLOSED ? 0 : rest;
@@ -161,19 +185,18 @@ static size_t receive(struct conn *conn, char *bytes, size_t len)
 static bool must_wait(struct conn *conn)
 {
   struct session *session = &conn->session;
-  if (!session->n_transactions || !broker_congested(conn->worker->broker))
+  if (!session->n_transactions || !broker_congested(conn->env->broker))
     return false;
   session->slow_down = true;
   after_receive(conn, session->state);
   return true;
 }
 
-void conn_receive(struct conn *conn, char *bytes, size_t len)
+void conn_deliver(struct conn *conn, char *bytes, size_t len)
 {
-  COUNT_BY(bytes_in, len);
-  note_read(conn, len);
-  if (conn->session.state != SESSION_CLOSED &&
-      (conn->held || conn->session.awaiting || must_wait(conn))) {
+  if (conn->session.state == SESSION_CLOSED)
+    return;
+  if (conn->held || !list_empty(&conn->paused) || conn->session.awaiting || must_wait(conn)) {
     hold(conn, bytes, len);
     return;
   }
@@ -194,62 +217,118 @@ static void receive_held(struct conn *conn)
   conn->held_at = conn->held_end = 0;
 }
 
-/* Do the bytes that libwebsockets just gave end a message? It takes a while to say so. */
-static bool ends_message(const struct conn *conn)
-{
-  return lws_is_final_fragment(conn->wsi) && lws_remaining_packet_payload(conn->wsi) == 0;
-}
-
-void conn_receive_ws(struct conn *conn, char *bytes, size_t len)
-{
-  if (conn->session.state == SESSION_CLOSED)
-    return;
-  /* RFC 6455 8.1: a text message that is not UTF-8 fails the connection. */
-  if (!lws_frame_is_binary(conn->wsi) &&
-      (!utf8_feed(&conn->utf8, bytes, len) || (!utf8_done(&conn->utf8) && ends_message(conn)))) {
-    session_fault(&conn->session, CLOSE_BAD_UTF8, "a text message is not valid UTF-8");
-    arm(conn);
-    return;
-  }
-  conn_receive(conn, bytes, len);
-}
-
-void conn_wake(struct session *session)
-{
-  struct conn *conn = container_of(session, struct conn, session);
-  if (list_empty(&conn->paused))
-    conn_resume(conn);
-  arm(conn);
-}
-
 void conn_resume(struct conn *conn)
 {
   list_remove(&conn->paused);
   if (conn->held)
     receive_held(conn);
-  update_reading(conn);
+  conn_update_reading(conn);
+}
+
+/* What has been held, as far as nothing is awaited. */
+static void receive_all_held(struct conn *conn)
+{
+  while (conn->held && !conn->session.awaiting)
+    receive_held(conn);
+}
+
+void conn_wake(struct session *session)
+{
+  struct conn *conn = container_of(session, struct conn, session);
+  if (list_empty(&conn->paused) && !conn->env->quiet)
+    conn_resume(conn);
+  else
+    conn_update_reading(conn);
+  if (conn->closes_later && !session->awaiting)
+    conn_peer_closes(conn);
+  arm(conn);
+}
+
+void conn_receive(struct conn *conn, char *bytes, size_t len)
+{
+  note_read(conn, len);
+  conn->carrier->receive(conn, bytes, len);
+}
+
+void conn_fault(struct conn *conn, uint16_t code, const char *message, const char *reason)
+{
+  receive_all_held(conn); /* it came before */
+  if (message)
+    session_fault(&conn->session, code, message);
+  else
+    session_close(&conn->session, code, reason);
+  arm(conn);
+}
+
+void conn_peer_closes(struct conn *conn)
+{
+  receive_all_held(conn);
+  conn->closes_later = conn->session.awaiting;
+  if (conn->closes_later)
+    return; /* what it sent before waits for the verdict */
+  session_close(&conn->session, CLOSE_NORMAL, "");
+  outq_drop_front(&conn->session.out, conn->session.out.count);
+  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
+  arm(conn);
+}
+
+/* The peer has closed its half. What it sent before counts. */
+static void peer_ended(struct conn *conn)
+{
+  receive_all_held(conn);
+  conn->ended = true;
+  if (!conn->carrier->on_end(conn)) {
+    conn_doom(conn);
+    return;
+  }
+  session_close(&conn->session, CLOSE_NORMAL, "");
+  conn_update_reading(conn);
+  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
+  arm(conn);
+}
+
+static void read_some(struct conn *conn)
+{
+  char *rx = conn->env->rx;
+  ssize_t n = recv(conn->watch.fd, rx, NET_READ_BYTES, 0);
+  if (n > 0) {
+    COUNT_BY(bytes_in, n);
+    conn_receive(conn, rx, (size_t)n);
+  } else if (n == 0) {
+    peer_ended(conn);
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    conn_doom(conn);
+  }
+}
+
+static void on_writable(struct conn *conn);
+
+static void on_ready(struct watch *watch, uint32_t events)
+{
+  struct conn *conn = container_of(watch, struct conn, watch);
+  if (events & EPOLLOUT)
+    on_writable(conn);
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) && list_empty(&conn->doomed)) {
+    /* Who is not read waits for room to write, and finds the error there. */
+    if (watch->events & EPOLLIN)
+      read_some(conn);
+    else if (events & (EPOLLERR | EPOLLHUP))
+      conn_doom(conn);
+  }
 }
 
 /* --- sending ------------------------------------------------------------------------------ */
 
 static struct plug_str wire_bytes(const struct conn *conn, const struct frame *frame)
 {
-  size_t skip = conn->kind == CONN_TCP ? frame->ws_header : 0;
+  size_t skip = conn->carrier->plain ? frame->ws_header : 0;
   return str_from(frame->bytes + skip, frame->len - skip);
-}
-
-static void ask_writable(struct conn *conn)
-{
-  if (!conn->asked) {
-    conn->asked = true;
-    lws_callback_on_writable(conn->wsi);
-  }
 }
 
 static int unsent_in_kernel(const struct conn *conn)
 {
   int bytes = 0;
-  return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+  return ioctl(conn->watch.fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 /* A blocked queue holds no bursts; without memory for that the connection ends. */
@@ -259,14 +338,42 @@ static void set_blocked(struct conn *conn)
     conn_doom(conn);
   conn->session.out.blocked = true;
   conn->stall_unsent = unsent_in_kernel(conn);
-  conn->stall_ms = conn->worker->now_ms + conn->worker->send_timeout_ms;
-  update_reading(conn);
+  conn->stall_ms = conn->env->now_ms + conn->env->send_timeout_ms;
+  conn_update_reading(conn);
   arm(conn);
-  ask_writable(conn);
 }
 
-/* The socket took only n of the bytes. What is left of a frame that it took in part goes to
- * libwebsockets, which puts its own frames (pongs, Close) only behind what it holds. */
+static void keep_partial(struct conn *conn, struct frame *frame, size_t at)
+{
+  frame_ref(frame);
+  conn->partial = frame;
+  conn->partial_at = (uint32_t)at;
+  conn->session.out.held = (uint32_t)(wire_bytes(conn, frame).len - at);
+}
+
+/* Writes on at what the socket took in part; false: not yet, or the connection is doomed. */
+static bool send_partial(struct conn *conn)
+{
+  struct plug_str bytes = wire_bytes(conn, conn->partial);
+  bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
+  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
+    conn_doom(conn);
+    return false;
+  }
+  if (sent > 0) {
+    COUNT_BY(bytes_out, sent);
+    conn->session.last_tx_ms = conn->env->now_ms;
+    conn->partial_at += (uint32_t)sent;
+    conn->session.out.held -= (uint32_t)sent;
+  }
+  if (sent != (ssize_t)bytes.len)
+    return false;
+  drop_partial(conn);
+  return true;
+}
+
+/* The socket took only n of the bytes. */
 static void short_send(struct conn *conn, size_t n)
 {
   struct outq *queue = &conn->session.out;
@@ -275,20 +382,14 @@ static void short_send(struct conn *conn, size_t n)
     return;
   }
   while (n) {
-    struct plug_str bytes = wire_bytes(conn, outq_at(queue, 0));
-    if (n < bytes.len) {
-      size_t rest = bytes.len - n;
-      /* lws_write does not touch bytes of a RAW write, but its type says that it could. */
-      if (lws_write(conn->wsi, (unsigned char *)(uintptr_t)(bytes.ptr + n), rest, LWS_WRITE_RAW) <
-          0) {
-        conn_doom(conn);
-        return;
-      }
-      queue->held = (uint32_t)rest;
+    struct frame *frame = outq_at(queue, 0);
+    size_t len = wire_bytes(conn, frame).len;
+    if (n < len) {
+      keep_partial(conn, frame, n);
       outq_drop_front(queue, 1);
       break;
     }
-    n -= bytes.len;
+    n -= len;
     outq_drop_front(queue, 1);
   }
   set_blocked(conn);
@@ -299,19 +400,14 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
 {
   struct outq *queue = &conn->session.out;
   *full = false;
-  if (!queue->count || queue->blocked || conn->closing || conn->sending ||
-      !list_empty(&conn->doomed))
+  if (!queue->count || queue->blocked || conn->sending || !list_empty(&conn->doomed))
     return false;
-  if (lws_partial_buffered(conn->wsi)) { /* a pong that the socket took in part */
-    set_blocked(conn);
-    return false;
-  }
   request->conn = conn;
-  request->fd = conn->fd;
+  request->fd = conn->watch.fd;
   request->n_frames = 1;
   request->bytes = wire_bytes(conn, outq_at(queue, 0));
   if (queue->count > 1 && request->bytes.len < SEND_BYTES &&
-      !batch_set_get(batches, queue, conn->kind == CONN_TCP, SEND_BYTES, &request->bytes,
+      !batch_set_get(batches, queue, conn->carrier->plain, SEND_BYTES, &request->bytes,
                      &request->n_frames)) {
     *full = true;
     return false;
@@ -322,7 +418,7 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
 
 bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
 {
-  return gather_from(conn, &conn->worker->batches[conn->kind], request, full);
+  return gather_from(conn, &conn->env->batches[conn->carrier->plain], request, full);
 }
 
 void conn_account(struct conn *conn, const struct sender_request *request)
@@ -335,7 +431,7 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   }
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
-    conn->session.last_tx_ms = conn->worker->now_ms;
+    conn->session.last_tx_ms = conn->env->now_ms;
   }
   if (sent == (ssize_t)request->bytes.len)
     outq_drop_front(&conn->session.out, request->n_frames);
@@ -347,7 +443,7 @@ void conn_flush(struct outq *queue)
 {
   struct conn *conn = conn_of(queue);
   /* Its own batches: it may run while a round of the others' is being gathered. */
-  struct batch_set *batches = &conn->worker->flush_batches;
+  struct batch_set *batches = &conn->env->flush_batches;
   struct sender_request request;
   bool full;
   while (gather_from(conn, batches, &request, &full)) {
@@ -357,56 +453,71 @@ void conn_flush(struct outq *queue)
   }
 }
 
-/* Everything is out: starts the closing handshake. May free conn. */
-static void begin_close(struct conn *conn)
+void conn_greet(struct conn *conn, struct plug_str bytes)
 {
-  conn->closing = true;
-  if (conn->kind == CONN_TCP) {
-    /* Only our direction: closing with unread bytes would reset the connection and could take the
-     * last frames with it. The peer closes, or the timer cuts it off. */
-    shutdown(conn->fd, SHUT_WR);
+  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  if (sent > 0)
+    COUNT_BY(bytes_out, sent);
+  if (sent == (ssize_t)bytes.len)
+    return;
+  /* An empty socket takes it; one whose client has pipelined and does not read may not. */
+  size_t n = sent > 0 ? (size_t)sent : 0;
+  struct frame *frame = frame_alloc(bytes.len - n, 1, false);
+  if (!frame || (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)) {
+    if (frame)
+      frame_unref(frame);
+    conn_doom(conn);
     return;
   }
-  /* Returning -1 from the writable callback is the documented way, but a build of libwebsockets
-   * with assertions, as Debian's, then closes twice under libuv, and the second time without a
-   * Close frame. This way it closes once, sends the frame and waits for the peer's. */
-  const char *reason = conn->session.close_reason ? conn->session.close_reason : "";
-  lws_close_reason(conn->wsi, (enum lws_close_status)conn->session.close_code,
-                   (unsigned char *)(uintptr_t)reason, strlen(reason));
-  lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+  memcpy(frame->bytes, bytes.ptr + n, bytes.len - n);
+  keep_partial(conn, frame, 0);
+  frame_unref(frame);
+  set_blocked(conn);
+}
+
+void conn_queue(struct conn *conn, struct frame *frame)
+{
+  outq_push(&conn->env->hub.outqs, &conn->session.out, frame);
+}
+
+static void on_writable(struct conn *conn)
+{
+  struct outq *queue = &conn->session.out;
+  if (conn->partial && !send_partial(conn))
+    return;
+  queue->blocked = false;
+  conn->stall_ms = 0;
+  conn_update_reading(conn);
+  outq_mark_dirty(&conn->env->hub.outqs, queue);
+}
+
+/* The queue is empty: the carrier's last frame goes out. */
+static void say_farewell(struct conn *conn)
+{
+  conn->farewell = true;
+  struct frame *frame = conn->carrier->farewell(conn);
+  if (!frame)
+    return;
+  keep_partial(conn, frame, 0);
+  frame_unref(frame);
+  if (!send_partial(conn) && list_empty(&conn->doomed))
+    set_blocked(conn);
 }
 
 void conn_finish(struct conn *conn)
 {
   struct outq *queue = &conn->session.out;
-  if (conn->session.state != SESSION_CLOSED || conn->closing || !list_empty(&conn->doomed))
+  if (conn->session.state != SESSION_CLOSED || !list_empty(&conn->doomed))
     return;
   queue->closed = true;
+  conn_update_reading(conn);
   arm(conn);
-  if (!queue->count && !queue->blocked)
-    begin_close(conn);
-}
-
-void conn_writable(struct conn *conn)
-{
-  struct outq *queue = &conn->session.out;
-  conn->asked = false;
-  if (lws_partial_buffered(conn->wsi))
+  if (queue->count || queue->blocked || conn->sending)
     return;
-  queue->blocked = false;
-  queue->held = 0;
-  conn->stall_ms = 0;
-  update_reading(conn);
-  outq_mark_dirty(&conn->worker->hub.outqs, queue);
-}
-
-void conn_peer_closes(struct conn *conn)
-{
-  while (conn->held && !conn->session.awaiting) /* it came before the Close */
-    receive_held(conn);
-  conn->closing = true;
-  session_close(&conn->session, CLOSE_NORMAL, "");
-  arm(conn);
+  if (!conn->farewell)
+    say_farewell(conn);
+  if (!conn->partial && list_empty(&conn->doomed) && conn->carrier->said_farewell(conn))
+    conn_doom(conn);
 }
 
 /* --- time --------------------------------------------------------------------------------- */
@@ -419,20 +530,9 @@ static bool made_progress(struct conn *conn)
   return progress;
 }
 
-/* While libwebsockets holds bytes for a WebSocket, it answers the peer's end with waiting, and is
- * woken for it all the time. */
-static bool peer_has_gone(const struct conn *conn)
+static void on_timer(struct timer *timer, uint64_t now_ms)
 {
-  char byte;
-  return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
-void conn_on_timer(struct conn *conn, uint64_t now_ms)
-{
-  if (conn->kind == CONN_WEBSOCKET && conn->session.out.blocked && peer_has_gone(conn)) {
-    conn_doom(conn);
-    return;
-  }
+  struct conn *conn = container_of(timer, struct conn, timer);
   if (conn->session.state == SESSION_CLOSED) {
     if (conn->close_due_ms && now_ms >= conn->close_due_ms)
       conn_doom(conn);
@@ -448,7 +548,7 @@ void conn_on_timer(struct conn *conn, uint64_t now_ms)
       arm(conn);
       return;
     }
-    conn->stall_ms = now_ms + conn->worker->send_timeout_ms;
+    conn->stall_ms = now_ms + conn->env->send_timeout_ms;
   }
   session_tick(&conn->session, now_ms);
   arm(conn);
@@ -460,15 +560,16 @@ void conn_doom(struct conn *conn)
    * vanish. */
   conn->session.out.closed = true;
   if (list_empty(&conn->doomed))
-    list_append(&conn->worker->doomed, &conn->doomed);
+    list_append(&conn->env->doomed, &conn->doomed);
 }
 
 void conn_cut(struct conn *conn)
 {
+  struct net_env *env = conn->env;
   list_remove(&conn->doomed);
   session_close(&conn->session, CLOSE_INTERNAL, "");
-  /* With bytes left libwebsockets would wait for the peer to take them. */
-  if (lws_partial_buffered(conn->wsi))
-    shutdown(conn->fd, SHUT_RDWR);
-  lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+  poller_remove(&env->poller, &conn->watch);
+  close(conn->watch.fd);
+  net_socket_ended(env, conn->counted ? &conn->peer : NULL);
+  conn_free(conn);
 }

@@ -1,42 +1,40 @@
-/* A connection that carries a STOMP session: WebSocket, or plain TCP. Owns the session;
- * libwebsockets owns the socket. It writes what the session has queued, straight to the socket
- * while that takes it and through libwebsockets from there on. Worker's thread only. */
+/* A connection that carries a STOMP session, whatever the carrier. Owns its socket, the session and
+ * what the socket did not take at once. Reads when the socket has something, writes once per turn
+ * what the session has queued. Worker's thread only. */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
-#include <libwebsockets.h>
-
-#include "base/utf8.h"
-#include "base/wheel.h"
+#include "net/carrier.h"
+#include "net/env.h"
+#include "net/peer.h"
 #include "net/sender.h"
 #include "session/session.h"
 
-struct worker;
-
-enum conn_kind { CONN_WEBSOCKET, CONN_TCP };
-
 struct conn {
   /* What each send touches stands together, before the session, whose queue comes first. */
-  struct worker *worker;
-  struct lws *wsi;
+  struct net_env *env;
+  const struct carrier *carrier;
+  struct watch watch; /* has the socket */
   struct list doomed; /* those to be cut off at the end of the turn, or empty */
-  int fd;
-  uint8_t kind;
-  bool closing; /* the wish to close has been passed to libwebsockets, or the peer closes */
-  bool sending; /* a send has been gathered and not yet accounted for */
-  bool asked;   /* a writable callback is on its way */
+  bool sending;       /* a send has been gathered and not yet accounted for */
+  bool ended;         /* the peer sends nothing any more */
+  bool farewell;      /* the last frame is under way or out */
+  bool closes_later;  /* the peer has said farewell while a verdict was awaited */
   struct session session;
-  struct wheel_timer timer;
-  struct list link;   /* all of the worker's */
-  struct list paused; /* those whose reading is paused, or empty */
-  char *held;         /* what had been read when it was paused, or NULL */
+  struct timer timer;
+  struct list link;      /* all of the worker's */
+  struct list paused;    /* those whose reading is paused, or empty */
+  struct frame *partial; /* what the socket took in part, or NULL */
+  uint32_t partial_at;   /* so much of it */
+  char *held;            /* what had been read when it was paused, or NULL */
   uint32_t held_at, held_end;
-  struct utf8_state utf8;
   int stall_unsent;      /* bytes in the kernel's send queue when that was last looked at */
   uint64_t close_due_ms; /* when a closed session is cut off; 0: not yet decided */
   uint64_t stall_ms;     /* when a blocked send counts as stalled; 0: not blocked */
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
+  struct net_peer peer;
+  bool counted;
 };
 
 /* The connection of a session's queue. */
@@ -45,18 +43,32 @@ static inline struct conn *conn_of(struct outq *queue)
   return container_of(queue, struct conn, session.out);
 }
 
-/* NULL when out of memory. */
-struct conn *conn_new(struct worker *worker, struct lws *wsi, enum conn_kind kind);
-void conn_free(struct conn *conn);
+/* Takes over fd, and the place of former in the poller unless that is NULL. peer: who the client
+ * is; counted: in the limits of its address. opened_ms: when it came. NULL when out of memory: fd
+ * and its watch are the caller's then. */
+struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
+                      const struct carrier *carrier, const struct net_peer *peer, bool counted,
+                      uint64_t opened_ms);
 
-/* Bytes from the peer. */
+/* What goes out before anything of the session: the answer to a handshake. */
+void conn_greet(struct conn *conn, struct plug_str bytes);
+/* Bytes that came along with what made the connection one. */
 void conn_receive(struct conn *conn, char *bytes, size_t len);
-/* The same for a piece of a WebSocket message, within the callback that gives it. */
-void conn_receive_ws(struct conn *conn, char *bytes, size_t len);
-/* libwebsockets says that the socket takes bytes again: they go out at the end of the turn. */
-void conn_writable(struct conn *conn);
-/* The peer has sent a Close frame: nothing may be sent behind our answer to it. */
+
+/* --- for carriers ------------------------------------------------------------------------- */
+
+/* Bytes for the session. */
+void conn_deliver(struct conn *conn, char *bytes, size_t len);
+/* Queues a frame of the carrier's own. */
+void conn_queue(struct conn *conn, struct frame *frame);
+/* The carrier's protocol was violated: ends the session, with an ERROR frame where message is not
+ * NULL and the session still takes one. */
+void conn_fault(struct conn *conn, uint16_t code, const char *message, const char *reason);
+/* The peer has said farewell: what it sent before counts, nothing more is written to it but ours.
+ */
 void conn_peer_closes(struct conn *conn);
+
+/* --- for the worker's turn ----------------------------------------------------------------- */
 
 /* The next send of what is queued; false if there is nothing to send, or not now. *full: the
  * batches of this round are used up; finish the round and try again. */
@@ -65,14 +77,15 @@ bool conn_gather(struct conn *conn, struct sender_request *request, bool *full);
 void conn_account(struct conn *conn, const struct sender_request *request);
 /* Writes out at once what is queued: for struct outq_set. */
 void conn_flush(struct outq *queue);
-/* Everything has been gathered: closes the connection if its session has ended. May free conn. */
+/* Everything has been gathered: says farewell if the session has ended. */
 void conn_finish(struct conn *conn);
-void conn_on_timer(struct conn *conn, uint64_t now_ms);
 /* Reading goes on, unless what was held of the last read finds the node congested again. */
 void conn_resume(struct conn *conn);
 /* For session_env.wake: a verdict is there, or a deadline has changed. */
 void conn_wake(struct session *session);
-/* Cuts the connection off at the end of the turn, without a Close frame. */
+/* Reading stops or goes on, as net_env.quiet says. */
+void conn_update_reading(struct conn *conn);
+/* Cuts the connection off at the end of the turn. */
 void conn_doom(struct conn *conn);
 /* For the end of the turn only; frees conn. */
 void conn_cut(struct conn *conn);

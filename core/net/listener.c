@@ -11,8 +11,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
-#include "net/callbacks.h"
-#include "net/worker.h"
+#include "net/peer.h"
 
 #define BACKLOG         4096
 #define ACCEPT_PER_TURN 64
@@ -25,6 +24,9 @@ static int bind_one(const struct addrinfo *ai, bool share_port)
   if (fd < 0)
     return -1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  /* What is accepted has these from here, without a call for each. */
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   if (share_port)
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (ai->ai_family == AF_INET6)
@@ -92,12 +94,13 @@ int listener_bind(const struct settings_address *address, uint16_t *port, struct
 
 /* --- accepting ---------------------------------------------------------------------------- */
 
-static void on_readable(uv_poll_t *poll, int status, int events);
+static void on_readable(struct watch *watch, uint32_t events);
 
-static void on_resume(uv_timer_t *timer)
+static void on_resume(struct timer *timer, uint64_t now_ms)
 {
-  struct listener *listener = timer->data;
-  listener_start(listener);
+  struct listener *listener = container_of(timer, struct listener, resume);
+  (void)now_ms;
+  (void)poller_want(&listener->env->poller, &listener->watch, EPOLLIN);
 }
 
 static void pause_accepting(struct listener *listener, int error)
@@ -105,67 +108,27 @@ static void pause_accepting(struct listener *listener, int error)
   static struct log_limit limit;
   uint64_t held;
   COUNT(accept_paused);
-  uv_poll_stop(&listener->poll);
-  uv_timer_start(&listener->resume, on_resume, PAUSE_MS, 0);
+  (void)poller_want(&listener->env->poller, &listener->watch, 0);
+  timers_arm(&listener->env->timers, &listener->resume, listener->env->now_ms + PAUSE_MS);
   if (log_limit_pass(&limit, 10000, &held))
     log_warn("net", "accepting is paused: %s; it goes on as connections close", strerror(error));
 }
 
-/* Over max-connections: say so before closing, as far as one send goes. */
-static void refuse(const struct listener *listener, int fd)
+static void on_readable(struct watch *watch, uint32_t events)
 {
-  static const char http[] = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n"
-                             "retry-after: 1\r\ncontent-type: text/plain\r\n"
-                             "content-length: 25\r\n\r\nToo many connections now\n";
-  static const char tcp[] = "ERROR\nmessage:too many connections\n"
-                            "content-type:text/plain;charset=UTF-8\ncontent-length:39\n\n"
-                            "too many connections. Try again later.\n";
-  COUNT(connections_refused);
-  if (listener->kind == CONN_TCP)
-    (void)!send(fd, tcp, sizeof tcp, MSG_DONTWAIT | MSG_NOSIGNAL);
-  else
-    (void)!send(fd, http, sizeof http - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-  close(fd);
-}
-
-static void adopt(struct listener *listener, int fd)
-{
-  struct worker *worker = listener->worker;
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  uint64_t max = worker->settings->max_connections;
-  int64_t n = atomic_fetch_add_explicit(worker->n_connections, 1, memory_order_relaxed);
-  if (max && n >= (int64_t)max) {
-    atomic_fetch_sub_explicit(worker->n_connections, 1, memory_order_relaxed);
-    refuse(listener, fd);
-    return;
-  }
-  COUNT(connections);
-  COUNT(connections_total);
-  /* libwebsockets reports each connection's end with WSI_DESTROY, where the gauges go down, and
-   * closes the socket of one that it cannot take. */
-  uint64_t n_destroyed = worker->n_destroyed;
-  lws_sock_file_fd_type descriptor = {.sockfd = fd};
-  struct lws *wsi = listener->kind == CONN_TCP
-                        ? lws_adopt_descriptor_vhost(worker->vhost, LWS_ADOPT_SOCKET, descriptor,
-                                                     CALLBACKS_TCP, NULL)
-                        : lws_adopt_socket_vhost(worker->vhost, fd);
-  if (!wsi && worker->n_destroyed == n_destroyed)
-    worker_connection_ended(worker);
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-  struct listener *listener = poll->data;
+  struct listener *listener = container_of(watch, struct listener, watch);
   (void)events;
-  if (status < 0)
-    return;
-  listener->worker->now_ms = uv_now(&listener->worker->loop);
   for (int i = 0; i < ACCEPT_PER_TURN; i++) {
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    union {
+      struct sockaddr any;
+      struct sockaddr_in6 in6;
+    } address = {.in6 = {0}};
+    socklen_t len = sizeof address;
+    struct net_peer peer;
+    int fd = accept4(watch->fd, &address.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      adopt(listener, fd);
+      net_peer_read(&peer, &address.any);
+      admit_socket(listener->env, &listener->door, fd, &peer);
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -176,37 +139,22 @@ static void on_readable(uv_poll_t *poll, int status, int events)
   }
 }
 
-plug_status listener_open(struct listener *listener, struct worker *worker, int fd,
-                          enum conn_kind kind)
+plug_status listener_open(struct listener *listener, struct net_env *env, int fd,
+                          const struct door *door)
 {
-  listener->worker = worker;
-  listener->fd = fd;
-  listener->kind = kind;
-  if (uv_poll_init(&worker->loop, &listener->poll, fd) != 0)
-    return PLUG_EINTERNAL;
-  uv_timer_init(&worker->loop, &listener->resume);
-  listener->poll.data = listener->resume.data = listener;
-  listener->open = true;
-  return PLUG_OK;
-}
-
-void listener_start(struct listener *listener)
-{
-  uv_poll_start(&listener->poll, UV_READABLE, on_readable);
-}
-
-static void on_poll_closed(uv_handle_t *handle)
-{
-  struct listener *listener = handle->data;
-  close(listener->fd);
+  listener->env = env;
+  listener->door = *door;
+  listener->watch = (struct watch){.fd = fd, .ready = on_readable};
+  timer_init(&listener->resume, on_resume);
+  return poller_add(&env->poller, &listener->watch, EPOLLIN) ? PLUG_OK : PLUG_EINTERNAL;
 }
 
 void listener_close(struct listener *listener)
 {
-  if (!listener->open)
+  if (listener->watch.fd < 0)
     return;
-  listener->open = false;
-  uv_poll_stop(&listener->poll);
-  uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
-  uv_close((uv_handle_t *)&listener->resume, NULL);
+  timers_stop(&listener->env->timers, &listener->resume);
+  poller_remove(&listener->env->poller, &listener->watch);
+  close(listener->watch.fd);
+  listener->watch.fd = -1;
 }

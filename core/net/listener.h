@@ -1,14 +1,12 @@
-/* A listening socket of one worker: accepts and hands connections to libwebsockets. Owns the socket
- * and its watch. Pauses when the process is out of file descriptors, and resumes by itself.
- * Worker's thread, but for listener_bind. */
+/* A listening socket of one worker: accepts, and begins a connection with each. Owns the socket.
+ * Pauses when the process is out of file descriptors, and resumes by itself. Worker's thread, but
+ * for listener_bind. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
-#include <stdbool.h>
-#include <uv.h>
-
 #include "config/settings.h"
-#include "net/conn.h"
+#include "net/admit.h"
+#include "net/env.h"
 
 /* A bound and listening socket that shares its port with others of this process (SO_REUSEPORT), or
  * -1 with *err filled. *port: the port that was bound. Any thread. */
@@ -19,18 +17,16 @@ int listener_bind(const struct settings_address *address, uint16_t *port, struct
 plug_status listener_probe(const struct settings_address *address, struct plug_err *err);
 
 struct listener {
-  struct worker *worker;
-  int fd;
-  enum conn_kind kind;
-  uv_poll_t poll;
-  uv_timer_t resume;
-  bool open;
+  struct net_env *env;
+  struct door door;
+  struct watch watch;
+  struct timer resume;
 };
 
-plug_status listener_open(struct listener *listener, struct worker *worker, int fd,
-                          enum conn_kind kind);
-/* Starts accepting. */
-void listener_start(struct listener *listener);
+/* Takes over fd, and starts accepting. PLUG_EINTERNAL if it cannot be watched. */
+plug_status listener_open(struct listener *listener, struct net_env *env, int fd,
+                          const struct door *door);
+/* What waits in its queue is reset. May be called twice. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -14,6 +14,13 @@
 
 #define PAGE_MAX_BYTES (4u << 20)
 
+/* The page opens WebSockets to wherever its user points it, so connect-src names the schemes. */
+const char pages_headers[] =
+    "cache-control: no-cache\r\n"
+    "referrer-policy: no-referrer\r\n"
+    "content-security-policy: default-src 'self'; connect-src 'self' ws: wss:; "
+    "frame-ancestors 'none'\r\n";
+
 static const char *content_type(const char *name)
 {
   static const struct {
@@ -40,7 +47,6 @@ static const char *content_type(const char *name)
 static void page_free(struct page *page)
 {
   free(page->path);
-  buf_free(&page->head);
   buf_free(&page->body);
   free(page);
 }
@@ -58,21 +64,6 @@ static plug_status read_file(int fd, struct buf *out)
       return PLUG_ETOOBIG;
   } while (n > 0);
   return n < 0 ? PLUG_EINTERNAL : PLUG_OK;
-}
-
-static void put_head(struct page *page, const char *name)
-{
-  /* The page opens WebSockets to wherever its user points it, so connect-src names the schemes. */
-  buf_putf(&page->head,
-           "HTTP/1.1 200 OK\r\n"
-           "content-type: %s\r\n"
-           "content-length: %zu\r\n"
-           "cache-control: no-cache\r\n"
-           "x-content-type-options: nosniff\r\n"
-           "referrer-policy: no-referrer\r\n"
-           "content-security-policy: default-src 'self'; connect-src 'self' ws: wss:; "
-           "frame-ancestors 'none'\r\n\r\n",
-           content_type(name), page->body.len);
 }
 
 static plug_status load_one(struct pages *pages, int dir_fd, const char *name, struct plug_err *err)
@@ -95,9 +86,9 @@ static plug_status load_one(struct pages *pages, int dir_fd, const char *name, s
   status = read_file(fd, &page->body);
   if (status != PLUG_OK)
     goto fail;
-  put_head(page, name);
+  page->type = content_type(name);
   page->by_path.key = str_of(page->path);
-  if (page->head.failed || !map_insert(&pages->map, &page->by_path))
+  if (!map_insert(&pages->map, &page->by_path))
     goto fail;
   close(fd);
   return PLUG_OK;

@@ -1,5 +1,5 @@
 /* The files that the server itself serves (the page to try it on), read into memory at the start,
- * as whole HTTP responses. Owns them. Read-only after pages_load: any thread. */
+ * Owns them. Read-only after pages_load: any thread. */
 #ifndef NET_PAGES_H
 #define NET_PAGES_H
 
@@ -9,9 +9,12 @@
 struct page {
   struct map_entry by_path; /* "/app.js"; "/" is index.html */
   char *path;
-  struct buf head; /* the response's status line and headers */
+  const char *type; /* of its content */
   struct buf body;
 };
+
+/* Header lines of every page's answer. */
+extern const char pages_headers[];
 
 struct pages {
   struct map map;

@@ -1,7 +1,6 @@
 #include "net/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,38 +8,45 @@
 #include <unistd.h>
 
 #include "base/block.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "message/message.h"
-#include "net/callbacks.h"
+#include "net/conn.h"
+#include "net/http_conn.h"
+#include "net/proxy_conn.h"
+
+enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
 
 /* --- the turn ----------------------------------------------------------------------------- */
 
 /* One round: sends what was gathered. Connections with more to send become dirty again. */
 static void send_round(struct worker *worker, struct sender_request *requests, size_t n)
 {
+  struct net_env *env = &worker->env;
   sender_run(worker->sender, requests, n);
   for (size_t i = 0; i < n; i++) {
     struct conn *conn = requests[i].conn;
     conn_account(conn, &requests[i]);
     if (conn->session.out.count && !conn->session.out.blocked)
-      outq_mark_dirty(&worker->hub.outqs, &conn->session.out);
+      outq_mark_dirty(&env->hub.outqs, &conn->session.out);
     else
       conn_finish(conn);
   }
-  batch_set_reset(&worker->batches[CONN_WEBSOCKET]);
-  batch_set_reset(&worker->batches[CONN_TCP]);
+  batch_set_reset(&env->batches[0]);
+  batch_set_reset(&env->batches[1]);
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
 static void settle_all(struct worker *worker)
 {
+  struct net_env *env = &worker->env;
   struct sender_request requests[SENDER_REQUESTS_MAX];
   size_t n = 0;
   struct list *node;
-  while (n || !list_empty(&worker->hub.outqs.dirty)) {
+  while (n || !list_empty(&env->hub.outqs.dirty)) {
     bool full = false;
-    node = list_first(&worker->hub.outqs.dirty);
+    node = list_first(&env->hub.outqs.dirty);
     if (node) {
       struct conn *conn = conn_of(container_of(node, struct outq, dirty));
       if (conn->session.out.overflow)
@@ -60,157 +66,109 @@ static void settle_all(struct worker *worker)
   }
 }
 
-static void check_drained(struct worker *worker);
-static void wake(struct inbox *inbox);
-
 static void turn_end(struct worker *worker)
 {
+  struct net_env *env = &worker->env;
   struct list *node;
-  worker->now_ms = uv_now(&worker->loop);
-  hub_take_all(&worker->hub, &worker->inbox);
-  if (hub_run_calls(&worker->hub)) {
+  hub_take_all(&env->hub, &worker->inbox);
+  if (hub_run_calls(&env->hub)) {
     /* What they have published: nobody is woken for what he puts into his own inbox. */
-    hub_take_all(&worker->hub, &worker->inbox);
-    if (hub_has_calls(&worker->hub))
-      wake(&worker->inbox);
+    hub_take_all(&env->hub, &worker->inbox);
+    if (hub_has_calls(&env->hub))
+      poller_wake(&env->poller);
   }
   settle_all(worker);
-  while ((node = list_first(&worker->doomed)))
+  while ((node = list_first(&env->doomed)))
     conn_cut(container_of(node, struct conn, doomed));
-  if (worker->draining)
-    check_drained(worker);
 }
 
-/* For how many turns sending may wait for the rest of a burst: 4 reads of 64 KiB. */
+/* Sending waits for the rest of a burst for up to so many turns: 4 reads of 64 KiB. */
 #define DEFER_TURNS 4
 
-static void on_defer(uv_idle_t *idle)
+/* True: sending waits, and so the loop must not. */
+static bool defers(struct worker *worker)
 {
-  (void)idle;
+  struct net_env *env = &worker->env;
+  bool defer = env->more_to_read && worker->n_deferred < DEFER_TURNS && !env->quiet &&
+               !broker_congested(env->broker);
+  env->turn++;
+  env->more_to_read = false;
+  worker->n_deferred = defer ? worker->n_deferred + 1 : 0;
+  return defer;
 }
 
-static void on_prepare(uv_prepare_t *prepare)
-{
-  struct worker *worker = prepare->data;
-  deadline_before_wait(&worker->deadline);
-  if (!worker->n_deferred)
-    turn_end(worker);
-}
+/* How often congestion is looked at while connections are paused for it. */
+#define CONGESTION_MS 5
 
-static void on_check(uv_check_t *check)
+static void resume_paused(struct worker *worker)
 {
-  struct worker *worker = check->data;
-  bool defer = worker->more_to_read && worker->n_deferred < DEFER_TURNS && !worker->draining &&
-               !broker_congested(worker->broker);
-  worker->turn++;
-  worker->more_to_read = false;
-  if (defer) {
-    if (worker->n_deferred++ == 0)
-      uv_idle_start(&worker->defer, on_defer);
+  struct net_env *env = &worker->env;
+  struct list *node;
+  if (list_empty(&env->paused) || env->quiet)
     return;
+  /* Who finds the node congested again stands behind the others then. */
+  struct list *last = env->paused.prev;
+  while ((node = list_first(&env->paused)) && !broker_congested(env->broker)) {
+    conn_resume(container_of(node, struct conn, paused));
+    if (node == last)
+      break;
   }
-  if (worker->n_deferred) {
-    worker->n_deferred = 0;
-    uv_idle_stop(&worker->defer);
-  }
-  turn_end(worker);
 }
 
-/* The wake-up itself is all: on_check takes what is in the inbox. */
-static void on_wake(uv_async_t *async)
+static int patience(const struct worker *worker, bool deferred)
 {
-  (void)async;
+  if (deferred)
+    return 0;
+  return list_empty(&worker->env.paused) || worker->env.quiet ? -1 : CONGESTION_MS;
 }
 
 static void wake(struct inbox *inbox)
 {
   struct worker *worker = container_of(inbox, struct worker, inbox);
   if (!atomic_load(&worker->stopped))
-    uv_async_send(&worker->wake);
+    poller_wake(&worker->env.poller);
 }
 
-/* --- timers ------------------------------------------------------------------------------- */
-
-static void on_deadline(struct deadline *deadline)
+void net_socket_ended(struct net_env *env, const struct net_peer *counted)
 {
-  struct worker *worker = container_of(deadline, struct worker, deadline);
-  worker->now_ms = uv_now(&worker->loop);
-  wheel_run(&worker->wheel, worker->now_ms);
-  deadline_set(deadline, wheel_next_ms(&worker->wheel));
-}
-
-static void on_wheel(struct wheel_timer *timer, uint64_t now_ms)
-{
-  conn_on_timer(container_of(timer, struct conn, timer), now_ms);
-}
-
-void worker_arm(struct worker *worker, struct wheel_timer *timer, uint64_t due_ms)
-{
-  wheel_arm(&worker->wheel, timer, due_ms);
-  /* A wheel fires at the end of a timer's tick. */
-  if (due_ms + WHEEL_TICK_MS < worker->deadline.due_ms)
-    deadline_set(&worker->deadline, due_ms + WHEEL_TICK_MS);
-}
-
-#define CONGESTION_MS 5
-
-static void on_congestion(uv_timer_t *timer)
-{
-  struct worker *worker = timer->data;
-  worker->now_ms = uv_now(&worker->loop);
-  struct list *node;
-  if (broker_congested(worker->broker))
-    return;
-  /* Who finds the node congested again stands behind the others then. */
-  struct list *last = worker->paused.prev;
-  while ((node = list_first(&worker->paused)) && !broker_congested(worker->broker)) {
-    conn_resume(container_of(node, struct conn, paused));
-    if (node == last)
-      break;
-  }
-  if (list_empty(&worker->paused))
-    uv_timer_stop(timer);
-}
-
-void worker_watch_congestion(struct worker *worker)
-{
-  if (!uv_is_active((uv_handle_t *)&worker->congestion))
-    uv_timer_start(&worker->congestion, on_congestion, CONGESTION_MS, CONGESTION_MS);
-}
-
-void worker_connection_ended(struct worker *worker)
-{
-  worker->n_destroyed++;
+  if (counted)
+    addresses_leave(env->addresses, counted->address, env->now_ms);
   COUNT_BY(connections, -1);
-  atomic_fetch_sub_explicit(worker->n_connections, 1, memory_order_relaxed);
+  atomic_fetch_sub_explicit(env->n_sockets, 1, memory_order_relaxed);
 }
 
 /* --- set-up ------------------------------------------------------------------------------- */
 
-static plug_status publish(struct session_env *env, const struct plug_msg *msg,
+static struct worker *worker_of(struct session_env *session)
+{
+  return container_of(container_of(session, struct net_env, session), struct worker, env);
+}
+
+static plug_status publish(struct session_env *session, const struct plug_msg *msg,
                            struct inbox_item *answer)
 {
-  struct worker *worker = container_of(env, struct worker, env);
-  plug_status status = broker_publish(worker->broker, msg, answer, &worker->inbox);
-  env->congested = status == PLUG_PENDING && broker_congested(worker->broker);
+  struct worker *worker = worker_of(session);
+  struct net_env *env = &worker->env;
+  plug_status status = broker_publish(env->broker, msg, answer, &worker->inbox);
+  session->congested = status == PLUG_PENDING && broker_congested(env->broker);
   /* The inbox that fills up may be our own, which nobody empties while we read. */
   if (status == PLUG_EAGAIN)
-    hub_take_all(&worker->hub, &worker->inbox);
+    hub_take_all(&env->hub, &worker->inbox);
   return status;
 }
 
-static bool publish_unheard(struct session_env *env, uint64_t topic_hash, size_t payload_len)
+static bool publish_unheard(struct session_env *session, uint64_t topic_hash, size_t payload_len)
 {
-  struct worker *worker = container_of(env, struct worker, env);
-  return broker_publish_unheard(worker->broker, topic_hash, payload_len);
+  return broker_publish_unheard(worker_of(session)->env.broker, topic_hash, payload_len);
 }
 
-static plug_status init_env(struct worker *worker, const struct destination_rules *destinations)
+static plug_status init_session_env(struct net_env *env,
+                                    const struct destination_rules *destinations)
 {
-  const struct settings *settings = worker->settings;
-  struct session_env *env = &worker->env;
-  *env = (struct session_env){
-      .hub = &worker->hub,
+  const struct settings *settings = env->settings;
+  struct session_env *session = &env->session;
+  *session = (struct session_env){
+      .hub = &env->hub,
       .destinations = destinations,
       .limits = {.frame_bytes = settings->max_frame_size,
                  .n_headers = settings->max_headers,
@@ -230,9 +188,9 @@ static plug_status init_env(struct worker *worker, const struct destination_rule
       .publish_unheard = publish_unheard,
       .wake = conn_wake,
   };
-  env->scratch = malloc(sizeof *env->scratch);
-  env->kv = malloc(STOMP_HEADERS_CAP * sizeof *env->kv);
-  return env->scratch && env->kv ? PLUG_OK : PLUG_ENOMEM;
+  session->scratch = malloc(sizeof *session->scratch);
+  session->kv = malloc(STOMP_HEADERS_CAP * sizeof *session->kv);
+  return session->scratch && session->kv ? PLUG_OK : PLUG_ENOMEM;
 }
 
 static void init_hub(struct worker *worker, struct interest_table *interests)
@@ -240,139 +198,184 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   static const enum outq_policy policies[] = {[QUEUE_CLOSE] = OUTQ_CLOSE,
                                               [QUEUE_DROP_OLDEST] = OUTQ_DROP_OLDEST,
                                               [QUEUE_DROP_NEWEST] = OUTQ_DROP_NEWEST};
-  const struct settings *settings = worker->settings;
-  hub_init(&worker->hub, worker->index, interests);
-  worker->hub.outqs.max_bytes = settings->queue_bytes;
-  worker->hub.outqs.max_frames = settings->queue_messages;
-  worker->hub.outqs.policy = policies[settings->queue_policy];
-  worker->hub.outqs.flush = conn_flush;
-  worker->hub.max_unacked = settings->max_unacked;
-  worker->hub.on_interest = session_interest;
-  worker->hub.on_published = session_published;
-  worker->hub.on_unacked_full = session_unacked_full;
+  const struct settings *settings = worker->env.settings;
+  struct hub *hub = &worker->env.hub;
+  hub_init(hub, worker->index, interests);
+  hub->outqs.max_bytes = settings->queue_bytes;
+  hub->outqs.max_frames = settings->queue_messages;
+  hub->outqs.policy = policies[settings->queue_policy];
+  hub->outqs.flush = conn_flush;
+  hub->max_unacked = settings->max_unacked;
+  hub->on_interest = session_interest;
+  hub->on_published = session_published;
+  hub->on_unacked_full = session_unacked_full;
 }
 
-static plug_status init_lws(struct worker *worker)
+static void on_drain_timeout(struct timer *timer, uint64_t now_ms);
+
+static void init_net_env(struct worker *worker, const struct settings *settings,
+                         struct broker *broker, const struct pages *pages,
+                         _Atomic int64_t *n_sockets)
 {
-  /* No pings and no idle limits of its own: its timers are one sorted list, so those of our
-   * connections are in the wheel. */
-  static const lws_retry_bo_t no_policy = {0};
-  void *loops[1] = {&worker->loop};
-  struct lws_context_creation_info info = {
-      .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-      .options = LWS_SERVER_OPTION_LIBUV,
-      .foreign_loops = loops,
-      .protocols = callbacks_protocols,
-      .pt_serv_buf_size = CALLBACKS_RX_BYTES + CALLBACKS_RX_MARGIN,
-      .max_http_header_data = 16384,
-      .retry_and_idle_policy = &no_policy,
-      .alpn = "http/1.1",
-      .user = worker,
-      .timeout_secs = 10,
-  };
-  worker->lws = lws_create_context(&info);
-  worker->vhost = worker->lws ? lws_get_vhost_by_name(worker->lws, "default") : NULL;
-  return worker->vhost ? PLUG_OK : PLUG_EINTERNAL;
+  struct net_env *env = &worker->env;
+  env->settings = settings;
+  env->broker = broker;
+  env->pages = pages;
+  env->n_sockets = n_sockets;
+  env->send_timeout_ms = settings->send_timeout_ms;
+  env->now_ms = clock_now_ms();
+  list_init(&env->conns);
+  list_init(&env->http_conns);
+  list_init(&env->proxy_conns);
+  list_init(&env->paused);
+  list_init(&env->doomed);
 }
-
-/* Are there as many as a worker needs to start, and some more? Without the last of them
- * libwebsockets makes a context that it cannot take down again. */
-static bool has_descriptors(void)
-{
-  int fds[16];
-  size_t n = 0;
-  while (n < sizeof fds / sizeof *fds && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-    n++;
-  bool enough = n == sizeof fds / sizeof *fds;
-  int why = errno;
-  while (n)
-    close(fds[--n]);
-  errno = why;
-  return enough;
-}
-
-static void on_stop(uv_async_t *async);
 
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
-                        _Atomic int64_t *n_connections, struct plug_err *err)
+                        _Atomic int64_t *n_sockets, struct addresses *addresses,
+                        struct plug_err *err)
 {
+  struct net_env *env = &worker->env;
   worker->index = index;
-  worker->settings = settings;
-  worker->broker = broker;
-  worker->pages = pages;
-  worker->n_connections = n_connections;
-  worker->send_timeout_ms = settings->send_timeout_ms;
   worker->inbox.wake = wake;
-  list_init(&worker->conns);
-  list_init(&worker->paused);
-  list_init(&worker->doomed);
+  init_net_env(worker, settings, broker, pages, n_sockets);
+  env->addresses = addresses;
   init_hub(worker, interests);
-  if (!has_descriptors()) {
-    snprintf(err->text, sizeof err->text, "worker %u: not enough file descriptors: %s", index,
-             strerror(errno));
-    return PLUG_EUNAVAIL;
-  }
-  if (init_env(worker, destinations) != PLUG_OK || uv_loop_init(&worker->loop) != 0) {
+  sem_init(&worker->quiet, 0, 0);
+  timer_init(&worker->drain, on_drain_timeout);
+  worker->initialised = true;
+  env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
+  env->rx = malloc(NET_READ_BYTES);
+  if (!env->rx || init_session_env(env, destinations) != PLUG_OK) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;
   }
-  worker->now_ms = uv_now(&worker->loop);
-  wheel_init(&worker->wheel, worker->now_ms, on_wheel);
-  uv_async_init(&worker->loop, &worker->wake, on_wake);
-  uv_async_init(&worker->loop, &worker->stop, on_stop);
-  uv_prepare_init(&worker->loop, &worker->prepare);
-  uv_check_init(&worker->loop, &worker->check);
-  uv_idle_init(&worker->loop, &worker->defer);
-  worker->stop.data = worker->prepare.data = worker->check.data = worker;
-  uv_prepare_start(&worker->prepare, on_prepare);
-  uv_check_start(&worker->check, on_check);
-  int failed = deadline_init(&worker->deadline, &worker->loop, on_deadline);
+  int failed = poller_init(&env->poller);
+  if (!failed)
+    failed = timers_init(&env->timers, &env->poller, env->now_ms);
   if (failed) {
-    snprintf(err->text, sizeof err->text, "worker %u: no timer: %s", index, uv_strerror(failed));
+    snprintf(err->text, sizeof err->text, "worker %u: not enough file descriptors: %s", index,
+             strerror(failed));
     return PLUG_EUNAVAIL;
-  }
-  plug_status status = init_lws(worker);
-  if (worker->lws)
-    deadline_adopt_timers(&worker->deadline); /* those of libwebsockets; ours come and go */
-  uv_timer_init(&worker->loop, &worker->congestion);
-  uv_timer_init(&worker->loop, &worker->drain);
-  worker->congestion.data = worker->drain.data = worker;
-  if (status != PLUG_OK) {
-    snprintf(err->text, sizeof err->text,
-             "worker %u: libwebsockets cannot start; is its libuv plugin "
-             "(libwebsockets-evlib-uv) installed?",
-             index);
-    return PLUG_EINTERNAL;
   }
   return PLUG_OK;
 }
 
-plug_status worker_listen(struct worker *worker, int fd, enum conn_kind kind)
+plug_status worker_listen(struct worker *worker, int fd, const struct door *door)
 {
-  struct listener *listeners =
-      realloc(worker->listeners, (worker->n_listeners + 1) * sizeof *listeners);
-  if (!listeners)
+  struct worker_socket *sockets =
+      realloc(worker->sockets, (worker->n_sockets + 1) * sizeof *sockets);
+  if (!sockets)
     return PLUG_ENOMEM;
-  worker->listeners = listeners;
-  listeners[worker->n_listeners] = (struct listener){.fd = fd, .kind = kind};
-  worker->n_listeners++;
+  worker->sockets = sockets;
+  sockets[worker->n_sockets++] = (struct worker_socket){.fd = fd, .door = *door};
   return PLUG_OK;
 }
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void fall_quiet(struct worker *worker)
+{
+  struct net_env *env = &worker->env;
+  for (unsigned i = 0; i < worker->n_listeners; i++)
+    listener_close(&worker->listeners[i]);
+  env->quiet = true;
+  for (struct list *node = env->conns.next; node != &env->conns; node = node->next)
+    conn_update_reading(container_of(node, struct conn, link));
+  sem_post(&worker->quiet);
+}
+
+static void end_loop(struct worker *worker)
+{
+  worker->ending = true;
+  atomic_store(&worker->stopped, 1);
+}
+
+static void on_drain_timeout(struct timer *timer, uint64_t now_ms)
+{
+  struct worker *worker = container_of(timer, struct worker, drain);
+  (void)now_ms;
+  log_warn("net", "worker %u: %llu connections did not close within drain-time, cut off",
+           worker->index, (unsigned long long)worker->env.n_conns);
+  end_loop(worker);
+}
+
+static void close_sessions(struct worker *worker)
+{
+  struct net_env *env = &worker->env;
+  hub_take_all(&env->hub, &worker->inbox); /* what was published before belongs to them */
+  for (struct list *node = env->conns.next; node != &env->conns; node = node->next)
+    session_close(&container_of(node, struct conn, link)->session, CLOSE_GOING,
+                  "The server is stopping");
+  http_conns_drain(env);
+  proxy_conns_cut(env);
+  env->draining = true;
+  timers_arm(&env->timers, &worker->drain, env->now_ms + env->settings->drain_ms);
+}
+
+static void obey(struct worker *worker)
+{
+  int command = atomic_load(&worker->command);
+  if (worker->obeyed < COMMAND_QUIET && command >= COMMAND_QUIET)
+    fall_quiet(worker);
+  if (worker->obeyed < COMMAND_STOP && command >= COMMAND_STOP)
+    close_sessions(worker);
+  worker->obeyed = command;
+}
+
+static void order(struct worker *worker, int command)
+{
+  atomic_store(&worker->command, command);
+  if (!atomic_load(&worker->stopped))
+    poller_wake(&worker->env.poller);
+}
+
+void worker_quiet(struct worker *worker)
+{
+  order(worker, COMMAND_QUIET);
+}
+
+void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms)
+{
+  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  while (sem_clockwait(&worker->quiet, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
+    ;
+}
+
+void worker_stop(struct worker *worker)
+{
+  order(worker, COMMAND_STOP);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
 
 static bool open_sender(struct worker *worker)
 {
   const char *why;
-  worker->sender = sender_new(worker->settings->io_uring, &why);
+  worker->sender = sender_new(worker->env.settings->io_uring, &why);
   if (why && worker->index == 0)
     log_info("net", "writing without io_uring: %s", why);
   return worker->sender != NULL;
 }
 
+static void cut_all(struct worker *worker)
+{
+  struct net_env *env = &worker->env;
+  struct list *node;
+  while ((node = list_first(&env->conns)))
+    conn_cut(container_of(node, struct conn, link));
+  http_conns_cut(env);
+  proxy_conns_cut(env);
+}
+
 static void *run(void *arg)
 {
   struct worker *worker = arg;
+  struct net_env *env = &worker->env;
+  bool deferred = false;
   char name[16];
   snprintf(name, sizeof name, "worker-%u", worker->index);
   pthread_setname_np(pthread_self(), name);
@@ -382,20 +385,36 @@ static void *run(void *arg)
     log_error("net", "worker %u: out of memory", worker->index);
     abort();
   }
-  uv_run(&worker->loop, UV_RUN_DEFAULT);
-  atomic_store(&worker->stopped, 1);
+  while (!worker->ending) {
+    poller_wait(&env->poller, patience(worker, deferred));
+    env->now_ms = clock_now_ms();
+    poller_dispatch(&env->poller);
+    resume_paused(worker);
+    obey(worker);
+    deferred = defers(worker);
+    if (!deferred)
+      turn_end(worker);
+    if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
+      end_loop(worker);
+  }
+  cut_all(worker);
   block_drop_cache();
   return NULL;
 }
 
 plug_status worker_run(struct worker *worker)
 {
-  for (unsigned i = 0; i < worker->n_listeners; i++) {
-    struct listener *listener = &worker->listeners[i];
-    plug_status status = listener_open(listener, worker, listener->fd, listener->kind);
+  worker->listeners = calloc(worker->n_sockets + 1, sizeof *worker->listeners);
+  if (!worker->listeners)
+    return PLUG_ENOMEM;
+  while (worker->n_listeners < worker->n_sockets) {
+    struct worker_socket *bound = &worker->sockets[worker->n_listeners];
+    plug_status status = listener_open(&worker->listeners[worker->n_listeners], &worker->env,
+                                       bound->fd, &bound->door);
     if (status != PLUG_OK)
       return status;
-    listener_start(listener);
+    bound->fd = -1; /* the listener's now */
+    worker->n_listeners++;
   }
   sigset_t all, old;
   sigfillset(&all);
@@ -405,102 +424,37 @@ plug_status worker_run(struct worker *worker)
   return failed ? PLUG_ENOMEM : PLUG_OK;
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
-
-static void close_handle(uv_handle_t *handle)
-{
-  if (!uv_is_closing(handle))
-    uv_close(handle, NULL);
-}
-
-/* With our handles and libwebsockets' gone the loop has nothing left and uv_run returns. */
-static void end_loop(struct worker *worker)
-{
-  worker->draining = false;
-  worker->ending = true;
-  atomic_store(&worker->stopped, 1);
-  close_handle((uv_handle_t *)&worker->wake);
-  close_handle((uv_handle_t *)&worker->stop);
-  deadline_close(&worker->deadline);
-  close_handle((uv_handle_t *)&worker->congestion);
-  close_handle((uv_handle_t *)&worker->drain);
-  close_handle((uv_handle_t *)&worker->prepare);
-  close_handle((uv_handle_t *)&worker->check);
-  close_handle((uv_handle_t *)&worker->defer);
-  lws_context_destroy(worker->lws);
-}
-
-static void check_drained(struct worker *worker)
-{
-  if (worker->n_conns == 0)
-    end_loop(worker);
-}
-
-static void on_drain_timeout(uv_timer_t *timer)
-{
-  struct worker *worker = timer->data;
-  log_warn("net", "worker %u: %llu connections did not close within drain-time, cut off",
-           worker->index, (unsigned long long)worker->n_conns);
-  end_loop(worker);
-}
-
-static void on_stop(uv_async_t *async)
-{
-  struct worker *worker = async->data;
-  if (worker->draining || worker->ending)
-    return;
-  worker->now_ms = uv_now(&worker->loop);
-  for (unsigned i = 0; i < worker->n_listeners; i++)
-    listener_close(&worker->listeners[i]);
-  for (struct list *node = worker->conns.next; node != &worker->conns; node = node->next)
-    session_close(&container_of(node, struct conn, link)->session, CLOSE_GOING,
-                  "The server is stopping");
-  worker->draining = true;
-  uv_timer_start(&worker->drain, on_drain_timeout, worker->settings->drain_ms, 0);
-}
-
-void worker_stop(struct worker *worker)
-{
-  if (!atomic_load(&worker->stopped))
-    uv_async_send(&worker->stop);
-}
-
 void worker_join(struct worker *worker)
 {
   pthread_join(worker->thread, NULL);
 }
 
-static void close_leftover(uv_handle_t *handle, void *arg)
-{
-  (void)arg;
-  close_handle(handle);
-}
-
 void worker_fini(struct worker *worker)
 {
-  if (worker->lws) {
-    if (!worker->ending) { /* never ran */
-      for (unsigned i = 0; i < worker->n_listeners; i++)
-        listener_close(&worker->listeners[i]);
-      end_loop(worker);
-      uv_run(&worker->loop, UV_RUN_DEFAULT);
-    }
-    lws_context_destroy(worker->lws);
-    uv_run(&worker->loop, UV_RUN_DEFAULT);
-    uv_walk(&worker->loop, close_leftover, NULL);
-    uv_run(&worker->loop, UV_RUN_DEFAULT);
-    if (uv_loop_close(&worker->loop) != 0)
-      log_warn("net", "worker %u: its loop still has handles", worker->index);
-  }
-  hub_take_all(&worker->hub, &worker->inbox);
-  hub_run_calls(&worker->hub);
+  struct net_env *env = &worker->env;
+  if (!worker->initialised)
+    return;
+  atomic_store(&worker->stopped, 1);
+  for (unsigned i = 0; i < worker->n_listeners; i++)
+    listener_close(&worker->listeners[i]);
+  for (unsigned i = 0; i < worker->n_sockets; i++)
+    if (worker->sockets[i].fd >= 0)
+      close(worker->sockets[i].fd);
+  timers_fini(&env->timers, &env->poller);
+  poller_fini(&env->poller);
+  hub_take_all(&env->hub, &worker->inbox);
+  hub_run_calls(&env->hub);
   sender_free(worker->sender);
-  batch_set_fini(&worker->batches[CONN_WEBSOCKET]);
-  batch_set_fini(&worker->batches[CONN_TCP]);
-  batch_set_fini(&worker->flush_batches);
-  hub_fini(&worker->hub);
-  buf_free(&worker->env.out);
-  free(worker->env.scratch);
-  free(worker->env.kv);
+  batch_set_fini(&env->batches[0]);
+  batch_set_fini(&env->batches[1]);
+  batch_set_fini(&env->flush_batches);
+  hub_fini(&env->hub);
+  buf_free(&env->session.out);
+  free(env->session.scratch);
+  free(env->session.kv);
+  free(env->rx);
+  buf_free(&env->scratch);
   free(worker->listeners);
+  free(worker->sockets);
+  sem_destroy(&worker->quiet);
 }

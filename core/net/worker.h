@@ -1,87 +1,66 @@
-/* A worker: one thread with one libuv loop, one libwebsockets context, its own listening sockets on
- * the shared ports, its connections and its part of the hub. Owns all of these. Functions are
- * tagged [start] (before the thread runs or after it has ended), [worker] or [any].
+/* A worker: one thread with one event loop, its own listening sockets on the shared ports, its
+ * connections and its part of the hub. Owns all of these. Functions are tagged [start] (before the
+ * thread runs or after it has ended), [worker] or [any].
  *
- * A turn of the loop:  events (accept, read, inbox wake-ups, timers)
- *                      --> worker_turn_end: inbox drained, dirty connections written once each,
- *                          doomed ones cut off. It runs before the loop sleeps and after it woke.
+ * A turn of the loop:  wait --> events (accept, read, timers)
+ *                           --> end of the turn: inbox drained, dirty connections written once
+ * each, doomed ones cut off.
+ *
+ * The end comes in two steps, so that what clients were told has been taken reaches those who are
+ * to have it: first all workers fall quiet (they accept and read nothing more), and only when every
+ * inbox holds what was published until then the sessions are closed.
  */
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
 
-#include <libwebsockets.h>
 #include <pthread.h>
-#include <uv.h>
+#include <semaphore.h>
 
-#include "base/wheel.h"
-#include "broker/broker.h"
-#include "config/settings.h"
-#include "net/batch.h"
-#include "net/conn.h"
-#include "net/deadline.h"
+#include "net/env.h"
 #include "net/listener.h"
-#include "net/pages.h"
+#include "net/sender.h"
+
+struct worker_socket { /* bound, not yet accepted from */
+  int fd;
+  struct door door;
+};
 
 struct worker {
   unsigned index;
-  const struct settings *settings;
-  struct broker *broker;
-  const struct pages *pages;
-  _Atomic int64_t *n_connections; /* of all workers */
-  uv_loop_t loop;
-  struct lws_context *lws;
-  struct lws_vhost *vhost;
-  struct listener *listeners;
-  unsigned n_listeners;
-  struct hub hub;
+  struct net_env env;
   struct inbox inbox;
-  struct session_env env;
-  struct wheel wheel;
-  struct sender *sender;       /* made by the worker's thread */
-  struct batch_set batches[2]; /* by enum conn_kind */
-  struct batch_set flush_batches;
-  struct list conns;  /* struct conn.link */
-  struct list paused; /* struct conn.paused */
-  struct list doomed; /* struct conn.doomed */
-  uint64_t n_conns;
-  uint64_t n_destroyed; /* connections that libwebsockets has ended */
-  uint64_t now_ms;      /* the loop's time, taken at the start of each callback */
-  uint32_t turn;        /* number of the turn */
-  unsigned n_deferred;  /* turns for which sending has waited */
-  bool more_to_read;    /* a connection has the rest of a burst in its socket */
-  uint64_t send_timeout_ms;
-  uv_async_t wake, stop;
-  struct deadline deadline; /* of the wheel */
-  uv_timer_t congestion, drain;
-  uv_idle_t defer; /* active while sending waits: the loop does not sleep */
-  uv_prepare_t prepare;
-  uv_check_t check;
+  struct listener *listeners;
+  struct worker_socket *sockets;
+  unsigned n_listeners, n_sockets;
+  struct sender *sender; /* made by the worker's thread */
+  struct timer drain;
+  unsigned n_deferred; /* turns for which sending has waited */
   pthread_t thread;
+  sem_t quiet;         /* posted once it is */
+  _Atomic int command; /* what it is to do, in the order of enum worker_command */
   _Atomic int stopped; /* no wake-ups any more */
-  bool draining;
-  bool ending;
+  int obeyed;          /* the last command */
+  bool initialised, ending;
 };
 
 /* [start] One after the other. On failure err->text is a sentence. */
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
-                        _Atomic int64_t *n_connections, struct plug_err *err);
-/* [start] Takes over bound sockets, n of kind kind. */
-plug_status worker_listen(struct worker *worker, int fd, enum conn_kind kind);
+                        _Atomic int64_t *n_sockets, struct addresses *addresses,
+                        struct plug_err *err);
+/* [start] Takes over a bound socket. */
+plug_status worker_listen(struct worker *worker, int fd, const struct door *door);
 plug_status worker_run(struct worker *worker); /* [start] starts the thread */
-/* [any] Stops accepting, closes sessions with 1001, ends when all are gone or drain-time is over.
- */
+
+/* [any] Stops accepting and reading. */
+void worker_quiet(struct worker *worker);
+/* [any] Waits until it has, at most until deadline_ms of base/clock.h. */
+void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms);
+/* [any] Closes sessions with 1001, and ends when all are gone or drain-time is over. */
 void worker_stop(struct worker *worker);
 void worker_join(struct worker *worker); /* [start] */
 /* [start] After the broker has stopped. */
 void worker_fini(struct worker *worker);
-
-/* [worker] One connection less, for the gauges. */
-void worker_connection_ended(struct worker *worker);
-/* [worker] (Re-)arms a connection's timer. */
-void worker_arm(struct worker *worker, struct wheel_timer *timer, uint64_t due_ms);
-/* [worker] There are paused connections: resume them when the congestion is over. */
-void worker_watch_congestion(struct worker *worker);
 
 #endif

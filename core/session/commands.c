@@ -220,8 +220,9 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
   session_waiter_done(waiter, PLUG_OK);
 }
 
-static void __attribute__((cold))
-refuse_target(struct session *session, const struct stomp_frame *frame, struct plug_str destination)
+static void __attribute__((cold)) refuse_target(struct session *session,
+                                                const struct stomp_frame *frame,
+                                                struct plug_str destination)
 {
   struct buf prefixes = {0};
   destination_put_prefixes(&prefixes, &session->env->destinations->client_send);
@@ -233,8 +234,9 @@ refuse_target(struct session *session, const struct stomp_frame *frame, struct p
 }
 
 /* As find_target, for a destination that the cache does not hold. */
-static bool __attribute__((noinline))
-check_target(struct session *session, const struct stomp_frame *frame, struct target *target)
+static bool __attribute__((noinline)) check_target(struct session *session,
+                                                   const struct stomp_frame *frame,
+                                                   struct target *target)
 {
   struct session_env *env = session->env;
   if (env->access && admission_takes(session, frame))
@@ -530,8 +532,9 @@ static void handle_end(struct session *session, const struct stomp_frame *frame)
     session_waiter_done(waiter, PLUG_OK);
 }
 
-static void __attribute__((noinline))
-hold_in(struct session *session, const struct stomp_frame *frame, const struct plug_str *id)
+static void __attribute__((noinline)) hold_in(struct session *session,
+                                              const struct stomp_frame *frame,
+                                              const struct plug_str *id)
 {
   struct session_env *env = session->env;
   struct transaction *transaction = transaction_find(&session->transactions, *id);

@@ -53,8 +53,9 @@ void stomp_parser_feed(struct stomp_parser *p, char *chunk, size_t len)
 
 /* Errors */
 
-static enum step __attribute__((format(printf, 3, 4), cold))
-fail(struct stomp_parse_error *error, enum stomp_limit_hit limit, const char *format, ...)
+static enum step __attribute__((format(printf, 3, 4), cold)) fail(struct stomp_parse_error *error,
+                                                                  enum stomp_limit_hit limit,
+                                                                  const char *format, ...)
 {
   va_list args;
   va_start(args, format);
@@ -209,8 +210,8 @@ static inline void window_read(struct window *w, const char *bytes)
 }
 
 /* data as a whole is shorter than a window. */
-static void __attribute__((noinline))
-window_read_all(struct window *w, const char *data, size_t len)
+static void __attribute__((noinline)) window_read_all(struct window *w, const char *data,
+                                                      size_t len)
 {
   char all[WINDOW_BYTES] = {0};
   memcpy(all, data, len);
@@ -262,8 +263,8 @@ static inline bool find_line(struct window *w, const char *data, size_t from, si
 }
 
 /* How long the header line may be that starts with these bytes, longer than header_bytes. */
-static size_t __attribute__((cold, noinline))
-long_line_limit(const struct stomp_parser *p, const char *line, size_t len)
+static size_t __attribute__((cold, noinline)) long_line_limit(const struct stomp_parser *p,
+                                                              const char *line, size_t len)
 {
   const struct stomp_limits *limits = p->limits;
   bool may =
@@ -583,8 +584,8 @@ static struct plug_str find_receipt(const struct stomp_parser *p, char *data)
   return str_from(NULL, 0);
 }
 
-static enum stomp_event __attribute__((cold))
-give_error(struct stomp_parser *p, char *data, struct stomp_parse_error *error)
+static enum stomp_event __attribute__((cold)) give_error(struct stomp_parser *p, char *data,
+                                                         struct stomp_parse_error *error)
 {
   p->failed = true;
   error->receipt = find_receipt(p, data);

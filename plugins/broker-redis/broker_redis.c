@@ -4,13 +4,15 @@
  *   host ──► redis_publish ──► redis_link ──► Redis ──► redis_link ──► redis_topics ──► host
  *             (PUBLISH)         two connections          (SUBSCRIBE, messages)
  *
- * redis_probe decides when a connected Redis counts as up, and when no longer. Everything here runs
- * on the home thread. */
+ * redis_handover keeps a connection for subscriptions beyond the loss of the link, until the next
+ * one has caught up. redis_probe decides when a connected Redis counts as up, and when no longer.
+ * Everything here runs on the home thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "redis_config.h"
+#include "redis_handover.h"
 #include "redis_link.h"
 #include "redis_probe.h"
 #include "redis_publish.h"
@@ -23,6 +25,7 @@ enum {
   MAX_JSON = MAX_PAYLOAD + (1 << 20),
   STILL_DOWN_MS = 60000,  /* repeats why */
   OTHER_REASON_MS = 5000, /* says why if that has changed */
+  NAMESAKE_MS = 60000,    /* repeats that there is another node of the name, or forgets it */
   START_MS = 4000,        /* the server gives a start 10 s and serves without Redis too */
 };
 
@@ -34,14 +37,17 @@ struct redis_broker {
   struct redis_topics *topics;
   struct redis_publisher *pub;
   struct redis_probe probe;
+  struct redis_handover handover; /* layout single */
   int32_t state;
   bool was_up;
   uint64_t since_ms, said_ms;
+  uint64_t namesake_ms, namesake_said_ms; /* heard last, told last; 0: never */
   uint32_t rtt_us;
   char why[REDIS_WHY_MAX];  /* of the state DOWN */
   char said[REDIS_WHY_MAX]; /* what of it is in the log */
   struct plug_timer *start_timer;
   struct plug_op *start_op, *drain_op, *stop_op;
+  bool drain_probes; /* the last probe is under way */
   struct redis_buf scratch;
   struct redis_log_limit json_limit, content_limit;
 };
@@ -54,10 +60,19 @@ static void done(struct redis_broker *self, struct plug_op **op, plug_status sta
     self->env.host->op_done(taken, status, (struct plug_str){NULL, 0});
 }
 
+/* Redis has answered everything. What it took from here comes back on the other connection, before
+ * a probe that is published now. */
 static void drained(struct redis_broker *self)
 {
-  if (self->drain_op != NULL && redis_publisher_idle(self->pub) && redis_topics_idle(self->topics))
+  if (self->drain_op == NULL || !redis_publisher_idle(self->pub) ||
+      !redis_topics_idle(self->topics))
+    return;
+  if (self->state != PLUG_STATE_UP) {
     done(self, &self->drain_op, PLUG_OK);
+  } else if (!self->drain_probes) {
+    self->drain_probes = true;
+    redis_probe_start(&self->probe);
+  }
 }
 
 static void set_state(struct redis_broker *self, int32_t state)
@@ -84,7 +99,7 @@ static void on_connected(void *arg)
     own[n++] = redis_str(self->config.channel);
   redis_publisher_connect(self->pub, redis_link_commands(self->link));
   if (!redis_topics_connect(self->topics, redis_link_subscriptions(self->link), own, n))
-    redis_link_fail(self->link, "out of memory");
+    redis_link_fail(self->link, "out of memory", false);
 }
 
 static void on_own_ready(void *arg)
@@ -93,11 +108,42 @@ static void on_own_ready(void *arg)
   redis_probe_start(&self->probe);
 }
 
+/* The role is asked for first: a server that has lost it shall not pass for one that delivers. */
 static void on_probe_send(void *arg, struct plug_str payload)
 {
   struct redis_broker *self = arg;
-  if (!redis_publisher_probe(self->pub, redis_str(self->config.probe_channel), payload))
-    redis_link_fail(self->link, "out of memory");
+  const struct plug_str role[] = {redis_str("ROLE")};
+  const struct plug_str probe[] = {redis_str("PUBLISH"), redis_str(self->config.probe_channel),
+                                   payload};
+  bool asks = redis_role_asks(redis_conn_role(redis_link_commands(self->link)));
+  if ((asks && !redis_publisher_own(self->pub, REDIS_OWN_ROLE, role, 1)) ||
+      !redis_publisher_own(self->pub, REDIS_OWN_PROBE, probe, 3))
+    redis_link_fail(self->link, "out of memory", false);
+}
+
+static void judge_role(struct redis_broker *self, enum redis_verdict verdict)
+{
+  const struct plug_str info[] = {redis_str("INFO"), redis_str("cluster")};
+  if (verdict == REDIS_ROLE_WRONG) {
+    char why[REDIS_WHY_MAX]; /* the original goes with the connection */
+    memcpy(why, redis_conn_role(redis_link_commands(self->link))->why, sizeof why);
+    redis_count(&self->env, REDIS_M_DEMOTIONS, 1);
+    redis_link_fail(self->link, why, false);
+  } else if (verdict == REDIS_ROLE_ASK_INFO &&
+             !redis_publisher_own(self->pub, REDIS_OWN_INFO, info, 2)) {
+    redis_link_fail(self->link, "out of memory", false);
+  }
+}
+
+static void on_own_answered(void *arg, enum redis_own kind, const redisReply *reply)
+{
+  struct redis_broker *self = arg;
+  struct redis_role_watch *role = redis_conn_role(redis_link_commands(self->link));
+  if (kind == REDIS_OWN_PROBE)
+    redis_probe_answered(&self->probe);
+  else
+    judge_role(self, kind == REDIS_OWN_ROLE ? redis_role_answer(role, reply)
+                                            : redis_role_info(role, reply));
 }
 
 static void on_probe_progress(void *arg, struct redis_progress *out)
@@ -117,14 +163,15 @@ static void on_probe_progress(void *arg, struct redis_progress *out)
   out->commands = redis_conn_received(redis_link_commands(self->link));
 }
 
-static void become_up(struct redis_broker *self)
+static void become_up(struct redis_broker *self, bool gapless)
 {
   char addr[REDIS_ADDR_TEXT], why[REDIS_WHY_MAX + 100];
   uint64_t gap = self->env.host->now_ms(self->env.host) - self->since_ms;
   redis_addr_text(redis_link_addr(self->link), addr);
   if (self->was_up) {
-    snprintf(why, sizeof why, "connected to Redis at %s again after %" PRIu64 ".%03" PRIu64 " s",
-             addr, gap / 1000, gap % 1000);
+    snprintf(why, sizeof why, "connected to Redis at %s again after %" PRIu64 ".%03" PRIu64 " s%s",
+             addr, gap / 1000, gap % 1000,
+             gapless ? "; what others published meanwhile has arrived" : "");
     redis_count(&self->env, REDIS_M_RECONNECTS, 1);
   } else {
     snprintf(why, sizeof why, "connected to Redis at %s", addr);
@@ -137,18 +184,64 @@ static void become_up(struct redis_broker *self)
   done(self, &self->start_op, PLUG_OK);
 }
 
+/* The probe has come back on the new connection. */
+static void reach(struct redis_broker *self)
+{
+  char mark[REDIS_PROBE_MAX];
+  bool gapless;
+  if (redis_handover_reach(&self->handover, redis_link_subscriptions(self->link),
+                           redis_probe_payload(&self->probe, mark), &gapless))
+    become_up(self, gapless);
+  else
+    redis_probe_stop(&self->probe); /* none would be heard until over */
+}
+
+static void on_handover_over(void *arg, bool gapless)
+{
+  struct redis_broker *self = arg;
+  become_up(self, gapless);
+  if (self->state == PLUG_STATE_UP)
+    redis_probe_start(&self->probe);
+}
+
 static void on_probe_heard(void *arg, uint32_t rtt_us)
 {
   struct redis_broker *self = arg;
   self->rtt_us = rtt_us;
-  if (self->state != PLUG_STATE_UP)
-    become_up(self);
+  if (self->drain_probes)
+    done(self, &self->drain_op, PLUG_OK);
+  if (self->state == PLUG_STATE_UP)
+    return;
+  redis_link_set_proven(self->link);
+  reach(self);
+}
+
+static void on_namesake(void *arg)
+{
+  struct redis_broker *self = arg;
+  uint64_t now = self->env.host->now_ms(self->env.host);
+  self->namesake_ms = now;
+  redis_count(&self->env, REDIS_M_NAMESAKE_PROBES, 1);
+  if (self->namesake_said_ms != 0 && now - self->namesake_said_ms < NAMESAKE_MS)
+    return;
+  self->namesake_said_ms = now;
+  redis_log(&self->env, PLUG_LOG_ERROR,
+            "another node with this Redis and this prefix is called '%s', too: give each node a "
+            "name of its own ([server] node), and clusters that share a Redis a prefix each",
+            self->env.host->node);
 }
 
 static void on_broken(void *arg, const char *why)
 {
   struct redis_broker *self = arg;
-  redis_link_fail(self->link, why);
+  redis_link_fail(self->link, why, false);
+}
+
+/* What came for us makes no sense: there is nothing more to be had there. */
+static void on_spoilt(void *arg, const char *why)
+{
+  struct redis_broker *self = arg;
+  redis_link_fail(self->link, why, true);
 }
 
 static void say(struct redis_broker *self, const char *why)
@@ -165,6 +258,7 @@ static void on_lost(void *arg, const char *why)
   snprintf(text, sizeof text, "%s", why);
   redis_addr_text(redis_link_addr(self->link), addr);
   redis_probe_stop(&self->probe);
+  redis_handover_fall_back(&self->handover);
   bool was_up = self->state == PLUG_STATE_UP, first = self->state != PLUG_STATE_DOWN;
   if (first)
     set_state(self, PLUG_STATE_DOWN);
@@ -199,12 +293,6 @@ static void on_received(void *arg, const redisReply *reply)
   struct redis_broker *self = arg;
   redis_topics_received(self->topics, reply);
   drained(self);
-}
-
-static void on_probe_answered(void *arg)
-{
-  struct redis_broker *self = arg;
-  redis_probe_answered(&self->probe);
 }
 
 /* A message on the channel of the layout single. */
@@ -249,8 +337,29 @@ static void on_own_message(void *arg, struct plug_str channel, struct plug_str p
   struct redis_broker *self = arg;
   if (redis_str_eq(channel, redis_str(self->config.probe_channel)))
     redis_probe_receive(&self->probe, payload);
-  else if (self->config.channel != NULL && redis_str_eq(channel, redis_str(self->config.channel)))
+  else if (self->config.channel != NULL && redis_str_eq(channel, redis_str(self->config.channel)) &&
+           !redis_handover_ignores(&self->handover))
     deliver_single(self, payload);
+}
+
+static void on_left(void *arg, struct redis_conn *subscriptions)
+{
+  struct redis_broker *self = arg;
+  redis_handover_keep(&self->handover, subscriptions);
+}
+
+static void on_old_message(void *arg, struct plug_str channel, struct plug_str payload)
+{
+  struct redis_broker *self = arg;
+  if (redis_str_eq(channel, redis_str(self->config.channel)))
+    deliver_single(self, payload);
+}
+
+static bool on_is_awaited(void *arg, struct plug_str channel, struct plug_str payload)
+{
+  struct redis_broker *self = arg;
+  return redis_str_eq(channel, redis_str(self->config.probe_channel)) &&
+         redis_probe_is_awaited(&self->probe, payload);
 }
 
 static void on_release(void *arg, struct redis_held_list *held)
@@ -278,12 +387,15 @@ static void on_start_timer(void *arg) PLUG_NOEXCEPT
   done(self, &self->start_op, PLUG_OK);
 }
 
-static const struct redis_link_events link_events = {on_connected, on_reply, on_received, on_lost};
+static const struct redis_link_events link_events = {on_connected, on_reply, on_received, on_lost,
+                                                     on_left};
+static const struct redis_handover_events handover_events = {on_old_message, on_is_awaited,
+                                                             on_handover_over};
 static const struct redis_topics_events topics_events = {on_own_ready, on_own_message, on_release,
-                                                         on_drop, on_broken};
-static const struct redis_publish_events publish_events = {on_probe_answered, on_broken};
+                                                         on_drop, on_spoilt};
+static const struct redis_publish_events publish_events = {on_own_answered, on_broken};
 static const struct redis_probe_events probe_events = {on_probe_send, on_probe_heard, on_broken,
-                                                       on_probe_progress};
+                                                       on_namesake, on_probe_progress};
 
 static void on_resolver_idle(void *arg)
 {
@@ -356,12 +468,16 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
                    .timeout_ms = c->connect_timeout_ms / 2 + 1},
       .connect_timeout_ms = c->connect_timeout_ms,
       .reconnect_min_ms = c->reconnect_min_ms,
-      .reconnect_max_ms = c->reconnect_max_ms};
+      .reconnect_max_ms = c->reconnect_max_ms,
+      .leaves_subscriptions = c->channel != NULL};
   self->start_timer = self->env.host->timer_new(self->env.host, on_start_timer, self);
   if (self->start_timer == NULL)
     return PLUG_ENOMEM;
   if (!redis_probe_init(&self->probe, &self->env, c->probe_interval_ms, c->probe_timeout_ms,
                         &probe_events, self))
+    return PLUG_ENOMEM;
+  if (c->channel != NULL &&
+      !redis_handover_init(&self->handover, &self->env, &handover_events, self))
     return PLUG_ENOMEM;
   self->link = redis_link_new(&self->env, &self->resolver, &link, &link_events, self);
   if (self->link == NULL)
@@ -375,9 +491,8 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 static plug_status drain(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 {
   struct redis_broker *self = arg;
-  if (redis_publisher_idle(self->pub) && redis_topics_idle(self->topics))
-    return PLUG_OK;
   self->drain_op = op;
+  drained(self);
   return PLUG_PENDING;
 }
 
@@ -391,6 +506,7 @@ static plug_status stop(void *arg, struct plug_op *op) PLUG_NOEXCEPT
   redis_link_free(self->link);
   self->link = NULL;
   redis_probe_fini(&self->probe);
+  redis_handover_fini(&self->handover);
   if (self->start_timer != NULL)
     self->env.host->timer_free(self->start_timer);
   self->start_timer = NULL;
@@ -444,7 +560,12 @@ static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
   out->state = self->state;
   out->since_ms = self->since_ms;
   out->rtt_us = self->rtt_us;
-  if (self->state != PLUG_STATE_UP && self->why[0] != '\0')
+  uint64_t now = self->env.host->now_ms(self->env.host);
+  if (self->state == PLUG_STATE_UP && self->namesake_ms != 0 &&
+      now - self->namesake_ms < NAMESAKE_MS)
+    snprintf(out->text, sizeof out->text, "another node is called '%.70s', too",
+             self->env.host->node);
+  else if (self->state != PLUG_STATE_UP && self->why[0] != '\0')
     snprintf(out->text, sizeof out->text, "%.107s", self->why);
   else if (self->link != NULL)
     snprintf(out->text, sizeof out->text, "%.107s",

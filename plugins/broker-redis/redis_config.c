@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis_buf.h"
+
 enum { SENTINEL_PORT = 26379 };
+
+#define DEFAULT_CHANNEL "websocket-events"
 
 const struct plug_option redis_options[] = {
     {"url", PLUG_OPT_SECRET, 0, "redis://127.0.0.1:6379", NULL,
@@ -17,7 +21,7 @@ const struct plug_option redis_options[] = {
      "topics: one channel per topic; single: one channel with JSON for all, as Spring nodes use."},
     {"prefix", PLUG_OPT_STRING, 0, "plugboard:", NULL,
      "Put before the names of all channels but the one of layout single; the same on all nodes."},
-    {"channel", PLUG_OPT_STRING, 0, "websocket-events", NULL, "The channel of layout single."},
+    {"channel", PLUG_OPT_STRING, 0, DEFAULT_CHANNEL, NULL, "The channel of layout single."},
     {"client-name", PLUG_OPT_STRING, 0, "", NULL,
      "Name in CLIENT LIST; plugboard-NODE when empty."},
     {"sentinels", PLUG_OPT_LIST, 0, "", NULL,
@@ -176,6 +180,28 @@ static void read_names(struct reader *r, struct redis_config *config)
       *p = '_';
 }
 
+/* What has no effect, and whose author expects one. */
+static void tell_unused(struct reader *r, const struct redis_config *config,
+                        const struct redis_env *env)
+{
+  struct plug_str channel = get_str(r, "channel");
+  if (r->status != PLUG_OK)
+    return;
+  if (config->channel == NULL && !redis_str_eq(channel, redis_str(DEFAULT_CHANNEL)))
+    redis_log(env, PLUG_LOG_WARN,
+              "the option channel has no effect, since layout is topics: nodes with layout single "
+              "and this node do not hear each other");
+  if (config->n_sentinels == 0 &&
+      (config->sentinel_user != NULL || config->sentinel_password != NULL))
+    redis_log(env, PLUG_LOG_WARN,
+              "sentinel-username and sentinel-password have no effect without sentinels: user and "
+              "password of Redis itself are username and password");
+  if (config->url.has_db)
+    redis_log(env, PLUG_LOG_INFO,
+              "the database number in the url does not matter: publish and subscribe know no "
+              "databases");
+}
+
 plug_status redis_config_read(struct redis_config *config, const struct redis_env *env,
                               struct plug_err *err)
 {
@@ -193,10 +219,7 @@ plug_status redis_config_read(struct redis_config *config, const struct redis_en
   config->publish_queue_bytes = (size_t)get_number(&r, "publish-queue-bytes");
   if (r.status == PLUG_OK && config->reconnect_max_ms < config->reconnect_min_ms)
     fail(&r, PLUG_EINVAL, "option reconnect-max is smaller than reconnect-min");
-  if (r.status == PLUG_OK && config->url.has_db)
-    redis_log(env, PLUG_LOG_INFO,
-              "the database number in the url does not matter: publish and subscribe know no "
-              "databases");
+  tell_unused(&r, config, env);
   return r.status;
 }
 

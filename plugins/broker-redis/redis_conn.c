@@ -12,14 +12,15 @@ enum {
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
   REPLIES_PER_TURN = 500,
   MAX_ELEMENTS = 1 << 16, /* of one array; those that we ask for are short */
-  MAX_STEPS = 3,
+  MAX_DEPTH = 7,          /* of arrays in arrays; what we ask for has three */
+  MAX_STEPS = 4,
   KEEPALIVE_IDLE_S = 15,
   KEEPALIVE_INTERVAL_S = 5,
   KEEPALIVE_COUNT = 3,
 };
 
 enum state { RESOLVING, CONNECTING, LOGGING_IN, READY, LOST };
-enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE };
+enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE, STEP_INFO };
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t elements_count;
@@ -32,22 +33,24 @@ struct redis_conn {
   const struct redis_conn_events *events;
   void *arg;
   struct redis_login login;
+  struct redis_role_watch role;
   enum state state;
   struct redis_lookup *lookup;
   struct redis_addrs addrs;
   size_t next_addr;
   int fd;
   struct plug_io *io;
-  uint32_t want;
+  uint32_t want, shown; /* shown: to the host, without reading while paused */
   redisReader *reader;
   redisReplyObjectFunctions reader_fn; /* hiredis' own, but for create_array */
   void *(*create_array)(const redisReadTask *, elements_count);
-  bool absurd; /* an array was longer than any that we ask for */
+  const char *absurd; /* what an array had that none has that we ask for; or NULL */
   struct redis_buf out;
   size_t out_sent; /* bytes at the front of out that the kernel has */
   uint64_t received;
   enum step steps[MAX_STEPS];
   size_t n_steps, steps_done;
+  bool paused;
   bool busy;   /* inside a callback of the host: close only marks */
   bool doomed; /* closed while busy */
 };
@@ -58,33 +61,50 @@ static void lose(struct redis_conn *conn, plug_status status, const char *why)
 {
   if (conn->state == LOST || conn->doomed)
     return;
+  struct redis_loss loss = {.status = status};
+  snprintf(loss.why, sizeof loss.why, "%s", why);
   conn->state = LOST;
   if (conn->io != NULL)
     conn->env->host->io_want(conn->io, 0);
-  conn->events->lost(conn->arg, status, why);
+  conn->events->lost(conn->arg, &loss);
+}
+
+/* A port, or the path of a socket, where nobody is. */
+static plug_status status_of_errno(int error)
+{
+  return error == ECONNREFUSED || error == ENOENT ? PLUG_ESTATE : PLUG_EUNAVAIL;
 }
 
 static void lose_errno(struct redis_conn *conn, const char *what, int error)
 {
   char why[REDIS_WHY_MAX];
   snprintf(why, sizeof why, "%s: %s", what, strerror(error));
-  lose(conn, PLUG_EUNAVAIL, why);
+  lose(conn, status_of_errno(error), why);
 }
 
 static void set_want(struct redis_conn *conn, uint32_t want)
 {
-  if (conn->want == want || conn->io == NULL)
-    return;
+  uint32_t shown = conn->paused ? want & ~PLUG_IO_READ : want;
   conn->want = want;
-  conn->env->host->io_want(conn->io, want);
+  if (conn->shown == shown || conn->io == NULL)
+    return;
+  conn->shown = shown;
+  conn->env->host->io_want(conn->io, shown);
 }
 
+/* What was not answered yet has been refused by now: nothing of it may go out later. A closed TCP
+ * socket would still send what it holds, past the messages of the connection that follows it, and a
+ * Redis that finds the end of the stream works off all that came before it. After a reset the one
+ * sends nothing more, and the other gives up at its first answer. */
 static void close_socket(struct redis_conn *conn)
 {
+  const struct linger reset = {.l_onoff = 1, .l_linger = 0};
   if (conn->io != NULL)
     conn->env->host->io_close(conn->io);
-  if (conn->fd >= 0)
+  if (conn->fd >= 0) {
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(conn->fd);
+  }
   conn->io = NULL;
   conn->fd = -1;
 }
@@ -117,7 +137,7 @@ static int dial_next(struct redis_conn *conn)
     if (sa->sa_family != AF_UNIX)
       set_tcp_options(conn->fd);
     if (connect(conn->fd, sa, len) == 0 || errno == EINPROGRESS) {
-      conn->want = PLUG_IO_READ | PLUG_IO_WRITE;
+      conn->want = conn->shown = PLUG_IO_READ | PLUG_IO_WRITE;
       conn->io = conn->env->host->io_open(conn->env->host, conn->fd, conn->want, on_io, conn);
       if (conn->io != NULL) {
         conn->state = CONNECTING;
@@ -151,12 +171,19 @@ static void on_resolved(void *arg, const struct redis_addrs *addrs, const char *
     redis_conn_close(conn);
 }
 
-/* hiredis believes any length and clears that much memory at once, on the control thread. */
+/* hiredis believes any length and clears that much memory at once, on the control thread. Since 1.0
+ * it believes any depth, too, and frees what is nested by recursion. */
 static void *create_array(const redisReadTask *task, elements_count n)
 {
   struct redis_conn *conn = task->privdata;
-  conn->absurd = n > MAX_ELEMENTS;
-  return conn->absurd ? NULL : conn->create_array(task, n);
+  int depth = 1;
+  for (const redisReadTask *outer = task->parent; outer != NULL; outer = outer->parent)
+    depth++;
+  if (n > MAX_ELEMENTS)
+    conn->absurd = "an array of absurd length";
+  else if (depth > MAX_DEPTH)
+    conn->absurd = "arrays nested absurdly deep";
+  return conn->absurd != NULL ? NULL : conn->create_array(task, n);
 }
 
 static bool make_reader(struct redis_conn *conn)
@@ -175,7 +202,7 @@ static bool make_reader(struct redis_conn *conn)
 struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
-                                   char why[REDIS_WHY_MAX])
+                                   struct redis_loss *loss)
 {
   struct redis_conn *conn = calloc(1, sizeof *conn);
   if (conn == NULL)
@@ -184,6 +211,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
   conn->events = events;
   conn->arg = arg;
   conn->login = *login;
+  conn->role.expected = login->role;
   conn->fd = -1;
   if (!make_reader(conn))
     goto no_memory;
@@ -197,11 +225,13 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
   int error = dial_next(conn);
   if (error == 0)
     return conn;
-  snprintf(why, REDIS_WHY_MAX, "cannot connect: %s", strerror(error));
+  loss->status = status_of_errno(error);
+  snprintf(loss->why, sizeof loss->why, "cannot connect: %s", strerror(error));
   redis_conn_close(conn);
   return NULL;
 no_memory:
-  snprintf(why, REDIS_WHY_MAX, "out of memory or threads");
+  loss->status = PLUG_ENOMEM;
+  snprintf(loss->why, sizeof loss->why, "out of memory or threads");
   redis_conn_close(conn);
   return NULL;
 }
@@ -235,6 +265,11 @@ static bool put_command(struct redis_conn *conn, const struct plug_str *argv, si
 bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc)
 {
   return conn->state == READY && put_command(conn, argv, argc);
+}
+
+struct redis_role_watch *redis_conn_role(struct redis_conn *conn)
+{
+  return &conn->role;
 }
 
 size_t redis_conn_unsent(const struct redis_conn *conn)
@@ -272,7 +307,7 @@ static void log_in(struct redis_conn *conn)
                       (struct plug_str[]){redis_str("CLIENT"), redis_str("SETNAME"),
                                           redis_str(login->name)},
                       3);
-  if (login->role != REDIS_ROLE_ANY)
+  if (redis_role_asks(&conn->role))
     ok = ok && add_step(conn, STEP_ROLE, (struct plug_str[]){redis_str("ROLE")}, 1);
   if (!ok)
     lose(conn, PLUG_ENOMEM, "out of memory");
@@ -296,42 +331,32 @@ static void on_connecting(struct redis_conn *conn)
     lose_errno(conn, "cannot connect", error);
 }
 
-static bool judge_role(struct redis_conn *conn, const redisReply *reply)
+static bool judge_role(struct redis_conn *conn, enum redis_verdict verdict)
 {
-  const redisReply *first =
-      reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : NULL;
-  const char *role = first != NULL && first->type == REDIS_REPLY_STRING ? first->str : "", *why;
-  if (strcmp(role, "master") == 0)
-    return true;
-  if (strcmp(role, "sentinel") == 0)
-    why = "it is a Sentinel: name it in the option sentinels, with the option master";
-  else if (conn->login.role == REDIS_ROLE_PROVEN)
-    why = "it is not a master: a failover is under way, or Sentinel is behind";
-  else if (strcmp(role, "slave") == 0)
-    why = "it is a replica, what is published there does not reach other servers: point url at the "
-          "master, or use sentinels";
-  else
-    return true;
-  lose(conn, PLUG_EUNAVAIL, why);
-  return false;
+  if (verdict == REDIS_ROLE_WRONG)
+    lose(conn, conn->role.status, conn->role.why);
+  else if (verdict == REDIS_ROLE_ASK_INFO &&
+           !add_step(conn, STEP_INFO, (struct plug_str[]){redis_str("INFO"), redis_str("cluster")},
+                     2))
+    lose(conn, PLUG_ENOMEM, "out of memory");
+  return conn->state != LOST;
 }
 
 /* Returns false when the connection cannot be used. */
 static bool judge_step(struct redis_conn *conn, enum step step, const redisReply *reply)
 {
   char why[REDIS_WHY_MAX];
-  if (reply->type == REDIS_REPLY_ERROR) {
-    struct plug_str error = {reply->str, reply->len};
-    /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
-    bool may_fail =
-        step == STEP_SETNAME || (step == STEP_ROLE && conn->login.role != REDIS_ROLE_PROVEN);
-    if (may_fail && !redis_error_is_fatal(error))
-      return true;
-    redis_error_explain(error, step == STEP_AUTH, why);
-    lose(conn, redis_error_status(error), why);
-    return false;
-  }
-  return step != STEP_ROLE || judge_role(conn, reply);
+  if (step == STEP_ROLE)
+    return judge_role(conn, redis_role_answer(&conn->role, reply));
+  if (step == STEP_INFO)
+    return judge_role(conn, redis_role_info(&conn->role, reply));
+  struct plug_str error = {reply->str, reply->len};
+  /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
+  if (reply->type != REDIS_REPLY_ERROR || (step == STEP_SETNAME && !redis_error_is_fatal(error)))
+    return true;
+  redis_error_explain(error, step == STEP_AUTH, why);
+  lose(conn, redis_error_status(error), why);
+  return false;
 }
 
 static void on_reply(struct redis_conn *conn, const redisReply *reply)
@@ -343,6 +368,7 @@ static void on_reply(struct redis_conn *conn, const redisReply *reply)
   if (judge_step(conn, conn->steps[conn->steps_done], reply) &&
       ++conn->steps_done == conn->n_steps) {
     conn->state = READY;
+    conn->role.logged_in = true;
     conn->events->ready(conn->arg);
   }
 }
@@ -351,12 +377,12 @@ static void on_reply(struct redis_conn *conn, const redisReply *reply)
 static size_t parse_replies(struct redis_conn *conn)
 {
   size_t n = 0;
-  while (conn->state == LOGGING_IN || conn->state == READY) {
+  while ((conn->state == LOGGING_IN || conn->state == READY) && !conn->paused) {
     void *reply = NULL;
     if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
       char why[REDIS_WHY_MAX];
       snprintf(why, sizeof why, "it does not speak the Redis protocol: %s",
-               conn->absurd ? "an array of absurd length" : conn->reader->errstr);
+               conn->absurd != NULL ? conn->absurd : conn->reader->errstr);
       lose(conn, PLUG_EUNAVAIL, why);
       return n;
     }
@@ -374,7 +400,7 @@ static void read_some(struct redis_conn *conn)
   char bytes[READ_SIZE];
   size_t n_replies = 0;
   for (int i = 0; i < READS_PER_TURN; i++) {
-    if (conn->state != LOGGING_IN && conn->state != READY)
+    if ((conn->state != LOGGING_IN && conn->state != READY) || conn->paused)
       return;
     ssize_t n = recv(conn->fd, bytes, sizeof bytes, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -449,4 +475,30 @@ void redis_conn_poll(struct redis_conn *conn)
 {
   if (!conn->busy && conn->state == READY)
     serve(conn, PLUG_IO_READ);
+}
+
+bool redis_conn_is_ready(const struct redis_conn *conn)
+{
+  return conn->state == READY;
+}
+
+void redis_conn_adopt(struct redis_conn *conn, const struct redis_conn_events *events, void *arg)
+{
+  conn->events = events;
+  conn->arg = arg;
+}
+
+void redis_conn_pause(struct redis_conn *conn, bool paused)
+{
+  if (conn->paused == paused || conn->state != READY)
+    return;
+  conn->paused = paused;
+  set_want(conn, conn->want);
+  if (paused || conn->busy)
+    return; /* whoever is reading goes on by itself */
+  conn->busy = true;
+  (void)parse_replies(conn);
+  conn->busy = false;
+  if (conn->doomed)
+    redis_conn_close(conn);
 }

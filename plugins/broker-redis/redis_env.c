@@ -25,6 +25,8 @@ static const struct {
                                       "Messages that were not in the envelope of the cluster", 0},
     [REDIS_M_HELD] = {"held", "Messages that waited for the SUBSCRIBE of their own topic", 0},
     [REDIS_M_RECONNECTS] = {"reconnects", "Times that Redis was reached again after a loss", 0},
+    [REDIS_M_DEMOTIONS] = {"demotions", "Times that a server in use was no master any more", 0},
+    [REDIS_M_NAMESAKE_PROBES] = {"namesake_probes", "Probes of another node of the same name", 0},
     [REDIS_M_PROBE_TIMEOUTS] = {"probe_timeouts", "Probes that did not come back in time", 0},
     [REDIS_M_PROBE_RTT_US] = {"probe_rtt_us", "Round trip of the last probe in microseconds", 1},
     [REDIS_M_CONNECTED] = {"connected", "1 while Redis is up, else 0", 1},

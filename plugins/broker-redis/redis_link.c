@@ -4,7 +4,15 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { STABLE_MS = 1000 }; /* up for so long, a loss is a new one */
+enum {
+  STABLE_MS = 1000, /* up for so long, a loss is a new one */
+  /* The longest delay while nobody listens: it costs nobody anything, and a Redis that is started
+   * again has all its nodes back within this time. */
+  REFUSED_MAX_MS = 500,
+};
+
+/* When the next attempt is due. */
+enum due { LATER, SOON, NOW };
 
 enum state { STOPPED, WAITING, ASKING, DIALLING, CONNECTED, UP };
 
@@ -31,15 +39,27 @@ static uint64_t next_random(struct redis_link *link)
   return link->random;
 }
 
-static uint64_t delay_ms(struct redis_link *link)
+static uint64_t delay_ms(struct redis_link *link, enum due due)
 {
-  uint64_t delay = link->config.reconnect_min_ms;
-  for (unsigned i = 1; i < link->n_failures && delay < link->config.reconnect_max_ms; i++)
+  uint64_t min = link->config.reconnect_min_ms, max = link->config.reconnect_max_ms, delay = min;
+  if (due == NOW)
+    return 0;
+  if (due == SOON && max > REFUSED_MAX_MS)
+    max = min > REFUSED_MAX_MS ? min : REFUSED_MAX_MS;
+  for (unsigned i = 1; i < link->n_failures && delay < max; i++)
     delay *= 2;
-  if (delay > link->config.reconnect_max_ms)
-    delay = link->config.reconnect_max_ms;
+  if (delay > max)
+    delay = max;
   /* Half of it by chance: a hundred nodes shall not come back in the same millisecond. */
   return delay / 2 + next_random(link) % (delay / 2 + 1);
+}
+
+/* subscriptions is lost itself, or spoilt. */
+static void close_subscriptions(struct redis_link *link)
+{
+  struct redis_conn *subscriptions = link->subscriptions;
+  link->subscriptions = NULL;
+  redis_conn_close(subscriptions);
 }
 
 static void hang_up(struct redis_link *link)
@@ -51,24 +71,33 @@ static void hang_up(struct redis_link *link)
 }
 
 /* The one way back: every loss and every failed attempt ends here. */
-static void lose(struct redis_link *link, const char *why, bool at_once)
+static void lose(struct redis_link *link, const char *why, enum due due)
 {
   uint64_t now = link->env->host->now_ms(link->env->host);
+  struct redis_conn *left = link->subscriptions;
+  if (link->state == UP && link->config.leaves_subscriptions && left != NULL &&
+      redis_conn_is_ready(left)) {
+    link->subscriptions = NULL;
+    link->events->left(link->arg, left);
+  }
   hang_up(link);
   /* A Redis that accepts us only to throw us out again is not hammered. */
   if (link->state == UP && now - link->up_since_ms >= STABLE_MS)
     link->n_failures = 0;
   link->n_failures++;
   link->state = WAITING;
-  link->knows_master = at_once;
-  link->env->host->timer_set(link->timer, at_once ? 0 : delay_ms(link));
+  link->knows_master = due == NOW;
+  link->env->host->timer_set(link->timer, delay_ms(link, due));
   link->events->lost(link->arg, why);
 }
 
-void redis_link_fail(struct redis_link *link, const char *why)
+void redis_link_fail(struct redis_link *link, const char *why, bool spoilt)
 {
-  if (link->state >= DIALLING)
-    lose(link, why, false);
+  if (link->state < DIALLING)
+    return;
+  if (spoilt)
+    close_subscriptions(link);
+  lose(link, why, LATER);
 }
 
 static void on_conn_ready(void *arg)
@@ -80,10 +109,14 @@ static void on_conn_ready(void *arg)
   link->events->connected(link->arg);
 }
 
-static void on_conn_lost(void *arg, plug_status status, const char *why)
+static void lose_conn(struct redis_link *link, const struct redis_loss *loss)
 {
-  (void)status;
-  lose(arg, why, false);
+  lose(link, loss->why, loss->status == PLUG_ESTATE ? SOON : LATER);
+}
+
+static void on_conn_lost(void *arg, const struct redis_loss *loss)
+{
+  lose_conn(arg, loss);
 }
 
 static void on_command_reply(void *arg, const redisReply *reply)
@@ -105,18 +138,18 @@ static const struct redis_conn_events subscription_events = {on_conn_ready, on_s
 
 static void dial(struct redis_link *link)
 {
-  char why[REDIS_WHY_MAX];
+  struct redis_loss loss;
   link->state = DIALLING;
   link->n_ready = 0;
   link->knows_master = false;
   link->env->host->timer_set(link->timer, link->config.connect_timeout_ms);
   link->commands = redis_conn_open(link->env, link->resolver, &link->config.addr,
-                                   &link->config.login, &command_events, link, why);
+                                   &link->config.login, &command_events, link, &loss);
   if (link->commands != NULL)
     link->subscriptions = redis_conn_open(link->env, link->resolver, &link->config.addr,
-                                          &link->config.login, &subscription_events, link, why);
+                                          &link->config.login, &subscription_events, link, &loss);
   if (link->subscriptions == NULL)
-    lose(link, why, false);
+    lose_conn(link, &loss);
 }
 
 static void on_master(void *arg, const struct redis_addr *addr)
@@ -127,11 +160,11 @@ static void on_master(void *arg, const struct redis_addr *addr)
     dial(link);
 }
 
-static void on_no_master(void *arg, const char *why)
+static void on_no_master(void *arg, const struct redis_loss *loss)
 {
   struct redis_link *link = arg;
   if (link->state == ASKING)
-    lose(link, why, false);
+    lose_conn(link, loss);
 }
 
 static void on_moved(void *arg, const struct redis_addr *addr)
@@ -142,7 +175,7 @@ static void on_moved(void *arg, const struct redis_addr *addr)
     return;
   link->config.addr = *addr;
   snprintf(why, sizeof why, "Sentinel has moved the master to %.180s", redis_addr_text(addr, text));
-  lose(link, why, true);
+  lose(link, why, NOW);
 }
 
 static const struct redis_sentinel_events sentinel_events = {on_master, on_no_master, on_moved};
@@ -156,9 +189,9 @@ static void on_timer(void *arg) PLUG_NOEXCEPT
   } else if (link->state == WAITING) {
     dial(link);
   } else if (link->state == DIALLING) {
-    lose(link, "no connection in time: host, port or firewall may be wrong", false);
+    lose(link, "no connection in time: host, port or firewall may be wrong", LATER);
   } else if (link->state == CONNECTED) {
-    lose(link, "it has accepted the connections but delivers nothing", false);
+    lose(link, "it has accepted the connections but delivers nothing", LATER);
   }
 }
 
@@ -215,6 +248,11 @@ void redis_link_free(struct redis_link *link)
   if (link->timer != NULL)
     link->env->host->timer_free(link->timer);
   free(link);
+}
+
+void redis_link_set_proven(struct redis_link *link)
+{
+  link->env->host->timer_stop(link->timer);
 }
 
 void redis_link_set_up(struct redis_link *link)

@@ -16,6 +16,7 @@ struct redis_link_config {
   struct redis_sentinel_config sentinel; /* n_addrs 0: none */
   uint64_t connect_timeout_ms;           /* from dialling to up */
   uint64_t reconnect_min_ms, reconnect_max_ms;
+  bool leaves_subscriptions; /* see left */
 };
 
 /* None is called from inside redis_link_start; lost is called from inside redis_link_fail. */
@@ -27,6 +28,9 @@ struct redis_link_events {
   /* An attempt failed, or what was connected is gone. Both connections are closed already and the
    * next attempt is due. */
   void (*lost)(void *arg, const char *why);
+  /* Before lost, with leaves_subscriptions: what was up is given up, but not because of this
+   * connection, which may still bring something. It is the owner's now. */
+  void (*left)(void *arg, struct redis_conn *subscriptions);
 };
 
 struct redis_link;
@@ -41,9 +45,11 @@ void redis_link_stop(struct redis_link *link);
 /* After stop, not from inside its events. NULL is fine. */
 void redis_link_free(struct redis_link *link);
 
+/* It works, so that the time limit is off; it may take some more time until it is up. */
+void redis_link_set_proven(struct redis_link *link);
 void redis_link_set_up(struct redis_link *link);
-/* Drops both connections. */
-void redis_link_fail(struct redis_link *link, const char *why);
+/* Gives both connections up. spoilt: what came on the one for subscriptions makes no sense. */
+void redis_link_fail(struct redis_link *link, const char *why, bool spoilt);
 
 /* NULL unless connected. */
 struct redis_conn *redis_link_commands(const struct redis_link *link);

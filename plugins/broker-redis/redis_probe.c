@@ -5,7 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { MAX_EXTENDED = 4 };
+enum { MAX_EXTENDED = 4, NONCE_LEN = 16, FOREIGN_MS = 60000 };
 
 static uint64_t now_us(void)
 {
@@ -14,15 +14,15 @@ static uint64_t now_us(void)
   return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static struct plug_str payload_of(const struct redis_probe *probe, char text[48])
+struct plug_str redis_probe_payload(const struct redis_probe *probe, char text[REDIS_PROBE_MAX])
 {
-  int n = snprintf(text, 48, "%016" PRIx64 ":%" PRIu64, probe->nonce, probe->seq);
+  int n = snprintf(text, REDIS_PROBE_MAX, "%016" PRIx64 ":%" PRIu64, probe->nonce, probe->seq);
   return (struct plug_str){text, (size_t)n};
 }
 
 static void send_probe(struct redis_probe *probe)
 {
-  char text[48];
+  char text[REDIS_PROBE_MAX];
   probe->seq++;
   probe->sent_us = now_us();
   probe->waiting = true;
@@ -32,7 +32,7 @@ static void send_probe(struct redis_probe *probe)
   if (!probe->waiting)
     return;
   probe->env->host->timer_set(probe->timer, probe->timeout_ms);
-  probe->events->send(probe->arg, payload_of(probe, text));
+  probe->events->send(probe->arg, redis_probe_payload(probe, text));
 }
 
 /* As long as answers keep coming on the connection that it waits for, a probe merely stands in line
@@ -104,10 +104,45 @@ void redis_probe_answered(struct redis_probe *probe)
   probe->answered = true;
 }
 
+/* NONCE:NUMBER, as redis_probe_payload writes it. */
+static bool is_probe(struct plug_str payload)
+{
+  if (payload.len <= NONCE_LEN + 1 || payload.len >= REDIS_PROBE_MAX ||
+      payload.ptr[NONCE_LEN] != ':')
+    return false;
+  for (size_t i = 0; i < payload.len; i++) {
+    char c = payload.ptr[i];
+    bool digit = c >= '0' && c <= '9';
+    if (i != NONCE_LEN && !digit && !(i < NONCE_LEN && c >= 'a' && c <= 'f'))
+      return false;
+  }
+  return true;
+}
+
+static void hear_foreign(struct redis_probe *probe)
+{
+  uint64_t now = probe->env->host->now_ms(probe->env->host), before = probe->foreign_ms;
+  uint64_t patience = 2 * probe->interval_ms;
+  probe->foreign_ms = now;
+  if (before != 0 && now - before <= (patience > FOREIGN_MS ? patience : FOREIGN_MS))
+    probe->events->namesake(probe->arg);
+}
+
+bool redis_probe_is_awaited(const struct redis_probe *probe, struct plug_str payload)
+{
+  char text[REDIS_PROBE_MAX];
+  return probe->waiting && redis_str_eq(payload, redis_probe_payload(probe, text));
+}
+
 void redis_probe_receive(struct redis_probe *probe, struct plug_str payload)
 {
-  char text[48];
-  if (!probe->waiting || !redis_str_eq(payload, payload_of(probe, text)))
+  char text[REDIS_PROBE_MAX];
+  if (is_probe(payload) &&
+      memcmp(payload.ptr, redis_probe_payload(probe, text).ptr, NONCE_LEN) != 0) {
+    hear_foreign(probe);
+    return;
+  }
+  if (!redis_probe_is_awaited(probe, payload))
     return;
   uint64_t rtt = now_us() - probe->sent_us;
   probe->waiting = false;

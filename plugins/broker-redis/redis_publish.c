@@ -10,7 +10,8 @@ enum { MIN_RING = 256 };
 
 struct entry {
   struct plug_op *op; /* NULL: nobody waits */
-  bool is_probe;
+  bool is_own;
+  enum redis_own own;
 };
 
 struct redis_publisher {
@@ -22,7 +23,7 @@ struct redis_publisher {
   struct redis_conn *conn; /* NULL: not connected */
   struct entry *ring;      /* awaiting answers; its size is a power of two */
   size_t ring_size, ring_head, ring_n;
-  size_t n_probes, n_held, held_bytes;
+  size_t n_own, n_held, held_bytes;
   struct redis_buf channel, json;
   struct redis_log_limit full_limit, refused_limit, error_limit;
 };
@@ -30,7 +31,7 @@ struct redis_publisher {
 static void show_gauge(const struct redis_publisher *pub)
 {
   redis_gauge(pub->env, REDIS_M_PUBLISH_IN_FLIGHT,
-              (int64_t)(pub->ring_n - pub->n_probes + pub->n_held));
+              (int64_t)(pub->ring_n - pub->n_own + pub->n_held));
 }
 
 static bool make_room(struct redis_publisher *pub)
@@ -50,17 +51,22 @@ static bool make_room(struct redis_publisher *pub)
   return true;
 }
 
-/* Writes one PUBLISH and queues whom to tell. */
+/* Writes one command and queues whom to tell. */
+static bool send_command(struct redis_publisher *pub, const struct plug_str *argv, size_t argc,
+                         struct entry entry)
+{
+  if (!make_room(pub) || !redis_conn_command(pub->conn, argv, argc))
+    return false;
+  pub->ring[(pub->ring_head + pub->ring_n++) & (pub->ring_size - 1)] = entry;
+  pub->n_own += entry.is_own;
+  return true;
+}
+
 static bool send_publish(struct redis_publisher *pub, struct plug_str channel,
-                         struct plug_str payload, struct plug_op *op, bool is_probe)
+                         struct plug_str payload, struct plug_op *op)
 {
   const struct plug_str argv[] = {redis_str("PUBLISH"), channel, payload};
-  if (!make_room(pub) || !redis_conn_command(pub->conn, argv, 3))
-    return false;
-  size_t i = (pub->ring_head + pub->ring_n++) & (pub->ring_size - 1);
-  pub->ring[i] = (struct entry){op, is_probe};
-  pub->n_probes += is_probe;
-  return true;
+  return send_command(pub, argv, 3, (struct entry){.op = op});
 }
 
 struct redis_publisher *redis_publisher_new(const struct redis_env *env,
@@ -99,7 +105,7 @@ static struct entry pop(struct redis_publisher *pub)
   struct entry entry = pub->ring[pub->ring_head];
   pub->ring_head = (pub->ring_head + 1) & (pub->ring_size - 1);
   pub->ring_n--;
-  pub->n_probes -= entry.is_probe;
+  pub->n_own -= entry.is_own;
   return entry;
 }
 
@@ -116,7 +122,7 @@ void redis_publisher_reset(struct redis_publisher *pub, plug_status status, cons
   pub->conn = NULL;
   while (pub->ring_n > 0) {
     struct entry entry = pop(pub);
-    if (!entry.is_probe)
+    if (!entry.is_own)
       fail(pub, entry.op, status, why);
   }
   free(pub->ring);
@@ -180,7 +186,7 @@ static plug_status hold(struct redis_publisher *pub, struct redis_held_list *lis
 plug_status redis_publisher_publish(struct redis_publisher *pub, const struct plug_msg *msg,
                                     struct plug_op *op)
 {
-  if (pub->ring_n - pub->n_probes + pub->n_held >= pub->config.max_commands ||
+  if (pub->ring_n - pub->n_own + pub->n_held >= pub->config.max_commands ||
       redis_conn_unsent(pub->conn) + pub->held_bytes >= pub->config.max_bytes)
     return refuse(pub, op, PLUG_EUNAVAIL, "the publish queue is full", &pub->full_limit);
 
@@ -199,16 +205,16 @@ plug_status redis_publisher_publish(struct redis_publisher *pub, const struct pl
   plug_status status = encode(pub, msg, &wire, &why);
   if (status != PLUG_OK)
     return refuse(pub, op, status, why, &pub->refused_limit);
-  if (!send_publish(pub, channel, wire, op, false))
+  if (!send_publish(pub, channel, wire, op))
     return refuse(pub, op, PLUG_ENOMEM, "out of memory", &pub->refused_limit);
   show_gauge(pub);
   return PLUG_PENDING;
 }
 
-bool redis_publisher_probe(struct redis_publisher *pub, struct plug_str channel,
-                           struct plug_str payload)
+bool redis_publisher_own(struct redis_publisher *pub, enum redis_own kind,
+                         const struct plug_str *argv, size_t argc)
 {
-  return send_publish(pub, channel, payload, NULL, true);
+  return send_command(pub, argv, argc, (struct entry){.is_own = true, .own = kind});
 }
 
 static struct redis_held *take_held(struct redis_publisher *pub, struct redis_held_list *list)
@@ -239,7 +245,7 @@ void redis_publisher_release(struct redis_publisher *pub, struct redis_held_list
     redis_channel_put(&pub->channel, pub->config.prefix, held->msg->topic);
     plug_status status = encode(pub, held->msg, &wire, &why);
     if (status != PLUG_OK || pub->channel.failed ||
-        !send_publish(pub, redis_buf_str(&pub->channel), wire, held->op, false))
+        !send_publish(pub, redis_buf_str(&pub->channel), wire, held->op))
       fail(pub, held->op, PLUG_ENOMEM, "out of memory");
     free_held(pub, held);
   }
@@ -261,12 +267,12 @@ static void on_error(struct redis_publisher *pub, struct entry entry, struct plu
 {
   char why[REDIS_WHY_MAX];
   redis_error_explain(error, false, why);
-  if (!entry.is_probe) {
+  if (!entry.is_own) {
     redis_log_limited(pub->env, &pub->error_limit, PLUG_LOG_WARN, "Redis refused a PUBLISH: %s",
                       why);
     fail(pub, entry.op, redis_error_status(error), why);
   }
-  if (entry.is_probe || redis_error_is_fatal(error))
+  if (entry.is_own || redis_error_is_fatal(error))
     pub->events->broken(pub->arg, why);
 }
 
@@ -282,12 +288,13 @@ void redis_publisher_reply(struct redis_publisher *pub, const redisReply *reply)
   }
   struct entry entry = pop(pub);
   show_gauge(pub);
-  if (reply->type == REDIS_REPLY_ERROR) {
+  bool is_probe = entry.is_own && entry.own == REDIS_OWN_PROBE;
+  if (reply->type == REDIS_REPLY_ERROR && (is_probe || !entry.is_own)) {
     on_error(pub, entry, (struct plug_str){reply->str, reply->len});
     return;
   }
-  if (entry.is_probe) {
-    pub->events->probe_answered(pub->arg);
+  if (entry.is_own) {
+    pub->events->own_answered(pub->arg, entry.own, reply);
     return;
   }
   redis_count(pub->env, REDIS_M_PUBLISHED, 1);
@@ -297,5 +304,5 @@ void redis_publisher_reply(struct redis_publisher *pub, const redisReply *reply)
 
 bool redis_publisher_idle(const struct redis_publisher *pub)
 {
-  return pub->ring_n == pub->n_probes && pub->n_held == 0;
+  return pub->ring_n == pub->n_own && pub->n_held == 0;
 }

@@ -15,8 +15,12 @@ struct redis_publish_config {
   size_t max_json;         /* layout single: of one message, with everything around its payload */
 };
 
+/* The node's own commands among the publishes. */
+enum redis_own { REDIS_OWN_PROBE, REDIS_OWN_ROLE, REDIS_OWN_INFO };
+
 struct redis_publish_events {
-  void (*probe_answered)(void *arg);
+  /* The answer to redis_publisher_own; a probe's is no error. */
+  void (*own_answered)(void *arg, enum redis_own kind, const redisReply *reply);
   /* The connection is of no more use. Calls redis_publisher_reset. */
   void (*broken)(void *arg, const char *why);
 };
@@ -38,9 +42,9 @@ void redis_publisher_reset(struct redis_publisher *pub, plug_status status, cons
 /* As in plugboard/broker.h; only while connected. */
 plug_status redis_publisher_publish(struct redis_publisher *pub, const struct plug_msg *msg,
                                     struct plug_op *op);
-/* Out of the node's own queue, without limits. False: out of memory. */
-bool redis_publisher_probe(struct redis_publisher *pub, struct plug_str channel,
-                           struct plug_str payload);
+/* A command of the node's own, without limits. False: out of memory. */
+bool redis_publisher_own(struct redis_publisher *pub, enum redis_own kind,
+                         const struct plug_str *argv, size_t argc);
 void redis_publisher_reply(struct redis_publisher *pub, const redisReply *reply);
 
 /* Held messages, from redis_topics: sends them, or fails them. Both empty the list. */

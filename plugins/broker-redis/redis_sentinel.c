@@ -18,7 +18,8 @@ struct redis_sentinel {
   bool asking;              /* a question is under way */
   bool wanted;              /* and the owner waits for the answer */
   struct redis_addr master; /* last answer; port 0: none yet */
-  char why[REDIS_WHY_MAX];  /* what the last sentinel was unable to do */
+  bool nobody;              /* none of those tried in this round listens */
+  struct redis_loss loss;   /* what the last sentinel was unable to do */
 };
 
 static void try_current(struct redis_sentinel *s);
@@ -31,10 +32,12 @@ static void hang_up(struct redis_sentinel *s)
 }
 
 /* This sentinel is of no use now: on to the next one, or give up until later. */
-static void next(struct redis_sentinel *s, const char *why)
+static void move_on(struct redis_sentinel *s, plug_status status, const char *why)
 {
   char addr[REDIS_ADDR_TEXT];
-  snprintf(s->why, sizeof s->why, "Sentinel %.100s: %.200s",
+  s->nobody = s->nobody && status == PLUG_ESTATE;
+  s->loss.status = s->nobody ? PLUG_ESTATE : PLUG_EUNAVAIL;
+  snprintf(s->loss.why, sizeof s->loss.why, "Sentinel %.100s: %.200s",
            redis_addr_text(&s->config.addrs[s->current], addr), why);
   hang_up(s);
   s->current = (s->current + 1) % s->config.n_addrs;
@@ -46,8 +49,13 @@ static void next(struct redis_sentinel *s, const char *why)
   s->env->host->timer_set(s->timer, REWATCH_MS);
   if (s->wanted) {
     s->wanted = false;
-    s->events->failed(s->arg, s->why);
+    s->events->failed(s->arg, &s->loss);
   }
+}
+
+static void next(struct redis_sentinel *s, const char *why)
+{
+  move_on(s, PLUG_EUNAVAIL, why);
 }
 
 /* As next; the explanations of errors speak of the login at Redis itself. */
@@ -56,7 +64,7 @@ static void refused(struct redis_sentinel *s, plug_status status, const char *wh
   char text[REDIS_WHY_MAX];
   snprintf(text, sizeof text, "%.130s%s", why,
            status == PLUG_EDENIED ? " (at Sentinels sentinel-username and sentinel-password)" : "");
-  next(s, text);
+  move_on(s, status, text);
 }
 
 static void on_ready(void *arg)
@@ -152,11 +160,11 @@ static void on_reply(void *arg, const redisReply *reply)
     answer(s, &addr);
 }
 
-static void on_lost(void *arg, plug_status status, const char *why)
+static void on_lost(void *arg, const struct redis_loss *loss)
 {
   struct redis_sentinel *s = arg;
   if (s->asking) {
-    refused(s, status, why);
+    refused(s, loss->status, loss->why);
     return;
   }
   hang_up(s);
@@ -167,28 +175,28 @@ static const struct redis_conn_events conn_events = {on_ready, on_reply, on_lost
 
 static void try_current(struct redis_sentinel *s)
 {
-  char why[REDIS_WHY_MAX];
   s->env->host->timer_set(s->timer, s->config.timeout_ms);
   s->conn = redis_conn_open(s->env, s->resolver, &s->config.addrs[s->current], &s->config.login,
-                            &conn_events, s, why);
-  if (s->conn == NULL) {
-    /* Through the timer, so that no event comes from inside of ask. */
-    snprintf(s->why, sizeof s->why, "%s", why);
-    s->env->host->timer_set(s->timer, 0);
-  }
+                            &conn_events, s, &s->loss);
+  if (s->conn == NULL)
+    s->env->host->timer_set(s->timer, 0); /* so that no event comes from inside of ask */
+}
+
+static void begin(struct redis_sentinel *s)
+{
+  s->asking = s->nobody = true;
+  s->n_tried = 0;
+  try_current(s);
 }
 
 static void on_timer(void *arg) PLUG_NOEXCEPT
 {
   struct redis_sentinel *s = arg;
   if (!s->asking) {
-    s->asking = true;
-    s->n_tried = 0;
-    try_current(s);
+    begin(s);
   } else if (s->conn == NULL) {
-    char why[REDIS_WHY_MAX];
-    memcpy(why, s->why, sizeof why);
-    next(s, why);
+    struct redis_loss loss = s->loss;
+    refused(s, loss.status, loss.why);
   } else {
     next(s, "no answer in time");
   }
@@ -204,9 +212,7 @@ void redis_sentinel_ask(struct redis_sentinel *s)
    * would give the same answer for ever. */
   if (s->master.port != 0)
     s->current = (s->current + 1) % s->config.n_addrs;
-  s->asking = true;
-  s->n_tried = 0;
-  try_current(s);
+  begin(s);
 }
 
 struct redis_sentinel *redis_sentinel_new(const struct redis_env *env,

@@ -17,7 +17,9 @@ struct redis_sentinel_config {
 /* None is called from inside redis_sentinel_ask. */
 struct redis_sentinel_events {
   void (*found)(void *arg, const struct redis_addr *master); /* the answer to ask */
-  void (*failed)(void *arg, const char *why); /* the other answer: no sentinel knew */
+  /* The other answer: no sentinel knew. loss is about the last one; its status is PLUG_ESTATE only
+   * if none of them listens. */
+  void (*failed)(void *arg, const struct redis_loss *loss);
   void (*moved)(void *arg, const struct redis_addr *master); /* unasked: there is another master */
 };
 

@@ -56,10 +56,7 @@ static const char *const usual[] = {
 };
 #define N_USUAL (sizeof usual / sizeof *usual)
 
-#define LIT(text)          \
-  {                        \
-    text, sizeof(text) - 1 \
-  }
+#define LIT(text) {text, sizeof(text) - 1}
 static const struct plug_str prefixes[] = {LIT("/sub"), LIT("/topic")};
 static const struct plug_str apps[] = {LIT("/app")};
 
@@ -108,7 +105,7 @@ static struct world {
   unsigned n_answers;
   plug_status publish_status;
   uint64_t now, next_id;
-} * w;
+} *w;
 
 static const struct stomp_limits reader_limits = {
     .frame_bytes = 1 << 24, .n_headers = STOMP_HEADERS_CAP, .header_bytes = 1 << 20};

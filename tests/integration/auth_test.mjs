@@ -12,6 +12,7 @@ import WebSocket from 'ws';
 
 import { build, run, sleep, slowness, start, until, within } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
+import { CLOSE, Wire, closePayload, wsFrame } from './lib/wire.mjs';
 
 const plugin = join(build, 'tests/plugins/auth-script.so');
 
@@ -119,6 +120,42 @@ describe('CONNECT', () => {
       await bad.expectError(/authentication failed/);
       await listener.expectSilence();
     }
+  });
+
+  test('many frames in one segment wait as well', async (t) => {
+    const server = await startCommanded(t);
+    const listener = await stomp(server, as('listener', { t }));
+    await listener.subscribe('/topic/many');
+    const wire = await Wire.upgrade(server, { t });
+    const frames = ['CONNECT\naccept-version:1.2\nhost:h\nAuthorization:a;hold\n\n\0'];
+    for (let i = 0; i < 50; i += 1) frames.push(`SEND\ndestination:/topic/many\n\n${i}\0`);
+    frames.push('DISCONNECT\nreceipt:bye\n\n\0');
+    await wire.write(Buffer.concat(frames.map((frame) => wsFrame(frame))));
+    await listener.expectSilence(200);
+    await server.command('release');
+    assert.match((await wire.frame()).payload.toString(), /^CONNECTED/);
+    assert.match((await wire.frame()).payload.toString(), /^RECEIPT\nreceipt-id:bye/);
+    const bodies = (await listener.messages(50)).map((m) => m.body);
+    assert.deepEqual(bodies, Array.from({ length: 50 }, (_, i) => `${i}`));
+  });
+
+  test('who says farewell behind its CONNECT is heard first', async (t) => {
+    const server = await startCommanded(t);
+    const listener = await stomp(server, as('listener', { t }));
+    await listener.subscribe('/topic/brief');
+    const wire = await Wire.upgrade(server, { t });
+    await wire.write(Buffer.concat([
+      wsFrame('CONNECT\naccept-version:1.2\nhost:h\nAuthorization:a;hold\n\n\0'),
+      wsFrame('SEND\ndestination:/topic/brief\n\nlast words\0'),
+      wsFrame(closePayload(1000), { opcode: CLOSE }),
+    ]));
+    await listener.expectSilence(200);
+    await server.command('release');
+    assert.equal((await listener.expect('MESSAGE')).body, 'last words');
+    let frame;
+    do frame = await wire.frame(); while (frame.opcode !== CLOSE);
+    assert.equal(frame.payload.readUInt16BE(0), 1000);
+    await wire.waitForEnd();
   });
 
   test('each grant ends once, also of clients that have gone', async (t) => {
@@ -368,6 +405,21 @@ describe('rules that ask the plugin', () => {
       assert.equal((await client.messages(1))[0].body, 'c');
       client.terminate();
     }
+  });
+
+  test('a plugin that may be asked on any thread answers without a pause', async (t) => {
+    const server = await start({
+      t, config, set: [`auth.plugins=${plugin.replace('auth-script', 'auth-any')}`, 'auth.on-denied=keep', 'destinations.patterns=on', 'server.workers=2'],
+    });
+    const clients = await Promise.all(Array.from({ length: 6 }, (_, i) => stomp(server, as(`u${i}`, { t }))));
+    for (const client of clients) {
+      await client.subscribe(`/topic/yes/${clients.indexOf(client)}`);
+      for (let i = 0; i < 10; i += 1) client.send(`/topic/yes/${clients.indexOf(client)}`, `${i}`);
+      assert.deepEqual((await client.messages(10)).map((m) => m.body), [...'0123456789']);
+      client.frame('SUBSCRIBE', { id: 'n', destination: '/topic/no', receipt: 'n' });
+      await client.expect('ERROR', { 'error-code': 'access-denied', 'receipt-id': 'n' });
+    }
+    assert.equal(await stat(server, 'auth.any.asked'), 6 * 12);
   });
 
   test('decisions are cached as the plugin says, and forgotten when it says', async (t) => {

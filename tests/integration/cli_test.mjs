@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { build, program, root, run, sleep, slowness, start, until } from './lib/server.mjs';
+import { freePort } from './lib/redis.mjs';
+import { build, patience, program, root, run, sleep, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { Wire, upgradeRequest } from './lib/wire.mjs';
 
@@ -173,6 +174,22 @@ describe('configuration', { concurrency: 4 }, () => {
     });
   }
 
+  test('the section of a broker that is not chosen is told, and no fault', async (t) => {
+    const file = configFile(t, '[server]\nworkers = 1\n[broker.redis]\nurl = redis://10.0.0.1\n');
+    const warning = `${file}:3: [broker.redis] is not read: the broker in use is 'memory'; `
+      + 'to use this one, set plugin = redis in [broker], otherwise take the section out';
+    const checked = await run(['--check', '--config', file]);
+    assert.equal(checked.code, 0, checked.stderr);
+    assert.ok(checked.stderr.includes(` warn server: ${warning}\n`), checked.stderr);
+    const server = await start({ t, config: '[broker.redis]\nurl = redis://10.0.0.1\n', set: ['broker.redis.prefix=x'] });
+    await server.waitForLine(/ warn server: \S+:1: \[broker\.redis\] is not read/);
+    const set = await run(['--check', '--set', 'broker.redis.prefix=x']);
+    assert.ok(set.stderr.includes(' warn server: --set: [broker.redis] is not read'), set.stderr);
+    const chosen = await run(['--check', '--config', file, '--set', 'broker.plugin=redis']);
+    assert.equal(chosen.code, 0);
+    assert.doesNotMatch(chosen.stderr, / warn /);
+  });
+
   test('a file that cannot be read', async (t) => {
     const dir = directory(t);
     const missing = await run(['--check', '--config', join(dir, 'none.ini')]);
@@ -236,12 +253,12 @@ describe('starting', { concurrency: 4 }, () => {
     await stomp(server, { t });
   });
   test('with too few file descriptors it says so and ends', () => {
-    for (const n of [12, 15, 16, 18, 20, 21, 22]) {
+    for (const n of [12, 13, 14, 15]) {
       const args = ['-c', 'ulimit -n "$1"; shift; exec "$@"', 'sh', n, program, '--set', 'http.listen=127.0.0.1:0', '--set', 'server.workers=2'];
-      const { status, signal, stderr } = spawnSync('sh', args, { timeout: 5000 * slowness, killSignal: 'SIGKILL', encoding: 'utf8' });
+      const { status, signal, stderr } = spawnSync('sh', args, { timeout: patience(5000), killSignal: 'SIGKILL', encoding: 'utf8' });
       assert.equal(signal, null, `${n}: ${stderr}`);
       assert.equal(status, 1, stderr);
-      assert.match(stderr, /^plugboard: worker \d: not enough file descriptors: Too many open files$/m);
+      assert.match(stderr, /^plugboard: (worker \d: not enough file descriptors|cannot listen on 127\.0\.0\.1:\d+): Too many open files$/m);
       assert.ok(!/Sanitizer/.test(stderr), stderr);
     }
   });
@@ -322,7 +339,7 @@ describe('the log', { concurrency: 4 }, () => {
   test('log-format = json: every line is a JSON object', async (t) => {
     const server = await start({ t, set: ['server.log-format=json', 'server.log-level=debug'] });
     const wire = await Wire.open(server.httpPort, t);
-    wire.write(upgradeRequest({ headers: { Origin: 'http://"\\evil\x01\x7f.example' } }));
+    wire.write(upgradeRequest({ headers: { Origin: 'http://"\\evil\u0085.example' } }));
     assert.equal((await wire.response()).status, 403);
     await server.stats();
     await server.stop();
@@ -332,11 +349,13 @@ describe('the log', { concurrency: 4 }, () => {
       assert.deepEqual(Object.keys(entry), ['time', 'level', 'area', 'message']);
       assert.ok(!Number.isNaN(Date.parse(entry.time)));
     }
-    assert.ok(server.log.some((line) => JSON.parse(line).message.includes('http://"\\evil\x01\x7f.example')));
+    assert.ok(server.log.some((line) => JSON.parse(line).message.includes('http://"\\evil\u0085.example')));
   });
   test('log-level = error is quiet', async (t) => {
-    const server = await start({ t, http: false, ready: false, set: ['server.log-level=error', 'http.listen=127.0.0.1:0'] });
-    await sleep(500 * slowness);
+    const port = await freePort();
+    const server = await start({ t, http: port, ready: false, set: ['server.log-level=error'] });
+    const ready = () => fetch(`http://127.0.0.1:${port}/ready`).then((answer) => answer.status === 200, () => false);
+    await until(ready, 'the server being ready');
     assert.deepEqual(server.log, []);
   });
   test('a client cannot forge lines, colours or fields', async (t) => {

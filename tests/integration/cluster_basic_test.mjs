@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { isReady, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { startRedis } from './lib/redis.mjs';
-import { slowness, until } from './lib/server.mjs';
+import { sleep, slowness, until } from './lib/server.mjs';
 import { encode, stomp } from './lib/stomp.mjs';
 
 async function cluster(t, n, set = [], redisArgs = []) {
@@ -239,7 +239,7 @@ test('after UNSUBSCRIBE nothing arrives, while another client of the node goes o
 });
 
 test('a node stays ready while clients subscribe and unsubscribe', async (t) => {
-  const { nodes } = await cluster(t, 1, ['broker.when-down=queue', 'broker.down-queue-time=200ms']);
+  const { nodes } = await cluster(t, 1, ['broker.when-down=queue', 'broker.down-queue-time=2s']);
   const client = await stomp(nodes[0], { t });
   const publisher = await stomp(nodes[0], { t });
   let running = true;
@@ -254,11 +254,14 @@ test('a node stays ready while clients subscribe and unsubscribe', async (t) => 
   await churn;
 });
 
+// For a Redis that stands still for as long as this process needs to write a flood.
+const PATIENT = ['broker.operation-timeout=5m', 'broker.redis.probe-timeout=1m'];
+
 test('a flood of SENDs without receipts is slowed down, not dropped', async (t) => {
   const redis = await startRedis({ t });
   const nodes = [
-    await startNode({ t, name: 'n1', redis, probe: false, set: ['limits.worker-queue=2000'] }),
-    await startNode({ t, name: 'n2', redis, probe: false, set: ['limits.queue-size=256m', 'limits.queue-messages=1000000'] }),
+    await startNode({ t, name: 'n1', redis, probe: false, set: ['limits.worker-queue=2000', ...PATIENT] }),
+    await startNode({ t, name: 'n2', redis, probe: false, set: ['limits.queue-size=256m', 'limits.queue-messages=1000000', ...PATIENT] }),
   ];
   const subscriber = await stomp(nodes[1], { t });
   await subscriber.subscribe('/topic/flood');
@@ -266,7 +269,7 @@ test('a flood of SENDs without receipts is slowed down, not dropped', async (t) 
   const n = Math.round(40000 / slowness);
   redis.freeze();
   for (let i = 0; i < n; i += 1) publishers.forEach((client, p) => client.send('/topic/flood', `${p}:${i}`));
-  await until(async () => (await nodes[0].stats()).reads_paused === 2, 'both publishers being slowed down', 2000);
+  await until(async () => (await nodes[0].stats()).reads_paused === 2, 'both publishers being slowed down');
   redis.thaw();
   const got = new Map();
   await until(() => (takeBodies(subscriber, got).get('/topic/flood')?.length ?? 0) >= 2 * n, 'all messages', 20000);
@@ -282,7 +285,7 @@ test('a flood of SENDs without receipts is slowed down, not dropped', async (t) 
 test('a flood on a topic is not thinned out while somebody subscribes to it', async (t) => {
   const redis = await startRedis({ t });
   const proxy = await startProxy({ t, port: redis.port });
-  const node = await startNode({ t, name: 'n1', redis: proxy, probe: false, set: ['limits.queue-size=64m', 'limits.queue-messages=1000000'] });
+  const node = await startNode({ t, name: 'n1', redis: proxy, probe: false, set: ['limits.queue-size=64m', 'limits.queue-messages=1000000', ...PATIENT] });
   const publisher = await stomp(node, { t });
   const subscriber = await stomp(node, { t });
   await publisher.request('SEND', { destination: '/topic/other' }, 'warm');
@@ -298,4 +301,45 @@ test('a flood on a topic is not thinned out while somebody subscribes to it', as
   await until(() => (takeBodies(subscriber, got).get('/topic/flood')?.length ?? 0) >= n, 'all messages', 20000);
   assert.deepEqual(got.get('/topic/flood'), Array.from({ length: n }, (_, i) => String(i)));
   assert.equal((await node.stats()).publish_failed, 0);
+});
+
+test('a node that is stopped under load: what its senders were told has been taken reaches all, on it and elsewhere', async (t) => {
+  const redis = await startRedis({ t });
+  const roomy = ['server.workers=2', 'limits.queue-size=64m', 'limits.queue-messages=1000000'];
+  for (let round = 0; round < 3; round += 1) {
+    const nodes = [
+      await startNode({ t, name: `a${round}`, redis, set: roomy }), await startNode({ t, name: `b${round}`, redis, set: roomy }),
+    ];
+    const subscribers = [];
+    for (let i = 0; i < 6; i += 1) {
+      const client = await stomp(nodes[i % 2], { t });
+      await client.subscribe('/topic/stop');
+      subscribers.push(client);
+    }
+    const publishers = [];
+    for (let i = 0; i < 4; i += 1) publishers.push(await stomp(nodes[0], { t }));
+    let sent = 0;
+    const pump = setInterval(() => {
+      for (let i = 0; i < 40; i += 1) {
+        const id = `m${sent}`;
+        sent += 1;
+        publishers[sent % publishers.length].raw(`SEND\ndestination:/topic/stop\nreceipt:${id}\n\n${id}\0`);
+      }
+    }, 1);
+    t.after(() => clearInterval(pump));
+    await sleep(400);
+    const stopped = nodes[0].stop();
+    await Promise.all([...subscribers.filter((_, i) => i % 2 === 0), ...publishers].map((client) => client.waitForClose()));
+    clearInterval(pump);
+    await stopped;
+    const taken = publishers.flatMap((client) => client.frames.filter((f) => f.command === 'RECEIPT').map((f) => f.headers['receipt-id']));
+    assert.ok(taken.length > 100, `only ${taken.length} receipts`);
+    for (const client of subscribers) {
+      const bodies = () => new Set(client.frames.filter((f) => f.command === 'MESSAGE').map((f) => f.body));
+      await until(() => client.closed || taken.every((id) => bodies().has(id)), 'all messages');
+      const got = bodies();
+      assert.deepEqual(taken.filter((id) => !got.has(id)), []);
+    }
+    await nodes[1].stop();
+  }
 });

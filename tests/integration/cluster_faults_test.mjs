@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { Client } from '@stomp/stompjs';
 import WebSocket from 'ws';
 
-import { assertOrdered, isReady, Publisher, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
-import { startProxy } from './lib/proxy.mjs';
+import { assertOrdered, isReady, PROBE_TIMEOUT, Publisher, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
+import { startLossyProxy, startProxy } from './lib/proxy.mjs';
 import { freePort, redisClient, startRedis, startSentinel } from './lib/redis.mjs';
 import { sleep, slowness, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
@@ -55,9 +55,10 @@ async function settle({ nodes, destination, views, publishers }, { from, to, dow
       for (const [body, what] of publisher.outcome) {
         if (what !== 'taken' || got.has(body)) continue;
         missing.push(body);
-        // Redis took it: it may be lost only for a node that was cut off, and only meanwhile.
+        // Redis took it: it may be lost only for a node that was cut off, and only meanwhile. What
+        // was taken just before may still have been on its way to that node.
         assert.ok(down.includes(view.node), `${body} was lost on a node that was never cut off`);
-        assert.ok(publisher.answeredAt.get(body) >= from - 20 && publisher.sentAt.get(body) <= to + 20,
+        assert.ok(publisher.answeredAt.get(body) >= from - 2000 && publisher.sentAt.get(body) <= to + 20,
           `${body} was lost outside the gap`);
       }
     }
@@ -149,9 +150,10 @@ test('Redis sleeps longer than the probe waits', async (t) => {
   let sleeping;
   await fault(t, 'debug-sleep', {
     nodes,
+    holds: false, // it wakes up by itself, maybe before this test has looked
     inject: async () => {
       const client = await redisClient(redis.port, { t });
-      sleeping = client.command('DEBUG', 'SLEEP', String(1.2 * slowness));
+      sleeping = client.command('DEBUG', 'SLEEP', String((PROBE_TIMEOUT + 2500) / 1000));
     },
     recover: () => sleeping,
   });
@@ -162,7 +164,7 @@ test('Redis sleeps for less than the probe waits: nothing is lost, nobody notice
   const { sent, refused, lost } = await fault(t, 'short-sleep', {
     nodes, down: [], inject: () => redis.command('DEBUG', 'SLEEP', '0.7'), holds: false,
   });
-  assert.ok(sent > 100);
+  assert.ok(sent > 20);
   assert.equal(refused, 0);
   assert.deepEqual(lost, [0, 0, 0, 0]);
 });
@@ -193,6 +195,62 @@ test('the network is stalled for less than the probe waits: nothing is lost', as
   });
   assert.equal(refused, 0);
   assert.deepEqual(lost, [0, 0, 0, 0]);
+});
+
+// The kernel sends what a closed socket holds again and again, in ever longer steps: without a reset
+// the refused messages would come behind those of the next connection.
+test('packets to Redis are lost for a while: what was refused does not come later', async (t) => {
+  const redis = await startRedis({ t });
+  const proxy = await startLossyProxy({ t, port: redis.port });
+  const n1 = await startNode({ t, name: 'n1', redis });
+  const n2 = await startNode({ t, name: 'n2', redis: proxy });
+  const listener = await stomp(n1, { t });
+  await listener.subscribe('/topic/a');
+  const publisher = new Publisher(await stomp(n2, { t }), '/topic/a', 'p', 50);
+  await until(() => publisher.sent > 5, 'some messages');
+  await proxy.drop();
+  const dropped = publisher.sent; // of those before Redis may have some whose answer is held back
+  const from = Date.now();
+  await n2.waitForLine(LOST);
+  await sleep(Math.max(0, from + 3200 - Date.now()));
+  const gap = Date.now() - from;
+  await proxy.pass();
+  await n2.waitForLine(BACK, { ms: 20000 });
+  // The steps double: the next one would come before as much time has passed again.
+  await sleep(from + 2 * gap + 500 - Date.now());
+  const { refused } = await publisher.stop();
+  assert.ok(refused > 0);
+  const number = (body) => Number(body.split(':')[1]);
+  const taken = [...publisher.outcome].filter(([, what]) => what === 'taken').map(([body]) => body);
+  const bodies = [];
+  await until(() => {
+    bodies.push(...(takeBodies(listener).get('/topic/a') ?? []));
+    return bodies.includes(taken.at(-1));
+  }, 'the last message');
+  assertOrdered(bodies, 'the listener');
+  const late = (list) => list.filter((body) => number(body) >= dropped);
+  assert.deepEqual(late(bodies), late(taken));
+});
+
+// What Redis' own kernel holds for it is read after all; but not behind what is sent later.
+test('a frozen Redis with much under way: what was refused does not come later', async (t) => {
+  const { redis, nodes } = await pair(t);
+  const [n1, n2] = nodes;
+  const listener = await stomp(n2, { t });
+  await listener.subscribe('/topic/a');
+  const sender = await stomp(n1, { t });
+  redis.freeze();
+  const filling = 'x'.repeat(900);
+  for (let i = 0; i < 3000; i += 1) sender.send('/topic/a', `q:${i}:${filling}`);
+  await n1.waitForLine(LOST);
+  redis.thaw();
+  await n1.waitForLine(BACK, { ms: 20000 });
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  for (let i = 3000; i < 3100; i += 1) await sender.request('SEND', { destination: '/topic/a' }, `q:${i}`);
+  await sleep(300);
+  const bodies = takeBodies(listener).get('/topic/a');
+  assertOrdered(bodies, 'the listener');
+  assert.ok(bodies.length >= 100);
 });
 
 test('Redis throws out a node that does not read', async (t) => {
@@ -232,7 +290,7 @@ for (const sentinels of [1, 3]) {
     await until(async () => (await replica.info('replication', 'master_link_status')) === 'up', 'replication', 15000);
     const watchers = [];
     for (let i = 0; i < sentinels; i += 1) {
-      watchers.push(await startSentinel({ t, master: master.port, quorum: sentinels > 1 ? 2 : 1, downAfterMs: 300 }));
+      watchers.push(await startSentinel({ t, master: master.port, quorum: sentinels > 1 ? 2 : 1 }));
     }
     const known = async (w, field) => new RegExp(`${field}=(\\d+)`).exec(await w.info('sentinel', 'master0'))?.[1];
     for (const w of watchers) {
@@ -254,7 +312,7 @@ test('one node is restarted while the other goes on', async (t) => {
   const publisher = new Publisher(await stomp(n1, { t }), '/topic/load', 'p');
   const client = await stomp(n2, { t });
   await client.subscribe('/topic/load');
-  await sleep(100);
+  await until(() => client.frames.length > 0, 'the first messages');
   const stopped = Date.now();
   await n2.stop();
   await client.waitForClose();
@@ -404,6 +462,16 @@ test('a url that leads to a replica or a Sentinel: refused with what to do, as m
   await waitReady(n4);
 });
 
+test('two nodes of one name say so, and go on', async (t) => {
+  const redis = await startRedis({ t });
+  const nodes = await Promise.all([1, 2].map(() => startNode({ t, name: 'copied', redis })));
+  for (const node of nodes) {
+    await node.waitForLine(/ error broker\.redis: another node .* is called 'copied', too: give each node a name of its own/);
+    await waitReady(node);
+    assert.ok((await node.stats())['broker.redis.namesake_probes'] > 0);
+  }
+});
+
 test('no password where one is needed', async (t) => {
   const redis = await startRedis({ t, args: ['--requirepass', 'right-Secret1'], password: 'right-Secret1' });
   const node = await startNode({ t, name: 'n1', redis });
@@ -529,6 +597,29 @@ test('when-down = queue: messages wait and arrive in order', async (t) => {
   assert.equal(stats['broker.redis.published'], next);
 });
 
+// The other node has tried for so long that its delay has grown to seconds, but nobody listened.
+test('when-down = queue: what waited waits for the other nodes, too', async (t) => {
+  const redis = await startRedis({ t });
+  const set = ['broker.when-down=queue', 'broker.down-queue-time=60s', `broker.down-queue-delay=${3 * slowness}s`];
+  const n1 = await startNode({ t, name: 'n1', redis, set });
+  const n2 = await startNode({ t, name: 'n2', redis, set: [...set, 'broker.redis.reconnect-min=100ms', 'broker.redis.reconnect-max=1m'] });
+  const client = await stomp(n1, { t });
+  const other = await stomp(n2, { t });
+  await other.subscribe('/topic/a');
+  await redis.kill();
+  await waitReady(n1, false);
+  await waitReady(n2, false);
+  for (let i = 0; i < 100; i += 1) client.send('/topic/a', `q:${i}`, i % 10 ? {} : { receipt: i });
+  await sleep(6000);
+  await redis.start();
+  await waitReady(n1);
+  client.send('/topic/a', 'q:100', { receipt: 'behind' }); // those that waited go first
+  for (let i = 0; i < 100; i += 10) await client.receipt(i, 10000);
+  await client.receipt('behind');
+  const bodies = (await other.messages(101)).map((frame) => frame.body);
+  assert.deepEqual(bodies, Array.from({ length: 101 }, (_, i) => `q:${i}`));
+});
+
 test('when-down = queue: waits no longer than down-queue-time and holds no more than down-queue-messages', async (t) => {
   const wait = 400 * slowness;
   const { redis, nodes } = await pair(t, {
@@ -540,7 +631,7 @@ test('when-down = queue: waits no longer than down-queue-time and holds no more 
   const from = Date.now();
   for (let i = 0; i < 30; i += 1) client.send('/topic/a', String(i), { receipt: i });
   for (let i = 20; i < 30; i += 1) await client.expect('ERROR', { 'receipt-id': i, recoverable: 'true' });
-  assert.ok(Date.now() - from < wait, 'too many are refused at once');
+  // Too many are refused at once: their ERRORs come before that of the first, which waits.
   await client.expect('ERROR', { 'receipt-id': 0, recoverable: 'true' });
   assert.ok(Date.now() - from >= wait * 0.9, 'the others wait');
   for (let i = 1; i < 20; i += 1) {
@@ -555,7 +646,7 @@ test('when-down = queue: waits no longer than down-queue-time and holds no more 
 
 test('what Redis takes after operation-timeout was refused before, arrives, and stays on the books', async (t) => {
   const redis = await startRedis({ t });
-  const node = await startNode({ t, name: 'n1', redis, probe: false, set: ['broker.operation-timeout=200ms'] });
+  const node = await startNode({ t, name: 'n1', redis, probe: false, set: ['broker.operation-timeout=2s', 'broker.redis.probe-timeout=1m'] });
   const client = await stomp(node, { t });
   const listener = await stomp(node, { t });
   await listener.subscribe('/topic/a');
@@ -576,14 +667,21 @@ test('what Redis takes after operation-timeout was refused before, arrives, and 
 });
 
 test('a node stops in time while Redis is away, frozen or absent', async (t) => {
-  const { redis, nodes } = await pair(t);
+  // It would take longer than half a minute if it waited for one of these.
+  const set = ['broker.operation-timeout=10m', 'broker.redis.connect-timeout=60s', 'broker.redis.reconnect-max=10m'];
+  const { redis, nodes } = await pair(t, { set });
+  const stop = async (node) => {
+    const from = Date.now();
+    await node.stop();
+    assert.ok(Date.now() - from < 30000);
+  };
   await stomp(nodes[0], { t });
   redis.freeze();
   await waitReady(nodes[0], false);
-  await nodes[0].stop({ ms: 5000 });
+  await stop(nodes[0]);
   await redis.kill();
   await waitReady(nodes[1], false);
-  await nodes[1].stop({ ms: 5000 });
+  await stop(nodes[1]);
 });
 
 test('SENDs without a receipt that are lost on the way are counted, and told in one line', async (t) => {

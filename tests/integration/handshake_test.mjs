@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { build, sleep, start, until } from './lib/server.mjs';
+import { build, patience, sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 import { Wire, acceptFor, upgradeRequest, wsFrame } from './lib/wire.mjs';
 
@@ -55,22 +55,19 @@ describe('the handshake', { concurrency: 8 }, () => {
     ['v12.stomp', 'v12.stomp'], ['v11.stomp', 'v11.stomp'], ['v10.stomp', 'v10.stomp'],
     ['v10.stomp, v11.stomp, v12.stomp', 'v10.stomp'], ['v12.stomp,v11.stomp', 'v12.stomp'],
     ['other, v11.stomp', 'v11.stomp'], [undefined, undefined],
+    // RFC 6455 4.2.2: none in common is no failure, and no subprotocol.
+    ...['mqtt', 'v13.stomp', 'V12.STOMP', 'stomp', 'arduino', 'v12.stomp.x'].map((name) => [name, undefined]),
+    // RFC 9110 5.6.1: empty members do not count, and other members are not this server's to judge.
+    [', v12.stomp', 'v12.stomp'], ['a/b, v12.stomp', 'v12.stomp'], [`v12.stomp, ${'x'.repeat(1000)}`, 'v12.stomp'],
+    [`${'x'.repeat(1000)}, v12.stomp`, 'v12.stomp'],
   ];
   for (const [asked, chosen] of protocols) {
-    test(`subprotocols ${asked}: ${chosen}`, async () => {
+    test(`subprotocols ${asked?.slice(0, 40)}: ${chosen}`, async () => {
       const response = await upgrade({ protocol: asked });
       assert.equal(response.status, 101);
       assert.equal(response.headers['sec-websocket-protocol'], chosen);
     });
   }
-  for (const asked of ['mqtt', 'v13.stomp', 'V12.STOMP', 'stomp', 'tcp', 'http', 'v12.stomp.x']) {
-    test(`subprotocol ${asked} is refused`, async () => {
-      const response = await upgrade({ protocol: asked });
-      assert.equal(response.status, 400);
-      assert.equal(response.body, 'Supported subprotocols: v12.stomp, v11.stomp, v10.stomp.\n');
-    });
-  }
-
   test('the subprotocol does not settle the STOMP version', async (t) => {
     const client = await open(server, { t, protocols: ['v10.stomp'] });
     await client.connect({ 'accept-version': '1.2' });
@@ -90,14 +87,16 @@ describe('the handshake', { concurrency: 8 }, () => {
   test('an endpoint whose path is written with dots, escapes or two slashes is the same', async () => {
     for (const path of ['/x/../ws', '/./ws', '/%77s', '//ws', '/ws//']) assert.equal((await upgrade({ path })).status, 101, path);
   });
-  test('a long path is 414', async () => {
-    const response = await upgrade({ path: `/${'x'.repeat(2000)}` });
+  test('a long path is 414, with what came behind it unread', async () => {
+    assert.equal((await upgrade({ path: `/${'x'.repeat(16000)}` })).status, 404);
+    const response = await upgrade({ path: `/${'x'.repeat(20000)}` });
     assert.equal(response.status, 414);
+    assert.equal(response.body, 'The request line is too long.\n');
   });
 
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH']) {
     test(`${method} is refused`, async () => {
-      const response = await ask(upgradeRequest({ method, host: self() }), { closes: true });
+      const response = await ask(upgradeRequest({ method, host: self() }), { closes: true, head: method === 'HEAD' });
       assert.equal(response.status, 405);
       assert.equal(response.headers.allow, 'GET');
     });
@@ -125,28 +124,26 @@ describe('the handshake', { concurrency: 8 }, () => {
     assert.equal(response.status, 400);
     assert.equal(response.body, 'Can "Upgrade" only to "WebSocket".\n');
   });
-  // libwebsockets refuses these by itself.
-  for (const to of ['TLS/1.0', 'foo', 'websocketx']) {
+  for (const to of ['TLS/1.0', 'foo', 'websocketx', 'websocket/13']) {
     test(`Upgrade: ${to} is not followed`, async () => {
       const response = await upgrade({ headers: { Upgrade: to } });
-      assert.equal(response.status, 403);
+      assert.equal(response.status, 400);
+      assert.equal(response.body, 'Can "Upgrade" only to "WebSocket".\n');
     });
   }
-  for (const to of ['WebSocket', 'WEBSOCKET']) {
-    test(`Upgrade: ${to} in any case`, async () => assert.equal((await upgrade({ headers: { Upgrade: to } })).status, 101));
-  }
-  for (const value of ['keep-alive, Upgrade', 'upgrade', 'Upgrade, close']) {
-    test(`Connection: ${value}`, async () => assert.equal((await upgrade({ headers: { Connection: value } })).status, 101));
-  }
-  // libwebsockets would hang up on each of these without a word.
-  const atTheLimit = `${'x'.repeat(126 - ', Upgrade'.length)}, Upgrade`;
-  test('a Connection header of many names', async () => {
-    assert.equal((await upgrade({ headers: { Connection: atTheLimit } })).status, 101);
-    const response = await upgrade({ headers: { Connection: `x${atTheLimit}` } });
-    assert.equal(response.status, 400);
-    assert.equal(response.body, 'The Connection header is longer than 126 bytes.\n');
+  test('elsewhere an Upgrade to something else is ignored', async () => {
+    const response = await get('/ready', { headers: 'Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n' });
+    assert.equal(response.status, 200);
+    assert.equal(response.body, 'ready\n');
   });
-  for (const value of [null, '', 'keep-alive', 'upgraded', 'up', ', Upgrade', '"Upgrade"', 'a=b, Upgrade']) {
+  for (const to of ['WebSocket', 'WEBSOCKET', 'h2c, websocket', '\twebsocket \t', ', websocket,']) {
+    test(`Upgrade: ${JSON.stringify(to)}`, async () => assert.equal((await upgrade({ headers: { Upgrade: to } })).status, 101));
+  }
+  const long = `${'x'.repeat(1000)}, Upgrade`;
+  for (const value of ['keep-alive, Upgrade', 'upgrade', 'Upgrade, close', ', Upgrade', 'a=b, Upgrade', 'keep-alive,\tUpgrade\t,', long]) {
+    test(`Connection: ${JSON.stringify(value.slice(0, 40))}`, async () => assert.equal((await upgrade({ headers: { Connection: value } })).status, 101));
+  }
+  for (const value of [null, '', 'keep-alive', 'upgraded', 'up', '"Upgrade"']) {
     test(`Connection: ${value} is 400`, async () => {
       const response = await upgrade({ headers: { Connection: value } });
       assert.equal(response.status, 400);
@@ -165,18 +162,13 @@ describe('the handshake', { concurrency: 8 }, () => {
       assert.equal(response.headers['sec-websocket-protocol'], 'v12.stomp');
     });
   }
-  for (const asked of [`${'x'.repeat(63)}, v12.stomp`, ', v12.stomp', 'a/b, v12.stomp', `v12.stomp, ${'x'.repeat(126)}`]) {
-    test(`subprotocols ${asked.slice(0, 20)} are 400`, async () => {
-      const response = await upgrade({ protocol: asked });
-      assert.equal(response.status, 400);
-      assert.match(response.body, /^The Sec-WebSocket-Protocol header /);
-    });
-  }
   test('the target may be a whole URI', async () => {
     for (const path of ['http://example.org/ws', 'https://example.org:8443/ws/?x', 'HTTP://example.org/deep/er/path'])
       assert.equal((await upgrade({ path })).status, 101, path);
-    for (const path of ['http://ws', 'http:///ws', '/http://example.org/ws', 'ftp://example.org/ws', 'ws'])
+    for (const path of ['http://ws', '/http://example.org/ws'])
       assert.equal((await upgrade({ path })).status, 404, path);
+    for (const path of ['http:///ws', 'ftp://example.org/ws', 'ws'])
+      assert.equal((await upgrade({ path })).status, 400, path);
   });
   test('HTTP/1.0 cannot be upgraded', async () => {
     const response = await ask(upgradeRequest({ version: 'HTTP/1.0', host: self() }), { closes: true });
@@ -194,6 +186,28 @@ describe('the handshake', { concurrency: 8 }, () => {
     assert.equal((await wire.response()).status, 101);
     assert.match((await wire.frame()).payload.toString(), /^CONNECTED\n/);
   });
+  // What is put into the buffer of a short request must not end up in what came behind it.
+  for (const n of [0, 1, 100, 600, 5000, 60000]) {
+    test(`a SEND of ${n} bytes in the packet of the request arrives as it was`, async (t) => {
+      const wire = await Wire.open(server.httpPort, t);
+      const body = Array.from({ length: n }, (_, i) => 'abcdefghijklmnopqrstuvwxyz'[i % 26]).join('');
+      const topic = `/topic/behind-${n}`;
+      await wire.write(Buffer.concat([
+        Buffer.from(upgradeRequest({ host: self() })), wsFrame('CONNECT\naccept-version:1.2\n\n\0'),
+        wsFrame(`SUBSCRIBE\nid:1\ndestination:${topic}\n\n\0`), wsFrame(`SEND\ndestination:${topic}\n\n${body}\0`),
+      ]));
+      assert.equal((await wire.response()).status, 101);
+      assert.match((await wire.frame()).payload.toString(), /^CONNECTED\n/);
+      const message = (await wire.frame()).payload.toString();
+      assert.equal(message.slice(message.indexOf('\n\n') + 2), `${body}\0`);
+    });
+  }
+  test('no header is lost behind others, whatever their names', async () => {
+    for (const name of ['X', 'X-', 'Content', 'Sec-WebSocket-Extension', 'Origins', 'Sec', 'Upgrade-Insecure-Requests', 'x'.repeat(500)]) {
+      const request = upgradeRequest({ host: self(), headers: { [name]: 'y', Origin: 'https://evil.example' } });
+      assert.equal((await ask(request)).status, 403, name);
+    }
+  });
   test('the request may come byte by byte', async (t) => {
     const wire = await Wire.open(server.httpPort, t);
     for (const byte of Buffer.from(upgradeRequest({ host: self() }))) await wire.write(Buffer.from([byte]));
@@ -201,18 +215,71 @@ describe('the handshake', { concurrency: 8 }, () => {
   });
 });
 
-describe('unfinished requests', { concurrency: 2 }, () => {
-  const unfinished = { 'nothing': '', 'half a request': 'GET /ws HTTP/1.1\r\nHost: x\r\nUpgr' };
-  for (const [name, bytes] of Object.entries(unfinished)) {
-    test(`${name}: the connection is cut off after ten seconds`, async (t) => {
-      const wire = await Wire.open(server.httpPort);
-      t.after(() => wire.destroy());
-      const began = performance.now();
-      if (bytes) wire.write(bytes);
-      assert.notEqual(await wire.waitForEnd(30000), undefined);
-      assert.ok(performance.now() - began > 8000);
-    });
-  }
+describe('time', { concurrency: 4 }, () => {
+  const times = ['limits.connect-timeout=1s', 'http.keep-alive-timeout=2s'];
+  const half = 'GET /ready HTTP/1.1\r\nHost: x\r\nUpgr';
+
+  test('a connection that says nothing is closed without a word after connect-timeout', async (t) => {
+    const own = await start({ t, set: times });
+    const began = performance.now();
+    const wire = await Wire.open(own.httpPort, t);
+    assert.equal(await wire.waitForEnd(30000), 'end');
+    assert.ok(performance.now() - began > 900);
+    assert.equal(wire.buffer.length, 0);
+    assert.equal((await own.stats()).closed_connect_timeout, 1);
+  });
+  test('half a request gets 408', async (t) => {
+    const own = await start({ t, set: times });
+    const wire = await Wire.open(own.httpPort, t);
+    wire.write(half);
+    const response = await wire.response({ ms: 30000 });
+    assert.equal(response.status, 408);
+    assert.equal(response.body, 'The request did not come in time.\n');
+    assert.equal(response.headers.connection, 'close');
+    await wire.waitForEnd(30000);
+  });
+  test('headers that never end, too', async (t) => {
+    const own = await start({ t, set: times });
+    const wire = await Wire.open(own.httpPort, t);
+    wire.write(half);
+    const trickle = setInterval(() => wire.write('x'), 100);
+    t.after(() => clearInterval(trickle));
+    assert.equal((await wire.response({ ms: 30000 })).status, 408);
+  });
+  test('and a body that never ends', async (t) => {
+    const own = await start({ t, set: times });
+    const wire = await Wire.open(own.httpPort, t);
+    wire.write('GET /ready HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12');
+    assert.equal((await wire.response()).status, 200);
+    assert.equal((await wire.response({ ms: 30000 })).status, 408);
+  });
+  test('a kept connection has keep-alive-timeout, and then connect-timeout for its request', async (t) => {
+    const own = await start({ t, set: times });
+    const wire = await Wire.open(own.httpPort, t);
+    wire.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.equal((await wire.response()).status, 200);
+    await sleep(1300); // longer than connect-timeout
+    wire.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.equal((await wire.response()).status, 200);
+    const began = performance.now();
+    assert.equal(await wire.waitForEnd(30000), 'end');
+    assert.ok(performance.now() - began > 1900);
+    assert.equal(wire.buffer.length, 0);
+    const other = await Wire.open(own.httpPort, t);
+    other.write(`GET /ready HTTP/1.1\r\nHost: x\r\n\r\n${half}`);
+    assert.equal((await other.response()).status, 200);
+    assert.equal((await other.response({ ms: 30000 })).status, 408);
+  });
+  test('the time of the request counts for CONNECT', async (t) => {
+    const own = await start({ t, set: ['limits.connect-timeout=3s'] });
+    const wire = await Wire.open(own.httpPort, t);
+    const began = performance.now();
+    await sleep(2000);
+    wire.write(upgradeRequest({ host: `127.0.0.1:${own.httpPort}` }));
+    assert.equal((await wire.response()).status, 101);
+    assert.match((await wire.frame(30000)).payload.toString(), /^ERROR\n/);
+    assert.ok(performance.now() - began > 2900);
+  });
 });
 
 describe('origins', { concurrency: 8 }, () => {
@@ -263,14 +330,14 @@ describe('origins', { concurrency: 8 }, () => {
   test('a refused origin is counted, and logged once in ten seconds without its control characters', async (t) => {
     const own = await start({ t });
     for (let i = 0; i < 5; i++) {
-      const response = await ask(upgradeRequest({ host: `127.0.0.1:${own.httpPort}`, headers: { Origin: 'http://evil\x1b[31m.example' } }), { server: own });
+      const response = await ask(upgradeRequest({ host: `127.0.0.1:${own.httpPort}`, headers: { Origin: 'http://evil\u009b31m.example' } }), { server: own });
       assert.equal(response.status, 403);
     }
     const stats = await own.stats();
     assert.equal(stats.origins_refused, 5);
     const lines = own.log.filter((line) => /origin/.test(line) && / warn /.test(line));
     assert.equal(lines.length, 1);
-    assert.ok(lines[0].includes('\\x1b[31m'), lines[0]);
+    assert.ok(lines[0].includes('http://evil\\u009b31m.example'), JSON.stringify(lines[0]));
     assert.match(lines[0], /allowed-origins/);
   });
 });
@@ -329,26 +396,80 @@ describe('plain HTTP', { concurrency: 8 }, () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
     for (const path of ['/', '/ready', '/app.js']) {
       test(`${method} ${path} is 405`, async () => {
-        const response = await ask(`${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`, { closes: true });
+        const response = await ask(`${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
         assert.equal(response.status, 405);
         assert.equal(response.headers.allow, 'GET, HEAD');
       });
     }
     test(`${method} to nowhere is 404`, async () => {
-      assert.equal((await ask(`${method} /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`, { closes: true })).status, 404);
+      assert.equal((await ask(`${method} /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`)).status, 404);
     });
   }
-  test('a request with a body is answered and closed', async () => {
-    const response = await ask(`POST /ready HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`, { closes: true });
-    assert.equal(response.status, 405);
+  test('OPTIONS * says what there is', async () => {
+    const response = await get('*', { method: 'OPTIONS' });
+    assert.equal(response.status, 204);
+    assert.equal(response.headers.allow, 'GET, HEAD, OPTIONS');
+    assert.equal(response.headers['content-length'], undefined);
   });
-  for (const method of ['GET', 'HEAD', 'POST']) {
+  test('a method that nobody knows is 501, CONNECT is 405, in the form of all refusals', async () => {
+    for (const [method, path, status] of [['FOO', '/ready', 501], ['get', '/ready', 501], ['CONNECT', 'example.org:443', 405]]) {
+      const response = await get(path, { method, closes: true });
+      assert.equal(response.status, status);
+      assert.equal(response.headers['content-type'], 'text/plain; charset=utf-8');
+      assert.match(response.body, /^[A-Z].*\.\n$/);
+    }
+  });
+  test('every answer has a date', async () => {
+    for (const path of ['/ready', '/', '/nothing', '/ws']) {
+      const { headers } = await get(path);
+      assert.ok(Math.abs(Date.parse(headers.date) - Date.now()) < 60000, headers.date);
+      assert.match(headers.date, /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/);
+    }
+  });
+  const bodies = {
+    'a sized one': 'Content-Length: 5\r\n\r\nhello', 'an empty one': 'Content-Length: 0\r\n\r\n',
+    'a chunked one': 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: z\r\n\r\n',
+    'a chunked one without chunks': 'Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n',
+  };
+  for (const [name, body] of Object.entries(bodies)) {
+    test(`a body is passed over: ${name}`, async (t) => {
+      for (const step of [1, 1000]) {
+        const wire = await Wire.open(server.httpPort, t);
+        const bytes = `POST /ready HTTP/1.1\r\nHost: x\r\n${body}GET /ready HTTP/1.1\r\nHost: x\r\n\r\n`;
+        for (let i = 0; i < bytes.length; i += step) await wire.write(bytes.slice(i, i + step));
+        assert.equal((await wire.response()).status, 405);
+        assert.equal((await wire.response()).body, 'ready\n');
+      }
+    });
+  }
+  test('a body that is too large, or that is awaited, ends the connection behind the answer', async () => {
+    const request = (rest) => ask(`POST /ready HTTP/1.1\r\nHost: x\r\n${rest}`, { closes: true });
+    assert.equal((await request('Content-Length: 70000\r\n\r\n')).headers.connection, 'close');
+    assert.equal((await request('Content-Length: 7\r\nExpect: 100-continue\r\n\r\n')).headers.connection, 'close');
+    assert.equal((await request('Content-Length: 7\r\nExpect: nothing\r\n\r\n')).status, 417);
+  });
+  test('a chunked body without end is 413, a broken one 400', async (t) => {
+    const chunk = `1000\r\n${'x'.repeat(4096)}\r\n`;
+    for (const [rest, status] of [[chunk.repeat(20), 413], ['xyz\r\n', 400], ['3\r\nabcd\r\n', 400]]) {
+      const wire = await Wire.open(server.httpPort, t);
+      wire.write(`POST /ready HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${rest}`);
+      assert.equal((await wire.response()).status, 405);
+      assert.equal((await wire.response()).status, status);
+      await wire.waitForEnd();
+    }
+  });
+  for (const method of ['GET', 'HEAD']) {
     test(`${method} to an endpoint without Upgrade is 426`, async () => {
-      const response = await ask(`${method} /ws HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`, { head: method === 'HEAD', closes: true });
+      const response = await ask(`${method} /ws HTTP/1.1\r\nHost: x\r\n\r\n`, { head: method === 'HEAD' });
       assert.equal(response.status, 426);
       assert.equal(response.headers.upgrade, 'websocket');
     });
   }
+  test('POST to an endpoint is 405', async () => {
+    const response = await ask('POST /ws HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n');
+    assert.equal(response.status, 405);
+    assert.equal(response.headers.allow, 'GET');
+  });
   test('connections are kept alive', async (t) => {
     const wire = await Wire.open(server.httpPort, t);
     for (const path of ['/ready', '/', '/nothing', '/app.js', '/ready']) {
@@ -369,11 +490,44 @@ describe('plain HTTP', { concurrency: 8 }, () => {
     assert.equal((await wire.response()).status, 200);
     await wire.waitForEnd();
   });
+  test('who pipelines and does not read costs no CPU, holds up nobody, and gets it all', async (t) => {
+    const own = await start({ t, set: ['server.workers=1'] });
+    const wire = await Wire.open(own.httpPort, t);
+    const n = 3000;
+    wire.socket.pause();
+    wire.socket.write('GET /app.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(n));
+    await until(async () => (await own.stats()).bytes_out > 1e6, 'answers that fill the socket');
+    await sleep(300);
+    const before = own.cpu();
+    await sleep(1000);
+    assert.ok(own.cpu() - before < 0.2, `${own.cpu() - before} s of CPU in a second`);
+    assert.equal((await get('/ready', { server: own })).status, 200);
+    let bytes = 0;
+    wire.socket.removeAllListeners('data');
+    wire.socket.on('data', (chunk) => { bytes += chunk.length; });
+    wire.socket.resume();
+    const one = (await get('/app.js', { server: own })).bytes.length;
+    await until(() => bytes > n * one, 'all answers', 60000);
+  });
+  test('what makes two requests of one for a lenient reader is refused', async () => {
+    for (const lines of ['Content-Length: 3\r\nContent-Length: 3', 'Content-Length: 3\r\nTransfer-Encoding: chunked', 'Content-Length: +3',
+      'Transfer-Encoding: chunked, chunked', 'Content-Length : 3', 'X: a\r\n b', 'X: a\nY: b', 'Host: y', 'Content-Length: 3, 3']) {
+      const response = await ask(`POST /ready HTTP/1.1\r\nHost: x\r\n${lines}\r\n\r\nGET /ready HTTP/1.1\r\nHost: x\r\n\r\n`, { closes: true });
+      assert.equal(response.status, 400, lines);
+    }
+  });
   test('HTTP/1.0 is answered and closed', async (t) => {
     const wire = await Wire.open(server.httpPort, t);
     wire.write('GET /ready HTTP/1.0\r\n\r\n');
     assert.equal((await wire.response()).status, 200);
     await wire.waitForEnd();
+  });
+  test('HTTP/1.0 with keep-alive is kept', async (t) => {
+    const wire = await Wire.open(server.httpPort, t);
+    for (let i = 0; i < 3; i++) {
+      wire.write('GET /ready HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n');
+      assert.equal((await wire.response()).headers.connection, 'keep-alive');
+    }
   });
   test('an upgrade on a kept connection', async (t) => {
     const wire = await Wire.open(server.httpPort, t);
@@ -396,36 +550,22 @@ describe('plain HTTP', { concurrency: 8 }, () => {
     'garbage behind a refused upgrade': `${upgradeRequest({ path: '/nothing' })}${'z'.repeat(5000)}`,
   };
   for (const [name, bytes] of Object.entries(garbage)) {
-    test(`garbage does no harm: ${name}`, async (t) => {
+    test(`garbage gets an answer, and does no harm: ${name}`, async (t) => {
       const wire = await Wire.open(server.httpPort, t);
       wire.write(bytes);
-      await sleep(50);
-      wire.destroy();
+      let response = await wire.response();
+      if (name === 'pipelined garbage') {
+        assert.equal(response.status, 200);
+        response = await wire.response();
+      }
+      assert.ok([400, 404, 405, 431, 505].includes(response.status), String(response.status));
+      assert.match(response.body, /^[A-Z].*\.\n$/);
+      await wire.waitForEnd();
       assert.equal((await get('/ready')).status, 200);
     });
   }
-
-  test('headers that never end are cut off', async (t) => {
-    const wire = await Wire.open(server.httpPort, t);
-    const begin = performance.now();
-    wire.write('GET /ready HTTP/1.1\r\nHost: x\r\n');
-    while (!wire.ended && performance.now() - begin < 25000) {
-      wire.write('X: y\r\n');
-      await sleep(500);
-    }
-    const seconds = (performance.now() - begin) / 1000;
-    assert.ok(wire.ended, 'still open after 25 s');
-    assert.ok(seconds > 3, `closed after ${seconds} s already`);
-  });
-  test('a connection that says nothing is cut off', async (t) => {
-    const wire = await Wire.open(server.httpPort, t);
-    await wire.waitForEnd(25000);
-  });
-  test('a kept connection that says nothing more is cut off', async (t) => {
-    const wire = await Wire.open(server.httpPort, t);
-    wire.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n');
-    await wire.response();
-    await wire.waitForEnd(25000);
+  test('TLS on a plain port is told so', async () => {
+    assert.equal((await ask(Buffer.from('160301', 'hex'))).body, 'This port speaks plain HTTP, not TLS.\n');
   });
 });
 

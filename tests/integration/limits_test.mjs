@@ -16,7 +16,7 @@ const limits = (values) => Object.entries(values).map(([key, value]) => `limits.
 describe('limits of a session', { concurrency: 4 }, () => {
   for (const transport of ['ws', 'tcp']) {
     test(`connect-timeout over ${transport}`, async (t) => {
-      const server = await start({ t, tcp: true, set: limits({ 'connect-timeout': '1s' }) });
+      const server = await start({ t, tcp: true, set: limits({ 'connect-timeout': '2s' }) });
       const good = await stomp(server, { t, transport });
       const begin = performance.now();
       const silent = await open(server, { t, transport });
@@ -25,13 +25,13 @@ describe('limits of a session', { concurrency: 4 }, () => {
       unfinished.raw('CONNECT\naccept-version:1.2\n');
       const beats = setInterval(() => beating.raw('\n'), 200);
       for (const client of [silent, beating, unfinished]) {
-        await client.expectError(/^no CONNECT frame within 1000 ms$/m);
+        await client.expectError(/^no CONNECT frame within 2000 ms$/m);
         if (transport === 'ws') assert.equal(client.closed.code, 1002);
       }
       clearInterval(beats);
       const elapsed = performance.now() - begin;
-      assert.ok(elapsed >= 950 && elapsed < 3000 * slowness, `closed after ${elapsed} ms`);
-      await sleep(1500);
+      assert.ok(elapsed >= 1950, `closed after ${elapsed} ms`);
+      await sleep(2500);
       await good.request('BEGIN', { transaction: 'not-concerned' });
       const stats = await server.stats();
       assert.equal(stats.closed_connect_timeout, 3);
@@ -203,8 +203,8 @@ describe('a client that does not read', { concurrency: 3 }, () => {
     // Enough that the socket cannot hold it.
     await publishUntil(publisher, '/topic/stuck', async () => { n += 1; return n >= 40; });
     const begin = performance.now();
-    await until(async () => (await server.stats()).closed_stalled === 1, 'the session is closed', 8000);
-    assert.ok(performance.now() - begin < 6000 * slowness);
+    await until(async () => (await server.stats()).closed_stalled === 1, 'the session is closed');
+    assert.ok(performance.now() - begin < 10000, 'it took as long as without being told');
     await until(async () => (await server.stats()).subscriptions === 0);
     stuck.resume();
     await stuck.waitForClose(10000);
@@ -212,16 +212,30 @@ describe('a client that does not read', { concurrency: 3 }, () => {
   });
 
   test('send-timeout spares a client that reads slowly', async (t) => {
-    const server = await start({ t, set: limits({ 'queue-size': '64m', 'queue-messages': 100000, 'send-timeout': '1s' }) });
+    const server = await start({ t, set: limits({ 'queue-size': '128m', 'queue-messages': 100000, 'send-timeout': '3s' }) });
     const slow = await stuckReader(t, server);
     const publisher = await stomp(server, { t });
-    let n = 0;
-    const sent = await publishUntil(publisher, '/topic/stuck', async () => { n += 1; return n >= 30; });
-    const reading = setInterval(() => { slow.resume(); setTimeout(() => slow.pause(), 30); }, 250);
+    // 80 messages a second from the start on, 1.2 MB of 60, whenever the timer comes.
+    let goal = 0;
+    let last = performance.now();
+    slow.socket.on('message', () => { if (slow.frames.length >= goal) slow.pause(); });
+    const reading = setInterval(() => {
+      const now = performance.now();
+      goal = slow.frames.length + 0.08 * (now - last);
+      last = now;
+      slow.resume();
+    }, 250);
     t.after(() => clearInterval(reading));
-    await sleep(3500);
+    const sent = 4000;
+    for (let i = 0; i < sent; i += 100) { // in steps, for the reader shares this thread
+      publisher.raw(`SEND\ndestination:/topic/stuck\n\n${BODY}\0`.repeat(100));
+      await publisher.request('UNSUBSCRIBE', { id: 'none' });
+    }
+    await sleep(7000);
     clearInterval(reading);
     assert.equal((await server.stats()).closed_stalled, 0);
+    assert.ok(slow.frames.length < sent, 'it was behind all the time');
+    goal = Infinity;
     slow.resume();
     await slow.when(() => (slow.frames.length === sent ? true : undefined), 15000, 'all messages');
     assert.equal(slow.closed, null);
@@ -231,7 +245,7 @@ describe('a client that does not read', { concurrency: 3 }, () => {
 describe('a slow client costs nobody', () => {
   test('hundreds of others get everything promptly beside one that does not read', async (t) => {
     const others = slowness > 1 ? 100 : 300;
-    const server = await start({ t, set: ['server.workers=2', ...limits({ 'queue-size': '512k', 'send-timeout': '1m' })] });
+    const server = await start({ t, set: ['server.workers=2', ...limits({ 'queue-size': '512k', 'send-timeout': '1h' })] });
     const stuck = await stomp(server, { t });
     for (const topic of ['/topic/crowd', '/topic/stuck']) await stuck.subscribe(topic);
     stuck.pause();
@@ -248,7 +262,7 @@ describe('a slow client costs nobody', () => {
       for (let i = 0; i < 10; i++) publisher.send('/topic/stuck', BODY); // fills what lies before the one
       publisher.send('/topic/crowd', `${rounds}:hello`);
       await Promise.all(readers.map(async (reader) => {
-        const message = await reader.expect('MESSAGE', {}, 4000);
+        const message = await reader.expect('MESSAGE');
         assert.equal(Number(message.body.split(':')[0]), rounds);
       }));
       slowest = Math.max(slowest, performance.now() - begin);
@@ -381,10 +395,12 @@ describe('file descriptors', () => {
     assert.ok(served > 100 && served < 200, `${served} connections`);
 
     // It is alive for who is connected, and does not spin: a pause is 100 ms, per worker.
+    const begin = performance.now();
     const pausesBefore = await stat('accept_paused');
     await sleep(1000);
     const pauses = (await stat('accept_paused')) - pausesBefore;
-    assert.ok(pauses <= 30, `${pauses} pauses in a second`);
+    const seconds = (performance.now() - begin) / 1000;
+    assert.ok(pauses <= 10 + 20 * seconds, `${pauses} pauses in ${seconds} s`);
     for (let i = 0; i < 20; i++) {
       await first.request('SEND', { destination: '/topic/fd' }, String(i));
       await first.expect('MESSAGE');

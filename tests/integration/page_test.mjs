@@ -8,11 +8,11 @@ import { test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
-import { root, slowness, start } from './lib/server.mjs';
+import { patience, root, start } from './lib/server.mjs';
 
 const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
 const screenshots = join(root, 'build/screenshots');
-const LIMIT = 10000 * slowness;
+const LIMIT = patience(10000);
 
 async function browser(t) {
   try {
@@ -23,6 +23,7 @@ async function browser(t) {
   const made = await chromium.launch({
     executablePath,
     headless: true,
+    timeout: LIMIT,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'],
   });
   t.after(() => made.close());
@@ -70,7 +71,7 @@ const delivered = (tab, text) => tab
   .locator('.message.own:not(.pending):not(.lost)', { has: tab.getByText(text, { exact: true }) })
   .locator('.fate', { hasText: / ms$/ }).waitFor();
 
-test('two tabs talk to each other and survive a restart of the server', { timeout: 12 * LIMIT }, async (t) => {
+test('two tabs talk to each other and survive a restart of the server', { timeout: 6 * LIMIT }, async (t) => {
   mkdirSync(screenshots, { recursive: true });
   const server = await start({ t });
   const chrome = await browser(t);
@@ -183,7 +184,7 @@ test('two tabs talk to each other and survive a restart of the server', { timeou
   assert.deepEqual(problems, []);
 });
 
-test('a page that was built without the STOMP library says what to do', { timeout: 6 * LIMIT }, async (t) => {
+test('a page that was built without the STOMP library says what to do', { timeout: 4 * LIMIT }, async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'plugboard-page-'));
   t.after(() => rmSync(dir, { recursive: true }));
   for (const name of ['index.html', 'style.css', 'app.js', 'favicon.svg']) {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { sleep, slowness, start, until } from './lib/server.mjs';
+import { sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, closePayload, wsFrame } from './lib/wire.mjs';
 
@@ -31,7 +31,7 @@ async function works(wire) {
 describe('frames', { concurrency: 8 }, () => {
   test('every length form is read', async (t) => {
     const wire = await connected(t);
-    for (const [n, form] of [[0, 7], [0, 16], [0, 64], [10, 16], [10, 64], [125, 7], [126, 16], [127, 64], [5000, 16], [65536, 64], [70000, 64]]) {
+    for (const [n, form] of [[0, 7], [125, 7], [126, 16], [127, 16], [5000, 16], [65535, 16], [65536, 64], [70000, 64]]) {
       wire.ws('\n'.repeat(n), { form });
     }
     await works(wire);
@@ -128,32 +128,59 @@ describe('frames', { concurrency: 8 }, () => {
     'a continuation of nothing': wsFrame('x', { opcode: CONTINUATION }),
     'a text within a fragmented text': Buffer.concat([wsFrame('\n', { fin: false }), wsFrame('\n')]),
     'a length with the highest bit': wsFrame('', { form: 64, length: 2n ** 63n + 5n }),
+    'an unmasked frame': wsFrame('\n', { mask: false }),
+    '16 bits for a short length': wsFrame('x', { form: 16 }),
+    '64 bits for a short length': wsFrame('x', { form: 64 }),
+    '64 bits for a length of 65535': wsFrame('x'.repeat(65535), { form: 64 }),
+    'a Close with half a code': wsFrame('x', { opcode: CLOSE }),
   };
+  for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]) bad[`a Close with ${code}`] = wsFrame(closePayload(code), { opcode: CLOSE });
   for (const [name, bytes] of Object.entries(bad)) {
     test(`${name} fails the connection, and only this one`, async (t) => {
       const other = await connected(t);
       const wire = await connected(t);
-      wire.write(bytes);
-      let code = null;
-      try {
-        const frame = await wire.frame(5000);
-        assert.equal(frame.opcode, CLOSE, `opcode ${frame.opcode}`);
-        if (frame.payload.length) code = frame.payload.readUInt16BE();
-      } catch (error) {
-        assert.match(error.message, / before a WebSocket frame/); // closed without a word
-      }
-      await wire.waitForEnd(10000);
-      if (code !== null) assert.ok([1002, 1009].includes(code), `code ${code}`);
+      wire.write(Buffer.concat([bytes, wsFrame('SEND\ndestination:/topic/x\nreceipt:behind\n\n\0')]));
+      const { code, reason } = await wire.closeFrame();
+      assert.equal(code, 1002);
+      assert.match(reason, /^[A-Z]/);
+      assert.equal(await wire.waitForEnd(3000), 'end'); // at once, not after a time
+      assert.equal(wire.buffer.length, 0);
       await works(other);
     });
   }
 
-  test('an unmasked frame is read by libwebsockets, and does no harm', async (t) => {
-    const other = await connected(t);
+  test('every ping of a packet is answered, in order', async (t) => {
     const wire = await connected(t);
-    wire.ws('\n', { mask: false });
-    await works(wire);
-    await works(other);
+    wire.write(Buffer.concat(Array.from({ length: 50 }, (_, i) => wsFrame(`p${i}`, { opcode: PING }))));
+    for (let i = 0; i < 50; i++) {
+      const pong = await wire.frame();
+      assert.equal(pong.opcode, PONG);
+      assert.equal(pong.payload.toString(), `p${i}`);
+    }
+  });
+  test('a pong comes in its place between the frames around it', async (t) => {
+    const wire = await connected(t);
+    const receipt = (id) => wsFrame(`UNSUBSCRIBE\nid:x\nreceipt:${id}\n\n\0`);
+    wire.write(Buffer.concat([receipt('a'), wsFrame('p', { opcode: PING }), receipt('b')]));
+    assert.match((await wire.frame()).payload.toString(), /receipt-id:a/);
+    assert.equal((await wire.frame()).opcode, PONG);
+    assert.match((await wire.frame()).payload.toString(), /receipt-id:b/);
+  });
+  test('a reason that is not UTF-8 in a Close is 1007', async (t) => {
+    const wire = await connected(t);
+    wire.ws(Buffer.from([0x03, 0xe8, 0xff]), { opcode: CLOSE });
+    assert.equal((await wire.closeFrame()).code, 1007);
+    await wire.waitForEnd(3000);
+  });
+  test('who pings without reading is closed by the limits of its queue', async (t) => {
+    const own = await start({ t, set: ['limits.queue-messages=500'] });
+    const wire = await connected(t, own);
+    wire.socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 500 }, () => wsFrame('x'.repeat(125), { opcode: PING })));
+    await until(async () => {
+      if (!wire.socket.destroyed) wire.socket.write(pings);
+      return (await own.stats()).closed_queue === 1;
+    }, 'a closed session', 60000);
   });
 
   test('a length that is only announced takes no memory', async (t) => {
@@ -216,7 +243,7 @@ describe('UTF-8 in text messages', { concurrency: 8 }, () => {
 });
 
 describe('closing', { concurrency: 8 }, () => {
-  for (const [sent, answered] of [[1000, 1000], [1001, 1001], [3000, 3000], [4999, 4999]]) {
+  for (const [sent, answered] of [[1000, 1000], [1001, 1001], [1003, 1003], [1007, 1007], [1011, 1011], [1012, 1012], [1013, 1013], [1014, 1014], [3000, 3000], [4999, 4999]]) {
     test(`a Close with ${sent} is answered with ${answered}`, async (t) => {
       const wire = await connected(t);
       wire.ws(closePayload(sent, 'bye'), { opcode: CLOSE });
@@ -289,7 +316,8 @@ describe('closing', { concurrency: 8 }, () => {
 
 describe('the end of the server', { concurrency: 6 }, () => {
   test('SIGTERM: every session is closed with 1001, exit status 0', async (t) => {
-    const own = await start({ t, tcp: true, set: ['server.workers=2'] });
+    // So long that it would not end in time if it waited although all clients have gone.
+    const own = await start({ t, tcp: true, set: ['server.workers=2', 'server.drain-time=10m'] });
     const clients = [];
     for (let i = 0; i < 12; i++) clients.push(await stomp(own, { t }));
     const idle = await open(own, { t }); // no CONNECT yet
@@ -297,7 +325,6 @@ describe('the end of the server', { concurrency: 6 }, () => {
     const http = await Wire.open(own.httpPort, t);
     http.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n');
     await http.response();
-    const begin = performance.now();
     const stopped = own.stop();
     for (const client of [...clients, idle]) {
       const { code, reason } = await client.waitForClose();
@@ -306,7 +333,6 @@ describe('the end of the server', { concurrency: 6 }, () => {
     }
     await plain.waitForClose();
     await stopped;
-    assert.ok(performance.now() - begin < 3000 * slowness, 'it waited although all clients had gone');
   });
 
   test('what was queued is still delivered', async (t) => {
@@ -321,8 +347,41 @@ describe('the end of the server', { concurrency: 6 }, () => {
     assert.equal(client.closed.code, 1001);
   });
 
+  test('what senders were told has been taken reaches everybody, also under load', async (t) => {
+    for (let round = 0; round < 5; round++) {
+      const own = await start({ t, set: ['server.workers=2', 'limits.queue-size=64m', 'limits.queue-messages=1000000'] });
+      const subscribers = [];
+      for (let i = 0; i < 6; i++) {
+        const client = await stomp(own, { t });
+        await client.subscribe('/topic/stop');
+        subscribers.push(client);
+      }
+      const publishers = [];
+      for (let i = 0; i < 6; i++) publishers.push(await stomp(own, { t }));
+      let sent = 0;
+      const pump = setInterval(() => {
+        for (let i = 0; i < 50; i++) {
+          const id = `m${sent++}`;
+          publishers[sent % publishers.length].raw(`SEND\ndestination:/topic/stop\nreceipt:${id}\n\n${id}\0`);
+        }
+      }, 1);
+      t.after(() => clearInterval(pump));
+      await sleep(300);
+      const stopped = own.stop();
+      await Promise.all([...subscribers, ...publishers].map((client) => client.waitForClose()));
+      clearInterval(pump);
+      await stopped;
+      const taken = publishers.flatMap((client) => client.frames.filter((f) => f.command === 'RECEIPT').map((f) => f.headers['receipt-id']));
+      assert.ok(taken.length > 100, `only ${taken.length} receipts`);
+      for (const client of subscribers) {
+        const got = new Set(client.frames.filter((f) => f.command === 'MESSAGE').map((f) => f.body));
+        assert.deepEqual(taken.filter((id) => !got.has(id)), []);
+      }
+    }
+  });
+
   test('no new connections while it stops; drain-time bounds how long it waits', async (t) => {
-    const own = await start({ t, set: ['server.drain-time=1s'] });
+    const own = await start({ t, set: ['server.drain-time=5s'] });
     const wire = await connected(t, own); // never answers the Close
     const begin = performance.now();
     const stopped = own.stop();
@@ -333,12 +392,11 @@ describe('the end of the server', { concurrency: 6 }, () => {
       const code = await wire.opened.then(() => 'accepted', (error) => error.code);
       wire.destroy();
       return code === 'ECONNREFUSED';
-    }, 'refused connections', 800);
+    }, 'refused connections');
     assert.equal(own.exit, null, 'it was still waiting');
-    await stopped;
+    await stopped; // which it would not be, ever, without a bound
     const elapsed = performance.now() - begin;
-    assert.ok(elapsed > 800, `it ended after ${elapsed} ms`);
-    assert.ok(elapsed < 3500 * slowness, `it ended after ${elapsed} ms`);
+    assert.ok(elapsed > 4900, `it ended after ${elapsed} ms`);
     await wire.waitForEnd();
   });
 
@@ -347,21 +405,19 @@ describe('the end of the server', { concurrency: 6 }, () => {
     const wire = await connected(t, own);
     const begin = performance.now();
     await own.stop();
-    assert.ok(performance.now() - begin < 2000 * slowness);
+    assert.ok(performance.now() - begin < 10000, 'it waited as long as it does without being told');
     await wire.waitForEnd();
   });
 
   test('a client that does not read does not hold it up', async (t) => {
-    const own = await start({ t, set: ['server.drain-time=1s', 'limits.queue-size=8m'] });
+    const own = await start({ t, set: ['server.drain-time=1s', 'limits.queue-size=8m', 'limits.send-timeout=1h'] });
     const stuck = await stomp(own, { t });
     await stuck.subscribe('/topic/stuck');
     stuck.pause();
     const talker = await stomp(own, { t });
     for (let i = 0; i < 100; i++) talker.send('/topic/stuck', 'x'.repeat(60000));
     await talker.request('UNSUBSCRIBE', { id: 'none' });
-    const begin = performance.now();
     await own.stop();
-    assert.ok(performance.now() - begin < 4000 * slowness);
   });
 });
 

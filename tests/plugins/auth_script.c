@@ -15,7 +15,9 @@
  *
  *   close USER REASON    check USER    update CREDENTIAL    forbid TEXT    allow    release
  *
- * "forbid" makes authorize deny what holds the text, until "allow". */
+ * "forbid" makes authorize deny what holds the text, until "allow".
+ *
+ * Compiled with SCRIPT_ANY authorize runs on any thread, and answers at once. */
 #include <plugboard/ext/auth.h>
 #include <plugboard/ext/metrics.h>
 #include <plugboard/ext/workpool.h>
@@ -332,6 +334,13 @@ static plug_status script_authorize(void *self, const struct plug_authz_request 
     return PLUG_ENOMEM;
   if (script->asked)
     script->metrics->add(script->asked, 1);
+#ifdef SCRIPT_ANY
+  (void)op;
+  if (script->host->on_home(script->host))
+    status = PLUG_EINTERNAL; /* a worker is to ask */
+  else if (strstr(topic, "yes"))
+    status = PLUG_ALLOW;
+#else
   if (script->forbidden[0] && strstr(topic, script->forbidden))
     status = PLUG_DENY;
   else if (strstr(topic, "later-yes"))
@@ -342,6 +351,7 @@ static plug_status script_authorize(void *self, const struct plug_authz_request 
     status = answer_after(script, op, NULL, PLUG_DENY, UINT64_MAX);
   else if (strstr(topic, "yes"))
     status = PLUG_ALLOW;
+#endif
   out->cache_ms = (uint32_t)script->cache_ms;
   free(topic);
   return status;
@@ -483,6 +493,9 @@ static void script_credentials(void *self, struct plug_credentials *out)
 
 static const struct plug_auth script_auth = {
     .size = sizeof script_auth,
+#ifdef SCRIPT_ANY
+    .flags = PLUG_AUTHORIZE_ANY,
+#endif
     .authenticate = script_authenticate,
     .authorize = script_authorize,
     .session_end = script_session_end,

@@ -10,7 +10,8 @@
  *
  * With PLUG_CAP_ECHO the broker delivers this node's own messages too, and the server never
  * delivers them by itself, so that all nodes see one order and nothing comes twice. Without it
- * the server delivers to local sessions when publish has succeeded.
+ * the server delivers to local sessions when publish has succeeded, per topic in the order in which
+ * publish was called.
  *
  * With PLUG_CAP_DIRECT publish is one call of deliver, with interest 0, before it returns, and
  * nothing else that anybody could notice. The server then leaves publish out for a message that no

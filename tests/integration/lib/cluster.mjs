@@ -5,14 +5,17 @@ import assert from 'node:assert/strict';
 import { sleep, slowness, start, until } from './server.mjs';
 
 // A plugboard server with the redis broker. name: its node name; redis: { url }; and what start()
-// takes. Times are short, so that faults are noticed within a test.
-export function startNode({ t, name, redis, set = [], probe = true, ...options }) {
+// takes. Times are short, so that faults are noticed within a test, but not so short that a node
+// which waits for a processor takes that for a fault; patient: but for the probe, where the test is
+// not about a Redis that is silent.
+export const PROBE_TIMEOUT = Math.max(1500, 400 * slowness);
+export function startNode({ t, name, redis, set = [], probe = true, patient = false, ...options }) {
   const times = probe ? [
     `broker.redis.probe-interval=${100 * slowness}ms`,
-    `broker.redis.probe-timeout=${400 * slowness}ms`,
+    `broker.redis.probe-timeout=${patient ? 5000 * slowness : PROBE_TIMEOUT}ms`,
     'broker.redis.reconnect-min=20ms',
     'broker.redis.reconnect-max=200ms',
-    `broker.redis.connect-timeout=${1000 * slowness}ms`,
+    `broker.redis.connect-timeout=${3000 * slowness}ms`,
   ] : [];
   return start({
     t,

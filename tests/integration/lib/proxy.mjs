@@ -4,8 +4,18 @@
 //   proxy.cut();     // ends all connections and refuses new ones
 //   proxy.stall();   // connections stay, new ones are accepted, and nothing passes any more
 //   proxy.resume();  // passes again, what was held up included
+//   proxy.strand();  // connections stay and nothing passes any more, but new ones are as good as any
+//
+// startLossyProxy() loses packets instead: await proxy.drop(), await proxy.pass(). What was sent
+// meanwhile is then up to the sender's kernel.
 
+import { spawn } from 'node:child_process';
 import net from 'node:net';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { within } from './server.mjs';
 
 class Proxy {
   constructor(port) {
@@ -52,6 +62,10 @@ class Proxy {
     for (const pair of this.pairs) for (const socket of pair) socket.pause();
   }
 
+  strand() {
+    for (const pair of this.pairs) for (const socket of pair) socket.pause();
+  }
+
   resume() {
     this.mode = 'pass';
     for (const pair of this.pairs) for (const socket of pair) socket.resume();
@@ -73,4 +87,20 @@ export async function startProxy({ t, port }) {
   proxy.url = `redis://127.0.0.1:${proxy.port}`;
   t?.after(() => proxy.close());
   return proxy;
+}
+
+export async function startLossyProxy({ t, port }) {
+  const program = join(dirname(fileURLToPath(import.meta.url)), 'lossy_proxy.py');
+  const child = spawn(process.env.PYTHON || '/usr/bin/python3', [program, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise((done) => { child.on('close', done); });
+  t?.after(() => { child.kill('SIGKILL'); return ended; });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async () => (await within(lines.next(), 5000, 'an answer of the lossy proxy')).value;
+  const order = async (word) => {
+    child.stdin.write(`${word}\n`);
+    const said = await answer();
+    if (said !== word) throw new Error(`the lossy proxy said ${said}`);
+  };
+  const own = Number(await answer());
+  return { port: own, url: `redis://127.0.0.1:${own}`, drop: () => order('drop'), pass: () => order('pass') };
 }

@@ -1,5 +1,6 @@
 // Real Redis servers and Sentinels for a test, each in a temporary directory of its
-// own on a free port of 127.0.0.1, and a client that speaks just enough RESP.
+// own on a free port of 127.0.0.1, and a client that speaks just enough RESP. REDIS_SERVER names
+// another program than redis-server, as valkey-server.
 //
 //   const redis = await startRedis({ t });
 //   ... redis.port, redis.url, await redis.command('PUBLISH', 'a', 'b') ...
@@ -156,7 +157,7 @@ class Redis {
       writeFileSync(file, `port ${this.port}\nbind 127.0.0.1\ndir ${this.dir}\n${this.sentinelConfig}`);
       args = [file, '--sentinel'];
     }
-    const child = spawn('redis-server', args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.env.REDIS_SERVER || 'redis-server', args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     alive.add(child);
     const keep = (text) => { this.output = (this.output + text).slice(-20000); };
@@ -222,7 +223,7 @@ export async function startRedis({ t, port, start = true, ...options } = {}) {
 }
 
 // A Sentinel that watches the master of that port under the name `name`.
-export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 500 }) {
+export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 1000 }) {
   assert.equal(typeof master, 'number', 'a port');
   const down = downAfterMs * slowness;
   return startRedis({

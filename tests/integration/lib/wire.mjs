@@ -45,11 +45,11 @@ export function closePayload(code, reason = '') {
 }
 
 export class Wire {
-  constructor(port) {
+  constructor(port, from) {
     this.buffer = Buffer.alloc(0);
     this.ended = null; // 'end' or the error's code
     this.waiting = new Set();
-    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    this.socket = net.connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true, allowHalfOpen: true });
     this.socket.on('data', (bytes) => {
       this.buffer = Buffer.concat([this.buffer, bytes]);
       this.wake();
@@ -63,8 +63,9 @@ export class Wire {
     });
   }
 
-  static async open(port, t) {
-    const wire = new Wire(port);
+  // from: an address of this machine's to come from.
+  static async open(port, t, from) {
+    const wire = new Wire(port, from);
     t?.after(() => wire.destroy());
     await within(wire.opened, 5000, 'the connection');
     return wire;

@@ -10,10 +10,7 @@
 #include "access/explain.h"
 #include "base/str.h"
 
-#define LIT(text)          \
-  {                        \
-    text, sizeof(text) - 1 \
-  }
+#define LIT(text) {text, sizeof(text) - 1}
 
 static const struct plug_str broker[] = {LIT("/sub"), LIT("/topic")};
 static const struct plug_str app[] = {LIT("/pub")};
@@ -195,6 +192,27 @@ static void patterns_get_no_more_than_the_rules_give(void **state)
   unload(&rules);
 }
 
+static void a_limited_identity_has_no_more_than_its_permissions(void **state)
+{
+  (void)state;
+  struct rules rules;
+  load("[access]\nall = subscribe, subscribe-pattern, send /topic/**\n"
+       "sub = subscribe, subscribe-pattern /sub/** if plugin\n",
+       &rules);
+  struct plug_identity who = alice();
+  who.flags = PLUG_IDENTITY_LIMITED;
+  struct rule_subject subject = {&who, permitted, NULL};
+  const struct rule *by;
+  struct plug_str mine = STR("/sub/mine/a"), topic = STR("/topic/a"), other = STR("/sub/a");
+  assert_int_equal(rules_judge(&rules, &subject, ACTION_SUBSCRIBE, mine, false, &by), RULE_ASK);
+  assert_int_equal(rules_judge(&rules, &subject, ACTION_SUBSCRIBE, other, false, &by), RULE_DENY);
+  assert_int_equal(rules_judge(&rules, &subject, ACTION_SUBSCRIBE, topic, false, &by), RULE_DENY);
+  assert_int_equal(rules_judge(&rules, &subject, ACTION_SEND, topic, false, &by), RULE_DENY);
+  who.flags = 0;
+  assert_int_equal(rules_judge(&rules, &subject, ACTION_SEND, topic, false, &by), RULE_ALLOW);
+  unload(&rules);
+}
+
 static void without_rules_permissions_limit(void **state)
 {
   (void)state;
@@ -347,6 +365,7 @@ int main(void)
       cmocka_unit_test(conditions_are_judged),
       cmocka_unit_test(the_first_that_matches_decides),
       cmocka_unit_test(patterns_get_no_more_than_the_rules_give),
+      cmocka_unit_test(a_limited_identity_has_no_more_than_its_permissions),
       cmocka_unit_test(without_rules_permissions_limit),
       cmocka_unit_test(classes_are_of_equal_rights),
       cmocka_unit_test(mistakes_are_named),

@@ -169,8 +169,8 @@ static void what_is_taken_after_its_timeout_is_counted(void **state)
   }
   for (int i = 0; i < 2; i++)
     assert_int_equal(wait_published(0, &waiters[i]), PLUG_ETIMEDOUT);
-  usleep(100000);
-  barrier();
+  for (int i = 0; i < WAIT_MS && counter_read(COUNTER_publish_failed) - failed < 3; i++)
+    usleep(1000);
   assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 3);
   complete(ops[0], PLUG_OK);
   complete(ops[1], PLUG_EUNAVAIL);
@@ -300,6 +300,141 @@ static void without_echo_a_worker_delivers_at_once(void **state)
   script_answer(CALL_PUBLISH, PLUG_EDENIED);
   assert_int_equal(publish("three", &waiters[0]), PLUG_EDENIED);
   assert_null(post_take(&w.posts[1]));
+}
+
+static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+
+/* Every second publish is answered at once, the others later and backwards. */
+static void expect_publish_order(uint32_t caps)
+{
+  start_broker(caps, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  for (int i = 0; i < 10; i++) {
+    script_answer(CALL_PUBLISH, i % 2 ? PLUG_OK : HELD);
+    publish(numbers[i], NULL);
+  }
+  struct plug_op *ops[10];
+  for (unsigned i = 0; i < 10; i++)
+    ops[i] = wait_call(i + 1).op;
+  barrier();
+  assert_null(post_take(&w.posts[1])); /* the first one holds all others up */
+  for (int i = 8; i > 0; i -= 2)
+    complete(ops[i], i == 6 ? PLUG_EUNAVAIL : PLUG_OK);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  complete(ops[0], PLUG_OK);
+  for (int i = 0; i < 10; i++)
+    if (i != 6)
+      expect_delivery(1, numbers[i]);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  publish("then", NULL);
+  expect_delivery(1, "then");
+}
+
+static void without_echo_the_order_is_that_of_the_publishes(void **state)
+{
+  (void)state;
+  expect_publish_order(PLUG_CAP_CROSS_NODE);
+}
+
+static void without_echo_the_order_is_that_of_the_publishes_on_workers_too(void **state)
+{
+  (void)state;
+  expect_publish_order(PLUG_CAP_CROSS_NODE | PLUG_CAP_PUBLISH_ANY);
+}
+
+static void topics_do_not_wait_for_each_other(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_CROSS_NODE, &plain_settings);
+  interest_join(w.interests, 1, STR("/sub/b"), false);
+  inbox_item_free(wait_item(1));
+  script_answer(CALL_PUBLISH, HELD);
+  publish("x", NULL);
+  const struct plug_msg *msg = msg_of("/sub/b", STR("other"));
+  assert_int_equal(broker_publish(w.broker, msg, NULL, NULL), PLUG_PENDING);
+  message_unref(msg);
+  expect_delivery(1, "other");
+}
+
+static void what_times_out_lets_the_next_ones_pass(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.operation_timeout_ms = 100;
+  start_broker(PLUG_CAP_CROSS_NODE, &settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  script_answer(CALL_PUBLISH, HELD);
+  publish("never", &waiters[0]);
+  publish("next", NULL);
+  struct call call = wait_call(1);
+  expect_delivery(1, "next");
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_ETIMEDOUT);
+  complete(call.op, PLUG_OK); /* its sender was told otherwise */
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+}
+
+/* The receipt does not wait: the backend has it. */
+static void an_answer_does_not_wait_for_its_turn(void **state)
+{
+  (void)state;
+  start_broker(PLUG_CAP_CROSS_NODE, &plain_settings);
+  script_answer(CALL_PUBLISH, HELD);
+  publish("1", &waiters[1]);
+  publish("2", &waiters[2]);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_OK);
+}
+
+static void what_waits_for_its_turn_is_bounded(void **state)
+{
+  (void)state;
+  static const uint32_t caps[] = {PLUG_CAP_CROSS_NODE, PLUG_CAP_CROSS_NODE | PLUG_CAP_PUBLISH_ANY};
+  for (size_t c = 0; c < 2; c++) {
+    if (c > 0) {
+      broker_teardown(state);
+      broker_setup(state);
+    }
+    start_broker(caps[c], &plain_settings);
+    script_answer(CALL_PUBLISH, HELD);
+    for (int i = 0; i < 100; i++)
+      assert_true(publish("x", NULL) <= PLUG_PENDING);
+    barrier();
+    assert_true(broker_congested(w.broker));
+    assert_int_equal(publish("x", &waiters[0]), PLUG_ESTATE);
+    complete(wait_call(0).op, PLUG_OK);
+    barrier();
+    assert_false(broker_congested(w.broker));
+    assert_true(publish("x", NULL) != PLUG_ESTATE);
+  }
+}
+
+static void without_echo_what_waits_for_better_times_keeps_its_turn(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.queue_when_down = true;
+  start_broker(PLUG_CAP_CROSS_NODE, &settings);
+  interest_join(w.interests, 1, STR("/sub/a"), false);
+  inbox_item_free(wait_item(1));
+  script_answer(CALL_PUBLISH, HELD);
+  publish("1", NULL);
+  struct plug_op *op = wait_call(1).op;
+  report(PLUG_STATE_DOWN, 0);
+  publish("2", NULL);
+  barrier();
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL); /* the plugin's second thought */
+  report(PLUG_STATE_UP, 0);
+  publish("3", NULL);
+  barrier();
+  assert_null(post_take(&w.posts[1]));
+  complete(op, PLUG_OK);
+  expect_delivery(1, "1");
+  expect_delivery(1, "2");
+  expect_delivery(1, "3");
 }
 
 static void with_echo_the_node_waits_for_the_broker(void **state)
@@ -496,6 +631,99 @@ static void new_publishes_stand_behind_those_that_wait(void **state)
     assert_string_equal(wait_call(i).text, "/sub/a=1");
 }
 
+/* Brought back later, other nodes would not hear what is sent at once. */
+static void what_waited_waits_for_the_other_nodes_too(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 300;
+  settings.down_queue_ms = 200; /* over meanwhile: it is not given up just before it is sent */
+  start_broker(HOME_CAPS | PLUG_CAP_CROSS_NODE, &settings);
+  publish("0", NULL); /* nothing was lost yet */
+  expect_call(0, CALL_PUBLISH, "/sub/a=0");
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", &waiters[1]);
+  uint64_t back = clock_now_ms();
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  assert_true(broker_ready(w.broker));
+  publish("2", &waiters[2]);
+  expect_no_call_after(1);
+  expect_call(1, CALL_PUBLISH, "/sub/a=1");
+  assert_true(clock_now_ms() - back >= 299);
+  expect_call(2, CALL_PUBLISH, "/sub/a=2");
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_OK);
+  assert_int_equal(wait_published(0, &waiters[2]), PLUG_OK);
+  publish("3", NULL);
+  expect_call(3, CALL_PUBLISH, "/sub/a=3");
+}
+
+static void a_backend_that_goes_again_keeps_waiting_what_waits(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 100;
+  start_broker(HOME_CAPS | PLUG_CAP_CROSS_NODE, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  report(PLUG_STATE_DOWN, PLUG_INTERESTS_LOST);
+  usleep(150000);
+  expect_no_call_after(0);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+}
+
+static void what_waits_for_the_other_nodes_is_sent_before_the_end(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 60000;
+  start_broker(HOME_CAPS | PLUG_CAP_CROSS_NODE, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", &waiters[1]);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  expect_no_call_after(0);
+  stop_broker();
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+  assert_int_equal(wait_published(0, &waiters[1]), PLUG_OK);
+}
+
+static void a_broker_of_one_node_waits_for_nobody(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  settings.down_queue_delay_ms = 60000;
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  report(PLUG_STATE_UP, PLUG_INTERESTS_LOST);
+  expect_call(0, CALL_PUBLISH, "/sub/a=1");
+}
+
+static void a_state_reported_from_inside_publish_does_not_change_the_order(void **state)
+{
+  (void)state;
+  struct broker_settings settings = queueing();
+  start_broker(HOME_CAPS, &settings);
+  report(PLUG_STATE_DOWN, 0);
+  publish("1", NULL);
+  publish("2", NULL);
+  publish("3", NULL);
+  barrier();
+  script_answer(CALL_PUBLISH, PLUG_EUNAVAIL);
+  script.reports_up = true; /* and takes it all the same, later */
+  report(PLUG_STATE_UP, 0);
+  barrier();
+  unsigned n = n_calls();
+  assert_int_equal(n, 4);
+  assert_string_equal(wait_call(0).text, "/sub/a=1");
+  for (unsigned i = 1; i < n; i++) {
+    char text[32];
+    snprintf(text, sizeof text, "/sub/a=%u", i);
+    assert_string_equal(wait_call(i).text, text);
+  }
+}
+
 static void a_broker_that_is_not_up_after_its_start_is_not_ready(void **state)
 {
   (void)state;
@@ -579,7 +807,7 @@ static void what_is_no_broker_is_refused(void **state)
   (void)state;
   start_broker(HOME_CAPS, &plain_settings); /* for its loop and table */
   struct plugin_image image = w.image;
-  image.base = (char *)(uintptr_t) "auth-x.so";
+  image.base = (char *)(uintptr_t)"auth-x.so";
   image.entry.broker = NULL;
   struct broker *other = broker_new(&plain_settings);
   struct plug_err err = {0};
@@ -605,6 +833,13 @@ int main(void)
       TEST(publishers_wait_before_a_plugin_refuses_however_long_the_queue),
       TEST(without_echo_the_node_delivers_what_was_taken),
       TEST(without_echo_a_worker_delivers_at_once),
+      TEST(without_echo_the_order_is_that_of_the_publishes),
+      TEST(without_echo_the_order_is_that_of_the_publishes_on_workers_too),
+      TEST(topics_do_not_wait_for_each_other),
+      TEST(what_times_out_lets_the_next_ones_pass),
+      TEST(an_answer_does_not_wait_for_its_turn),
+      TEST(what_waits_for_its_turn_is_bounded),
+      TEST(without_echo_what_waits_for_better_times_keeps_its_turn),
       TEST(with_echo_the_node_waits_for_the_broker),
       TEST(a_full_inbox_is_congestion_to_the_plugin_and_no_failure_to_the_sender),
       TEST(when_down_publishes_are_refused),
@@ -615,6 +850,11 @@ int main(void)
       TEST(what_waits_too_long_fails),
       TEST(a_backend_that_is_found_away_keeps_the_order),
       TEST(new_publishes_stand_behind_those_that_wait),
+      TEST(what_waited_waits_for_the_other_nodes_too),
+      TEST(a_backend_that_goes_again_keeps_waiting_what_waits),
+      TEST(what_waits_for_the_other_nodes_is_sent_before_the_end),
+      TEST(a_broker_of_one_node_waits_for_nobody),
+      TEST(a_state_reported_from_inside_publish_does_not_change_the_order),
       TEST(a_broker_that_is_not_up_after_its_start_is_not_ready),
       TEST(stopping_completes_every_waiter_exactly_once),
       TEST(stopping_completes_what_waits_for_better_times),

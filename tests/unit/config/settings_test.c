@@ -66,6 +66,9 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->n_http_listen, 1);
   assert_string_equal(s->http_listen[0].host, "127.0.0.1");
   assert_int_equal(s->http_listen[0].port, 8080);
+  assert_int_equal(s->keep_alive_ms, 75000);
+  assert_int_equal(s->http_trusted_proxies.n, 0);
+  assert_int_equal(s->allowed_hosts.n, 0);
   assert_true(s->try_page);
   assert_int_equal(s->n_tcp_listen, 0);
   assert_int_equal(s->n_endpoints, 1);
@@ -93,6 +96,9 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->queue_policy, QUEUE_CLOSE);
   assert_int_equal(s->send_timeout_ms, 10000);
   assert_int_equal(s->connect_timeout_ms, 30000);
+  assert_int_equal(s->max_request_line, 16 << 10);
+  assert_int_equal(s->max_request_head, 32 << 10);
+  assert_int_equal(s->max_request_headers, 100);
   assert_int_equal(s->worker_queue, 100000);
   assert_int_equal(s->worker_queue_bytes, 128 << 20);
   assert_string_equal(s->broker_plugin, "memory");
@@ -100,6 +106,7 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->down_queue_messages, 10000);
   assert_int_equal(s->down_queue_bytes, 64 << 20);
   assert_int_equal(s->down_queue_ms, 5000);
+  assert_int_equal(s->down_queue_delay_ms, 1000);
   assert_int_equal(s->unsubscribe_grace_ms, 5000);
   assert_int_equal(s->operation_timeout_ms, 10000);
   assert_int_equal(s->pool_threads, 2);
@@ -179,6 +186,8 @@ static const struct {
      "1..1000000"},
     {"auth", "timeout", AT(auth_timeout_ms), "100ms", "5m", 100, 300000, "99ms", "6m", "100ms..5m"},
     {"auth", "expiry-warning", AT(auth_warning_ms), "0", "24h", 0, 86400000, NULL, "25h", "0..24h"},
+    {"http", "keep-alive-timeout", AT(keep_alive_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
+     "1s..1h"},
     {"stomp", "heart-beat-send", AT(heartbeat_send_ms), "0", "1h", 0, 3600000, NULL, "2h", "0..1h"},
     {"stomp", "heart-beat-receive", AT(heartbeat_receive_ms), "0", "1h", 0, 3600000, NULL,
      "3600001ms", "0..1h"},
@@ -204,6 +213,12 @@ static const struct {
      "1s..1h"},
     {"limits", "connect-timeout", AT(connect_timeout_ms), "1s", "10m", 1000, 600000, "0", "11m",
      "1s..10m"},
+    {"limits", "max-request-line", AT(max_request_line), "256", "32k", 256, 32768, "255", "33k",
+     "256..32k"},
+    {"limits", "max-request-head", AT(max_request_head), "16k", "48k", 16384, 49152, "1023", "49k",
+     "1k..48k"},
+    {"limits", "max-request-headers", AT(max_request_headers), "8", "256", 8, 256, "7", "257",
+     "8..256"},
     {"limits", "worker-queue", AT(worker_queue), "100", "100000000", 100, 100000000, "99",
      "100000001", "100..100000000"},
     {"limits", "worker-queue-size", AT(worker_queue_bytes), "1m", "64g", 1 << 20,
@@ -214,6 +229,8 @@ static const struct {
      "64k..4g"},
     {"broker", "down-queue-time", AT(down_queue_ms), "10ms", "10m", 10, 600000, "9ms", "601s",
      "10ms..10m"},
+    {"broker", "down-queue-delay", AT(down_queue_delay_ms), "0", "1m", 0, 60000, NULL, "61s",
+     "0..1m"},
     {"broker", "unsubscribe-grace", AT(unsubscribe_grace_ms), "0", "10m", 0, 600000, NULL, "1h",
      "0..10m"},
     {"broker", "operation-timeout", AT(operation_timeout_ms), "100ms", "10m", 100, 600000, "99ms",
@@ -272,6 +289,10 @@ static void every_number_has_both_its_ends(void **state)
   assert_int_equal(s.max_frame_size, 1024);
   assert_int_equal(s.queue_bytes, 4096);
   settings_fini(&s);
+  load_good("[limits]\nmax-request-line = 1k\nmax-request-head = 1k\n", &s);
+  assert_int_equal(s.max_request_line, 1024);
+  assert_int_equal(s.max_request_head, 1024);
+  settings_fini(&s);
   load_good("[limits]\nmax-frame-size = 64m\nmax-header-size = 1m\nqueue-size = 65m\n", &s);
   assert_int_equal(s.max_frame_size, 64 << 20);
   assert_int_equal(s.max_header_size, 1 << 20);
@@ -317,6 +338,8 @@ static void texts_and_lists_are_read(void **state)
   load_good("[server]\nnode = n_1.a-B\nplugin-dir = /p\n"
             "[http]\nlisten = 0.0.0.0:80, [::1]:8080,[::]:0, a.example:1\ntry-page = off\n"
             "web-dir = w\n"
+            "trusted-proxies = 10.0.0.0/8, ::1,2001:db8::/32 , 192.0.2.7\n"
+            "allowed-hosts = a.example, *.b.example,*\n"
             "[tcp]\nlisten = 127.0.0.1:61613\n"
             "[endpoint /ws]\n"
             "[endpoint\t/a/b_c.d~e]\n"
@@ -334,6 +357,13 @@ static void texts_and_lists_are_read(void **state)
   assert_string_equal(s.http_listen[3].host, "a.example");
   assert_false(s.try_page);
   assert_string_equal(s.web_dir, "w");
+  static const uint8_t within_10[16] = {[10] = 0xff, 0xff, 10, 1, 2, 3};
+  static const uint8_t loopback[16] = {[15] = 1}, other[16] = {[15] = 2};
+  assert_int_equal(s.http_trusted_proxies.n, 4);
+  assert_true(cidr_list_has(&s.http_trusted_proxies, within_10));
+  assert_true(cidr_list_has(&s.http_trusted_proxies, loopback));
+  assert_false(cidr_list_has(&s.http_trusted_proxies, other));
+  expect_list(&s.allowed_hosts, "a.example *.b.example *");
   assert_int_equal(s.n_tcp_listen, 1);
   assert_int_equal(s.tcp_listen[0].port, 61613);
   assert_int_equal(s.n_endpoints, 2);
@@ -346,7 +376,7 @@ static void texts_and_lists_are_read(void **state)
   assert_true(s.patterns);
   assert_string_equal(s.broker_plugin, "redis");
   assert_string_equal(s.broker_file, "x.ini");
-  assert_int_equal(s.broker_line, 19);
+  assert_int_equal(s.broker_line, 21);
   settings_fini(&s);
 }
 
@@ -453,6 +483,47 @@ static void mistakes_are_named_with_their_place(void **state)
        "x.ini:2: [tcp] listen: '127.0.0.1:8080' is listened on twice"},
       {"[http]\nlisten = [::1]:1\n[tcp]\nlisten = [::1]:1",
        "x.ini:4: [tcp] listen: '[::1]:1' is listened on twice"},
+      {"[http]\n\ntrusted-proxies = 10.0.0.0/8, nginx",
+       "x.ini:3: [http] trusted-proxies: 'nginx' is no IP address and no range of them, as in "
+       "10.0.0.0/8"},
+      {"[http]\ntrusted-proxies = 10.0.0.1/8",
+       "x.ini:2: [http] trusted-proxies: '10.0.0.1/8' is no range: the address has bits set behind "
+       "its length"},
+      {"[http]\ntrusted-proxies = 10.0.0.0/33",
+       "x.ini:2: [http] trusted-proxies: '10.0.0.0/33' has no length from 0 to 32 behind its '/'"},
+      {"[http]\ntrusted-proxies = ::/129",
+       "x.ini:2: [http] trusted-proxies: '::/129' has no length from 0 to 128 behind its '/'"},
+      {"[http]\ntrusted-proxies = ::1,",
+       "x.ini:2: [http] trusted-proxies: '::1,' has an empty item between its commas"},
+      {"[http]\ntrusted-proxies = 127.0.0.1:80",
+       "x.ini:2: [http] trusted-proxies: '127.0.0.1:80' is no IP address and no range of them, as "
+       "in 10.0.0.0/8"},
+      {"[http]\n\nallowed-hosts = a.example, https://b.example",
+       "x.ini:3: [http] allowed-hosts: 'https://b.example' is not a host's name: it has no scheme, "
+       "no port and no path"},
+      {"[http]\nallowed-hosts = a.example:8080",
+       "x.ini:2: [http] allowed-hosts: 'a.example:8080' is not a host's name: it has no scheme, no "
+       "port and no path"},
+      {"[http]\nallowed-hosts = a/b", "x.ini:2: [http] allowed-hosts: 'a/b' is not a host's name: "
+                                      "it has no scheme, no port and no path"},
+      {"[http]\nallowed-hosts = a b", "x.ini:2: [http] allowed-hosts: 'a b' is not a host's name: "
+                                      "that is plain ASCII without blanks"},
+      {"[http]\nallowed-hosts = caf\xC3\xA9",
+       "x.ini:2: [http] allowed-hosts: 'caf\xC3\xA9' is not a host's name: that is plain ASCII "
+       "without blanks"},
+      {"[http]\nallowed-hosts = a,,b",
+       "x.ini:2: [http] allowed-hosts: 'a,,b' has an empty item between its commas"},
+      {"[http]\nallowed-host = a",
+       "x.ini:2: unknown key 'allowed-host' in [http]; did you mean 'allowed-hosts'?"},
+      {"[http]\nmax-request-line = 1k", "x.ini:2: unknown key 'max-request-line' in [http]"},
+      {"[limits]\nmax-request-line = long",
+       "x.ini:2: [limits] max-request-line: 'long' is not a size (examples: 512, 64k, 16m)"},
+      {"[limits]\nmax-request-headers = 1k",
+       "x.ini:2: [limits] max-request-headers: '1k' is not a whole number"},
+      {"[limits]\n\nmax-request-line = 32k\nmax-request-head = 31k",
+       "x.ini:3: [limits] max-request-line (32k) must be at most max-request-head (31k)"},
+      {"[limits]\n\nmax-request-head = 8k",
+       "x.ini:3: [limits] max-request-line (16k) must be at most max-request-head (8k)"},
       {"[endpoint]", "x.ini:1: [endpoint]: a path is missing, as in [endpoint /ws]"},
       {"[endpoint ws]", "x.ini:1: [endpoint ws]: the path must start with '/'"},
       {"[endpoint /ws/]", "x.ini:1: [endpoint /ws/]: the path must not end with '/'"},
@@ -517,12 +588,27 @@ static void origin_patterns_are_checked(void **state)
       "https://*.a.com:[1,65535]",
       "http://[::1]",
       "http://[::1]:3000",
+      "file://",
+      "app://",
+      "app://*",
+      "capacitor://localhost",
+      "ws://a.com",
+      "wss://a.com:8443",
   };
   static const char *const bad[][2] = {
       {"a.com", "it can never match: an origin starts with a scheme, as in 'https://'"},
       {"https://a b", "an origin is plain ASCII without blanks"},
       {"https://caf\xC3\xA9", "an origin is plain ASCII without blanks"},
-      {"https://", "it can never match: an origin starts with a scheme, as in 'https://'"},
+      {"https://", "a host is missing after '://'"},
+      {"https:///", "a host is missing after '://'"},
+      {"http://", "a host is missing after '://'"},
+      {"ws://", "a host is missing after '://'"},
+      {"wss://", "a host is missing after '://'"},
+      {"file:", "it can never match: an origin starts with a scheme, as in 'https://'"},
+      {"file:///a", "an origin has no path"},
+      {"app://a/b", "an origin has no path"},
+      {"app://:80", "a host is missing after '://'"},
+      {"://", "a scheme is missing before '://'"},
       {"https://:80", "a host is missing after '://'"},
       {"://a.com", "a scheme is missing before '://'"},
       {"https://a.com/x", "an origin has no path"},

@@ -8,10 +8,7 @@
 #include "base/str.h"
 #include "hub/destination.h"
 
-#define LIT(text)          \
-  {                        \
-    text, sizeof(text) - 1 \
-  } /* STR is no constant */
+#define LIT(text) {text, sizeof(text) - 1} /* STR is no constant */
 
 static const struct plug_str broker[] = {LIT("/sub"), LIT("/topic/"), LIT("/app/events")};
 static const struct plug_str app[] = {LIT("/app"), LIT("/pub")};

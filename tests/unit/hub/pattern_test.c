@@ -256,7 +256,7 @@ static void hostile_patterns_take_bounded_time(void **state)
       assert_non_null(p);
       uint64_t start = clock_now_ms();
       assert_false(pattern_match(p, str_from(path, sizeof path)));
-      assert_true(clock_now_ms() - start < 1000); /* sanitizers and busy machines included */
+      assert_true(clock_now_ms() - start < 30000); /* backtracking would take years */
       pattern_free(p);
     }
   }

@@ -288,7 +288,7 @@ static void the_template_obeys_its_options(void **state)
 #define for_both(test)                                  \
   {#test " (memory)", test, NULL, NULL, &subjects[0]},  \
   {                                                     \
-#test " (template)", test, NULL, NULL, &subjects[1] \
+    #test " (template)", test, NULL, NULL, &subjects[1] \
   }
 
 int main(void)

@@ -169,7 +169,9 @@ static void deadlines_work_again_after_a_quiet_time(void **state)
     wait_for_count(&waiter.calls, 1);
     world->host->op_done(op, PLUG_OK, STR(""));
     wait_for_count(&world->instance->ops.alive, 0);
-    usleep(150000); /* longer than the period of the look-out, which stops meanwhile */
+    /* The look-out ends with its next period. */
+    for (int i = 0; i < 60000 && atomic_load(&world->instance->ops.sweeping); i++)
+      usleep(1000);
     assert_false(atomic_load(&world->instance->ops.sweeping));
   }
 }

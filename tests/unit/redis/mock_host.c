@@ -331,6 +331,8 @@ static void up_timer_set(struct plug_timer *t, uint64_t after_ms)
 {
   assert_false(t->freed);
   t->due_ms = mock_now_ms() + after_ms;
+  if (after_ms > t->h->longest_timer_ms)
+    t->h->longest_timer_ms = after_ms;
   t->armed = true;
 }
 

@@ -95,6 +95,39 @@ static void killed_redis_is_down_at_once_and_up_again_when_it_returns(void **sta
   mock_host_free(a);
 }
 
+/* So that all nodes are back soon after Redis is. */
+static void while_nobody_listens_the_delay_grows_to_half_a_second_only(void **state)
+{
+  (void)state;
+  char unix_url[128], sentinel[32];
+  snprintf(unix_url, sizeof unix_url, "unix:%s", server.socket);
+  snprintf(sentinel, sizeof sentinel, "127.0.0.1:%d", redis_server_free_port());
+#define SLOWLY                                                                                   \
+  "reconnect-min", "10ms", "reconnect-max", "60s", "connect-timeout", "400ms", "probe-interval", \
+      "50ms"
+  struct mock_host *hosts[] = {
+      mock_host_up(loop, plugin, "a", OPTIONS("url", server.url, SLOWLY)),
+      mock_host_up(loop, plugin, "b", OPTIONS("url", unix_url, SLOWLY)),
+      mock_host_new(loop, plugin, "c", OPTIONS("sentinels", sentinel, "master", "m", SLOWLY), NULL),
+      mock_host_up(loop, plugin, "d",
+                   OPTIONS("url", server.url, "reconnect-min", "2s", "reconnect-max", "60s",
+                           "probe-interval", "50ms")),
+  };
+  mock_host_start(hosts[2]);
+  redis_server_kill(&server);
+  for (size_t i = 0; i < 4; i++) {
+    MOCK_WAIT(loop, 5000, hosts[i]->state == PLUG_STATE_DOWN);
+    hosts[i]->longest_timer_ms = 0;
+  }
+  mock_pause(loop, 4000);
+  assert_in_range(hosts[0]->longest_timer_ms, 200, 500);
+  assert_in_range(hosts[1]->longest_timer_ms, 200, 500);
+  assert_in_range(hosts[2]->longest_timer_ms, 200, 1000); /* when to watch again */
+  assert_true(hosts[3]->longest_timer_ms >= 1000);        /* as was asked for */
+  for (size_t i = 0; i < 4; i++)
+    mock_host_free(hosts[i]);
+}
+
 static void a_killed_subscriber_connection_reconnects(void **state)
 {
   (void)state;
@@ -157,17 +190,40 @@ static void a_stalled_node_does_not_blame_redis(void **state)
   (void)state;
   struct mock_host *a =
       mock_host_up(loop, plugin, "a",
-                   OPTIONS("url", server.url, "probe-interval", "50ms", "probe-timeout", "500ms"));
-  for (int i = 0; i < 5; i++) {
+                   OPTIONS("url", server.url, "probe-interval", "50ms", "probe-timeout", "1500ms"));
+  for (int i = 0; i < 3; i++) {
     /* The moment after a probe was written: its answer comes while nobody looks, and when the node
      * wakes up again its time is over. */
     int64_t written = mock_metric(a, "bytes_out");
     MOCK_WAIT(loop, 5000, mock_metric(a, "bytes_out") > written);
-    usleep(700000);
+    usleep(1700000);
   }
   mock_pause(loop, 200);
   assert_int_equal(a->n_down, 0);
   mock_host_free(a);
+}
+
+static void two_nodes_of_one_name_are_told(void **state)
+{
+  (void)state;
+  struct mock_host *a = mock_host_up(loop, plugin, "twin", OPTIONS(QUICK));
+  struct mock_host *other = mock_host_up(loop, plugin, "single", OPTIONS(QUICK));
+  struct mock_host *b = mock_host_up(loop, plugin, "twin", OPTIONS(QUICK));
+  MOCK_WAIT(loop, 5000, mock_metric(a, "namesake_probes") > 2);
+  MOCK_WAIT(loop, 5000, mock_metric(b, "namesake_probes") > 2);
+  struct mock_host *twins[] = {a, b};
+  for (size_t i = 0; i < 2; i++) {
+    assert_true(mock_logged(twins[i], "is called 'twin', too: give each node a name of its own"));
+    const char *first = strstr(twins[i]->log, "is called 'twin'");
+    assert_null(strstr(first + 1, "is called 'twin'")); /* not with every probe */
+    assert_string_equal(health_text(twins[i]), "another node is called 'twin', too");
+    assert_int_equal(twins[i]->n_down, 0);
+  }
+  assert_false(mock_logged(other, "is called"));
+  assert_int_equal(mock_metric(other, "namesake_probes"), 0);
+  mock_host_free(b);
+  mock_host_free(a);
+  mock_host_free(other);
 }
 
 static void a_node_starts_without_redis_and_finds_it_later(void **state)
@@ -377,6 +433,29 @@ static void bad_options_are_refused_without_secrets(void **state)
   }
 }
 
+static void options_without_effect_are_told(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *key, *value, *layout, *line; /* line NULL: nothing is said */
+  } cases[] = {
+      {"channel", "events", "topics", "the option channel has no effect"},
+      {"channel", "events", "single", NULL},
+      {"sentinel-password", "hunter2", "topics", "have no effect without sentinels"},
+      {"prefix", "p:", "topics", NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *const options[] = {cases[i].key, cases[i].value, "layout", cases[i].layout, NULL};
+    struct mock_host *a = mock_host_new(loop, plugin, "a", options, NULL);
+    if (cases[i].line != NULL)
+      assert_true(mock_logged(a, cases[i].line));
+    else
+      assert_int_equal(a->log_len, 0);
+    assert_false(mock_logged(a, "hunter2"));
+    mock_host_free(a);
+  }
+}
+
 #define PLAIN(test) cmocka_unit_test_setup_teardown(test, start_plain, end)
 #define USERS(test) cmocka_unit_test_setup_teardown(test, start_with_users, end)
 
@@ -384,10 +463,12 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       PLAIN(killed_redis_is_down_at_once_and_up_again_when_it_returns),
+      PLAIN(while_nobody_listens_the_delay_grows_to_half_a_second_only),
       PLAIN(a_killed_subscriber_connection_reconnects),
       PLAIN(a_redis_that_cuts_slow_readers_is_survived),
       PLAIN(a_silent_redis_is_found_by_the_probe),
       PLAIN(a_stalled_node_does_not_blame_redis),
+      PLAIN(two_nodes_of_one_name_are_told),
       PLAIN(a_node_starts_without_redis_and_finds_it_later),
       PLAIN(a_silent_redis_does_not_keep_the_server_from_starting),
       PLAIN(a_name_that_does_not_resolve_is_reported),
@@ -399,6 +480,7 @@ int main(void)
       USERS(a_user_without_permissions_is_named),
       USERS(permissions_lost_later_fail_the_operation_but_not_the_connection),
       PLAIN(bad_options_are_refused_without_secrets),
+      PLAIN(options_without_effect_are_told),
   };
   if (!redis_server_installed()) {
     puts("redis-server is not installed");

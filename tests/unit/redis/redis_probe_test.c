@@ -12,7 +12,7 @@
 #include "mock_host.h"
 #include "redis_probe.h"
 
-enum { INTERVAL = 40, TIMEOUT = 80 };
+enum { INTERVAL = 40, TIMEOUT = 400 };
 
 struct fixture {
   struct mock_loop *loop;
@@ -21,7 +21,7 @@ struct fixture {
   struct redis_probe probe;
   struct redis_progress progress;
   bool moving; /* bytes keep coming on both connections */
-  int n_sent, n_heard, n_failed;
+  int n_sent, n_heard, n_failed, n_namesake;
   char payload[64], why[128];
 };
 
@@ -47,6 +47,12 @@ static void on_failed(void *arg, const char *why)
   redis_probe_stop(&f->probe);
 }
 
+static void on_namesake(void *arg)
+{
+  struct fixture *f = arg;
+  f->n_namesake++;
+}
+
 static void on_progress(void *arg, struct redis_progress *out)
 {
   struct fixture *f = arg;
@@ -57,7 +63,8 @@ static void on_progress(void *arg, struct redis_progress *out)
   *out = f->progress;
 }
 
-static const struct redis_probe_events events = {on_send, on_heard, on_failed, on_progress};
+static const struct redis_probe_events events = {on_send, on_heard, on_failed, on_namesake,
+                                                 on_progress};
 
 static int set_up(void **state)
 {
@@ -114,6 +121,41 @@ static void probes_of_others_and_late_ones_do_not_count(void **state)
   assert_int_equal(f->n_heard, 1);
 }
 
+static void another_node_of_the_name_is_noticed(void **state)
+{
+  struct fixture *f = *state;
+  redis_probe_start(&f->probe);
+  hear(f); /* and whether a probe of its own is under way does not matter */
+  redis_probe_receive(&f->probe, redis_str("0123456789abcdef:17"));
+  assert_int_equal(f->n_namesake, 0); /* perhaps the last one of its predecessor */
+  redis_probe_receive(&f->probe, redis_str("0123456789abcdef:18"));
+  assert_int_equal(f->n_namesake, 1);
+  redis_probe_receive(&f->probe, redis_str("fedcba9876543210:1"));
+  assert_int_equal(f->n_namesake, 2);
+}
+
+static void what_is_no_probe_is_no_node(void **state)
+{
+  struct fixture *f = *state;
+  static const char *const others[] = {"",
+                                       "x",
+                                       "0123456789abcdef",
+                                       "0123456789abcdef:",
+                                       "0123456789abcdeg:1",
+                                       "0123456789abcdef:x",
+                                       "0123456789ABCDEF:1",
+                                       "0123456789abcdef;1",
+                                       "0123456789abcdef:11111111111111111111111111111111111"};
+  redis_probe_start(&f->probe);
+  for (int round = 0; round < 2; round++)
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+      redis_probe_receive(&f->probe, redis_str(others[i]));
+  hear(f);
+  hear(f);
+  hear(f); /* its own, late */
+  assert_int_equal(f->n_namesake, 0);
+}
+
 static void no_answer_is_a_failure(void **state)
 {
   struct fixture *f = *state;
@@ -162,6 +204,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(a_probe_that_comes_back_is_followed_by_the_next),
       TEST(probes_of_others_and_late_ones_do_not_count),
+      TEST(another_node_of_the_name_is_noticed),
+      TEST(what_is_no_probe_is_no_node),
       TEST(no_answer_is_a_failure),
       TEST(an_answer_without_a_delivery_is_a_failure),
       TEST(a_probe_in_a_queue_that_moves_is_waited_for),

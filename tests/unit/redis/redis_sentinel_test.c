@@ -66,7 +66,7 @@ static int tear_down(void **state)
 
 static void await_replica_known(struct cluster *c)
 {
-  for (int i = 0; i < 400; i++) {
+  for (int i = 0; i < 1200; i++) {
     if (strcmp(REDIS(&c->sentinels[0], "SENTINEL", "REPLICAS", "mymaster"), "(nil)") != 0 &&
         strcmp(REDIS(&c->sentinels[1], "SENTINEL", "REPLICAS", "mymaster"), "(nil)") != 0)
       return;

@@ -51,8 +51,11 @@ static void prepare(struct redis_server *server)
   snprintf(server->url, sizeof server->url, "redis://127.0.0.1:%d", server->port);
 }
 
-static void spawn(struct redis_server *server, const char *program, const char *const *argv)
+/* REDIS_SERVER names another one, as valkey-server. */
+static void spawn(struct redis_server *server, const char *const *argv)
 {
+  const char *named = getenv("REDIS_SERVER");
+  const char *program = named != NULL && *named != '\0' ? named : "redis-server";
   pid_t parent = getpid();
   server->pid = fork();
   assert_true(server->pid >= 0);
@@ -71,7 +74,7 @@ static void spawn(struct redis_server *server, const char *program, const char *
 
 static redisContext *connect_to(struct redis_server *server)
 {
-  struct timeval limit = {.tv_sec = 2};
+  struct timeval limit = {.tv_sec = 60}; /* it may have to wait for a processor */
   redisContext *c = redisConnectWithTimeout("127.0.0.1", server->port, limit);
   if (c == NULL || c->err != 0) {
     if (c != NULL)
@@ -86,7 +89,7 @@ static redisContext *connect_to(struct redis_server *server)
 
 static void await(struct redis_server *server)
 {
-  for (int i = 0; i < 500; i++) {
+  for (int i = 0; i < 3000; i++) {
     redisContext *c = connect_to(server);
     if (c != NULL) {
       redisReply *reply = redisCommand(c, "PING");
@@ -128,7 +131,7 @@ void redis_server_start(struct redis_server *server, const char *const *args)
     argv[n++] = fixed[i];
   for (; args != NULL && *args != NULL && n < 39; args++)
     argv[n++] = *args;
-  spawn(server, "redis-server", argv);
+  spawn(server, argv);
   await(server);
 }
 
@@ -142,11 +145,11 @@ void redis_sentinel_start(struct redis_server *server, const char *name, int mas
   assert_non_null(file);
   fprintf(file,
           "port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d %d\n"
-          "sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 3000\n",
+          "sentinel down-after-milliseconds %s 2000\nsentinel failover-timeout %s 6000\n",
           server->port, server->dir, name, master_port, quorum, name, name);
   fclose(file);
   /* redis-sentinel is the same program under a name that only another package brings. */
-  spawn(server, "redis-server", (const char *const[]){"redis-server", path, "--sentinel", NULL});
+  spawn(server, (const char *const[]){"redis-server", path, "--sentinel", NULL});
   await(server);
 }
 

@@ -10,10 +10,7 @@
 #include "base/hash.h"
 #include "session/session.h"
 
-#define LIT(text)          \
-  {                        \
-    text, sizeof(text) - 1 \
-  } /* STR is no constant */
+#define LIT(text) {text, sizeof(text) - 1} /* STR is no constant */
 
 static const struct plug_str broker_prefixes[] = {LIT("/sub"), LIT("/topic")};
 static const struct plug_str app_prefixes[] = {LIT("/app")};

@@ -1,0 +1,98 @@
+#include "net/admit.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/counter.h"
+#include "net/conn.h"
+#include "net/http_conn.h"
+#include "net/proxy_conn.h"
+
+/* As far as one send goes. */
+static void tell(const struct door *door, int fd, struct plug_str http, struct plug_str tcp)
+{
+  struct plug_str text = door->carrier ? tcp : http;
+  (void)!send(fd, text.ptr, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void refuse_all(const struct door *door, int fd)
+{
+  COUNT(connections_refused);
+  tell(door, fd,
+       STR("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
+           "content-type: text/plain; charset=utf-8\r\ncontent-length: 25\r\n\r\n"
+           "Too many connections now\n"),
+       STR("ERROR\nmessage:too many connections\ncontent-type:text/plain;charset=UTF-8\n"
+           "content-length:39\n\ntoo many connections. Try again later.\n\0"));
+  close(fd);
+}
+
+static void refuse_address(const struct door *door, int fd)
+{
+  tell(door, fd,
+       STR("HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\n"
+           "content-type: text/plain; charset=utf-8\r\ncontent-length: 40\r\n\r\n"
+           "Too many connections from this address.\n"),
+       STR("ERROR\nmessage:too many connections from this address\n"
+           "content-type:text/plain;charset=UTF-8\ncontent-length:57\n\n"
+           "too many connections from this address. Try again later.\n\0"));
+}
+
+bool admit_address(struct net_env *env, const struct net_peer *peer)
+{
+  switch (addresses_enter(env->addresses, peer->address, env->now_ms)) {
+  case ADDRESS_OK:
+    return true;
+  case ADDRESS_TOO_MANY:
+    COUNT(refused_address);
+    return false;
+  case ADDRESS_TOO_FAST:
+    COUNT(refused_rate);
+    return false;
+  }
+  return false;
+}
+
+void admit_client(struct net_env *env, const struct door *door, int fd, struct watch *former,
+                  const struct net_peer *peer, uint64_t opened_ms)
+{
+  /* The connections of an HTTP proxy are its clients': counted when these are known. */
+  bool counted =
+      env->addresses && (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
+  bool taken = false;
+  if (counted && !admit_address(env, peer)) {
+    refuse_address(door, fd);
+    counted = false;
+  } else if (door->carrier) {
+    taken = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms) != NULL;
+  } else {
+    taken = http_conn_new(env, fd, former, peer, counted, opened_ms);
+  }
+  if (taken)
+    return;
+  if (former)
+    poller_remove(&env->poller, former);
+  close(fd);
+  net_socket_ended(env, counted ? peer : NULL);
+}
+
+void admit_socket(struct net_env *env, const struct door *door, int fd, const struct net_peer *peer)
+{
+  uint64_t max = env->settings->max_connections;
+  int64_t n = atomic_fetch_add_explicit(env->n_sockets, 1, memory_order_relaxed);
+  if (max && n >= (int64_t)max) {
+    atomic_fetch_sub_explicit(env->n_sockets, 1, memory_order_relaxed);
+    refuse_all(door, fd);
+    return;
+  }
+  COUNT(connections);
+  COUNT(connections_total);
+  if (!door->proxy_protocol || !cidr_list_has(door->trusted_proxies, peer->address)) {
+    admit_client(env, door, fd, NULL, peer, env->now_ms);
+    return;
+  }
+  if (proxy_conn_new(env, door, fd, peer))
+    return;
+  close(fd);
+  net_socket_ended(env, NULL);
+}

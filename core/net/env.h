@@ -1,0 +1,51 @@
+/* What the connections of one worker share: all that they may know of it. Owned by the worker.
+ * Worker's thread only. */
+#ifndef NET_ENV_H
+#define NET_ENV_H
+
+#include "broker/broker.h"
+#include "config/settings.h"
+#include "net/addresses.h"
+#include "net/batch.h"
+#include "net/pages.h"
+#include "net/peer.h"
+#include "net/poller.h"
+#include "net/timers.h"
+#include "session/session.h"
+
+/* How much one read takes at most. A burst of SENDs that comes in one read goes out in one write
+ * per subscriber. */
+#define NET_READ_BYTES 65536
+
+struct net_env {
+  const struct settings *settings;
+  struct broker *broker;
+  const struct pages *pages;
+  struct poller poller;
+  struct timers timers;
+  struct hub hub;
+  struct session_env session;
+  struct batch_set batches[2]; /* by carrier.plain */
+  struct batch_set flush_batches;
+  struct list conns;       /* struct conn.link */
+  struct list http_conns;  /* struct http_conn.link */
+  struct list proxy_conns; /* struct proxy_conn.link */
+  struct list paused;      /* struct conn.paused */
+  struct list doomed;      /* struct conn.doomed */
+  uint64_t n_conns;
+  uint64_t now_ms; /* taken at the start of each turn */
+  uint64_t send_timeout_ms;
+  uint32_t turn;               /* number of the turn */
+  bool more_to_read;           /* a connection has the rest of a burst in its socket */
+  bool quiet;                  /* nothing is read any more: the server stops */
+  bool draining;               /* sessions have been closed, and no new ones begin */
+  _Atomic int64_t *n_sockets;  /* of all workers */
+  struct addresses *addresses; /* likewise; NULL: there are no limits per address */
+  char *rx;                    /* NET_READ_BYTES, for whoever reads */
+  struct buf scratch;          /* for whoever puts something together and is done with it */
+};
+
+/* One socket less, for the gauges and, if it was counted there, the limits of its address. */
+void net_socket_ended(struct net_env *env, const struct net_peer *counted);
+
+#endif

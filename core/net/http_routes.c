@@ -1,0 +1,177 @@
+#include "net/http_routes.h"
+
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "config/cidr.h"
+#include "config/origin_match.h"
+#include "http/http_forwarded.h"
+#include "http/http_path.h"
+
+static enum http_route refuse(struct http_reply *reply, uint16_t status, const char *text,
+                              const char *header)
+{
+  reply->fault = (struct http_fault){.status = status, .text = text, .header = header};
+  return HTTP_ROUTE_REFUSED;
+}
+
+/* --- what there is ------------------------------------------------------------------------- */
+
+static const struct settings_endpoint *find_endpoint(const struct settings *settings,
+                                                     struct plug_str path)
+{
+  if (path.len > 1 && path.ptr[path.len - 1] == '/')
+    path.len--;
+  for (size_t i = 0; i < settings->n_endpoints; i++)
+    if (str_eq(path, str_of(settings->endpoints[i].path)))
+      return &settings->endpoints[i];
+  return NULL;
+}
+
+static enum http_route answer(struct http_reply *reply, uint16_t status, const char *headers,
+                              const char *text)
+{
+  reply->answer.status = status;
+  reply->answer.headers = headers;
+  reply->text = text;
+  return HTTP_ROUTE_ANSWER;
+}
+
+static enum http_route not_allowed(struct http_reply *reply)
+{
+  return answer(reply, 405, "allow: GET, HEAD\r\n", "Only GET and HEAD are answered here.");
+}
+
+static enum http_route answer_ready(struct net_env *env, struct http_reply *reply)
+{
+  const char *no_store = "cache-control: no-store\r\n";
+  if (env->quiet)
+    return answer(reply, 503, no_store, "not ready: the server is stopping");
+  if (!broker_ready(env->broker))
+    return answer(reply, 503, no_store, "not ready: the broker is unavailable");
+  return answer(reply, 200, no_store, "ready");
+}
+
+static enum http_route route_plain(struct net_env *env, const struct http_head *head,
+                                   struct plug_str path, struct http_reply *reply)
+{
+  bool get = head->method == HTTP_GET || head->method == HTTP_HEAD;
+  if (head->method == HTTP_CONNECT)
+    return refuse(reply, 405, "This server is no proxy.", "allow: GET, HEAD\r\n");
+  if (head->asterisk)
+    return answer(reply, 204, "allow: GET, HEAD, OPTIONS\r\n", NULL);
+  if (find_endpoint(env->settings, path)) {
+    COUNT(handshakes_refused);
+    if (!get)
+      return answer(reply, 405, "allow: GET\r\n", "A WebSocket handshake is a GET request.");
+    return answer(reply, 426, "upgrade: websocket\r\nconnection: upgrade\r\n",
+                  "This is a WebSocket endpoint for STOMP.");
+  }
+  const struct page *page = pages_find(env->pages, path);
+  bool ready = str_eq(path, STR("/ready"));
+  if ((page || ready) && !get)
+    return not_allowed(reply);
+  if (ready)
+    return answer_ready(env, reply);
+  if (!page)
+    return answer(reply, 404, NULL, "There is nothing here.");
+  reply->page = page;
+  reply->answer.type = page->type;
+  return answer(reply, 200, pages_headers, NULL);
+}
+
+/* --- upgrades ----------------------------------------------------------------------------- */
+
+static enum http_route refuse_origin(const struct settings_endpoint *endpoint,
+                                     struct plug_str origin, struct http_reply *reply)
+{
+  static struct log_limit limit;
+  uint64_t held;
+  COUNT(origins_refused);
+  if (log_limit_pass(&limit, 10000, &held))
+    log_warn("net",
+             "origin '%.*s' is not allowed at %s; [endpoint %s] allowed-origins lists those that "
+             "are",
+             STR_ARG(origin), endpoint->path, endpoint->path);
+  return refuse(reply, 403, "This origin is not allowed.", NULL);
+}
+
+static enum http_route route_upgrade(struct net_env *env, const struct http_head *head,
+                                     const struct http_forwarded *origin_of, struct plug_str path,
+                                     struct http_reply *reply)
+{
+  if (env->quiet)
+    return refuse(reply, 503, "The server is stopping.", NULL);
+  const struct settings_endpoint *endpoint = find_endpoint(env->settings, path);
+  if (!endpoint)
+    return refuse(reply, 404, "There is no WebSocket endpoint of this name.", NULL);
+  if (!ws_upgrade_judge(head, &reply->upgrade, &reply->fault))
+    return HTTP_ROUTE_REFUSED;
+  if (head->counts[HTTP_ORIGIN] > 1)
+    return refuse(reply, 400, "There is more than one Origin header.", NULL);
+  const struct http_field *field = http_head_field(head, HTTP_ORIGIN);
+  struct origin_request origin = {.origin = field ? field->value : STR(""),
+                                  .scheme = origin_of->scheme,
+                                  .host = origin_of->host};
+  if (!origin_allowed(endpoint->origins.items, endpoint->origins.n, &origin))
+    return refuse_origin(endpoint, origin.origin, reply);
+  return HTTP_ROUTE_UPGRADE;
+}
+
+/* --- both --------------------------------------------------------------------------------- */
+
+static bool is_trusted(const void *list, const uint8_t address[16])
+{
+  return cidr_list_has(list, address);
+}
+
+/* How the client sees the server, and who it is: what a proxy in front says counts if the proxy is
+ * known. */
+static void find_client(const struct net_env *env, const struct http_request *request,
+                        struct http_forwarded *forwarded, struct net_peer *peer)
+{
+  const struct cidr_list *trusted = &env->settings->http_trusted_proxies;
+  *forwarded = (struct http_forwarded){0};
+  *peer = *request->peer;
+  if (is_trusted(trusted, peer->address)) {
+    http_forwarded_read(request->head, forwarded);
+    if (http_forwarded_client(request->head, is_trusted, trusted, peer->address))
+      peer->port = 0; /* which the proxy does not say */
+  }
+  if (!forwarded->scheme.len)
+    forwarded->scheme = request->head->absolute ? request->head->scheme : STR("http");
+  if (!forwarded->host.len)
+    forwarded->host = request->head->host;
+}
+
+/* A page of somebody else's can be made to resolve to this server's address (DNS rebinding); its
+ * browser then sends that page's host. Addresses and localhost cannot be rebound. */
+static bool knows_host(const struct settings *settings, struct plug_str host)
+{
+  return settings->allowed_hosts.n == 0 ||
+         origin_host_allowed(settings->allowed_hosts.items, settings->allowed_hosts.n, host);
+}
+
+enum http_route http_route(struct net_env *env, const struct http_request *request,
+                           struct http_reply *reply)
+{
+  const struct http_head *head = request->head;
+  struct http_forwarded forwarded;
+  char buffer[NET_READ_BYTES];
+  find_client(env, request, &forwarded, &reply->peer);
+  if (!knows_host(env->settings, forwarded.host)) {
+    COUNT(hosts_refused);
+    return refuse(reply, 421, "This server does not answer to that host.", NULL);
+  }
+  struct plug_str path = head->path.len ? http_path_normalise(head->path, buffer) : STR("");
+  /* RFC 9110 7.8: other protocols may be ignored, and a page or /ready then is what it always is.
+   */
+  bool upgrade = http_head_lists(head, HTTP_UPGRADE, STR("websocket")) ||
+                 (ws_upgrade_wanted(head) && find_endpoint(env->settings, path));
+  if (!upgrade)
+    return route_plain(env, head, path, reply);
+  enum http_route route = route_upgrade(env, head, &forwarded, path, reply);
+  if (route == HTTP_ROUTE_REFUSED)
+    COUNT(handshakes_refused);
+  return route;
+}

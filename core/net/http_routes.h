@@ -1,0 +1,31 @@
+/* What an HTTP request gets: the page to try the server on, readiness, a WebSocket, or a refusal
+ * that says why. Decides only; http_conn.h writes. Owns nothing. Worker's thread only. */
+#ifndef NET_HTTP_ROUTES_H
+#define NET_HTTP_ROUTES_H
+
+#include "http/http_answer.h"
+#include "http/http_head.h"
+#include "net/env.h"
+#include "net/peer.h"
+#include "websocket/ws_upgrade.h"
+
+struct http_request {
+  const struct http_head *head;
+  const struct net_peer *peer;
+};
+
+enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE };
+
+struct http_reply {
+  struct http_answer answer; /* head_only is the caller's */
+  const char *text;          /* static; the body, unless there is a page or none */
+  const struct page *page;
+  struct http_fault fault;   /* of a refusal */
+  struct ws_upgrade upgrade; /* of an upgrade */
+  struct net_peer peer;      /* the client, which may be behind a proxy */
+};
+
+enum http_route http_route(struct net_env *env, const struct http_request *request,
+                           struct http_reply *reply);
+
+#endif

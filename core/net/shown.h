@@ -1,0 +1,14 @@
+/* What a new connection has shown before its first STOMP frame, for the auth plugins
+ * (access/handshake.h). Owns nothing. Worker's thread. */
+#ifndef NET_SHOWN_H
+#define NET_SHOWN_H
+
+#include "access/handshake.h"
+#include "net/peer.h"
+#include "websocket/ws_upgrade.h"
+
+/* head and upgrade: NULL for a connection without a handshake. NULL when out of memory. */
+struct handshake *shown_take(const struct http_head *head, const struct ws_upgrade *upgrade,
+                             const struct net_peer *peer);
+
+#endif
