@@ -163,7 +163,7 @@ test('where tokens are looked for, and where not', async (t) => {
 
   const other = await jwtServer(t, { secret: SECRET, sources: 'query, cookie, header', header: 'X-Token', query: 't', cookie: 'sid' });
   await accepted(other, { 'x-token': token }, { t });
-  await accepted(other, {}, { t, path: `/ws?t=${token}` });
+  await accepted(other, {}, { t, path: `/ws?a=b&t=${token}&c` });
   await accepted(other, {}, { t, headers: { cookie: `a=b; sid="${token}"; c=d` } });
   await refused(other, { 'X-Token': token }, { t, path: `/ws?t=${bad}` });
   for (const [headers, options] of [[bearer(token), {}], [{ passcode: token }, {}], [{}, { headers: { authorization: `Bearer ${token}` } }]]) {

@@ -9,10 +9,7 @@
 #include "jwt_source.h"
 #include "jwt_text.h"
 
-#define S(text)            \
-  {                        \
-    text, sizeof(text) - 1 \
-  }
+#define S(text) {text, sizeof(text) - 1}
 
 static struct jwt_sources sources(const char *list)
 {
