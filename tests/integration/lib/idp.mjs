@@ -6,11 +6,14 @@
 //   await idp.rotate();                // a new key, the old one gone
 //   idp.mode = 'html';                 // ok, html, garbage, empty, error, huge, redirect, stall, cut
 
+import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+
+globalThis.crypto ??= webcrypto; // Node 18 has it under this name only, and jose wants the other
 
 export const nowS = () => Math.floor(Date.now() / 1000);
 
