@@ -387,11 +387,19 @@ static enum http_result judge_expectation(struct http_head *head, struct http_fa
 
 static void judge_connection(struct http_head *head)
 {
-  const enum http_name name = HTTP_CONNECTION;
-  bool close = http_head_lists(head, name, STR("close"));
-  bool keep = http_head_lists(head, name, STR("keep-alive"));
+  bool close = false, keep = false;
+  for (size_t i = head->firsts[HTTP_CONNECTION];
+       head->counts[HTTP_CONNECTION] && i < head->n_fields; i++) {
+    if (head->fields[i].id != HTTP_CONNECTION)
+      continue;
+    struct plug_str rest = head->fields[i].value, member;
+    while (http_list_next(&rest, &member)) {
+      close |= str_eq_nocase(member, STR("close"));
+      keep |= str_eq_nocase(member, STR("keep-alive"));
+      head->wants_upgrade |= str_eq_nocase(member, STR("upgrade"));
+    }
+  }
   head->keep_alive = !close && (head->minor >= 1 || keep);
-  head->wants_upgrade = http_head_lists(head, name, STR("upgrade"));
 }
 
 static enum http_result judge(struct http_head *head, struct http_fault *fault)

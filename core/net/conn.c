@@ -217,12 +217,17 @@ static void receive_held(struct conn *conn)
   conn->held_at = conn->held_end = 0;
 }
 
+static void finish_end(struct conn *conn);
+
 void conn_resume(struct conn *conn)
 {
   list_remove(&conn->paused);
   if (conn->held)
     receive_held(conn);
   conn_update_reading(conn);
+  if (conn->ended && !conn->held && !conn->session.awaiting &&
+      conn->session.state != SESSION_CLOSED)
+    finish_end(conn);
 }
 
 /* What has been held, as far as nothing is awaited. */
@@ -272,19 +277,26 @@ void conn_peer_closes(struct conn *conn)
   arm(conn);
 }
 
-/* The peer has closed its half. What it sent before counts. */
-static void peer_ended(struct conn *conn)
+/* The peer sends nothing any more, and what it sent before has been received. */
+static void finish_end(struct conn *conn)
 {
-  receive_all_held(conn);
-  conn->ended = true;
-  if (!conn->carrier->on_end(conn)) {
-    conn_doom(conn);
-    return;
-  }
   session_close(&conn->session, CLOSE_NORMAL, "");
   conn_update_reading(conn);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
   arm(conn);
+}
+
+/* The peer has closed its half. What it sent before counts, if need be once a verdict is there. */
+static void peer_ended(struct conn *conn)
+{
+  receive_all_held(conn);
+  conn->ended = true;
+  if (!conn->carrier->on_end(conn))
+    conn_doom(conn);
+  else if (conn->session.awaiting)
+    conn_update_reading(conn);
+  else
+    finish_end(conn);
 }
 
 static void read_some(struct conn *conn)
@@ -455,24 +467,15 @@ void conn_flush(struct outq *queue)
 
 void conn_greet(struct conn *conn, struct plug_str bytes)
 {
-  ssize_t sent = sender_send(conn->watch.fd, bytes);
-  if (sent > 0)
-    COUNT_BY(bytes_out, sent);
-  if (sent == (ssize_t)bytes.len)
-    return;
-  /* An empty socket takes it; one whose client has pipelined and does not read may not. */
-  size_t n = sent > 0 ? (size_t)sent : 0;
-  struct frame *frame = frame_alloc(bytes.len - n, 1, false);
-  if (!frame || (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)) {
-    if (frame)
-      frame_unref(frame);
+  /* With what follows in this turn, in one send. It has no WebSocket header to leave out. */
+  struct frame *frame = frame_alloc(bytes.len, 1, false);
+  if (!frame) {
     conn_doom(conn);
     return;
   }
-  memcpy(frame->bytes, bytes.ptr + n, bytes.len - n);
-  keep_partial(conn, frame, 0);
+  memcpy(frame->bytes, bytes.ptr, bytes.len);
+  conn_queue(conn, frame);
   frame_unref(frame);
-  set_blocked(conn);
 }
 
 void conn_queue(struct conn *conn, struct frame *frame)
