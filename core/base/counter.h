@@ -22,6 +22,15 @@
   X(hosts_refused, 0, "requests to a host that is not in allowed-hosts")                \
   X(handshakes_refused, 0, "HTTP requests to an endpoint refused before the upgrade")   \
   X(origins_refused, 0, "upgrades refused because of their Origin")                     \
+  X(sockjs_sessions, 1, "SockJS sessions carried by HTTP requests")                     \
+  X(sockjs_requests, 0, "requests of SockJS sessions")                                  \
+  X(sockjs_handed_over, 0, "those of them that came to another worker than the session") \
+  X(sockjs_refused, 0, "SockJS sessions refused over max-sockjs-sessions")              \
+  X(sockjs_expired, 0, "SockJS sessions whose client did not come back")                \
+  X(sockjs_interrupted, 0, "SockJS sessions whose waiting request was cut off")         \
+  X(sockjs_bad_messages, 0, "SockJS messages that were not JSON strings")               \
+  X(sockjs_busy, 0, "SockJS messages refused while earlier ones wait to be read")       \
+  X(refused_sockjs_message, 0, "SockJS messages over max-sockjs-message")               \
   X(sessions, 1, "STOMP sessions between CONNECTED and their end")                      \
   X(sessions_total, 0, "CONNECTED frames sent")                                         \
   X(subscriptions, 1, "subscriptions of all sessions")                                  \

@@ -10,8 +10,10 @@
 #include "net/pages.h"
 #include "net/peer.h"
 #include "net/poller.h"
+#include "net/sockjs_registry.h"
 #include "net/timers.h"
 #include "session/session.h"
+#include "sockjs/sockjs_session.h"
 
 /* How much one read takes at most. A burst of SENDs that comes in one read goes out in one write
  * per subscriber. */
@@ -25,10 +27,14 @@ struct net_env {
   struct timers timers;
   struct hub hub;
   struct session_env session;
-  struct batch_set batches[2]; /* by carrier.plain */
+  struct batch_set batches[WIRES];
   struct batch_set flush_batches;
   struct list conns;       /* struct conn.link */
   struct list http_conns;  /* struct http_conn.link */
+  struct list http_ready;  /* struct http_conn.ready: those with more requests to read */
+  struct mpsc handed;      /* struct http_conn.handed: by other workers, which wake this one */
+  struct sockjs_registry *sockjs;
+  struct sockjs_limits *sockjs_limits; /* by endpoint */
   struct list proxy_conns; /* struct proxy_conn.link */
   struct list paused;      /* struct conn.paused */
   struct list doomed;      /* struct conn.doomed */
