@@ -144,18 +144,14 @@ static const struct settings_endpoint *find_websocket(struct net_env *env,
                                                       struct http_reply *reply)
 {
   struct plug_str rest;
-  struct sockjs_url url;
+  struct sockjs_url url = {.place = SOCKJS_NOWHERE};
   const struct settings_endpoint *endpoint = endpoint_above(env->settings, head->path, &rest);
-  if (endpoint) {
+  if (endpoint)
     sockjs_url_read(rest, &url);
-    reply->sockjs_framing = url.place == SOCKJS_SESSION;
-    bool raw = url.place == SOCKJS_GREETING || url.place == SOCKJS_RAW_WEBSOCKET;
-    if (!raw && !(url.place == SOCKJS_SESSION && url.transport == SOCKJS_WEBSOCKET &&
-                  sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET)))
-      return NULL;
-  } else {
+  reply->sockjs_framing = url.place == SOCKJS_SESSION && url.transport == SOCKJS_WEBSOCKET &&
+                          sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET);
+  if (!reply->sockjs_framing && url.place != SOCKJS_RAW_WEBSOCKET)
     endpoint = find_endpoint(env->settings, path);
-  }
   reply->endpoint = endpoint;
   return endpoint && endpoint->websocket ? endpoint : NULL;
 }
