@@ -22,6 +22,12 @@ static struct buf *begin(struct buf *buf)
   return buf;
 }
 
+void sockjs_routes_drop_scratch(void)
+{
+  buf_free(&headers);
+  buf_free(&body);
+}
+
 static struct plug_str value_of(const struct http_head *head, enum http_name name)
 {
   const struct http_field *field = http_head_field(head, name);

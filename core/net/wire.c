@@ -21,6 +21,12 @@ static struct buf *begin(struct buf *buf)
   return buf;
 }
 
+void wire_drop_scratch(void)
+{
+  buf_free(&framed);
+  buf_free(&wrapped);
+}
+
 /* The form that both of a pair share: the old one leaves the chunk's ends away. */
 static uint8_t form_of(unsigned wire)
 {

@@ -42,7 +42,11 @@ static inline struct plug_str wire_bytes(struct frame *frame, unsigned wire)
   return (struct plug_str){frame->bytes + skip, frame->len - skip};
 }
 
-/* Those that wire_bytes gives without what HTTP adds: what counts towards the limit of an answer. */
+/* Frees what the thread keeps between calls. */
+void wire_drop_scratch(void);
+
+/* Those that wire_bytes gives without what HTTP adds: what counts towards the limit of an answer.
+ */
 size_t wire_payload_len(struct frame *frame, unsigned wire);
 
 #endif

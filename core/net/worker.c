@@ -15,6 +15,7 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "net/sockjs_routes.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
 
@@ -421,6 +422,8 @@ static void *run(void *arg)
       end_loop(worker);
   }
   cut_all(worker);
+  wire_drop_scratch();
+  sockjs_routes_drop_scratch();
   block_drop_cache();
   return NULL;
 }
