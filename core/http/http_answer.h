@@ -31,7 +31,8 @@ void http_answer_put_head(struct buf *out, const struct http_answer *answer, uns
 void http_answer_put_text(struct buf *out, const struct http_answer *answer, unsigned minor,
                           const char *text);
 
-/* A chunk of a streamed body (RFC 9112 7.1): its head; data and "\r\n" follow. Returns the length. */
+/* A chunk of a streamed body (RFC 9112 7.1): its head; data and "\r\n" follow. Returns the length.
+ */
 #define HTTP_CHUNK_HEAD_MAX 18
 size_t http_chunk_put_head(char out[HTTP_CHUNK_HEAD_MAX], size_t len);
 #define HTTP_LAST_CHUNK "0\r\n\r\n"

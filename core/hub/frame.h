@@ -23,11 +23,11 @@
 
 struct frame {
   uint32_t refs;
-  uint32_t len;         /* bytes, WebSocket headers included */
-  uint16_t n_messages;  /* 1; of a burst: how many */
-  uint8_t ws_header;    /* bytes of the first WebSocket header */
-  bool droppable;       /* a MESSAGE that needs no ACK: queue policies may drop it */
-  uint8_t form;         /* 0; other encodings: the carriers' number for it */
+  uint32_t len;        /* bytes, WebSocket headers included */
+  uint16_t n_messages; /* 1; of a burst: how many */
+  uint8_t ws_header;   /* bytes of the first WebSocket header */
+  bool droppable;      /* a MESSAGE that needs no ACK: queue policies may drop it */
+  uint8_t form;        /* 0; other encodings: the carriers' number for it */
   union {
     struct frame **parts; /* of a burst that has been split, or NULL */
     struct frame *forms;  /* of a single message: its other encodings, linked by forms, or NULL */

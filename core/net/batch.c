@@ -36,7 +36,8 @@ static bool batch_fits(const struct batch *batch, const struct outq *queue, enum
   return batch->bytes.len + wire_bytes(outq_at(queue, batch->n), wire).len > max_bytes;
 }
 
-static void batch_fill(struct batch *batch, const struct outq *queue, enum wire wire, size_t max_bytes)
+static void batch_fill(struct batch *batch, const struct outq *queue, enum wire wire,
+                       size_t max_bytes)
 {
   while (batch->n < queue->count && batch->n < BATCH_FRAMES_MAX) {
     struct frame *frame = outq_at(queue, batch->n);
@@ -51,8 +52,8 @@ static void batch_fill(struct batch *batch, const struct outq *queue, enum wire 
   }
 }
 
-bool batch_set_get(struct batch_set *set, const struct outq *queue, enum wire wire, size_t max_bytes,
-                   struct plug_str *bytes, uint32_t *n_frames)
+bool batch_set_get(struct batch_set *set, const struct outq *queue, enum wire wire,
+                   size_t max_bytes, struct plug_str *bytes, uint32_t *n_frames)
 {
   struct batch *batch = set->n_used ? &set->slots[set->n_used - 1] : NULL;
   if (!batch || !batch_fits(batch, queue, wire, max_bytes)) {

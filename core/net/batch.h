@@ -27,8 +27,8 @@ struct batch_set { /* zeroed: empty */
 /* The first frames of the queue (at least two are in it) up to max_bytes, joined as this wire has
  * them; valid until batch_set_reset. Only the first when out of memory. False:
  * every slot is in use; send what was gathered, reset, try again. */
-bool batch_set_get(struct batch_set *set, const struct outq *queue, enum wire wire, size_t max_bytes,
-                   struct plug_str *bytes, uint32_t *n_frames);
+bool batch_set_get(struct batch_set *set, const struct outq *queue, enum wire wire,
+                   size_t max_bytes, struct plug_str *bytes, uint32_t *n_frames);
 /* The round's sends are done: lets go of the frames, keeps the memory. */
 void batch_set_reset(struct batch_set *set);
 void batch_set_fini(struct batch_set *set);

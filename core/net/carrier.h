@@ -14,7 +14,7 @@ struct conn;
 
 struct carrier {
   const char *name;
-  size_t size; /* of its connection, which begins with a struct conn */
+  size_t size;      /* of its connection, which begins with a struct conn */
   uint8_t wire;     /* enum wire, to begin with */
   uint32_t listens; /* what of the socket is waited for: EPOLLIN, or its end only */
   /* Bytes from the peer, which may be written to; hands what is for the session to conn_deliver. */

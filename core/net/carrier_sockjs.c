@@ -31,8 +31,8 @@ static struct sockjs_conn *sockjs_of(struct conn *conn)
 
 static const char *type_of(enum sockjs_transport transport)
 {
-  return transport == SOCKJS_EVENTSOURCE ? "text/event-stream; charset=UTF-8"
-         : transport == SOCKJS_HTMLFILE  ? "text/html; charset=UTF-8"
+  return transport == SOCKJS_EVENTSOURCE     ? "text/event-stream; charset=UTF-8"
+         : transport == SOCKJS_HTMLFILE      ? "text/html; charset=UTF-8"
          : sockjs_transport_sends(transport) ? "text/plain; charset=UTF-8"
                                              : "application/javascript; charset=UTF-8";
 }
@@ -278,8 +278,8 @@ static void beat(struct sockjs_conn *sock, uint64_t now_ms)
 static void tick(struct conn *conn, uint64_t now_ms)
 {
   struct sockjs_conn *sock = sockjs_of(conn);
-  switch (sockjs_session_tick(&sock->sockjs, conn->session.last_tx_ms, has_own_beats(conn),
-                              now_ms)) {
+  switch (
+      sockjs_session_tick(&sock->sockjs, conn->session.last_tx_ms, has_own_beats(conn), now_ms)) {
   case SOCKJS_DUE_BEAT:
     beat(sock, now_ms);
     break;
@@ -342,8 +342,8 @@ static bool said_farewell(struct conn *conn)
   return false; /* its client may ask once more */
 }
 
-/* The receiver's socket is lost, or an answer to it: what was on its way has not arrived, and nobody
- * can say what had. The protocol has one word for that. */
+/* The receiver's socket is lost, or an answer to it: what was on its way has not arrived, and
+ * nobody can say what had. The protocol has one word for that. */
 static bool outlives(struct conn *conn)
 {
   struct sockjs_conn *sock = sockjs_of(conn);
@@ -428,8 +428,7 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
     answer_plain(http, 503, "The server is stopping.\n");
     return NULL;
   }
-  struct conn *conn =
-      conn_new(env, -1, NULL, &carrier_sockjs, &request->peer, false, env->now_ms);
+  struct conn *conn = conn_new(env, -1, NULL, &carrier_sockjs, &request->peer, false, env->now_ms);
   if (!conn) {
     answer_plain(http, 503, "The server is out of memory.\n");
     return NULL;
@@ -447,8 +446,8 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   sock->key = str_dup(str_of(request->key));
   sock->entry.env = env;
   sock->entry.by_key.key = str_of(sock->key);
-  enum sockjs_claim claim = sock->key ? sockjs_registry_add(env->sockjs, &sock->entry)
-                                      : SOCKJS_CLAIM_NO_MEMORY;
+  enum sockjs_claim claim =
+      sock->key ? sockjs_registry_add(env->sockjs, &sock->entry) : SOCKJS_CLAIM_NO_MEMORY;
   if (claim == SOCKJS_CLAIMED) {
     COUNT(sockjs_sessions);
     return sock;
@@ -569,8 +568,7 @@ void sockjs_serve(struct net_env *env, struct http_conn *http)
 {
   const struct sockjs_request *request = http_conn_request(http);
   struct sockjs_entry *entry;
-  struct net_env *owner =
-      sockjs_registry_find(env->sockjs, str_of(request->key), env, &entry);
+  struct net_env *owner = sockjs_registry_find(env->sockjs, str_of(request->key), env, &entry);
   if (owner && owner != env) {
     COUNT(sockjs_handed_over);
     if (env->quiet)

@@ -128,8 +128,7 @@ static struct frame *farewell(struct conn *conn)
     return ws_conn_farewell(ws, STR(""));
   struct buf text = {0};
   sockjs_put_close(&text, session->close_code, spring ? "" : session->close_reason);
-  struct frame *frame =
-      ws_conn_farewell(ws, text.failed ? STR("") : str_from(text.data, text.len));
+  struct frame *frame = ws_conn_farewell(ws, text.failed ? STR("") : str_from(text.data, text.len));
   buf_free(&text);
   return frame;
 }

@@ -433,8 +433,7 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
     return false;
   }
   if (queue->count > 1 && request->bytes.len < SEND_BYTES &&
-      !batch_set_get(batches, queue, conn->wire, SEND_BYTES, &request->bytes,
-                     &request->n_frames)) {
+      !batch_set_get(batches, queue, conn->wire, SEND_BYTES, &request->bytes, &request->n_frames)) {
     *full = true;
     return false;
   }

@@ -45,8 +45,8 @@ static inline struct conn *conn_of(struct outq *queue)
 }
 
 /* Takes over fd, and the place of former in the poller unless that is NULL. fd -1: it has no socket
- * yet (conn_attach). peer: who the client is; counted: in the limits of its address. opened_ms: when
- * it came. NULL when out of memory: fd and its watch are the caller's then. */
+ * yet (conn_attach). peer: who the client is; counted: in the limits of its address. opened_ms:
+ * when it came. NULL when out of memory: fd and its watch are the caller's then. */
 struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
                       const struct carrier *carrier, const struct net_peer *peer, bool counted,
                       uint64_t opened_ms);
@@ -67,8 +67,8 @@ void conn_queue(struct conn *conn, struct frame *frame);
 void conn_fault(struct conn *conn, uint16_t code, const char *message, const char *reason);
 /* A socket has come, in the place of former in the poller; what is queued goes out by it. */
 void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire);
-/* It is not the connection's any more; its place in the poller is to's. What had not been written is
- * lost. */
+/* It is not the connection's any more; its place in the poller is to's. What had not been written
+ * is lost. */
 void conn_detach(struct conn *conn, struct watch *to);
 /* Writes bytes that are no frame of the queue, behind what is under way. False: not all, or the
  * connection is doomed; written is called in due time. */

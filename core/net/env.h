@@ -29,15 +29,15 @@ struct net_env {
   struct session_env session;
   struct batch_set batches[WIRES];
   struct batch_set flush_batches;
-  struct list conns;       /* struct conn.link */
-  struct list http_conns;  /* struct http_conn.link */
-  struct list http_ready;  /* struct http_conn.ready: those with more requests to read */
-  struct mpsc handed;      /* struct http_conn.handed: by other workers, which wake this one */
+  struct list conns;      /* struct conn.link */
+  struct list http_conns; /* struct http_conn.link */
+  struct list http_ready; /* struct http_conn.ready: those with more requests to read */
+  struct mpsc handed;     /* struct http_conn.handed: by other workers, which wake this one */
   struct sockjs_registry *sockjs;
   struct sockjs_limits *sockjs_limits; /* by endpoint */
-  struct list proxy_conns; /* struct proxy_conn.link */
-  struct list paused;      /* struct conn.paused */
-  struct list doomed;      /* struct conn.doomed */
+  struct list proxy_conns;             /* struct proxy_conn.link */
+  struct list paused;                  /* struct conn.paused */
+  struct list doomed;                  /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;

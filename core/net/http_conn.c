@@ -41,13 +41,13 @@ struct http_conn {
   struct watch watch;
   struct timer timer;
   struct list link;
-  struct list ready;        /* in net_env.http_ready, or a service's list of parked ones, or empty */
+  struct list ready; /* in net_env.http_ready, or a service's list of parked ones, or empty */
   struct mpsc_node handed;
   struct sockjs_request *request; /* that is collected or served, or NULL */
   struct net_peer peer;
   bool counted; /* in the limits of its address */
   uint8_t state;
-  bool close;   /* the answer that is under way is the last */
+  bool close; /* the answer that is under way is the last */
   bool parked;
   bool reading; /* a request has begun: its time runs */
   uint32_t n_requests;
@@ -346,8 +346,7 @@ static bool collect(struct http_conn *conn, const struct http_head *head,
     serve(conn, rest);
     return false;
   }
-  if (head->framing == HTTP_SIZED &&
-      head->content_length > conn->env->settings->max_sockjs_message)
+  if (head->framing == HTTP_SIZED && head->content_length > conn->env->settings->max_sockjs_message)
     return refuse_message(conn);
   conn->state = STATE_COLLECT;
   conn->reading = true;
@@ -549,8 +548,7 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
   struct http_conn *conn = container_of(timer, struct http_conn, timer);
   (void)now_ms;
   /* Who has said nothing is told nothing: browsers open connections that they may need later. */
-  bool half_a_request =
-      conn->state == STATE_BODY || conn->state == STATE_COLLECT || conn->in.len;
+  bool half_a_request = conn->state == STATE_BODY || conn->state == STATE_COLLECT || conn->in.len;
   if (is_answering(conn) || conn->state == STATE_LINGER || !half_a_request) {
     if (!conn->n_requests && conn->state == STATE_HEAD)
       COUNT(closed_connect_timeout);

@@ -119,9 +119,8 @@ static enum http_route refuse_origin(const struct settings_endpoint *endpoint,
   return refuse(reply, 403, "This origin is not allowed.", NULL);
 }
 
-bool http_route_check_origin(const struct settings_endpoint *endpoint,
-                             const struct http_head *head, const struct http_forwarded *forwarded,
-                             struct http_reply *reply)
+bool http_route_check_origin(const struct settings_endpoint *endpoint, const struct http_head *head,
+                             const struct http_forwarded *forwarded, struct http_reply *reply)
 {
   if (head->counts[HTTP_ORIGIN] > 1) {
     refuse(reply, 400, "There is more than one Origin header.", NULL);

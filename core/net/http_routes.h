@@ -19,22 +19,21 @@ struct http_request {
 enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SOCKJS };
 
 struct http_reply {
-  struct http_answer answer; /* head_only is the caller's */
-  const char *text;          /* static; the body, and a line feed behind it */
-  struct plug_str body;      /* if there is no text; valid until the next request */
-  const struct page *page;   /* likewise */
-  struct http_fault fault;   /* of a refusal */
-  struct ws_upgrade upgrade; /* of an upgrade */
-  struct net_peer peer;      /* the client, which may be behind a proxy */
-  bool sockjs_framing;       /* likewise: the messages are SockJS's */
+  struct http_answer answer;                /* head_only is the caller's */
+  const char *text;                         /* static; the body, and a line feed behind it */
+  struct plug_str body;                     /* if there is no text; valid until the next request */
+  const struct page *page;                  /* likewise */
+  struct http_fault fault;                  /* of a refusal */
+  struct ws_upgrade upgrade;                /* of an upgrade */
+  struct net_peer peer;                     /* the client, which may be behind a proxy */
+  bool sockjs_framing;                      /* likewise: the messages are SockJS's */
   const struct settings_endpoint *endpoint; /* likewise */
   struct sockjs_request *sockjs;            /* for the caller; its body is to come */
 };
 
 /* May the request come from where it says? False: reply is the refusal. */
-bool http_route_check_origin(const struct settings_endpoint *endpoint,
-                             const struct http_head *head, const struct http_forwarded *forwarded,
-                             struct http_reply *reply);
+bool http_route_check_origin(const struct settings_endpoint *endpoint, const struct http_head *head,
+                             const struct http_forwarded *forwarded, struct http_reply *reply);
 
 enum http_route http_route(struct net_env *env, const struct http_request *request,
                            struct http_reply *reply);

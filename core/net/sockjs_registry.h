@@ -9,7 +9,7 @@
 struct net_env;
 struct sockjs_registry;
 
-struct sockjs_entry { /* in its session */
+struct sockjs_entry {      /* in its session */
   struct map_entry by_key; /* whose key the owner sets, and which stays as it is */
   struct net_env *env;     /* of the worker whose session it is */
 };

@@ -15,12 +15,12 @@ struct net_env;
 struct sockjs_request {
   const struct settings_endpoint *endpoint;
   enum sockjs_transport transport;
-  bool form;      /* the body is a form */
-  uint8_t minor;  /* of the request's HTTP version */
-  char *callback; /* of htmlfile and jsonp, or NULL */
-  char *key;      /* the session's name, with its endpoint's */
-  char *headers;  /* lines for the answer */
-  struct net_peer peer; /* the client, which may be behind a proxy */
+  bool form;                   /* the body is a form */
+  uint8_t minor;               /* of the request's HTTP version */
+  char *callback;              /* of htmlfile and jsonp, or NULL */
+  char *key;                   /* the session's name, with its endpoint's */
+  char *headers;               /* lines for the answer */
+  struct net_peer peer;        /* the client, which may be behind a proxy */
   struct handshake *handshake; /* for the session that it begins, or NULL */
   struct buf body;
 };

@@ -271,8 +271,7 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
   buf_put_str(&headers, str_of(no_cache));
   struct plug_str lines = str_from(headers.data, headers.len);
   reply->sockjs =
-      headers.failed ? NULL
-                     : sockjs_request_new(endpoint, url, called ? callback : NULL, lines);
+      headers.failed ? NULL : sockjs_request_new(endpoint, url, called ? callback : NULL, lines);
   if (!reply->sockjs)
     return refuse(reply, 503, "The server is out of memory.", NULL);
   struct plug_str type = value_of(head, HTTP_CONTENT_TYPE), first = type;

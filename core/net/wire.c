@@ -5,8 +5,10 @@
 #include "sockjs/sockjs_frame.h"
 
 static const enum sockjs_transport transports[WIRES] = {
-    [WIRE_SOCKJS_WEBSOCKET] = SOCKJS_WEBSOCKET,     [WIRE_SOCKJS_XHR] = SOCKJS_XHR_STREAMING,
-    [WIRE_SOCKJS_EVENTSOURCE] = SOCKJS_EVENTSOURCE, [WIRE_SOCKJS_HTMLFILE] = SOCKJS_HTMLFILE,
+    [WIRE_SOCKJS_WEBSOCKET] = SOCKJS_WEBSOCKET,
+    [WIRE_SOCKJS_XHR] = SOCKJS_XHR_STREAMING,
+    [WIRE_SOCKJS_EVENTSOURCE] = SOCKJS_EVENTSOURCE,
+    [WIRE_SOCKJS_HTMLFILE] = SOCKJS_HTMLFILE,
 };
 
 /* Scratch of the worker's thread; small again after a large message. */
@@ -61,7 +63,8 @@ static struct frame *encode(uint8_t form, struct plug_str text, bool droppable)
 static struct frame *encode_message(const struct frame *frame, uint8_t form)
 {
   struct buf *out = begin(&framed);
-  struct plug_str message = str_from(frame->bytes + frame->ws_header, frame->len - frame->ws_header);
+  struct plug_str message =
+      str_from(frame->bytes + frame->ws_header, frame->len - frame->ws_header);
   bool list = form != WIRE_JSON;
   if (list)
     buf_put_str(out, STR("a["));

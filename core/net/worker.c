@@ -254,8 +254,7 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
                         struct sockjs_registry *sockjs, _Atomic int64_t *n_sockets,
-                        struct addresses *addresses,
-                        struct plug_err *err)
+                        struct addresses *addresses, struct plug_err *err)
 {
   struct net_env *env = &worker->env;
   worker->index = index;

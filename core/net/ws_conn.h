@@ -1,5 +1,5 @@
-/* What the carriers that stand on WebSocket (RFC 6455) share: reading messages, answering pings, and
- * the farewell with a Close frame of each side. Worker's thread only. */
+/* What the carriers that stand on WebSocket (RFC 6455) share: reading messages, answering pings,
+ * and the farewell with a Close frame of each side. Worker's thread only. */
 #ifndef NET_WS_CONN_H
 #define NET_WS_CONN_H
 

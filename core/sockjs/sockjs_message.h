@@ -6,7 +6,7 @@
 #include "base/buf.h"
 
 enum sockjs_messages {
-  SOCKJS_MESSAGES,  /* there may be none in it */
+  SOCKJS_MESSAGES,   /* there may be none in it */
   SOCKJS_NO_PAYLOAD, /* nothing at all, or something that is no list */
   SOCKJS_BAD_JSON,   /* not JSON, or not strings */
   SOCKJS_NO_MEMORY

@@ -2,8 +2,7 @@
 
 void sockjs_put_info(struct buf *out, bool websocket, bool cookie, uint32_t entropy)
 {
-  buf_putf(out,
-           "{\"entropy\":%u,\"origins\":[\"*:*\"],\"cookie_needed\":%s,\"websocket\":%s}",
+  buf_putf(out, "{\"entropy\":%u,\"origins\":[\"*:*\"],\"cookie_needed\":%s,\"websocket\":%s}",
            entropy, cookie ? "true" : "false", websocket ? "true" : "false");
 }
 

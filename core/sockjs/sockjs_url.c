@@ -133,7 +133,7 @@ bool sockjs_form_find(struct plug_str form, struct plug_str name, struct plug_st
 {
   while (form.len) {
     const char *and = memchr(form.ptr, '&', form.len);
-    size_t len = and ? (size_t)(and -form.ptr) : form.len;
+    size_t len = and ? (size_t)(and-form.ptr) : form.len;
     if (len > name.len && form.ptr[name.len] == '=' && memcmp(form.ptr, name.ptr, name.len) == 0) {
       *value = str_from(form.ptr + name.len + 1, len - name.len - 1);
       return true;

@@ -84,8 +84,8 @@ static void transports_have_names(void **state)
   (void)state;
   for (int i = 0; i < SOCKJS_TRANSPORTS; i++) {
     enum sockjs_transport found;
-    assert_true(sockjs_transport_find(str_of(sockjs_transport_name((enum sockjs_transport)i)),
-                                      &found));
+    assert_true(
+        sockjs_transport_find(str_of(sockjs_transport_name((enum sockjs_transport)i)), &found));
     assert_int_equal(found, i);
   }
   assert_true(sockjs_transport_is_get(SOCKJS_JSONP));
