@@ -443,6 +443,8 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
 
 bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
 {
+  if (conn->session.out.count > 1)
+    conn->env->batched |= 1u << conn->wire;
   return gather_from(conn, &conn->env->batches[conn->wire], request, full);
 }
 

@@ -28,6 +28,7 @@ struct net_env {
   struct hub hub;
   struct session_env session;
   struct batch_set batches[WIRES];
+  uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
   struct list conns;      /* struct conn.link */
   struct list http_conns; /* struct http_conn.link */

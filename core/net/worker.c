@@ -34,8 +34,9 @@ static void send_round(struct worker *worker, struct sender_request *requests, s
     else
       conn_finish(conn);
   }
-  for (unsigned i = 0; i < WIRES; i++)
-    batch_set_reset(&env->batches[i]);
+  for (unsigned i = 0; env->batched; i++, env->batched >>= 1)
+    if (env->batched & 1u)
+      batch_set_reset(&env->batches[i]);
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
