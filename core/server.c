@@ -32,6 +32,7 @@ struct server {
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct interest_table *interests;
+  struct sockjs_registry *sockjs;
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
@@ -247,6 +248,7 @@ static void server_fini(struct server *server)
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
+  sockjs_registry_free(server->sockjs);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -353,10 +355,13 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
     status = create_access(server, err);
+  server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
+  if (!server->sockjs && status == PLUG_OK)
+    status = fault_no_memory(err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, &server->n_sockets,
+                         &server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
     if (status == PLUG_OK)
       status = give_access(server, i, err);
