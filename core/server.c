@@ -33,6 +33,7 @@ struct server {
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct interest_table *interests;
   struct sockjs_registry *sockjs;
+  const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
@@ -363,6 +364,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
                          &server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
+    server->workers[i].env.services = server->services;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
   }
@@ -492,6 +494,12 @@ int server_explain(const struct config *config, const struct settings *settings,
 
 int server_run(const struct config *config, const struct settings *settings)
 {
+  return server_run_services(config, settings, NULL);
+}
+
+int server_run_services(const struct config *config, const struct settings *settings,
+                        const struct service *const *services)
+{
   struct server server;
   struct plug_err err = {0};
   sigset_t signals;
@@ -506,6 +514,7 @@ int server_run(const struct config *config, const struct settings *settings)
   raise_descriptor_limit();
 
   plug_status status = server_init(&server, config, settings, &err);
+  server.services = services;
   if (status == PLUG_OK)
     status = start_all(&server, &err);
   if (status == PLUG_OK) {

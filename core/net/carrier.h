@@ -47,12 +47,15 @@ struct carrier {
 };
 
 struct settings_endpoint;
+struct service;
 
 /* Behind the answer to the handshake in greeting: what SockJS begins with. */
 void carrier_sockjs_websocket_begin(struct conn *conn, const struct settings_endpoint *endpoint,
                                     struct buf *greeting);
 
+void carrier_websocket_service_begin(struct conn *conn, const struct service *service);
+
 extern const struct carrier carrier_websocket, carrier_tcp, carrier_sockjs,
-    carrier_sockjs_websocket;
+    carrier_sockjs_websocket, carrier_websocket_service;
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "net/conn.h"
 #include "net/http_conn.h"
+#include "net/service.h"
 #include "sockjs/sockjs_frame.h"
 #include "sockjs/sockjs_message.h"
 
@@ -15,11 +16,12 @@ struct sockjs_conn {
   struct conn conn;
   struct sockjs_entry entry;
   struct sockjs_session sockjs;
-  struct http_conn *receiver; /* whose socket the connection has, or NULL */
-  struct list senders;        /* parked: the session has not read their messages yet */
-  char *key;                  /* of the entry */
-  bool finishing;             /* the end of the receiver's answer is under way */
-  bool over;                  /* nobody is told anything any more */
+  struct http_conn *receiver;    /* whose socket the connection has, or NULL */
+  struct list senders;           /* parked: the session has not read their messages yet */
+  char *key;                     /* of the entry */
+  const struct service *service; /* NULL: STOMP */
+  bool finishing;                /* the end of the receiver's answer is under way */
+  bool over;                     /* nobody is told anything any more */
 };
 
 static struct sockjs_conn *sockjs_of(struct conn *conn)
@@ -443,6 +445,9 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   list_init(&sock->senders);
   sockjs_session_init(&sock->sockjs, &env->sockjs_limits[endpoint], request->transport,
                       env->now_ms);
+  sock->service = net_service_at(env, request->endpoint);
+  if (sock->service)
+    service_begin(conn);
   sock->key = str_dup(str_of(request->key));
   sock->entry.env = env;
   sock->entry.by_key.key = str_of(sock->key);
@@ -474,6 +479,22 @@ static void answer_closed(struct sockjs_conn *sock, struct http_conn *http)
   buf_free(&text);
 }
 
+/* The first receiver. */
+static void open_session(struct sockjs_conn *sock, struct http_conn *http)
+{
+  struct conn *conn = &sock->conn;
+  if (streams(http)) {
+    begin_stream(sock, http, true);
+  } else {
+    sockjs_session_detach(&sock->sockjs, conn->env->now_ms);
+    if (!answer_frame(http, STR(SOCKJS_OPEN)))
+      conn_doom(conn);
+    conn_arm(conn);
+  }
+  if (sock->service && sock->service->opened)
+    sock->service->opened(conn);
+}
+
 static void serve_receiver(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
 {
   enum sockjs_transport transport = http_conn_request(http)->transport;
@@ -488,14 +509,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
     sockjs_session_close(&sock->sockjs);
   switch (sockjs_session_attach(&sock->sockjs, transport, session->out.count != 0)) {
   case SOCKJS_WELCOME_OPEN:
-    if (sockjs_transport_streams(transport)) {
-      begin_stream(sock, http, true);
-      break;
-    }
-    sockjs_session_detach(&sock->sockjs, env->now_ms);
-    if (!answer_frame(http, STR(SOCKJS_OPEN)))
-      conn_doom(&sock->conn);
-    conn_arm(&sock->conn);
+    open_session(sock, http);
     break;
   case SOCKJS_WELCOME_WAIT:
     if (sockjs_transport_streams(transport))
@@ -519,8 +533,11 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
 
 static void deliver(void *ctx, char *message, size_t len)
 {
-  if (len)
-    conn_deliver(ctx, message, len);
+  struct sockjs_conn *sock = ctx;
+  if (sock->service)
+    sock->service->message(&sock->conn, str_from(message, len), false);
+  else if (len)
+    conn_deliver(&sock->conn, message, len);
 }
 
 static void serve_messages(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
@@ -541,7 +558,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
   struct plug_str payload;
   conn->session.last_rx_ms = env->now_ms;
   sockjs_messages_unwrap(&request->body, request->form, &payload);
-  switch (sockjs_messages_read(payload, false, deliver, conn)) {
+  switch (sockjs_messages_read(payload, false, deliver, sock)) {
   case SOCKJS_MESSAGES:
     break;
   case SOCKJS_NO_PAYLOAD:

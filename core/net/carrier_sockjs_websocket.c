@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/str.h"
+#include "net/service.h"
 #include "net/ws_conn.h"
 #include "sockjs/sockjs_frame.h"
 #include "sockjs/sockjs_message.h"
@@ -14,6 +15,7 @@ struct sockjs_ws {
   struct ws_conn ws;
   struct buf message; /* what has come of one that comes in pieces */
   uint64_t heartbeat_ms;
+  const struct service *service; /* NULL: STOMP */
 };
 
 static struct sockjs_ws *sockjs_of(struct conn *conn)
@@ -30,6 +32,9 @@ void carrier_sockjs_websocket_begin(struct conn *conn, const struct settings_end
   buf_put_str(greeting, STR(SOCKJS_OPEN));
   if (greeting->failed)
     conn_doom(conn);
+  sockjs_of(conn)->service = net_service_at(conn->env, endpoint);
+  if (sockjs_of(conn)->service)
+    service_begin(conn);
   conn_arm(conn);
 }
 
@@ -37,8 +42,11 @@ void carrier_sockjs_websocket_begin(struct conn *conn, const struct settings_end
 
 static void deliver(void *ctx, char *message, size_t len)
 {
-  if (len)
-    conn_deliver(ctx, message, len);
+  struct sockjs_ws *sockjs = ctx;
+  if (sockjs->service)
+    sockjs->service->message(&sockjs->ws.conn, str_from(message, len), false);
+  else if (len)
+    conn_deliver(&sockjs->ws.conn, message, len);
 }
 
 static void fail(struct sockjs_ws *sockjs, uint16_t code, const char *reason)
@@ -51,7 +59,7 @@ static void got_message(struct sockjs_ws *sockjs, struct plug_str message)
 {
   if (!message.len)
     return; /* to be ignored, says the protocol */
-  switch (sockjs_messages_read(message, true, deliver, &sockjs->ws.conn)) {
+  switch (sockjs_messages_read(message, true, deliver, sockjs)) {
   case SOCKJS_MESSAGES:
     break;
   case SOCKJS_NO_MEMORY:

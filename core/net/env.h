@@ -35,10 +35,11 @@ struct net_env {
   struct list http_ready; /* struct http_conn.ready: those with more requests to read */
   struct mpsc handed;     /* struct http_conn.handed: by other workers, which wake this one */
   struct sockjs_registry *sockjs;
-  struct sockjs_limits *sockjs_limits; /* by endpoint */
-  struct list proxy_conns;             /* struct proxy_conn.link */
-  struct list paused;                  /* struct conn.paused */
-  struct list doomed;                  /* struct conn.doomed */
+  struct sockjs_limits *sockjs_limits;   /* by endpoint */
+  const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
+  struct list proxy_conns;               /* struct proxy_conn.link */
+  struct list paused;                    /* struct conn.paused */
+  struct list doomed;                    /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;
@@ -54,5 +55,9 @@ struct net_env {
 
 /* One socket less, for the gauges and, if it was counted there, the limits of its address. */
 void net_socket_ended(struct net_env *env, const struct net_peer *counted);
+
+/* Of this endpoint; NULL: STOMP. */
+const struct service *net_service_at(const struct net_env *env,
+                                     const struct settings_endpoint *endpoint);
 
 #endif

@@ -18,6 +18,7 @@
 #include "net/conn.h"
 #include "net/http_routes.h"
 #include "net/sender.h"
+#include "net/service.h"
 #include "net/shown.h"
 #include "net/sockjs_request.h"
 
@@ -244,9 +245,11 @@ static struct http_limits limits_of(const struct settings *settings)
 static void hand_over(struct http_conn *conn, const struct http_head *head,
                       const struct http_reply *reply, char *rest, size_t len)
 {
-  const struct carrier *carrier =
-      reply->sockjs_framing ? &carrier_sockjs_websocket : &carrier_websocket;
   struct net_env *env = conn->env;
+  const struct service *service = net_service_at(env, reply->endpoint);
+  const struct carrier *carrier = reply->sockjs_framing ? &carrier_sockjs_websocket
+                                  : service             ? &carrier_websocket_service
+                                                        : &carrier_websocket;
   struct buf *out = &env->scratch;
   out->len = 0;
   out->failed = false;
@@ -266,8 +269,12 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
   }
   if (reply->sockjs_framing)
     carrier_sockjs_websocket_begin(next, reply->endpoint, out);
+  else if (service)
+    carrier_websocket_service_begin(next, service);
   conn_greet(next, str_from(out->data, out->len));
   conn_free(conn);
+  if (service && service->opened)
+    service->opened(next);
   if (len)
     conn_receive(next, rest, len);
 }

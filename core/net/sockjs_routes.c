@@ -57,9 +57,18 @@ bool sockjs_serves(const struct net_env *env, const struct settings_endpoint *en
 
 /* --- headers ------------------------------------------------------------------------------ */
 
+static bool is_open_to_all(const struct settings_endpoint *endpoint)
+{
+  for (size_t i = 0; i < endpoint->origins.n; i++)
+    if (str_eq(endpoint->origins.items[i], STR("*")))
+      return true;
+  return false;
+}
+
 /* The origin has been found to be allowed. It is named, and not a star: browsers refuse a star to
  * scripts that send cookies, as sockjs-client does. */
-static void put_cors(struct buf *out, const struct http_head *head)
+static void put_cors(struct buf *out, const struct settings_endpoint *endpoint,
+                     const struct http_head *head)
 {
   struct plug_str origin = value_of(head, HTTP_ORIGIN);
   struct plug_str asked = value_of(head, HTTP_ACCESS_CONTROL_REQUEST_HEADERS);
@@ -69,6 +78,9 @@ static void put_cors(struct buf *out, const struct http_head *head)
              "access-control-allow-origin: %.*s\r\n"
              "access-control-allow-credentials: true\r\n",
              STR_ARG(origin));
+  else if (is_open_to_all(endpoint)) /* as the protocol's text has it; a browser sends an Origin */
+    buf_put_str(out, STR("access-control-allow-origin: *\r\n"
+                         "access-control-allow-credentials: true\r\n"));
   if (asked.len)
     buf_putf(out, "access-control-allow-headers: %.*s\r\n", STR_ARG(asked));
 }
@@ -142,10 +154,11 @@ static enum http_route not_allowed(struct http_reply *reply, const char *allow)
   return give(reply, 405, NULL);
 }
 
-static enum http_route permit(const struct http_head *head, struct http_reply *reply,
+static enum http_route permit(const struct settings_endpoint *endpoint,
+                              const struct http_head *head, struct http_reply *reply,
                               const char *methods)
 {
-  put_cors(&headers, head);
+  put_cors(&headers, endpoint, head);
   put_year(&headers);
   buf_putf(&headers,
            "access-control-allow-methods: %s\r\n"
@@ -166,24 +179,16 @@ static enum http_route route_info(struct net_env *env, const struct settings_end
 {
   uint32_t entropy = 0;
   if (head->method == HTTP_OPTIONS)
-    return permit(head, reply, "OPTIONS, GET");
+    return permit(endpoint, head, reply, "OPTIONS, GET");
   if (!is_get(head))
     return not_allowed(reply, "OPTIONS, GET");
   if (getrandom(&entropy, sizeof entropy, 0) != (ssize_t)sizeof entropy)
     return refuse(reply, 503, "There is no random number.", NULL);
-  put_cors(&headers, head);
+  put_cors(&headers, endpoint, head);
   buf_put_str(&headers, str_of(no_cache));
   sockjs_put_info(&body, sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET),
                   endpoint->sockjs_cookie || env->settings->spring_profile, entropy);
   return give(reply, 200, "application/json; charset=UTF-8");
-}
-
-static bool is_open_to_all(const struct settings_endpoint *endpoint)
-{
-  for (size_t i = 0; i < endpoint->origins.n; i++)
-    if (str_eq(endpoint->origins.items[i], STR("*")))
-      return true;
-  return false;
 }
 
 /* The same on all nodes and after each restart. */
@@ -265,7 +270,7 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
     if (comes_from_elsewhere(endpoint, head))
       return refuse(reply, 403, "This origin is not allowed.", NULL);
   }
-  put_cors(&headers, head);
+  put_cors(&headers, endpoint, head);
   if (endpoint->sockjs_cookie && !env->settings->spring_profile)
     put_cookie(&headers, head);
   buf_put_str(&headers, str_of(no_cache));
@@ -299,7 +304,7 @@ static enum http_route route_session(struct net_env *env, const struct settings_
   }
   const char *methods = get ? "OPTIONS, GET" : "OPTIONS, POST";
   if (head->method == HTTP_OPTIONS)
-    return permit(head, reply, methods);
+    return permit(endpoint, head, reply, methods);
   if (head->method != (get ? HTTP_GET : HTTP_POST))
     return not_allowed(reply, methods);
   return begin_session(env, endpoint, head, url, reply);

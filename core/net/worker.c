@@ -134,6 +134,12 @@ static void wake(struct inbox *inbox)
     poller_wake(&worker->env.poller);
 }
 
+const struct service *net_service_at(const struct net_env *env,
+                                     const struct settings_endpoint *endpoint)
+{
+  return env->services ? env->services[endpoint - env->settings->endpoints] : NULL;
+}
+
 void net_socket_ended(struct net_env *env, const struct net_peer *counted)
 {
   if (counted)
