@@ -30,6 +30,7 @@
   X(sockjs_interrupted, 0, "SockJS sessions whose waiting request was cut off")          \
   X(sockjs_bad_messages, 0, "SockJS messages that were not JSON strings")                \
   X(sockjs_busy, 0, "SockJS messages refused while earlier ones wait to be read")        \
+  X(refused_inflated, 0, "WebSocket messages over max-inflated-message")                 \
   X(refused_sockjs_message, 0, "SockJS messages over max-sockjs-message")                \
   X(sessions, 1, "STOMP sessions between CONNECTED and their end")                       \
   X(sessions_total, 0, "CONNECTED frames sent")                                          \

@@ -401,6 +401,7 @@ static plug_status load_sockjs(struct loader *l, const struct config_section *se
     bool *flag;
   } values[] = {
       {"websocket", NULL, &endpoint->websocket},
+      {"deflate", NULL, &endpoint->deflate},
       {"sockjs", NULL, &endpoint->sockjs},
       {"sockjs-cookie", NULL, &endpoint->sockjs_cookie},
       {"sockjs-heart-beat", &endpoint->sockjs_heartbeat_ms, NULL},
@@ -696,6 +697,7 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "max-request-line", max_request_line),
       NUMBER(LIMITS, "max-request-head", max_request_head),
       NUMBER(LIMITS, "max-request-headers", max_request_headers),
+      NUMBER(LIMITS, "max-inflated-message", max_inflated_message),
       NUMBER(LIMITS, "max-sockjs-sessions", max_sockjs_sessions),
       NUMBER(LIMITS, "max-sockjs-message", max_sockjs_message),
       NUMBER(HTTP, "keep-alive-timeout", keep_alive_ms),

@@ -23,6 +23,7 @@ struct settings_address { /* host:port, [v6]:port; port 0 is "any free one" */
 struct settings_endpoint {      /* [endpoint /path] */
   char *path;                   /* starts with '/', no trailing slash, no '?' or '#' */
   struct settings_list origins; /* allowed-origins; empty: same origin only */
+  bool deflate;                 /* permessage-deflate, where clients offer it */
   bool websocket;               /* raw, and as a transport of SockJS */
   bool sockjs;
   bool sockjs_cookie;
@@ -92,6 +93,7 @@ struct settings {
   uint64_t max_address_connections; /* of one client address; 0: any number */
   uint64_t max_address_rate;        /* new ones a minute; 0: any number */
   uint64_t max_request_line, max_request_head, max_request_headers;
+  uint64_t max_inflated_message;
   uint64_t max_sockjs_sessions, max_sockjs_message;
   uint64_t worker_queue, worker_queue_bytes; /* messages that may wait for one worker */
 

@@ -69,6 +69,9 @@ static const struct plug_option endpoint_options[] = {
      "`:[*]` at the end for some ports or any. Empty: the server's own origin only."},
     {"websocket", PLUG_OPT_BOOL, 0, "on", NULL,
      "WebSocket, raw at the path itself and at `PATH/websocket`, and as a transport of SockJS."},
+    {"deflate", PLUG_OPT_BOOL, 0, "off", NULL,
+     "Compresses messages over raw WebSockets whose clients offer it (`permessage-deflate`): less "
+     "traffic, more CPU."},
     {"sockjs", PLUG_OPT_BOOL, 0, "on", NULL,
      "SockJS below the path, for clients and networks without WebSocket."},
     {"sockjs-transports", PLUG_OPT_LIST, 0,
@@ -149,6 +152,8 @@ static const struct plug_option limits_options[] = {
     {"max-request-head", PLUG_OPT_BYTES, 0, "32k", "1k..48k",
      "The head of an HTTP request: its first line and all headers, cookies and tokens among them."},
     {"max-request-headers", PLUG_OPT_INTEGER, 0, "100", "8..256", "Headers of an HTTP request."},
+    {"max-inflated-message", PLUG_OPT_BYTES, 0, "1m", "1k..64m",
+     "What a compressed WebSocket message may grow to; at least as much as it is."},
     {"max-sockjs-sessions", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
      "SockJS sessions carried by HTTP requests, which live for a while without a connection."},
     {"max-sockjs-message", PLUG_OPT_BYTES, 0, "4m", "1k..64m",

@@ -65,6 +65,7 @@ static enum http_name name_of(struct plug_str name)
       [HTTP_IF_NONE_MATCH] = {"if-none-match", 13},
       [HTTP_ORIGIN] = {"origin", 6},
       [HTTP_SEC_FETCH_SITE] = {"sec-fetch-site", 14},
+      [HTTP_SEC_WEBSOCKET_EXTENSIONS] = {"sec-websocket-extensions", 24},
       [HTTP_SEC_WEBSOCKET_KEY] = {"sec-websocket-key", 17},
       [HTTP_SEC_WEBSOCKET_PROTOCOL] = {"sec-websocket-protocol", 22},
       [HTTP_SEC_WEBSOCKET_VERSION] = {"sec-websocket-version", 21},

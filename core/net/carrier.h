@@ -53,9 +53,9 @@ struct service;
 void carrier_sockjs_websocket_begin(struct conn *conn, const struct settings_endpoint *endpoint,
                                     struct buf *greeting);
 
-void carrier_websocket_service_begin(struct conn *conn, const struct service *service);
+void carrier_websocket_whole_begin(struct conn *conn, const struct service *service, bool deflate);
 
 extern const struct carrier carrier_websocket, carrier_tcp, carrier_sockjs,
-    carrier_sockjs_websocket, carrier_websocket_service;
+    carrier_sockjs_websocket, carrier_websocket_whole;
 
 #endif

@@ -247,9 +247,9 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
 {
   struct net_env *env = conn->env;
   const struct service *service = net_service_at(env, reply->endpoint);
-  const struct carrier *carrier = reply->sockjs_framing ? &carrier_sockjs_websocket
-                                  : service             ? &carrier_websocket_service
-                                                        : &carrier_websocket;
+  const struct carrier *carrier = reply->sockjs_framing               ? &carrier_sockjs_websocket
+                                  : service || reply->upgrade.deflate ? &carrier_websocket_whole
+                                                                      : &carrier_websocket;
   struct buf *out = &env->scratch;
   out->len = 0;
   out->failed = false;
@@ -269,8 +269,8 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
   }
   if (reply->sockjs_framing)
     carrier_sockjs_websocket_begin(next, reply->endpoint, out);
-  else if (service)
-    carrier_websocket_service_begin(next, service);
+  else if (carrier == &carrier_websocket_whole)
+    carrier_websocket_whole_begin(next, service, reply->upgrade.deflate);
   conn_greet(next, str_from(out->data, out->len));
   conn_free(conn);
   if (service && service->opened)

@@ -8,6 +8,7 @@
 #include "http/http_forwarded.h"
 #include "http/http_path.h"
 #include "net/sockjs_routes.h"
+#include "websocket/ws_deflate.h"
 
 static enum http_route refuse(struct http_reply *reply, uint16_t status, const char *text,
                               const char *header)
@@ -168,6 +169,8 @@ static enum http_route route_upgrade(struct net_env *env, const struct http_head
     return HTTP_ROUTE_REFUSED;
   if (!http_route_check_origin(endpoint, head, origin_of, reply))
     return HTTP_ROUTE_REFUSED;
+  reply->upgrade.deflate =
+      endpoint->deflate && !reply->sockjs_framing && ws_deflate_is_offered(head);
   return HTTP_ROUTE_UPGRADE;
 }
 

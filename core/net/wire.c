@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "http/http_answer.h"
 #include "sockjs/sockjs_frame.h"
+#include "websocket/ws_deflate.h"
 
 static const enum sockjs_transport transports[WIRES] = {
     [WIRE_SOCKJS_WEBSOCKET] = SOCKJS_WEBSOCKET,
@@ -27,6 +28,7 @@ void wire_drop_scratch(void)
 {
   buf_free(&framed);
   buf_free(&wrapped);
+  ws_deflate_drop_streams();
 }
 
 /* The form that both of a pair share: the old one leaves the chunk's ends away. */
@@ -88,15 +90,34 @@ static bool is_control(const struct frame *frame)
   return !frame->form && ((unsigned char)frame->bytes[0] & 0x08u) != 0;
 }
 
+/* Shorter ones do not become much shorter. */
+#define DEFLATE_LEAST 128u
+
+/* RFC 7692 6.1: RSV1 says that the message is compressed. */
+static struct frame *encode_deflated(struct frame *frame)
+{
+  struct buf *out = begin(&framed);
+  size_t len = frame->len - frame->ws_header;
+  if (!ws_deflate(out, str_from(frame->bytes + frame->ws_header, len)))
+    return NULL;
+  struct plug_str bytes = str_from(out->data, out->len);
+  uint8_t opcode = (uint8_t)frame->bytes[0];
+  if (bytes.len < len)
+    return frame_new(opcode | 0x40u, frame->droppable, &bytes, 1);
+  bytes = str_from(frame->bytes + frame->ws_header, len); /* it has not become shorter */
+  return frame_new(opcode, frame->droppable, &bytes, 1);
+}
+
 static struct frame *form_in(struct frame *frame, unsigned wire)
 {
   uint8_t form = form_of(wire);
-  if (frame->form == form || (form == WIRE_SOCKJS_WEBSOCKET && is_control(frame)))
+  if (frame->form == form || (form == WIRE_SOCKJS_WEBSOCKET && is_control(frame)) ||
+      (form == WIRE_WEBSOCKET_DEFLATE && (is_control(frame) || frame->len < DEFLATE_LEAST)))
     return frame;
   struct frame *encoded = frame_find_form(frame, form);
   if (encoded)
     return encoded;
-  encoded = encode_message(frame, form);
+  encoded = form == WIRE_WEBSOCKET_DEFLATE ? encode_deflated(frame) : encode_message(frame, form);
   if (encoded)
     frame_add_form(frame, encoded, form);
   return encoded;

@@ -10,6 +10,7 @@
 enum wire {
   WIRE_WEBSOCKET,
   WIRE_PLAIN, /* without the WebSocket header */
+  WIRE_WEBSOCKET_DEFLATE,
   WIRE_SOCKJS_WEBSOCKET,
   /* Answers that stream, each frame a chunk. */
   WIRE_SOCKJS_XHR,

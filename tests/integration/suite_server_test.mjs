@@ -37,8 +37,8 @@ const post = async (path, body) => {
   return { status: answer.status, headers: answer.headers, body: await answer.text() };
 };
 
-function open(path) {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { perMessageDeflate: false, maxPayload: 64 << 20 });
+function open(path, perMessageDeflate = false) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { perMessageDeflate, maxPayload: 64 << 20 });
   const items = [];
   let wake = () => {};
   socket.on('message', (bytes, binary) => { items.push({ bytes, binary }); wake(); });
@@ -121,9 +121,10 @@ describe('SockJS', () => {
 });
 
 describe('a raw WebSocket', () => {
-  test('echoes text and binary of any size up to 16 MiB, whole or in fragments', async () => {
-    const socket = open('/echo/websocket');
+  for (const deflate of [false, { threshold: 0 }]) test(`echoes text and binary of any size up to 16 MiB, whole or in fragments, ${deflate ? 'compressed' : 'as they are'}`, async () => {
+    const socket = open('/echo/websocket', deflate);
     await socket.opened;
+    assert.equal(socket.extensions, deflate ? 'permessage-deflate' : '');
     for (const size of [0, 1, 125, 126, 65535, 65536, 1 << 20, slowness > 1 ? 1 << 21 : 16 << 20]) {
       const bytes = randomBytes(size);
       socket.send(bytes);

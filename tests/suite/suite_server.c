@@ -61,10 +61,10 @@ static void put_config(struct buf *out, const char *plugin_dir, const char *port
   buf_putf(out,
            "[server]\nplugin-dir = %s\ndrain-time = 1s\n"
            "[http]\nlisten = 127.0.0.1:%s\ntry-page = off\n"
-           "[limits]\nmax-sockjs-message = 64m\nqueue-size = 1g\n",
+           "[limits]\nmax-sockjs-message = 64m\nmax-inflated-message = 64m\nqueue-size = 1g\n",
            plugin_dir, port);
   for (size_t i = 0; i < N_MOUNTS; i++)
-    buf_putf(out, "[endpoint %s]\nallowed-origins = *\n%s%s", mounts[i].path,
+    buf_putf(out, "[endpoint %s]\nallowed-origins = *\ndeflate = on\n%s%s", mounts[i].path,
              strstr(mounts[i].more, "cookie") ? "" : "sockjs-cookie = off\n", mounts[i].more);
 }
 

@@ -1194,6 +1194,7 @@ static void names_are_known_in_any_case(void **state)
       [HTTP_IF_NONE_MATCH] = "if-none-match",
       [HTTP_ORIGIN] = "origin",
       [HTTP_SEC_FETCH_SITE] = "sec-fetch-site",
+      [HTTP_SEC_WEBSOCKET_EXTENSIONS] = "sec-websocket-extensions",
       [HTTP_SEC_WEBSOCKET_KEY] = "sec-websocket-key",
       [HTTP_SEC_WEBSOCKET_PROTOCOL] = "sec-websocket-protocol",
       [HTTP_SEC_WEBSOCKET_VERSION] = "sec-websocket-version",
