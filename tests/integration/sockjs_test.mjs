@@ -2,6 +2,10 @@
 // that Node has in turn. sockjs_page_test.mjs does the same in a browser.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Client } from '@stomp/stompjs';
@@ -122,5 +126,28 @@ test('the settings of an application that came from Spring', { timeout: 60000 * 
     app.client.publish({ destination: '/topic/a', body: 'x' });
     await until(() => app.bodies.length === 1, 'a message');
     await app.client.deactivate();
+  }
+});
+
+test('who one is and what one may do is asked of SockJS clients, too', { timeout: 60000 * slowness }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'plugboard-users-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const hash = execFileSync('openssl', ['passwd', '-6', 'secret']).toString().trim();
+  writeFileSync(join(dir, 'users'), `ada:${hash}\n`, { mode: 0o600 });
+  const server = await start({ t, set: ['server.workers=2', 'auth.plugins=file', `auth.file.users=${join(dir, 'users')}`] });
+  for (const transport of TRANSPORTS) {
+    const app = await connect(t, server.url('/ws'), [transport], { connectHeaders: { login: 'ada', passcode: 'secret' } });
+    await subscribe(app, '/topic/a');
+    for (let i = 0; i < 20; i += 1) app.client.publish({ destination: '/topic/a', body: `${i}` });
+    await until(() => app.bodies.length === 20, 'the messages');
+    await app.client.deactivate();
+
+    const refused = new Client({ reconnectDelay: 0, connectHeaders: { login: 'ada', passcode: 'wrong' } });
+    refused.webSocketFactory = () => new SockJS(server.url('/ws'), null, { transports: [transport], timeout: 20000 });
+    const error = new Promise((done) => { refused.onStompError = done; });
+    const closed = new Promise((done) => { refused.onWebSocketClose = done; });
+    refused.activate();
+    assert.equal((await within(error, 20000, 'the ERROR')).headers['error-code'], 'authentication-failed');
+    assert.equal((await within(closed, 20000, 'the close')).code, 4403);
   }
 });
