@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "broker/down_queue.h"
 #include "broker/interest_sync.h"
 #include "broker/order.h"
 #include "message/message.h"
@@ -16,13 +17,12 @@
 struct publish {
   union {
     struct mpsc_node node;
-    struct list link;
+    struct down_queue_entry waiting;
   };
   struct broker *broker;
   const struct plug_msg *msg; /* a reference */
   struct inbox_item *answer;  /* NULL: nobody waits */
   struct inbox *inbox;
-  uint64_t until_ms;      /* in the queue for bad times */
   struct order_turn turn; /* without PLUG_CAP_ECHO, while has_turn */
   _Atomic int refs;       /* whoever acts on it or has its operation, and its turn */
   bool has_turn;          /* its turn has not been ended */
@@ -54,13 +54,8 @@ struct broker {
   /* control thread */
   struct interest_sync sync;
   struct loop_hook hook;
-  struct list down_queue; /* struct publish.link, oldest first */
-  uint64_t n_down_queue, down_queue_bytes;
-  uv_timer_t *down_timer;
-  uv_timer_t *return_timer;
-  bool was_lost;  /* since it was last ready */
-  bool returning; /* ready again, but other nodes may not be */
-  bool flushing;
+  struct down_queue down_queue; /* struct publish.waiting */
+  bool was_lost;                /* since it was last ready */
   bool running;
 };
 
@@ -74,8 +69,17 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
   return status == PLUG_OK ? PLUG_OK : PLUG_EAGAIN;
 }
 
-static void down_queue_flush(struct broker *broker);
-static void wait_for_others(struct broker *broker, bool ready);
+/* A backend that was away comes back to one node before the other: what the first one sends at once
+ * nobody else would hear. */
+static void wait_for_others(struct broker *broker, bool ready)
+{
+  bool wait = ready && broker->was_lost && broker->settings.queue_when_down &&
+              (broker->caps & PLUG_CAP_CROSS_NODE);
+  if (ready)
+    broker->was_lost = false;
+  if (!wait || !down_queue_delay(&broker->down_queue))
+    down_queue_end_delay(&broker->down_queue);
+}
 
 static void update_ready(struct broker *broker)
 {
@@ -84,30 +88,8 @@ static void update_ready(struct broker *broker)
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
   if (!ready || !was_ready)
     wait_for_others(broker, ready);
-  if (ready && !broker->returning)
-    down_queue_flush(broker);
-}
-
-static void on_return_timer(uv_timer_t *timer)
-{
-  struct broker *broker = timer->data;
-  broker->returning = false;
-  update_ready(broker);
-}
-
-/* A backend that was away comes back to one node before the other: what the first one sends at once
- * nobody else would hear. */
-static void wait_for_others(struct broker *broker, bool ready)
-{
-  broker->returning = ready && broker->was_lost && broker->settings.queue_when_down &&
-                      (broker->caps & PLUG_CAP_CROSS_NODE) &&
-                      broker->settings.down_queue_delay_ms > 0 && broker->return_timer;
-  if (ready)
-    broker->was_lost = false;
-  if (broker->returning)
-    uv_timer_start(broker->return_timer, on_return_timer, broker->settings.down_queue_delay_ms, 0);
-  else if (broker->return_timer)
-    uv_timer_stop(broker->return_timer);
+  if (ready && !broker->down_queue.returning)
+    down_queue_flush(&broker->down_queue);
 }
 
 static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
@@ -279,72 +261,36 @@ static bool publish_call(struct publish *publish)
   return true;
 }
 
-/* before: another publish in the queue, or the queue itself for its end. */
-static void down_queue_link(struct broker *broker, struct publish *publish, struct list *before)
+static bool down_queue_send(void *ctx, struct down_queue_entry *entry)
 {
-  list_append(before, &publish->link);
-  broker->n_down_queue++;
-  broker->down_queue_bytes += message_bytes(publish->msg);
-}
-
-static void down_queue_unlink(struct broker *broker, struct publish *publish)
-{
-  list_remove(&publish->link);
-  broker->n_down_queue--;
-  broker->down_queue_bytes -= message_bytes(publish->msg);
-}
-
-static void on_down_timer(uv_timer_t *timer)
-{
-  struct broker *broker = timer->data;
-  uint64_t now = clock_now_ms();
-  struct list *node;
-  while ((node = list_first(&broker->down_queue))) {
-    struct publish *publish = container_of(node, struct publish, link);
-    uint64_t until_ms = publish->until_ms; /* what is about to be sent is not given up now */
-    if (broker->returning)
-      until_ms += broker->settings.down_queue_delay_ms;
-    if (until_ms > now) {
-      uv_timer_start(timer, on_down_timer, until_ms - now, 0);
-      return;
-    }
-    down_queue_unlink(broker, publish);
-    publish_end(publish, PLUG_ETIMEDOUT);
-  }
-}
-
-static void down_queue_add(struct broker *broker, struct publish *publish)
-{
-  if (broker->n_down_queue >= broker->settings.down_queue_messages ||
-      broker->down_queue_bytes + message_bytes(publish->msg) > broker->settings.down_queue_bytes) {
-    publish_end(publish, PLUG_EUNAVAIL);
-    return;
-  }
+  struct publish *publish = container_of(entry, struct publish, waiting);
+  (void)ctx;
+  publish_count(publish, true);
+  if (publish_call(publish))
+    return true;
   publish_count(publish, false);
-  publish->until_ms = clock_now_ms() + broker->settings.down_queue_ms;
-  down_queue_link(broker, publish, &broker->down_queue);
-  if (broker->down_timer && !uv_is_active((uv_handle_t *)broker->down_timer))
-    uv_timer_start(broker->down_timer, on_down_timer, broker->settings.down_queue_ms, 0);
+  return false;
 }
 
-static void down_queue_flush(struct broker *broker)
+static void down_queue_give_up(void *ctx, struct down_queue_entry *entry, plug_status why)
 {
-  struct list *node;
-  if (broker->flushing)
-    return; /* a plugin that reports its state from inside publish */
-  broker->flushing = true;
-  while ((node = list_first(&broker->down_queue))) {
-    struct publish *publish = container_of(node, struct publish, link);
-    down_queue_unlink(broker, publish);
-    publish_count(publish, true);
-    if (publish_call(publish))
-      continue;
-    publish_count(publish, false);
-    /* Away again: back to the front, so that the order stays. */
-    down_queue_link(broker, publish, broker->down_queue.next);
-    break;
-  }
-  broker->flushing = false;
+  (void)ctx;
+  publish_end(container_of(entry, struct publish, waiting), why);
+}
+
+static void down_queue_over(void *ctx)
+{
+  update_ready(ctx);
+}
+
+static const struct down_queue_calls down_queue_calls = {down_queue_send, down_queue_give_up,
+                                                         down_queue_over};
+
+static void wait_for_backend(struct broker *broker, struct publish *publish)
+{
+  publish_count(publish, false);
+  if (!down_queue_add(&broker->down_queue, &publish->waiting, message_bytes(publish->msg)))
+    publish_end(publish, PLUG_EUNAVAIL);
 }
 
 static void run_publishes(struct loop_task *task)
@@ -360,12 +306,12 @@ static void run_publishes(struct loop_task *task)
     if (!broker->running) {
       publish_end(publish, PLUG_ECANCELED);
     } else if (broker->settings.queue_when_down &&
-               (!broker_ready(broker) || broker->returning || broker->n_down_queue)) {
-      down_queue_add(broker, publish); /* behind what waits already */
+               (!broker_ready(broker) || down_queue_holds(&broker->down_queue))) {
+      wait_for_backend(broker, publish); /* behind what waits already */
     } else if (!broker_ready(broker)) {
       publish_end(publish, PLUG_EUNAVAIL);
     } else if (!publish_call(publish)) {
-      down_queue_add(broker, publish);
+      wait_for_backend(broker, publish);
     }
   }
 }
@@ -475,7 +421,11 @@ struct broker *broker_new(const struct broker_settings *settings)
   broker->changes_task.run = run_changes;
   broker->publish_task.run = run_publishes;
   broker->hook.run = on_turn_end;
-  list_init(&broker->down_queue);
+  const struct down_queue_settings down = {.max_messages = settings->down_queue_messages,
+                                           .max_bytes = settings->down_queue_bytes,
+                                           .wait_ms = settings->down_queue_ms,
+                                           .delay_ms = settings->down_queue_delay_ms};
+  down_queue_init(&broker->down_queue, &down, &down_queue_calls, broker);
   return broker;
 }
 
@@ -509,24 +459,12 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
   return PLUG_OK;
 }
 
-/* NULL without memory: then nothing waits for it. */
-static uv_timer_t *new_timer(struct broker *broker)
-{
-  uv_timer_t *timer = malloc(sizeof *timer);
-  if (timer) {
-    uv_timer_init(loop_uv(instance_loop(broker->instance)), timer);
-    timer->data = broker;
-  }
-  return timer;
-}
-
 static void start_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
   struct loop *loop = instance_loop(broker->instance);
   broker->running = true;
-  broker->down_timer = new_timer(broker);
-  broker->return_timer = new_timer(broker);
+  down_queue_open(&broker->down_queue, loop_uv(loop));
   interest_sync_start(&broker->sync);
   loop_add_hook(loop, &broker->hook);
 }
@@ -553,36 +491,17 @@ plug_status broker_start(struct broker *broker, struct plug_err *err)
   return status;
 }
 
-static void free_timer(uv_handle_t *handle)
-{
-  free(handle);
-}
-
-static void close_timer(uv_timer_t **timer)
-{
-  if (*timer)
-    uv_close((uv_handle_t *)*timer, free_timer);
-  *timer = NULL;
-}
-
 static void stop_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
-  if (broker->returning)
-    down_queue_flush(broker); /* better early than never */
+  if (broker->down_queue.returning)
+    down_queue_flush(&broker->down_queue); /* better early than never */
   run_publishes(&broker->publish_task);
   broker->running = false;
   atomic_store(&broker->ready, 0);
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
-  close_timer(&broker->down_timer);
-  close_timer(&broker->return_timer);
-  struct list *node;
-  while ((node = list_first(&broker->down_queue))) {
-    struct publish *publish = container_of(node, struct publish, link);
-    down_queue_unlink(broker, publish);
-    publish_end(publish, PLUG_ECANCELED);
-  }
+  down_queue_close(&broker->down_queue);
   run_publishes(&broker->publish_task);
 }
 
