@@ -249,10 +249,11 @@ static bool publish_call(struct publish *publish)
   }
   op_on_release(op, on_publish_release);
   turn_begin(publish);
-  uint64_t begin = instance_call_begin();
+  struct instance_call call;
+  instance_call_begin(&call, broker->instance, "publish");
   plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
   status = op_offered(op, status);
-  instance_call_end(broker->instance, "publish", begin);
+  instance_call_end(&call);
   if (status == PLUG_PENDING)
     return true;
   if (status == PLUG_EUNAVAIL && broker->settings.queue_when_down)
@@ -346,9 +347,14 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
     publish_count(publish, broker->order != NULL);
     turn_begin(publish);
   }
+  struct watch_call call;
+  watch_enter(&call, broker->instance, "publish");
   plug_status status = broker->plugin->publish(instance_self(broker->instance), msg, op);
   if (op)
     status = op_offered(op, status);
+  else if (status > PLUG_PENDING)
+    status = op_judge(broker->instance, "publish", status);
+  watch_leave(&call);
   if (status == PLUG_PENDING)
     return PLUG_PENDING;
   if (is_failure(status))
@@ -474,7 +480,10 @@ static void settle_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
   struct plug_health health = {.size = sizeof health};
+  struct instance_call call;
+  instance_call_begin(&call, broker->instance, "health");
   broker->plugin->health(instance_self(broker->instance), &health);
+  instance_call_end(&call);
   if (health.state == PLUG_STATE_UP) {
     atomic_store(&broker->up, 1);
     interest_sync_state(&broker->sync, true, false);

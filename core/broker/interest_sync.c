@@ -163,13 +163,15 @@ static bool batch_copy_names(struct batch *batch)
 static bool is_passing(plug_status status)
 {
   return status == PLUG_EUNAVAIL || status == PLUG_ECANCELED || status == PLUG_ETIMEDOUT ||
-         status == PLUG_ESTATE || status == PLUG_EAGAIN || status == PLUG_ENOMEM;
+         status == PLUG_ESTATE || status == PLUG_ENOMEM;
 }
 
 /* Gives the members their answer; the batch itself stays. */
 static void batch_finish(struct batch *batch, plug_status status, struct plug_str detail)
 {
   struct interest_sync *sync = batch->sync;
+  if (status == PLUG_EAGAIN)
+    status = PLUG_OK; /* accepted, but the backend is slow */
   if (!batch->subscribe) {
     for (size_t i = 0; i < batch->n; i++)
       interest_free(batch->members[i]);
@@ -227,11 +229,12 @@ static plug_status batch_call(struct batch *batch)
   size_t n = batch->n;
   if (subscribe)
     sync->n_asking += n;
-  uint64_t begin = instance_call_begin();
+  struct instance_call measured;
   plug_status (*call)(void *, const struct plug_interest *, size_t, struct plug_op *) =
       subscribe ? plugin->subscribe : plugin->unsubscribe;
+  instance_call_begin(&measured, sync->instance, subscribe ? "subscribe" : "unsubscribe");
   plug_status status = op_offered(op, call(instance_self(sync->instance), batch->v, n, op));
-  instance_call_end(sync->instance, "(un)subscribe", begin);
+  instance_call_end(&measured);
   if (status != PLUG_PENDING) {
     if (subscribe)
       sync->n_asking -= n;

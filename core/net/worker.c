@@ -15,6 +15,7 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "plugin/crash.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
 
@@ -418,6 +419,7 @@ plug_status worker_run(struct worker *worker)
   }
   sigset_t all, old;
   sigfillset(&all);
+  crash_keep_signals(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   int failed = pthread_create(&worker->thread, NULL, run, worker);
   pthread_sigmask(SIG_SETMASK, &old, NULL);

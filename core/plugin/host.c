@@ -127,9 +127,10 @@ static void run_host_post(struct loop_task *task)
   struct host_post *post = container_of(task, struct host_post, task);
   struct plugin_instance *instance = post->instance;
   if (!atomic_load(&instance->closed)) {
-    uint64_t begin = instance_call_begin();
+    struct instance_call call;
+    instance_call_begin(&call, instance, "a posted function");
     post->fn(post->arg);
-    instance_call_end(instance, "posted function", begin);
+    instance_call_end(&call);
   }
   atomic_fetch_sub(&instance->posted, 1);
   free(post);

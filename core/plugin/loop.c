@@ -9,6 +9,7 @@
 #include "base/block.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "plugin/crash.h"
 #include "plugin/loop_pin.h"
 
 #define PINNED_JOIN_S 1
@@ -112,6 +113,7 @@ struct loop *loop_start(void)
   /* Signals are the main thread's; a new thread inherits the mask of the one that makes it. */
   sigset_t all, before;
   sigfillset(&all);
+  crash_keep_signals(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int failed = pthread_create(&loop->thread, NULL, thread_main, loop);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
