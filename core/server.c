@@ -18,8 +18,14 @@
 #include "config/fault.h"
 #include "message/message.h"
 #include "net/worker.h"
+#include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "session/admission.h"
+
+/* drain and stop of one instance take five seconds each at most, and somewhat more until that is
+ * noticed. */
+#define INSTANCE_STOP_MS 15000
+#define STOP_GRACE_MS    2000
 
 struct server {
   const struct config *config;
@@ -35,6 +41,7 @@ struct server {
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
+  _Atomic bool serving; /* workers run, and may be woken */
   _Atomic int64_t n_sockets;
   struct addresses *addresses; /* NULL: no limits per address */
 };
@@ -338,9 +345,22 @@ static void log_stats(struct server *server)
 
 /* --- life --------------------------------------------------------------------------------- */
 
+/* [any] */
+static void on_hang(void *ctx)
+{
+  struct server *server = ctx;
+  for (unsigned i = 0; atomic_load(&server->serving) && i < server->settings->workers; i++)
+    worker_wake(&server->workers[i]);
+}
+
 static plug_status start_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
+  const struct watchdog_settings watch = {settings->plugin_hang_ms, on_hang, server};
+  if (!watchdog_start(&watch)) {
+    snprintf(err->text, sizeof err->text, "cannot start the watchdog thread");
+    return PLUG_ENOMEM;
+  }
   server->loop = loop_start();
   if (!server->loop) {
     snprintf(err->text, sizeof err->text, "cannot start the control thread");
@@ -376,12 +396,23 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     else
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
   }
+  atomic_store(&server->serving, status == PLUG_OK);
   return status;
+}
+
+/* What a stop may take when every part takes all of its time; with a plugin that hangs already,
+ * only what sessions need to end. */
+static uint64_t stop_limit_ms(const struct server *server)
+{
+  size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0);
+  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS;
+  return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
 static void stop_all(struct server *server)
 {
   uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
+  watchdog_end_within(stop_limit_ms(server));
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -392,6 +423,7 @@ static void stop_all(struct server *server)
     worker_stop(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
+  atomic_store(&server->serving, false);
   if (server->broker_started)
     broker_stop(server->broker);
   if (!server->access)
@@ -515,7 +547,14 @@ int server_run(const struct config *config, const struct settings *settings)
     log_stats(&server);
     log_info("core", "stopped");
   }
+  if (instance_any_abandoned()) {
+    /* Its threads may come back into anything: nothing is taken apart under them. */
+    log_error("core", "ended with a plugin that did not stop");
+    fflush(NULL);
+    _exit(EXIT_FAILURE);
+  }
   server_fini(&server);
+  watchdog_stop();
   if (status == PLUG_OK)
     return 0;
   return status == PLUG_EINVAL ? EXIT_CONFIG : EXIT_FAILURE;

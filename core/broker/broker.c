@@ -8,10 +8,12 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "broker/down_queue.h"
+#include "broker/health.h"
 #include "broker/interest_sync.h"
 #include "broker/order.h"
 #include "message/message.h"
 #include "plugin/op.h"
+#include "plugin/watchdog.h"
 
 /* A publish on its way to the control thread, waiting for better times, or with the plugin. */
 struct publish {
@@ -35,6 +37,8 @@ struct publish {
 #define UNTAKEN_MAX       50000
 #define UNTAKEN_BYTES_MAX (16 << 20)
 #define REFUSED_PERIOD_MS 10000
+#define START_LIMIT_MS    10000
+#define DRAIN_LIMIT_MS    5000
 
 struct broker {
   struct broker_settings settings;
@@ -56,6 +60,7 @@ struct broker {
   struct loop_hook hook;
   struct down_queue down_queue; /* struct publish.waiting */
   bool was_lost;                /* since it was last ready */
+  struct health health;
   bool running;
 };
 
@@ -83,7 +88,8 @@ static void wait_for_others(struct broker *broker, bool ready)
 
 static void update_ready(struct broker *broker)
 {
-  bool ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
+  bool ready =
+      atomic_load(&broker->up) && !broker->health.bad && interest_sync_restored(&broker->sync);
   bool was_ready = broker_ready(broker);
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
   if (!ready || !was_ready)
@@ -98,6 +104,7 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
   bool up = state == PLUG_STATE_UP;
   (void)why; /* the plugin logs its own changes, with the length of the gap */
   atomic_store(&broker->up, up);
+  broker->health.bad = false; /* newer than the last poll */
   broker->was_lost |= !up || ((flags & PLUG_INTERESTS_LOST) && broker_ready(broker));
   interest_sync_state(&broker->sync, up, (flags & PLUG_INTERESTS_LOST) != 0);
   update_ready(broker);
@@ -106,6 +113,18 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
 static void on_turn_end(struct loop_hook *hook)
 {
   update_ready(container_of(hook, struct broker, hook));
+}
+
+static void on_health(struct health *health)
+{
+  struct broker *broker = container_of(health, struct broker, health);
+  if (!atomic_load(&broker->up))
+    return;
+  log_warn(instance_name(broker->instance), "%s",
+           health->bad ? "says that it is not up, without having reported it"
+                       : "says that it is up again");
+  broker->was_lost |= health->bad;
+  update_ready(broker);
 }
 
 /* --- interests ---------------------------------------------------------------------------- */
@@ -384,6 +403,10 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
     COUNT(publish_failed);
     return PLUG_EUNAVAIL;
   }
+  if (watchdog_hangs()) { /* nobody would take it home */
+    COUNT(publish_failed);
+    return PLUG_EUNAVAIL;
+  }
   if (!has_room(broker))
     return PLUG_ESTATE;
   struct publish *publish = publish_new(broker, msg, answer, inbox);
@@ -427,6 +450,7 @@ struct broker *broker_new(const struct broker_settings *settings)
   broker->changes_task.run = run_changes;
   broker->publish_task.run = run_publishes;
   broker->hook.run = on_turn_end;
+  health_init(&broker->health, on_health);
   const struct down_queue_settings down = {.max_messages = settings->down_queue_messages,
                                            .max_bytes = settings->down_queue_bytes,
                                            .wait_ms = settings->down_queue_ms,
@@ -479,12 +503,8 @@ static void start_on_home(void *arg) PLUG_NOEXCEPT
 static void settle_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
-  struct plug_health health = {.size = sizeof health};
-  struct instance_call call;
-  instance_call_begin(&call, broker->instance, "health");
-  broker->plugin->health(instance_self(broker->instance), &health);
-  instance_call_end(&call);
-  if (health.state == PLUG_STATE_UP) {
+  int32_t state = health_open(&broker->health, broker->instance);
+  if (state == PLUG_STATE_UP) {
     atomic_store(&broker->up, 1);
     interest_sync_state(&broker->sync, true, false);
     update_ready(broker);
@@ -493,10 +513,16 @@ static void settle_on_home(void *arg) PLUG_NOEXCEPT
 
 plug_status broker_start(struct broker *broker, struct plug_err *err)
 {
-  loop_call(instance_loop(broker->instance), start_on_home, broker);
-  plug_status status = instance_start(broker->instance, err);
-  if (status == PLUG_OK)
-    loop_call(instance_loop(broker->instance), settle_on_home, broker);
+  struct loop *loop = instance_loop(broker->instance);
+  plug_status status = PLUG_ETIMEDOUT;
+  if (loop_call_within(loop, start_on_home, broker, START_LIMIT_MS))
+    status = instance_start(broker->instance, err);
+  if (status == PLUG_OK && !loop_call_within(loop, settle_on_home, broker, START_LIMIT_MS)) {
+    status = PLUG_ETIMEDOUT;
+    snprintf(err->text, sizeof err->text,
+             "[%s] cannot start: the control thread does not come back from health",
+             instance_name(broker->instance));
+  }
   return status;
 }
 
@@ -510,13 +536,16 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   atomic_store(&broker->ready, 0);
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
+  health_close(&broker->health);
   down_queue_close(&broker->down_queue);
   run_publishes(&broker->publish_task);
 }
 
 void broker_drain(struct broker *broker)
 {
-  loop_call(instance_loop(broker->instance), stop_on_home, broker);
+  uint64_t limit_ms = watchdog_hangs() ? 0 : DRAIN_LIMIT_MS;
+  if (!loop_call_within(instance_loop(broker->instance), stop_on_home, broker, limit_ms))
+    return; /* and is abandoned by broker_stop */
   if (instance_state(broker->instance) == INSTANCE_RUNNING)
     instance_drain(broker->instance);
 }
@@ -532,9 +561,13 @@ void broker_free(struct broker *broker)
 {
   if (!broker)
     return;
+  /* What was abandoned may still come back into the broker. */
+  if (broker->instance && instance_state(broker->instance) == INSTANCE_ABANDONED)
+    return;
   if (broker->instance)
     instance_destroy(broker->instance);
   order_free(broker->order);
+  health_fini(&broker->health);
   free(broker);
 }
 
@@ -556,4 +589,16 @@ struct plugin_instance *broker_instance(const struct broker *broker)
 bool broker_ready(const struct broker *broker)
 {
   return atomic_load_explicit(&broker->ready, memory_order_acquire) != 0;
+}
+
+bool broker_unready(struct broker *broker, char *out, size_t size)
+{
+  char text[HEALTH_TEXT_MAX];
+  if (watchdog_reason(out, size))
+    return true;
+  if (broker_ready(broker))
+    return false;
+  health_text(&broker->health, text);
+  snprintf(out, size, "the broker is unavailable%s%s", text[0] ? ": " : "", text);
+  return true;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -66,6 +67,11 @@ static void call_end(const struct instance_call *call, unsigned limit_ms)
 
 void instance_call_end(const struct instance_call *call)
 {
+  /* Back from a call after the server has gone on without this thread: what is around may be gone
+   * too. */
+  if (instance_state(call->instance) == INSTANCE_ABANDONED)
+    while (loop_is_left(call->instance->loop))
+      pause();
   call_end(call, HOME_LIMIT_MS);
 }
 
@@ -201,6 +207,8 @@ static void audit(struct plugin_instance *instance)
 static void step_finish(struct instance_step *step, plug_status status, struct plug_str detail)
 {
   struct plugin_instance *instance = step->instance;
+  if (instance_state(instance) == INSTANCE_ABANDONED)
+    return; /* too late: nobody waits, and nothing is taken away from it any more */
   if (step == &instance->stop && status != PLUG_ETIMEDOUT)
     audit(instance);
   uv_mutex_lock(&instance->lock);
@@ -241,7 +249,9 @@ static void step_run(struct loop_task *task)
 static plug_status step_wait(struct instance_step *step)
 {
   struct plugin_instance *instance = step->instance;
-  uint64_t deadline = clock_now_ms() + step->limit_ms + HANG_GRACE_MS;
+  /* What hangs already has had its time. */
+  uint64_t limit_ms = watchdog_hangs() ? HANG_GRACE_MS : step->limit_ms + HANG_GRACE_MS;
+  uint64_t deadline = clock_now_ms() + limit_ms;
   step->task.run = step_run;
   loop_post_task(instance->loop, &step->task);
   uv_mutex_lock(&instance->lock);
@@ -357,7 +367,10 @@ void instance_stop(struct plugin_instance *instance)
   if (status != PLUG_OK)
     log_warn(instance->name, "stop ended with status %d: %s", status, instance->stop.detail);
   /* Tasks of this instance that were already on their way are done after this. */
-  loop_call(instance->loop, nothing, NULL);
+  if (!loop_call_within(instance->loop, nothing, NULL, instance->stop.limit_ms)) {
+    abandon(instance, "stopped, but the control thread did not come back");
+    return;
+  }
   atomic_store(&instance->state, INSTANCE_STOPPED);
   if (instance->leaked[0])
     host_violation(instance, "stop", instance->leaked);
@@ -373,6 +386,11 @@ void instance_destroy(struct plugin_instance *instance)
   instance->image->entry.destroy(instance->self);
   call_end(&call, CREATE_LIMIT_MS);
   instance_free(instance);
+}
+
+bool instance_any_abandoned(void)
+{
+  return !list_empty(&abandoned);
 }
 
 enum instance_state instance_state(const struct plugin_instance *instance)

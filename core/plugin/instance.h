@@ -52,6 +52,9 @@ void instance_stop(struct plugin_instance *instance);
 /* Frees it (unless abandoned). Legal when CREATED or STOPPED. */
 void instance_destroy(struct plugin_instance *instance);
 
+/* Some instance was abandoned: what it may still use must not be taken apart, whatever it is. */
+bool instance_any_abandoned(void);
+
 enum instance_state instance_state(const struct plugin_instance *instance);
 const char *instance_name(const struct plugin_instance *instance);
 void *instance_self(const struct plugin_instance *instance);

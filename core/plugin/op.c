@@ -200,6 +200,9 @@ static struct plugin_instance *slot_instance(const struct op_slot *slot)
 static void slot_finish(struct loop_task *task)
 {
   struct op_slot *slot = container_of(task, struct op_slot, task);
+  /* Who waited may be gone; the slot, and what hangs on it, stays as the instance does. */
+  if (instance_state(slot_instance(slot)) == INSTANCE_ABANDONED)
+    return;
   uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
   op_done_fn done = (word & FLAG_ANSWERED) ? NULL : slot->done;
   op_release_fn release = slot->release;
@@ -231,6 +234,10 @@ static void sweep(uv_timer_t *timer)
   struct op_pool *pool = timer->data;
   struct plugin_instance *instance = pool->instance;
   uint64_t now = clock_now_ms();
+  if (instance_state(instance) == INSTANCE_ABANDONED) {
+    uv_timer_stop(timer);
+    return;
+  }
   uv_mutex_lock(&pool->lock);
   struct op_chunk *chunk = pool->chunks;
   uv_mutex_unlock(&pool->lock);
