@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "plugin/crash.h"
 #include "plugin/image.h"
 #include "server.h"
@@ -67,7 +68,7 @@ static int plugin_info(const char *file)
   struct plugin_image *image = image_load("", "", path, &err);
   free(path);
   if (!image) {
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
     return EXIT_CONFIG;
   }
   image_put_info(&out, image);
@@ -106,7 +107,7 @@ static int run(const struct arguments *arguments)
   if (status == PLUG_OK)
     status = settings_load(&settings, config, &err);
   if (status != PLUG_OK) {
-    fprintf(stderr, "plugboard: %s\n", err.text[0] ? err.text : "out of memory");
+    text_complain(err.text[0] ? err.text : "out of memory");
   } else {
     log_setup(settings.log_level, settings.log_json);
     if (arguments->explain)

@@ -15,8 +15,10 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "config/fault.h"
 #include "message/message.h"
+#include "message/message_rules.h"
 #include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -189,6 +191,23 @@ static plug_status create_access(struct server *server, struct plug_err *err)
   return server->access || !wanted ? PLUG_OK : PLUG_EINVAL;
 }
 
+/* A plugin that is both is asked who clients are only where [auth] names it, too. Whoever has put
+ * it into [broker] alone believes that it guards the node. */
+static plug_status check_broker_auth(const struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  const struct plugin_image *image = instance_image(broker_instance(server->broker));
+  if (!image->entry.auth)
+    return PLUG_OK;
+  for (size_t i = 0; server->access && i < access_chain(server->access)->n; i++)
+    if (instance_image(access_chain(server->access)->instances[i]) == image)
+      return PLUG_OK;
+  return fault_at(
+      err, settings->broker_file, settings->broker_line,
+      "%s: %s has an auth table too, and nobody would ask it: name %s in [auth] plugins",
+      image->base, image->entry.id, image->path);
+}
+
 /* Lets worker i ask who its clients are. */
 static plug_status give_access(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -224,6 +243,11 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
+  const struct message_limits limits = {.bytes = settings->max_frame_size,
+                                        .n_headers = settings->max_headers,
+                                        .header_bytes = settings->max_header_size,
+                                        .topic_bytes = settings->max_destination_length};
+  message_set_limits(&limits);
   if (settings->max_address_connections || settings->max_address_rate) {
     server->addresses =
         addresses_new(settings->max_address_connections, settings->max_address_rate);
@@ -373,6 +397,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
     status = create_access(server, err);
+  if (status == PLUG_OK)
+    status = check_broker_auth(server, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
@@ -481,8 +507,10 @@ int server_check(const struct config *config, const struct settings *settings)
     status = create_broker(&server, &err);
   if (status == PLUG_OK)
     status = create_access(&server, &err);
+  if (status == PLUG_OK)
+    status = check_broker_auth(&server, &err);
   if (status != PLUG_OK)
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
   server_fini(&server);
   return status == PLUG_OK ? 0 : EXIT_CONFIG;
 }
@@ -499,7 +527,7 @@ int server_explain(const struct config *config, const struct settings *settings,
   if (status == PLUG_OK)
     status = rules_load(&rules, config_find(config, "access"), &world, &err);
   if (status != PLUG_OK) {
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
     server_fini(&server);
     return EXIT_CONFIG;
   }
@@ -540,7 +568,7 @@ int server_run(const struct config *config, const struct settings *settings)
              settings->workers == 1 ? "" : "s", settings->broker_plugin);
     wait_for_end(&server, &signals);
   } else {
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
   }
   stop_all(&server);
   if (status == PLUG_OK) {

@@ -70,8 +70,8 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
 {
   struct broker *broker = ctx;
   plug_status status = interest_deliver(broker->interests, interest, msg);
-  /* What a worker's inbox could not hold is counted there; to the plugin the node is congested. */
-  return status == PLUG_OK ? PLUG_OK : PLUG_EAGAIN;
+  /* Dropped where a worker's inbox could not hold it; the status of limits is not for plugins. */
+  return status == PLUG_ETOOBIG ? PLUG_EUNAVAIL : status;
 }
 
 /* A backend that was away comes back to one node before the other: what the first one sends at once

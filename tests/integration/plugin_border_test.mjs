@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { build, start, until } from './lib/server.mjs';
+import { build, run, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 
 const sanitized = /asan|tsan/.test(build); // they have their own handlers of faults
@@ -123,4 +123,26 @@ describe('a crash', { skip: sanitized }, () => {
       });
     }
   }
+});
+
+describe('a plugin that is two things', () => {
+  const guard = join(build, 'tests/plugins/broker-guard.so');
+
+  test('is refused as a broker as long as nobody asks it who clients are', async () => {
+    for (const args of [['--check'], []]) {
+      const { code, stderr } = await run([...args, '--set', `broker.plugin=${guard}`, '--set', 'http.listen=127.0.0.1:0']);
+      assert.equal(code, 78);
+      assert.match(stderr, /broker-guard\.so: org\.example\.guard has an auth table too, and nobody would ask it: name \S+broker-guard\.so in \[auth\] plugins\n$/);
+    }
+    const { code, stderr } = await run(['--check', '--set', `broker.plugin=${guard}`, '--set', `auth.plugins=${guard}`]);
+    assert.equal(code, 0, stderr);
+  });
+
+  test('has its texts escaped where a terminal shows them', async () => {
+    const { code, stdout, stderr } = await run(['--plugin-info', guard]);
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout + stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]/);
+    assert.match(stdout, /^version=1\\x1b\[31m$/m);
+    assert.match(stdout, /^summary=red\\x1b\]0;title\\x07 and \\u009b1m, \\xff$/m);
+  });
 });

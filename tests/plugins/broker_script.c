@@ -32,7 +32,8 @@ static void copy(char *out, size_t size, struct plug_str s)
   out[len] = '\0';
 }
 
-/* Until the stack is full; the condition is for the compiler, which would see that it never ends. */
+/* Until the stack is full; the condition is for the compiler, which would see that it never ends.
+ */
 static int overflow(volatile char *above)
 {
   volatile char frame[4096];
