@@ -1,6 +1,7 @@
 #include "plugin/crash.h"
 
 #include <link.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <ucontext.h>
@@ -138,8 +139,11 @@ static void on_fault(int number, siginfo_t *info, void *context)
     put(&line, " in the server itself");
   }
   line.text[line.len++] = '\n';
-  ssize_t written = write(STDERR_FILENO, line.text, line.len);
-  (void)written;
+  struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (poll(&log, 1, 0) != 0) { /* a log that nobody reads must not keep the process from dying */
+    ssize_t written = write(STDERR_FILENO, line.text, line.len);
+    (void)written;
+  }
   /* The default action is back (SA_RESETHAND) and takes place when the handler returns: the fault
    * happens again, and what was sent is sent again. */
   if (number == SIGABRT || info->si_code <= 0)

@@ -1,6 +1,7 @@
 /* What a broker plugin answers that it must not, or says in an unusual way. */
 #include "fixture.h"
 
+#include "unit/base/capture.h"
 #include "unit/violation.h"
 
 #define ALL_CAPS (PLUG_CAP_ECHO | PLUG_CAP_CROSS_NODE | PLUG_CAP_PATTERN)
@@ -123,12 +124,102 @@ static void a_slow_subscribe_is_accepted(void **state)
   expect_no_call_after(2);
 }
 
+static const struct broker_settings hasty_settings = {
+    .unsubscribe_grace_ms = 30, .operation_timeout_ms = 50, .publish_queue = 100};
+
+static void a_subscribe_without_an_answer_is_told_and_not_repeated(void **state)
+{
+  (void)state;
+  start_broker(ALL_CAPS, &hasty_settings);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  struct plug_op *op = wait_call(0).op;
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_ETIMEDOUT);
+  /* Whoever comes meanwhile is told at once, and the plugin has one batch of it, not more. */
+  assert_int_equal(interest_join(w.interests, 0, STR("/sub/a"), false), PLUG_PENDING);
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_ETIMEDOUT);
+  expect_no_call_after(1);
+  /* What it says in the end is how it is. */
+  complete(op, PLUG_OK);
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_OK);
+  assert_int_equal(interest_join(w.interests, 1, STR("/sub/a"), false), PLUG_OK);
+  expect_no_call_after(1);
+}
+
+static void a_subscribe_that_is_refused_late_may_be_tried_again(void **state)
+{
+  (void)state;
+  start_broker(ALL_CAPS, &hasty_settings);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  struct plug_op *op = wait_call(0).op;
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_ETIMEDOUT);
+  complete(op, PLUG_EDENIED);
+  barrier();
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  expect_call(1, CALL_SUBSCRIBE, "/sub/a");
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_OK);
+}
+
+static void what_nobody_wants_any_more_is_given_back_when_it_comes_late(void **state)
+{
+  (void)state;
+  start_broker(ALL_CAPS, &hasty_settings);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  struct plug_op *op = wait_call(0).op;
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_ETIMEDOUT);
+  interest_leave(w.interests, 0, STR("/sub/a"), false);
+  barrier();
+  complete(op, PLUG_OK);
+  expect_call(1, CALL_UNSUBSCRIBE, "/sub/a");
+}
+
+static void a_broker_may_stop_with_subscribes_unanswered(void **state)
+{
+  (void)state;
+  start_broker(ALL_CAPS, &hasty_settings);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  interest_join(w.interests, 0, STR("/sub/a"), false);
+  wait_call(0);
+  interest_join(w.interests, 0, STR("/sub/b"), false);
+  wait_call(1);
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_ETIMEDOUT);
+  assert_int_equal(wait_interest(0, "/sub/b"), PLUG_ETIMEDOUT);
+  interest_leave(w.interests, 0, STR("/sub/a"), false);
+  barrier();
+}
+
+static void many_refusals_are_few_lines(void **state)
+{
+  (void)state;
+  char name[32];
+  start_broker(ALL_CAPS, &plain_settings);
+  capture_begin();
+  for (int i = 0; i < 60; i++) {
+    script_answer(CALL_SUBSCRIBE, PLUG_EDENIED);
+    snprintf(name, sizeof name, "/sub/%d", i);
+    interest_join(w.interests, 0, str_of(name), false);
+    assert_int_equal(wait_interest(0, name), PLUG_EDENIED);
+  }
+  const char *log = capture_end();
+  const char *first = strstr(log, "cannot subscribe");
+  assert_non_null(first);
+  assert_null(strstr(first + 1, "cannot subscribe"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_status_that_is_none_is_a_failure_and_named),
       TEST(an_unknown_failure_is_a_failure),
       TEST(a_slow_subscribe_is_accepted),
+      TEST(a_subscribe_without_an_answer_is_told_and_not_repeated),
+      TEST(a_subscribe_that_is_refused_late_may_be_tried_again),
+      TEST(what_nobody_wants_any_more_is_given_back_when_it_comes_late),
+      TEST(a_broker_may_stop_with_subscribes_unanswered),
+      TEST(many_refusals_are_few_lines),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
