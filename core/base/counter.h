@@ -66,6 +66,8 @@
   X(pool_jobs, 0, "jobs that the work pool has begun")                                   \
   X(pool_waiting, 1, "jobs that wait for a thread of the work pool")                     \
   X(pool_refused, 0, "jobs refused over pool-queue")                                     \
+  X(refused_made, 0, "messages of plugins refused over a limit or for their headers")    \
+  X(log_dropped, 0, "log lines dropped because nobody read the log")                     \
   X(bytes_in, 0, "bytes received on connections")                                        \
   X(bytes_out, 0, "bytes sent on connections")
 

@@ -675,6 +675,7 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
       NUMBER(SERVER, "pool-queue", pool_queue),
+      NUMBER(SERVER, "plugin-hang", plugin_hang_ms),
       NUMBER(AUTH, "timeout", auth_timeout_ms),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", heartbeat_send_ms),

@@ -56,6 +56,7 @@ struct settings {
   uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
   uint64_t pool_threads, pool_queue;
+  uint64_t plugin_hang_ms;
   bool io_uring; /* use it where the kernel offers it */
 
   /* [http], [tcp] */

@@ -23,6 +23,10 @@ static const struct plug_option server_options[] = {
      "passwords; they start when first needed."},
     {"pool-queue", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
      "How many such jobs may wait; more are refused."},
+    {"plugin-hang", PLUG_OPT_DURATION, 0, "5s", "100ms..10m",
+     "A plugin that has not returned from a call for so long hangs: the log names it and the call, "
+     "`/ready` answers 503, SENDs that wait are refused after `operation-timeout`, and a stopping "
+     "server does not wait for it."},
     {"io-uring", PLUG_OPT_BOOL, 0, "on", NULL,
      "Writes to many connections with one io_uring submission where the kernel offers it, and with "
      "a `send()` each where it does not."},

@@ -65,8 +65,9 @@ static enum http_route answer_ready(struct net_env *env, struct http_reply *repl
   const char *no_store = "cache-control: no-store\r\n";
   if (env->quiet)
     return answer(reply, 503, no_store, "not ready: the server is stopping");
-  if (!broker_ready(env->broker))
-    return answer(reply, 503, no_store, "not ready: the broker is unavailable");
+  static _Thread_local char text[300] = "not ready: ";
+  if (broker_unready(env->broker, text + 11, sizeof text - 11))
+    return answer(reply, 503, no_store, text);
   return answer(reply, 200, no_store, "ready");
 }
 

@@ -16,6 +16,8 @@
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
 #include "net/sockjs_routes.h"
+#include "plugin/crash.h"
+#include "plugin/watchdog.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
 
@@ -401,6 +403,27 @@ static void cut_all(struct worker *worker)
   proxy_conns_cut(env);
 }
 
+/* Deadlines are kept by the control thread. While that hangs in a plugin the workers keep those of
+ * their own sessions. */
+static void answer_for_others(struct worker *worker)
+{
+  struct net_env *env = &worker->env;
+  uint64_t timeout_ms = env->settings->operation_timeout_ms;
+  session_answer_overdue(&env->session, env->now_ms, timeout_ms);
+  timeout_ms = env->settings->connect_timeout_ms + env->settings->auth_timeout_ms;
+  for (struct list *node = env->conns.next, *next; node != &env->conns; node = next) {
+    struct conn *conn = container_of(node, struct conn, link);
+    next = node->next;
+    if (conn->session.awaiting && env->now_ms > conn->session.opened_ms + timeout_ms)
+      session_fault(&conn->session, CLOSE_BUSY, "authentication took too long");
+  }
+}
+
+void worker_wake(struct worker *worker)
+{
+  wake(&worker->inbox);
+}
+
 static void *run(void *arg)
 {
   struct worker *worker = arg;
@@ -420,6 +443,8 @@ static void *run(void *arg)
     env->now_ms = clock_now_ms();
     poller_dispatch(&env->poller);
     resume_paused(worker);
+    if (watchdog_hangs())
+      answer_for_others(worker);
     obey(worker);
     deferred = defers(worker);
     if (!deferred)
@@ -450,6 +475,7 @@ plug_status worker_run(struct worker *worker)
   }
   sigset_t all, old;
   sigfillset(&all);
+  crash_keep_signals(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   int failed = pthread_create(&worker->thread, NULL, run, worker);
   pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -59,6 +59,8 @@ void worker_quiet(struct worker *worker);
 void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms);
 /* [any] Closes sessions with 1001, and ends when all are gone or drain-time is over. */
 void worker_stop(struct worker *worker);
+/* [any] Makes it look around, as while a plugin hangs. */
+void worker_wake(struct worker *worker);
 void worker_join(struct worker *worker); /* [start] */
 /* [start] After the broker has stopped. */
 void worker_fini(struct worker *worker);

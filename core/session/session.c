@@ -49,6 +49,13 @@ static void drop_transactions(struct session *session)
   session->transaction_bytes = 0;
 }
 
+static void waiter_free(struct session_waiter *waiter)
+{
+  list_remove(&waiter->link);
+  list_remove(&waiter->by_age);
+  free(waiter);
+}
+
 /* Waiters for the broker's answer to a publish outlive the session; the others end with it. */
 static void drop_waiters(struct session *session)
 {
@@ -56,10 +63,11 @@ static void drop_waiters(struct session *session)
   while ((node = list_first(&session->waiters))) {
     struct session_waiter *waiter = container_of(node, struct session_waiter, link);
     list_remove(node);
+    list_remove(&waiter->by_age);
     waiter->session = NULL;
     if (waiter->sub) {
       waiter->sub->waiter = NULL;
-      free(waiter);
+      waiter_free(waiter);
     }
   }
 }
@@ -274,7 +282,11 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
   waiter->receipt_len = receipt.len;
   if (receipt.len)
     memcpy(waiter->receipt, receipt.ptr, receipt.len);
+  waiter->since_ms = session->last_rx_ms;
+  if (!session->env->waiting.next)
+    list_init(&session->env->waiting);
   list_append(&session->waiters, &waiter->link);
+  list_append(&session->env->waiting, &waiter->by_age);
   return waiter;
 }
 
@@ -302,7 +314,7 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
     if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
       leave(session);
   }
-  free(waiter);
+  waiter_free(waiter);
 }
 
 void session_published(void *waiter, plug_status status)
@@ -337,13 +349,39 @@ void session_interest(struct subscription *sub, plug_status status)
   hub_unsubscribe(session->env->hub, sub);
 }
 
+/* The waiter stays until the broker's answer comes, which then goes to nobody. */
+static void refuse_late(struct session_waiter *waiter)
+{
+  struct session *session = waiter->session;
+  list_remove(&waiter->by_age);
+  list_remove(&waiter->link);
+  waiter->session = NULL;
+  session_refuse(session, str_from(waiter->receipt, waiter->receipt_len), waiter->what,
+                 PLUG_ETIMEDOUT);
+  if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
+    leave(session);
+}
+
+void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms)
+{
+  struct list *node;
+  while (env->waiting.next && (node = list_first(&env->waiting))) {
+    struct session_waiter *waiter = container_of(node, struct session_waiter, by_age);
+    if (now_ms < waiter->since_ms + timeout_ms)
+      return;
+    if (waiter->sub)
+      session_interest(waiter->sub, PLUG_ETIMEDOUT);
+    else
+      refuse_late(waiter);
+  }
+}
+
 void session_drop_subscription(struct session *session, struct subscription *sub)
 {
   struct session_waiter *waiter = sub->waiter;
   if (waiter) {
     sub->waiter = NULL;
-    list_remove(&waiter->link);
-    free(waiter);
+    waiter_free(waiter);
   }
   session->n_subscriptions--;
   hub_unsubscribe(session->env->hub, sub);
@@ -491,7 +529,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
       continue;
     waiter->sub->waiter = NULL;
     list_remove(node);
-    free(waiter);
+    waiter_free(waiter);
   }
   drop_subscriptions(session);
   drop_transactions(session);

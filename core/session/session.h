@@ -53,6 +53,8 @@ struct session_env {
   bool patterns;           /* pattern subscriptions are allowed */
   bool spring;             /* profile = spring */
   uint64_t session_number; /* of the last one made */
+  struct list waiting;     /* struct session_waiter.by_age of all sessions, oldest first; zeroed:
+                            * empty */
   struct buf out;          /* scratch for frames that answer */
   bool congested;          /* set by publish: the session should slow down */
   /* As broker_publish (broker/broker.h). */
@@ -121,6 +123,10 @@ void session_overflow(struct session *session);
 /* Queues an ERROR about a fault of the carrier (bad UTF-8, say) and closes. */
 void session_fault(struct session *session, uint16_t code, const char *message);
 
+/* Refuses what has waited for longer than that for the broker: for times in which nobody else keeps
+ * the deadlines. What comes later is dropped. */
+void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms);
+
 /* For the hub's on_published, on_interest and on_unacked_full. */
 void session_published(void *waiter, plug_status status);
 void session_interest(struct subscription *sub, plug_status status);
@@ -165,6 +171,8 @@ void session_refuse(struct session *session, struct plug_str receipt, const char
 
 struct session_waiter {
   struct list link;
+  struct list by_age; /* in the env's list, until it is answered */
+  uint64_t since_ms;
   struct session *session;  /* NULL: gone meanwhile */
   struct subscription *sub; /* a SUBSCRIBE waits for its interest; else NULL */
   uint32_t remaining;       /* answers still to come */
