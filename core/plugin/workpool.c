@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/block.h"
@@ -14,6 +16,9 @@
 #include "plugin/host.h"
 
 #define HANG_JOIN_S 1
+/* About a tenth of a core that a worker wants, too: thousands of logins at once must not keep
+ * messages waiting, and messages must not keep logins out. */
+#define POOL_NICE   10
 
 struct job {
   struct list link;      /* while it waits */
@@ -65,6 +70,8 @@ static void job_home(struct loop_task *task)
 static void *thread_main(void *arg)
 {
   struct workpool *pool = arg;
+  /* Linux keeps this per thread. Where it fails there is only less of an order. */
+  (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + POOL_NICE);
   counter_bind_thread();
   atomic_store(&watch_bind()->is_job, true);
   pthread_mutex_lock(&pool->lock);
