@@ -59,9 +59,10 @@ static void done_at_home(struct loop_task *task)
 {
   struct app_publish *publish = container_of(task, struct app_publish, task);
   if (instance_state(publish->instance) < INSTANCE_STOPPED) {
-    uint64_t begin = instance_call_begin();
+    struct instance_call call;
+    instance_call_begin(&call, publish->instance, "published");
     publish->done(publish->arg, publish->status);
-    instance_call_end(publish->instance, "published", begin);
+    instance_call_end(&call);
   }
   publish_free(publish);
 }

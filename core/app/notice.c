@@ -19,9 +19,10 @@ static void tell_at_home(struct loop_task *task)
   struct notice *notice = container_of(task, struct notice, task);
   struct plugin_instance *instance = notice->instance;
   if (instance_state(instance) == INSTANCE_RUNNING) {
-    uint64_t begin = instance_call_begin();
+    struct instance_call call;
+    instance_call_begin(&call, instance, "event");
     instance_app(instance)->event(instance_self(instance), &notice->event);
-    instance_call_end(instance, "event", begin);
+    instance_call_end(&call);
   }
   app_count(notice->app, -1, -notice->bytes);
   identity_unref(notice->who);

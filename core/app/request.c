@@ -99,9 +99,12 @@ static plug_status run(struct app_call *call)
   if (!op)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
+  struct instance_call measured;
+  instance_call_begin(&measured, instance, "request");
   answer_catch_begin(&catch, op);
   plug_status status = instance_app(instance)->request(instance_self(instance), &call->request, op);
   status = answer_catch_end(&catch, status);
+  instance_call_end(&measured);
   if (status == PLUG_PENDING)
     return status;
   call->result.answer = catch.caught;
@@ -114,9 +117,7 @@ static plug_status run(struct app_call *call)
 static void run_at_home(struct loop_task *task)
 {
   struct app_call *call = container_of(task, struct app_call, task);
-  uint64_t begin = instance_call_begin();
   plug_status status = run(call);
-  instance_call_end(call->instance, "request", begin);
   if (status == PLUG_PENDING)
     return;
   call->result.status = status;

@@ -22,6 +22,16 @@
   X(hosts_refused, 0, "requests to a host that is not in allowed-hosts")                 \
   X(handshakes_refused, 0, "HTTP requests to an endpoint refused before the upgrade")    \
   X(origins_refused, 0, "upgrades refused because of their Origin")                      \
+  X(sockjs_sessions, 1, "SockJS sessions carried by HTTP requests")                      \
+  X(sockjs_requests, 0, "requests of SockJS sessions")                                   \
+  X(sockjs_handed_over, 0, "those of them that came to another worker than the session") \
+  X(sockjs_refused, 0, "SockJS sessions refused over max-sockjs-sessions")               \
+  X(sockjs_expired, 0, "SockJS sessions whose client did not come back")                 \
+  X(sockjs_interrupted, 0, "SockJS sessions whose waiting request was cut off")          \
+  X(sockjs_bad_messages, 0, "SockJS messages that were not JSON strings")                \
+  X(sockjs_busy, 0, "SockJS messages refused while earlier ones wait to be read")        \
+  X(refused_inflated, 0, "WebSocket messages over max-inflated-message")                 \
+  X(refused_sockjs_message, 0, "SockJS messages over max-sockjs-message")                \
   X(sessions, 1, "STOMP sessions between CONNECTED and their end")                       \
   X(sessions_total, 0, "CONNECTED frames sent")                                          \
   X(subscriptions, 1, "subscriptions of all sessions")                                   \
@@ -61,6 +71,8 @@
   X(pool_jobs, 0, "jobs that the work pool has begun")                                   \
   X(pool_waiting, 1, "jobs that wait for a thread of the work pool")                     \
   X(pool_refused, 0, "jobs refused over pool-queue")                                     \
+  X(refused_made, 0, "messages of plugins refused over a limit or for their headers")    \
+  X(log_dropped, 0, "log lines dropped because nobody read the log")                     \
   X(bytes_in, 0, "bytes received on connections")                                        \
   X(bytes_out, 0, "bytes sent on connections")
 

@@ -7,6 +7,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "message/message.h"
+#include "message/message_rules.h"
 #include "session/admission.h"
 #include "stomp/stomp_encoder.h"
 
@@ -44,7 +45,7 @@ static const struct plug_msg *make_message(struct session_env *env,
                                .content_type = message->content_type,
                                .payload = message->body};
   for (size_t i = 0; i < message->n_headers && init.n_headers < STOMP_HEADERS_CAP; i++)
-    if (message->headers[i].key.len && !session_header_is_ours(message->headers[i].key))
+    if (message->headers[i].key.len && !message_is_servers_header(message->headers[i].key))
       env->kv[init.n_headers++] = message->headers[i];
   init.headers = env->kv;
   return message_new(&init);
@@ -298,6 +299,8 @@ static void on_answer(void *owner, struct app_worker *worker, struct app_result 
   if (wait->subscribes)
     to.id = str_from(wait->text, wait->id_len);
   list_remove(&wait->link);
+  if (session && session->state != SESSION_CLOSED && wait->waiter)
+    session_waiter_expect(wait->waiter); /* now the broker's time begins */
   act(&to, result);
   if (wait->waiter)
     session_waiter_done(wait->waiter, PLUG_OK);
@@ -399,8 +402,10 @@ static void request(struct session *session, const struct stomp_frame *frame,
     return;
   }
   list_append(&session->app_waits, &wait->link);
-  if (to->waiter)
+  if (to->waiter) {
     to->waiter->remaining++;
+    list_remove(&to->waiter->by_age); /* the application has a deadline of its own */
+  }
   if (app_congested(app_of(env->app)))
     session->slow_down = true;
 }

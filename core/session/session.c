@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "session/admission.h"
@@ -29,6 +30,12 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
   session->opened_ms = session->last_rx_ms = session->last_tx_ms = now_ms;
 }
 
+void session_begin_plain(struct session *session)
+{
+  session->state = SESSION_CONNECTED;
+  COUNT(sessions);
+}
+
 static void drop_subscriptions(struct session *session)
 {
   struct list *node;
@@ -49,6 +56,14 @@ static void drop_transactions(struct session *session)
   session->transaction_bytes = 0;
 }
 
+static void waiter_free(struct session_waiter *waiter)
+{
+  list_remove(&waiter->link);
+  list_remove(&waiter->by_age);
+  free(waiter->refusal);
+  free(waiter);
+}
+
 /* Waiters for the broker's answer to a publish outlive the session; the others end with it. */
 static void drop_waiters(struct session *session)
 {
@@ -56,10 +71,11 @@ static void drop_waiters(struct session *session)
   while ((node = list_first(&session->waiters))) {
     struct session_waiter *waiter = container_of(node, struct session_waiter, link);
     list_remove(node);
+    list_remove(&waiter->by_age);
     waiter->session = NULL;
     if (waiter->sub) {
       waiter->sub->waiter = NULL;
-      free(waiter);
+      waiter_free(waiter);
     }
   }
 }
@@ -265,6 +281,15 @@ void session_unacked_full(struct subscription *sub)
 
 /* --- receipts that wait for the broker ---------------------------------------------------- */
 
+/* Among those whose answer may be overdue, the oldest first. */
+static void enlist(struct session *session, struct session_waiter *waiter)
+{
+  struct list *waiting = &session->env->waiting;
+  if (!waiting->next)
+    list_init(waiting);
+  list_append(waiting, &waiter->by_age);
+}
+
 struct session_waiter *session_waiter_new(struct session *session, const char *what,
                                           struct plug_str receipt)
 {
@@ -275,11 +300,24 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
   waiter->receipt_len = receipt.len;
   if (receipt.len)
     memcpy(waiter->receipt, receipt.ptr, receipt.len);
-  if (session)
-    list_append(&session->waiters, &waiter->link);
-  else
+  if (!session) {
     list_init(&waiter->link);
+    list_init(&waiter->by_age);
+    return waiter;
+  }
+  list_append(&session->waiters, &waiter->link);
+  list_init(&waiter->by_age);
+  waiter->since_ms = session->last_rx_ms;
+  enlist(session, waiter);
   return waiter;
+}
+
+void session_waiter_expect(struct session_waiter *waiter)
+{
+  if (!waiter->session || !list_empty(&waiter->by_age))
+    return;
+  waiter->since_ms = clock_now_ms();
+  enlist(waiter->session, waiter);
 }
 
 static void leave(struct session *session)
@@ -310,8 +348,7 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
     if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
       leave(session);
   }
-  free(waiter->refusal);
-  free(waiter);
+  waiter_free(waiter);
 }
 
 void session_published(void *waiter, plug_status status)
@@ -323,8 +360,10 @@ void session_subscribed(struct subscription *sub, plug_status status)
 {
   struct session_waiter *waiter = sub->waiter;
   sub->waiter = NULL;
-  if (waiter)
-    session_waiter_done(waiter, status);
+  if (!waiter)
+    return;
+  user_pass_waiter(sub, waiter);
+  session_waiter_done(waiter, status);
 }
 
 void session_interest(struct subscription *sub, plug_status status)
@@ -347,13 +386,39 @@ void session_interest(struct subscription *sub, plug_status status)
   user_end(session, sub);
 }
 
+/* The waiter stays until the broker's answer comes, which then goes to nobody. */
+static void refuse_late(struct session_waiter *waiter)
+{
+  struct session *session = waiter->session;
+  list_remove(&waiter->by_age);
+  list_remove(&waiter->link);
+  waiter->session = NULL;
+  session_refuse(session, str_from(waiter->receipt, waiter->receipt_len), waiter->what,
+                 PLUG_ETIMEDOUT);
+  if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
+    leave(session);
+}
+
+void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms)
+{
+  struct list *node;
+  while (env->waiting.next && (node = list_first(&env->waiting))) {
+    struct session_waiter *waiter = container_of(node, struct session_waiter, by_age);
+    if (now_ms < waiter->since_ms + timeout_ms)
+      return;
+    if (waiter->sub)
+      session_interest(waiter->sub, PLUG_ETIMEDOUT);
+    else
+      refuse_late(waiter);
+  }
+}
+
 void session_drop_subscription(struct session *session, struct subscription *sub)
 {
   struct session_waiter *waiter = sub->waiter;
   if (waiter) {
     user_forget_waiter(session, sub);
-    list_remove(&waiter->link);
-    free(waiter);
+    waiter_free(waiter);
   }
   user_end(session, sub);
 }
@@ -506,7 +571,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
       continue;
     waiter->sub->waiter = NULL;
     list_remove(node);
-    free(waiter);
+    waiter_free(waiter);
   }
   drop_subscriptions(session);
   drop_transactions(session);

@@ -57,6 +57,8 @@ struct session_env {
   bool patterns;           /* pattern subscriptions are allowed */
   bool spring;             /* profile = spring */
   uint64_t session_number; /* of the last one made */
+  struct list waiting;     /* struct session_waiter.by_age of all sessions, oldest first; zeroed:
+                            * empty */
   struct buf out;          /* scratch for frames that answer */
   bool congested;          /* set by publish: the session should slow down */
   /* As broker_publish (broker/broker.h). */
@@ -113,6 +115,8 @@ static inline uint64_t session_node_number(const struct session *session)
 }
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
+/* It carries no STOMP: it is open until session_close, and nothing is read or due. */
+void session_begin_plain(struct session *session);
 /* The connection is gone. */
 void session_fini(struct session *session);
 
@@ -134,6 +138,10 @@ void session_close(struct session *session, uint16_t code, const char *reason);
 void session_overflow(struct session *session);
 /* Queues an ERROR about a fault of the carrier (bad UTF-8, say) and closes. */
 void session_fault(struct session *session, uint16_t code, const char *message);
+
+/* Refuses what has waited for longer than that for the broker: for times in which nobody else keeps
+ * the deadlines. What comes later is dropped. */
+void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms);
 
 /* For the hub's on_published, on_interest and on_unacked_full. */
 void session_published(void *waiter, plug_status status);
@@ -185,6 +193,8 @@ struct session_refusal {
 
 struct session_waiter {
   struct list link;
+  struct list by_age; /* in the env's list, until it is answered */
+  uint64_t since_ms;
   struct session *session;                     /* NULL: gone meanwhile */
   struct subscription *sub;                    /* a SUBSCRIBE waits for its interest; else NULL */
   uint32_t remaining;                          /* answers still to come */
@@ -199,14 +209,14 @@ struct session_waiter {
 
 struct session_waiter *session_waiter_new(struct session *session, const char *what,
                                           struct plug_str receipt);
+/* Of a session that is open: its answer is due within the time that the broker has, from now on. */
+void session_waiter_expect(struct session_waiter *waiter);
 /* One answer less; answers the client and frees the waiter with the last. */
 void session_waiter_done(struct session_waiter *waiter, plug_status status);
 
 /* waiter, which may be NULL, gets one answer more if PLUG_PENDING is returned. */
 plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
                             struct session_waiter *waiter);
-/* A header of a MESSAGE that only the server writes. */
-bool session_header_is_ours(struct plug_str name);
 
 /* The SUBSCRIBE's receipt, if one is owed, is answered. */
 void session_subscribed(struct subscription *sub, plug_status status);

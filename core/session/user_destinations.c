@@ -116,6 +116,13 @@ void user_forget_waiter(struct session *session, struct subscription *sub)
     twin->waiter = NULL;
 }
 
+void user_pass_waiter(const struct subscription *sub, struct session_waiter *waiter)
+{
+  struct subscription *twin = waiter->remaining > 1 ? other(sub->owner, sub) : NULL;
+  if (twin && twin->waiter == waiter)
+    waiter->sub = twin;
+}
+
 bool user_ack(struct session *session, struct subscription *sub, struct plug_str message_id)
 {
   if (!sub)

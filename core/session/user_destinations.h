@@ -26,6 +26,8 @@ struct plug_str user_shown_destination(const struct session *session,
 void user_end(struct session *session, struct subscription *sub);
 /* The waiter of its SUBSCRIBE is about to be freed. */
 void user_forget_waiter(struct session *session, struct subscription *sub);
+/* sub has had its answer: the waiter waits for its twin, if for anything. */
+void user_pass_waiter(const struct subscription *sub, struct session_waiter *waiter);
 /* sub may be NULL: false. */
 bool user_ack(struct session *session, struct subscription *sub, struct plug_str message_id);
 /* The next node of the session's list that is no twin of this one. */
