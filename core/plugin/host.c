@@ -162,11 +162,12 @@ static void refuse_message(struct plugin_instance *instance, const struct plug_m
                            const char *why)
 {
   uint64_t held;
+  char more[LOG_HELD_MAX];
   COUNT(refused_made);
   if (log_limit_pass(&instance->refused_limit, REFUSED_PERIOD_MS, &held))
-    log_warn(instance->name, "a message to '%.*s' is not made: %s (%llu more before, not reported)",
+    log_warn(instance->name, "a message to '%.*s' is not made: %s%s",
              (int)utf8_cut(init->topic.ptr, init->topic.len, 80), init->topic.ptr, why,
-             (unsigned long long)held);
+             log_held(held, more));
 }
 
 static const struct plug_msg *host_msg_make(const struct plug_host *host,
