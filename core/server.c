@@ -40,6 +40,8 @@ struct server {
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct interest_table *interests;
+  struct sockjs_registry *sockjs;
+  const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
@@ -278,6 +280,7 @@ static void server_fini(struct server *server)
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
+  sockjs_registry_free(server->sockjs);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -399,11 +402,15 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = create_access(server, err);
   if (status == PLUG_OK)
     status = check_broker_auth(server, err);
+  server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
+  if (!server->sockjs && status == PLUG_OK)
+    status = fault_no_memory(err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, &server->n_sockets,
+                         &server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
+    server->workers[i].env.services = server->services;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
   }
@@ -547,6 +554,12 @@ int server_explain(const struct config *config, const struct settings *settings,
 
 int server_run(const struct config *config, const struct settings *settings)
 {
+  return server_run_services(config, settings, NULL);
+}
+
+int server_run_services(const struct config *config, const struct settings *settings,
+                        const struct service *const *services)
+{
   struct server server;
   struct plug_err err = {0};
   sigset_t signals;
@@ -561,6 +574,7 @@ int server_run(const struct config *config, const struct settings *settings)
   raise_descriptor_limit();
 
   plug_status status = server_init(&server, config, settings, &err);
+  server.services = services;
   if (status == PLUG_OK)
     status = start_all(&server, &err);
   if (status == PLUG_OK) {

@@ -3,7 +3,10 @@
  * of it) and TCP (all after the header). Counted with a plain integer. Worker's thread only.
  *
  * A burst of messages may be one frame, too: each with its WebSocket header, one behind the other.
- * It is written as it is while the socket takes everything, and split where messages count. */
+ * It is written as it is while the socket takes everything, and split where messages count.
+ *
+ * Carriers that frame messages in another way (SockJS) hang their encodings onto the frame, so that
+ * these are made once for all sessions, too. */
 #ifndef HUB_FRAME_H
 #define HUB_FRAME_H
 
@@ -20,11 +23,15 @@
 
 struct frame {
   uint32_t refs;
-  uint32_t len;         /* bytes, WebSocket headers included */
-  uint16_t n_messages;  /* 1; of a burst: how many */
-  uint8_t ws_header;    /* bytes of the first WebSocket header */
-  bool droppable;       /* a MESSAGE that needs no ACK: queue policies may drop it */
-  struct frame **parts; /* of a burst that has been split, or NULL */
+  uint32_t len;        /* bytes, WebSocket headers included */
+  uint16_t n_messages; /* 1; of a burst: how many */
+  uint8_t ws_header;   /* bytes of the first WebSocket header */
+  bool droppable;      /* a MESSAGE that needs no ACK: queue policies may drop it */
+  uint8_t form;        /* 0; other encodings: the carriers' number for it */
+  union {
+    struct frame **parts; /* of a burst that has been split, or NULL */
+    struct frame *forms;  /* of a single message: its other encodings, linked by forms, or NULL */
+  };
   char bytes[];
 };
 
@@ -43,6 +50,11 @@ uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len);
 /* The messages of a burst as frames of their own, n_messages of them; they are the burst's and live
  * as long as it. NULL when out of memory. */
 struct frame *const *frame_split(struct frame *burst);
+
+/* The encoding of this form that has been added, or NULL. frame is a single message. */
+struct frame *frame_find_form(const struct frame *frame, uint8_t form);
+/* Adds one, whose reference becomes frame's; it lives as long as frame. */
+void frame_add_form(struct frame *frame, struct frame *encoded, uint8_t form);
 
 static inline void frame_ref(struct frame *frame)
 {

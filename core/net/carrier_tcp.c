@@ -1,5 +1,6 @@
 /* STOMP directly over TCP: the bytes of the stream are the session's, and the end of the stream is
  * the only farewell. */
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "net/conn.h"
@@ -33,7 +34,8 @@ static bool said_farewell(struct conn *conn)
 const struct carrier carrier_tcp = {
     .name = "tcp",
     .size = sizeof(struct conn),
-    .plain = true,
+    .wire = WIRE_PLAIN,
+    .listens = EPOLLIN,
     .receive = receive,
     .on_end = on_end,
     .farewell = farewell,

@@ -15,6 +15,7 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "net/sockjs_routes.h"
 #include "plugin/crash.h"
 #include "plugin/watchdog.h"
 
@@ -35,8 +36,9 @@ static void send_round(struct worker *worker, struct sender_request *requests, s
     else
       conn_finish(conn);
   }
-  batch_set_reset(&env->batches[0]);
-  batch_set_reset(&env->batches[1]);
+  for (unsigned i = 0; env->batched; i++, env->batched >>= 1)
+    if (env->batched & 1u)
+      batch_set_reset(&env->batches[i]);
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
@@ -72,6 +74,7 @@ static void turn_end(struct worker *worker)
 {
   struct net_env *env = &worker->env;
   struct list *node;
+  http_conns_take(env, true);
   hub_take_all(&env->hub, &worker->inbox);
   if (hub_run_calls(&env->hub)) {
     /* What they have published: nobody is woken for what he puts into his own inbox. */
@@ -79,9 +82,11 @@ static void turn_end(struct worker *worker)
     if (hub_has_calls(&env->hub))
       poller_wake(&env->poller);
   }
-  settle_all(worker);
-  while ((node = list_first(&env->doomed)))
-    conn_cut(container_of(node, struct conn, doomed));
+  do {
+    settle_all(worker);
+    while ((node = list_first(&env->doomed)))
+      conn_cut(container_of(node, struct conn, doomed));
+  } while (http_conns_resume(env) || !list_empty(&env->hub.outqs.dirty));
 }
 
 /* Sending waits for the rest of a burst for up to so many turns: 4 reads of 64 KiB. */
@@ -129,6 +134,12 @@ static void wake(struct inbox *inbox)
   struct worker *worker = container_of(inbox, struct worker, inbox);
   if (!atomic_load(&worker->stopped))
     poller_wake(&worker->env.poller);
+}
+
+const struct service *net_service_at(const struct net_env *env,
+                                     const struct settings_endpoint *endpoint)
+{
+  return env->services ? env->services[endpoint - env->settings->endpoints] : NULL;
 }
 
 void net_socket_ended(struct net_env *env, const struct net_peer *counted)
@@ -213,6 +224,20 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   hub->on_unacked_full = session_unacked_full;
 }
 
+static bool init_sockjs(struct net_env *env)
+{
+  const struct settings *settings = env->settings;
+  env->sockjs_limits = calloc(settings->n_endpoints + 1, sizeof *env->sockjs_limits);
+  for (size_t i = 0; env->sockjs_limits && i < settings->n_endpoints; i++) {
+    const struct settings_endpoint *endpoint = &settings->endpoints[i];
+    env->sockjs_limits[i] = (struct sockjs_limits){.heartbeat_ms = endpoint->sockjs_heartbeat_ms,
+                                                   .disconnect_ms = endpoint->sockjs_disconnect_ms,
+                                                   .stream_bytes = endpoint->sockjs_stream_bytes,
+                                                   .same_transport = settings->spring_profile};
+  }
+  return env->sockjs_limits != NULL;
+}
+
 static void on_drain_timeout(struct timer *timer, uint64_t now_ms);
 
 static void init_net_env(struct worker *worker, const struct settings *settings,
@@ -229,6 +254,7 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->conns);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
+  list_init(&env->http_ready);
   list_init(&env->paused);
   list_init(&env->doomed);
 }
@@ -236,8 +262,8 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
-                        _Atomic int64_t *n_sockets, struct addresses *addresses,
-                        struct plug_err *err)
+                        struct sockjs_registry *sockjs, _Atomic int64_t *n_sockets,
+                        struct addresses *addresses, struct plug_err *err)
 {
   struct net_env *env = &worker->env;
   worker->index = index;
@@ -250,7 +276,8 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   worker->initialised = true;
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
   env->rx = malloc(NET_READ_BYTES);
-  if (!env->rx || init_session_env(env, destinations) != PLUG_OK) {
+  env->sockjs = sockjs;
+  if (!env->rx || init_session_env(env, destinations) != PLUG_OK || !init_sockjs(env)) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;
   }
@@ -308,12 +335,15 @@ static void close_sessions(struct worker *worker)
 {
   struct net_env *env = &worker->env;
   hub_take_all(&env->hub, &worker->inbox); /* what was published before belongs to them */
-  for (struct list *node = env->conns.next; node != &env->conns; node = node->next)
-    session_close(&container_of(node, struct conn, link)->session, CLOSE_GOING,
-                  "The server is stopping");
+  env->draining = true;
+  for (struct list *node = env->conns.next; node != &env->conns; node = node->next) {
+    struct conn *conn = container_of(node, struct conn, link);
+    session_close(&conn->session, CLOSE_GOING, "The server is stopping");
+    if (conn->watch.fd < 0)
+      conn_doom(conn); /* its client cannot come back */
+  }
   http_conns_drain(env);
   proxy_conns_cut(env);
-  env->draining = true;
   timers_arm(&env->timers, &worker->drain, env->now_ms + env->settings->drain_ms);
 }
 
@@ -423,6 +453,8 @@ static void *run(void *arg)
       end_loop(worker);
   }
   cut_all(worker);
+  wire_drop_scratch();
+  sockjs_routes_drop_scratch();
   block_drop_cache();
   return NULL;
 }
@@ -466,16 +498,18 @@ void worker_fini(struct worker *worker)
   for (unsigned i = 0; i < worker->n_sockets; i++)
     if (worker->sockets[i].fd >= 0)
       close(worker->sockets[i].fd);
+  http_conns_take(env, false);
   timers_fini(&env->timers, &env->poller);
   poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
   hub_run_calls(&env->hub);
   sender_free(worker->sender);
-  batch_set_fini(&env->batches[0]);
-  batch_set_fini(&env->batches[1]);
+  for (unsigned i = 0; i < WIRES; i++)
+    batch_set_fini(&env->batches[i]);
   batch_set_fini(&env->flush_batches);
   hub_fini(&env->hub);
   buf_free(&env->session.out);
+  free(env->sockjs_limits);
   free(env->session.scratch);
   free(env->session.kv);
   free(env->rx);

@@ -26,6 +26,12 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
   session->opened_ms = session->last_rx_ms = session->last_tx_ms = now_ms;
 }
 
+void session_begin_plain(struct session *session)
+{
+  session->state = SESSION_CONNECTED;
+  COUNT(sessions);
+}
+
 static void drop_subscriptions(struct session *session)
 {
   struct list *node;

@@ -99,6 +99,8 @@ struct session {
 };
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
+/* It carries no STOMP: it is open until session_close, and nothing is read or due. */
+void session_begin_plain(struct session *session);
 /* The connection is gone. */
 void session_fini(struct session *session);
 
