@@ -323,6 +323,10 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   }
   if (hub_find(env->hub, session->number, *id) || admission_has_id(session, *id)) {
+    if (id == destination) { /* nobody chose that id, and what the client wants is so already */
+      acknowledge(session, frame);
+      return;
+    }
     session_fail(session, frame, CLOSE_PROTOCOL, "UNSUBSCRIBE first, or choose another id.",
                  "SUBSCRIBE: the id '%.*s' is in use", session_shown(*id), id->ptr);
     return;
@@ -402,7 +406,8 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
 /* --- ACK, NACK ---------------------------------------------------------------------------- */
 
 /* 1.2 names the delivery by the ack header of its MESSAGE, "<message-id>/<subscription id>"; 1.1 by
- * message-id and subscription; 1.0 by message-id alone. */
+ * message-id and subscription; 1.0 by message-id alone. Clients that came to 1.1 from 1.0 leave the
+ * subscription out, or name the destination there: the message-id says enough. */
 static bool find_delivery(struct session *session, const struct stomp_frame *frame)
 {
   struct hub *hub = session->env->hub;
@@ -420,7 +425,8 @@ static bool find_delivery(struct session *session, const struct stomp_frame *fra
   const struct plug_str *sub_id = stomp_frame_header(frame, STR("subscription"));
   if (sub_id) {
     struct subscription *sub = hub_find(hub, session->number, *sub_id);
-    return sub && hub_ack(sub, *message_id);
+    if (sub && hub_ack(sub, *message_id))
+      return true;
   }
   for (struct list *node = session->subscriptions.next; node != &session->subscriptions;
        node = node->next)
@@ -435,8 +441,6 @@ static bool ack_now(struct session *session, const struct stomp_frame *frame)
   const struct plug_str *id =
       need_header(session, frame, session->version >= STOMP_1_2 ? STR("id") : STR("message-id"));
   if (!id)
-    return false;
-  if (session->version == STOMP_1_1 && !need_header(session, frame, STR("subscription")))
     return false;
   if (find_delivery(session, frame))
     return true;

@@ -421,10 +421,14 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
                  "heart-beat '%.*s' is not of the form <cx>,<cy>", session_shown(*beat), beat->ptr);
     return;
   }
+  if (version == STOMP_1_0)
+    cx = cy = 0; /* it has no heart-beats: whoever speaks it cannot be held to what it says there */
   uint64_t tolerated =
       heartbeat_interval(cx, env->heartbeat_receive_ms) * (uint64_t)env->heartbeat_tolerance / 100;
   struct session_agreement agreement = {
       .version = (uint8_t)version,
+      .beats_sent = cy && env->heartbeat_send_ms,
+      .beats_expected = cx && env->heartbeat_receive_ms,
       .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
       .write_interval_ms = heartbeat_interval(cy, env->heartbeat_send_ms)};
   if (env->access)
@@ -447,8 +451,10 @@ void session_admit(struct session *session, const struct session_agreement *agre
 
   char id[33], beats[48];
   put_session_id(id);
-  snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64, env->heartbeat_send_ms,
-           env->heartbeat_receive_ms);
+  /* Some clients take either number for a promise whatever they have said themselves. */
+  snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64,
+           agreement->beats_sent ? env->heartbeat_send_ms : 0,
+           agreement->beats_expected ? env->heartbeat_receive_ms : 0);
   struct buf *out = begin_frame(session, STOMP_CONNECTED);
   put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));

@@ -147,6 +147,7 @@ void session_error(struct session *session, const struct session_error *error);
 /* The client is let in: heart-beats as agreed, CONNECTED is queued. */
 struct session_agreement {
   uint8_t version;
+  bool beats_sent, beats_expected; /* which way heart-beats flow */
   uint32_t read_timeout_ms, write_interval_ms;
 };
 void session_admit(struct session *session, const struct session_agreement *agreement);

@@ -130,7 +130,7 @@ static void faulty_frames_are_named_and_end_the_session(void **state)
   expect_refusal("1.1",
                  &(struct refusal){"ACK\nsubscription:0\n\n", "ACK without a 'message-id' header"});
   expect_refusal("1.1",
-                 &(struct refusal){"ACK\nmessage-id:1\n\n", "ACK without a 'subscription' header"});
+                 &(struct refusal){"ACK\nmessage-id:1\n\n", "ACK\\c no message '1' waits for it"});
   w.rules.client_send.n = 0;
   expect_refusal("1.2",
                  &(struct refusal){"SEND\ndestination:/topic/a\n\n",
@@ -306,6 +306,26 @@ static void version_10_names_subscriptions_by_destination(void **state)
   session_fini(&s);
 }
 
+static void a_second_subscribe_by_destination_changes_nothing(void **state)
+{
+  (void)state;
+  struct session s;
+  connect_as(&s, "1.0");
+  RECEIVE(&s, "SUBSCRIBE\ndestination:/sub/a\n\n");
+  answer_interests(PLUG_OK);
+  RECEIVE(&s, "SUBSCRIBE\ndestination:/sub/a\nack:client\nreceipt:2\n\n");
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:2\n\n^@");
+  assert_int_equal(s.n_subscriptions, 1);
+  deliver("/sub/a", 1, "x");
+  EXPECT_OUT(&s, "MESSAGE\nsubscription:/sub/a\ndestination:/sub/a\nmessage-id:n1-1\n"
+                 "content-length:1\n\nx^@");
+  assert_int_equal(s.n_unacked, 0); /* the first one's ack mode */
+  /* Who chose the id has made a mistake, in 1.0, too. */
+  RECEIVE(&s, "SUBSCRIBE\nid:/sub/a\ndestination:/sub/b\n\n");
+  expect_error(&s, CLOSE_PROTOCOL, "SUBSCRIBE: the id '/sub/a' is in use");
+  session_fini(&s);
+}
+
 static void subscriptions_are_limited(void **state)
 {
   (void)state;
@@ -351,7 +371,17 @@ static void each_version_acknowledges_in_its_own_way(void **state)
   show_out(&s);
   RECEIVE(&s, "ACK\nsubscription:0\nmessage-id:n1-2\nreceipt:1\n\n");
   EXPECT_OUT(&s, "RECEIPT\nreceipt-id:1\n\n^@");
-  assert_int_equal(s.n_unacked, 1); /* cumulative */
+  assert_int_equal(s.n_unacked, 1);                   /* cumulative */
+  RECEIVE(&s, "ACK\nmessage-id:n1-3\nreceipt:2\n\n"); /* as in 1.0 */
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:2\n\n^@");
+  deliver("/sub/a", 4, "x");
+  deliver("/sub/a", 5, "x");
+  show_out(&s);
+  RECEIVE(&s, "NACK\nmessage-id:n1-5\nsubscription:/sub/a\nreceipt:3\n\n");
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:3\n\n^@");
+  assert_int_equal(s.n_unacked, 0);
+  RECEIVE(&s, "ACK\nmessage-id:n1-5\n\n");
+  expect_error(&s, CLOSE_PROTOCOL, "ACK\\c no message 'n1-5' waits for it");
   session_fini(&s);
 
   connect_as(&s, "1.0");
@@ -557,6 +587,7 @@ int main(void)
       TEST(after_unsubscribe_nothing_comes),
       TEST(an_id_names_one_subscription),
       TEST(version_10_names_subscriptions_by_destination),
+      TEST(a_second_subscribe_by_destination_changes_nothing),
       TEST(subscriptions_are_limited),
       TEST(each_version_acknowledges_in_its_own_way),
       TEST(auto_subscriptions_take_no_ack),
