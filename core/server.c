@@ -286,7 +286,7 @@ static plug_status listen_all(struct server *server, struct plug_err *err)
   const struct settings *settings = server->settings;
   const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
                             .proxy_protocol = settings->http_proxy_protocol};
-  const struct door tcp = {.carrier = &carrier_tcp,
+  const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
                            .trusted_proxies = &settings->tcp_trusted_proxies,
                            .proxy_protocol = settings->tcp_proxy_protocol};
   plug_status status = PLUG_OK;

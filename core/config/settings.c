@@ -584,6 +584,7 @@ static plug_status load_server(struct loader *l)
   s->log_json = choice_of(l, SECTION_SERVER, "log-format") == 1;
   s->io_uring = number_of(l, SECTION_SERVER, "io-uring") != 0;
   s->try_page = number_of(l, SECTION_HTTP, "try-page") != 0;
+  s->trailing_lf = number_of(l, SECTION_TCP, "trailing-lf") != 0;
   s->heartbeat_tolerance = (unsigned)number_of(l, SECTION_STOMP, "heart-beat-tolerance");
   s->spring_profile = choice_of(l, SECTION_STOMP, "profile") == 1;
   s->queue_policy = (enum queue_policy)choice_of(l, SECTION_LIMITS, "queue-policy");

@@ -51,6 +51,7 @@ struct settings {
   char *web_dir;
   struct settings_address *tcp_listen;
   size_t n_tcp_listen;
+  bool trailing_lf; /* behind each frame over TCP */
 
   struct settings_endpoint *endpoints; /* at least one */
   size_t n_endpoints;

@@ -56,6 +56,10 @@ static const struct plug_option http_options[] = {
 
 static const struct plug_option tcp_options[] = {
     {"listen", PLUG_OPT_LIST, 0, "", NULL, "Addresses to listen on, written as for HTTP."},
+    {"trailing-lf", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Sends a line feed behind the NUL of each frame, as STOMP allows: some clients, PHP's "
+     "extension "
+     "among them, wait for it."},
     {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
      "Addresses of proxies, or ranges, that may say who their clients are."},
     {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,

@@ -18,6 +18,10 @@
 #define FRAME_WS_BINARY     0x82u
 #define FRAME_WS_HEADER_MAX 10
 
+/* How a frame goes out: with its WebSocket headers, without, or without and with a line feed behind
+ * the NUL, on which some clients over TCP wait (STOMP allows EOLs between frames). */
+enum frame_form { FRAME_WITH_HEADER, FRAME_PLAIN, FRAME_PLAIN_LF };
+
 struct frame {
   uint32_t refs;
   uint32_t len;         /* bytes, WebSocket headers included */
@@ -25,7 +29,7 @@ struct frame {
   uint8_t ws_header;    /* bytes of the first WebSocket header */
   bool droppable;       /* a MESSAGE that needs no ACK: queue policies may drop it */
   struct frame **parts; /* of a burst that has been split, or NULL */
-  char bytes[];
+  char bytes[];         /* len of them, and a line feed for FRAME_PLAIN_LF */
 };
 
 /* Joins the parts into one frame with one reference; NULL when out of memory. */
@@ -43,6 +47,14 @@ uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len);
 /* The messages of a burst as frames of their own, n_messages of them; they are the burst's and live
  * as long as it. NULL when out of memory. */
 struct frame *const *frame_split(struct frame *burst);
+
+/* What goes out of a frame that is no burst. A heart-beat has no NUL, and gets no line feed. */
+static inline struct plug_str frame_wire(const struct frame *frame, enum frame_form form)
+{
+  size_t skip = form ? frame->ws_header : 0;
+  bool feed = form == FRAME_PLAIN_LF && frame->len && frame->bytes[frame->len - 1] == '\0';
+  return (struct plug_str){frame->bytes + skip, frame->len - skip + feed};
+}
 
 static inline void frame_ref(struct frame *frame)
 {

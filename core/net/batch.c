@@ -22,13 +22,8 @@ void batch_set_fini(struct batch_set *set)
     buf_free(&set->slots[i].bytes);
 }
 
-static size_t skip_of(const struct frame *frame, bool tcp)
-{
-  return tcp ? frame->ws_header : 0;
-}
-
 /* True if the queue starts with just the frames of the batch and the batch could hold no more. */
-static bool batch_fits(const struct batch *batch, const struct outq *queue, bool tcp,
+static bool batch_fits(const struct batch *batch, const struct outq *queue, enum frame_form form,
                        size_t max_bytes)
 {
   if (batch->n > queue->count)
@@ -39,17 +34,18 @@ static bool batch_fits(const struct batch *batch, const struct outq *queue, bool
   if (batch->n == queue->count || batch->n == BATCH_FRAMES_MAX)
     return true;
   const struct frame *next = outq_at(queue, batch->n);
-  return batch->bytes.len + next->len - skip_of(next, tcp) > max_bytes;
+  return batch->bytes.len + frame_wire(next, form).len > max_bytes;
 }
 
-static void batch_fill(struct batch *batch, const struct outq *queue, bool tcp, size_t max_bytes)
+static void batch_fill(struct batch *batch, const struct outq *queue, enum frame_form form,
+                       size_t max_bytes)
 {
   while (batch->n < queue->count && batch->n < BATCH_FRAMES_MAX) {
     struct frame *frame = outq_at(queue, batch->n);
-    size_t skip = skip_of(frame, tcp);
-    if (batch->n && batch->bytes.len + frame->len - skip > max_bytes)
+    struct plug_str bytes = frame_wire(frame, form);
+    if (batch->n && batch->bytes.len + bytes.len > max_bytes)
       return;
-    buf_put(&batch->bytes, frame->bytes + skip, frame->len - skip);
+    buf_put_str(&batch->bytes, bytes);
     if (batch->bytes.failed)
       return;
     frame_ref(frame);
@@ -57,19 +53,18 @@ static void batch_fill(struct batch *batch, const struct outq *queue, bool tcp, 
   }
 }
 
-bool batch_set_get(struct batch_set *set, const struct outq *queue, bool tcp, size_t max_bytes,
-                   struct plug_str *bytes, uint32_t *n_frames)
+bool batch_set_get(struct batch_set *set, const struct outq *queue, enum frame_form form,
+                   size_t max_bytes, struct plug_str *bytes, uint32_t *n_frames)
 {
   struct batch *batch = set->n_used ? &set->slots[set->n_used - 1] : NULL;
-  if (!batch || !batch_fits(batch, queue, tcp, max_bytes)) {
+  if (!batch || !batch_fits(batch, queue, form, max_bytes)) {
     if (set->n_used == BATCH_SLOTS)
       return false;
     batch = &set->slots[set->n_used];
-    batch_fill(batch, queue, tcp, max_bytes);
+    batch_fill(batch, queue, form, max_bytes);
     if (!batch->n) {
-      const struct frame *frame = outq_at(queue, 0);
       batch->bytes.failed = false;
-      *bytes = str_from(frame->bytes + skip_of(frame, tcp), frame->len - skip_of(frame, tcp));
+      *bytes = frame_wire(outq_at(queue, 0), form);
       *n_frames = 1;
       return true;
     }

@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "hub/frame.h"
+
 struct conn;
-struct frame;
 
 struct carrier {
   const char *name;
   size_t size; /* of its connection, which begins with a struct conn */
-  bool plain;  /* frames go out without their WebSocket headers */
+  enum frame_form form;
   /* Bytes from the peer, which may be written to; hands what is for the session to conn_deliver. */
   void (*receive)(struct conn *conn, char *bytes, size_t len);
   /* The peer sends nothing any more. True: it may still be listening. */
@@ -24,6 +25,7 @@ struct carrier {
   void (*fini)(struct conn *conn); /* frees what it holds beside its connection, or NULL */
 };
 
-extern const struct carrier carrier_websocket, carrier_tcp;
+/* carrier_tcp_lf: with a line feed behind each frame. */
+extern const struct carrier carrier_websocket, carrier_tcp, carrier_tcp_lf;
 
 #endif

@@ -30,12 +30,16 @@ static bool said_farewell(struct conn *conn)
   return conn->ended;
 }
 
-const struct carrier carrier_tcp = {
-    .name = "tcp",
-    .size = sizeof(struct conn),
-    .plain = true,
-    .receive = receive,
-    .on_end = on_end,
-    .farewell = farewell,
-    .said_farewell = said_farewell,
-};
+#define CARRIER_TCP(frame_form)       \
+  {                                   \
+      .name = "tcp",                  \
+      .size = sizeof(struct conn),    \
+      .form = (frame_form),           \
+      .receive = receive,             \
+      .on_end = on_end,               \
+      .farewell = farewell,           \
+      .said_farewell = said_farewell, \
+  }
+
+const struct carrier carrier_tcp = CARRIER_TCP(FRAME_PLAIN);
+const struct carrier carrier_tcp_lf = CARRIER_TCP(FRAME_PLAIN_LF);

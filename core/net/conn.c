@@ -56,7 +56,8 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   conn->session.opened_ms = opened_ms;
   conn->env = env;
   conn->carrier = carrier;
-  conn->session.out.singly = carrier->plain; /* a burst has WebSocket headers in it */
+  conn->session.out.singly =
+      carrier->form != FRAME_WITH_HEADER; /* a burst has WebSocket headers in it */
   timer_init(&conn->timer, on_timer);
   if (env->session.access)
     conn->session.handshake = shown_take(NULL, NULL, peer);
@@ -321,8 +322,7 @@ static void on_ready(struct watch *watch, uint32_t events)
 
 static struct plug_str wire_bytes(const struct conn *conn, const struct frame *frame)
 {
-  size_t skip = conn->carrier->plain ? frame->ws_header : 0;
-  return str_from(frame->bytes + skip, frame->len - skip);
+  return frame_wire(frame, conn->carrier->form);
 }
 
 static int unsent_in_kernel(const struct conn *conn)
@@ -407,7 +407,7 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
   request->n_frames = 1;
   request->bytes = wire_bytes(conn, outq_at(queue, 0));
   if (queue->count > 1 && request->bytes.len < SEND_BYTES &&
-      !batch_set_get(batches, queue, conn->carrier->plain, SEND_BYTES, &request->bytes,
+      !batch_set_get(batches, queue, conn->carrier->form, SEND_BYTES, &request->bytes,
                      &request->n_frames)) {
     *full = true;
     return false;
@@ -418,7 +418,7 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
 
 bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
 {
-  return gather_from(conn, &conn->env->batches[conn->carrier->plain], request, full);
+  return gather_from(conn, &conn->env->batches[conn->carrier->form], request, full);
 }
 
 void conn_account(struct conn *conn, const struct sender_request *request)

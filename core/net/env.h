@@ -25,7 +25,7 @@ struct net_env {
   struct timers timers;
   struct hub hub;
   struct session_env session;
-  struct batch_set batches[2]; /* by carrier.plain */
+  struct batch_set batches[3]; /* by carrier.form */
   struct batch_set flush_batches;
   struct list conns;       /* struct conn.link */
   struct list http_conns;  /* struct http_conn.link */

@@ -33,8 +33,8 @@ static void send_round(struct worker *worker, struct sender_request *requests, s
     else
       conn_finish(conn);
   }
-  batch_set_reset(&env->batches[0]);
-  batch_set_reset(&env->batches[1]);
+  for (unsigned i = 0; i < sizeof env->batches / sizeof *env->batches; i++)
+    batch_set_reset(&env->batches[i]);
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
@@ -445,8 +445,8 @@ void worker_fini(struct worker *worker)
   hub_take_all(&env->hub, &worker->inbox);
   hub_run_calls(&env->hub);
   sender_free(worker->sender);
-  batch_set_fini(&env->batches[0]);
-  batch_set_fini(&env->batches[1]);
+  for (unsigned i = 0; i < sizeof env->batches / sizeof *env->batches; i++)
+    batch_set_fini(&env->batches[i]);
   batch_set_fini(&env->flush_batches);
   hub_fini(&env->hub);
   buf_free(&env->session.out);

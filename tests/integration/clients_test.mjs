@@ -1,0 +1,51 @@
+// What clients do that others wrote, and what one that vanishes or takes more than its share meets.
+
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { describe, test } from 'node:test';
+
+import { start, within } from './lib/server.mjs';
+import { stomp } from './lib/stomp.mjs';
+
+// All bytes that come over TCP until the server ends its direction.
+async function tcpBytes(server, t, send) {
+  const socket = net.connect({ port: server.tcpPort, host: '127.0.0.1' });
+  t.after(() => socket.destroy());
+  const got = [];
+  const done = new Promise((resolve) => {
+    socket.on('data', (bytes) => got.push(bytes));
+    socket.on('end', resolve);
+    socket.on('close', resolve);
+  });
+  socket.write(send);
+  await within(done, 5000, 'the end');
+  return Buffer.concat(got).toString('latin1');
+}
+
+describe('TCP', { concurrency: 4 }, () => {
+  const ask = async (t, server, lf) => {
+    const got = await tcpBytes(server, t, 'CONNECT\naccept-version:1.2\n\n\0BEGIN\ntransaction:t\nreceipt:1\n\n\0DISCONNECT\nreceipt:2\n\n\0');
+    assert.match(got, /^CONNECTED\n/);
+    assert.ok(got.endsWith(`\n\n\0${lf}RECEIPT\nreceipt-id:1\n\n\0${lf}RECEIPT\nreceipt-id:2\n\n\0${lf}`), JSON.stringify(got));
+  };
+  test('a line feed stands behind the NUL of each frame', async (t) => {
+    await ask(t, await start({ t, tcp: true }), '\n');
+  });
+  test('trailing-lf = off leaves it out', async (t) => {
+    await ask(t, await start({ t, tcp: true, set: ['tcp.trailing-lf=off'] }), '');
+  });
+  test('bursts and large messages come whole, line feeds between them', async (t) => {
+    const server = await start({ t, tcp: true, set: ['limits.queue-size=16m'] });
+    const reader = await stomp(server, { t, transport: 'tcp' });
+    const socket = await stomp(server, { t });
+    await reader.subscribe('/topic/a', { id: 's' });
+    await socket.subscribe('/topic/a', { id: 's' });
+    const bodies = Array.from({ length: 500 }, (_, i) => `${i}`.repeat(i % 50 ? 1 : 9000));
+    reader.pause();
+    for (const body of bodies) socket.send('/topic/a', body);
+    await socket.request('BEGIN', { transaction: 'fence' });
+    reader.resume();
+    assert.deepEqual((await reader.messages(bodies.length)).map((f) => f.body), bodies);
+    assert.deepEqual((await socket.messages(bodies.length)).map((f) => f.body), bodies);
+  });
+});
