@@ -159,8 +159,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
 static struct rules_world rules_world_of(const struct server *server)
 {
   return (struct rules_world){.destinations = &server->destinations,
-                              .patterns =
-                                  server->settings->patterns || server->settings->spring_profile,
+                              .patterns = server->settings->patterns,
                               .authenticates = server->settings->auth_plugins.n > 0};
 }
 

@@ -41,6 +41,7 @@
   X(refused_headers, 0, "frames over max-headers or max-header-size")                   \
   X(refused_subscriptions, 0, "SUBSCRIBEs over max-subscriptions")                      \
   X(refused_destination, 0, "destinations over max-destination-length")                 \
+  X(ignored_destination, 0, "SENDs and SUBSCRIBEs to a destination that nobody has")    \
   X(refused_unacked, 0, "sessions over max-unacked")                                    \
   X(refused_transactions, 0, "sessions over the limits of transactions")                \
   X(reads_paused, 0, "times a publisher was paused because the node was congested")     \

@@ -4,6 +4,7 @@
 #include "config/address.h"
 #include "config/fault.h"
 #include "config/origin.h"
+#include "config/settings_profile.h"
 #include "config/settings_tables.h"
 
 #include <errno.h>
@@ -280,6 +281,7 @@ static plug_status load_destinations(struct loader *l)
     free((char *)(uintptr_t)client_send->items[i].ptr);
   client_send->n = kept;
   s->patterns = number_of(l, SECTION_DESTINATIONS, "patterns") != 0;
+  s->ignore_unknown = choice_of(l, SECTION_DESTINATIONS, "unknown-destination") == 1;
   return PLUG_OK;
 }
 
@@ -675,12 +677,17 @@ static plug_status check_limits(struct loader *l)
   return PLUG_OK;
 }
 
+static plug_status apply_profile(struct loader *l)
+{
+  return settings_profile_apply(l->settings, l->config, l->err);
+}
+
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct loader *) = {
       check_sections, load_numbers,   check_limits,      load_server, load_listeners, load_proxies,
-      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,
+      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,      apply_profile,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -704,6 +711,7 @@ static void addresses_free(struct settings_address *addresses, size_t n)
 void settings_fini(struct settings *settings)
 {
   free(settings->node);
+  free(settings->profile_notes);
   free(settings->plugin_dir);
   free(settings->web_dir);
   addresses_free(settings->http_listen, settings->n_http_listen);

@@ -60,10 +60,12 @@ struct settings {
   uint64_t heartbeat_send_ms, heartbeat_receive_ms; /* 0: none */
   unsigned heartbeat_tolerance; /* silence allowed, in percent of the interval */
   bool spring_profile;          /* profile = spring */
+  char *profile_notes; /* lines on what was written otherwise than the profile has it, or NULL */
 
   /* [destinations] */
   struct settings_list broker_prefixes, app_prefixes, client_send_prefixes;
   bool patterns;
+  bool ignore_unknown; /* unknown-destination = ignore */
 
   /* [limits] */
   uint64_t max_connections; /* 0: as many as file descriptors allow */

@@ -82,7 +82,10 @@ static const struct plug_option stomp_options[] = {
      "How long a client may be silent, in percent of the interval agreed upon."},
     {"profile", PLUG_OPT_CHOICE, 0, "standard", "standard|spring",
      "`spring` answers as servers built with Spring do where that differs from the STOMP "
-     "specification."},
+     "specification, and is a set of defaults: `heart-beat-send` and `heart-beat-receive` 0, "
+     "`client-send` all of `broker`, `patterns` on, `unknown-destination` `ignore`. What is "
+     "written "
+     "wins; `--check` names it."},
 };
 
 static const struct plug_option destinations_options[] = {
@@ -94,6 +97,10 @@ static const struct plug_option destinations_options[] = {
      "as it lies inside `broker`."},
     {"patterns", PLUG_OPT_BOOL, 0, "off", NULL,
      "Lets clients subscribe to patterns such as `/topic/*/chat` and `/topic/**`."},
+    {"unknown-destination", PLUG_OPT_CHOICE, 0, "error", "error|ignore",
+     "What a SEND or SUBSCRIBE to a destination outside all of these prefixes meets, or to one of "
+     "`app` that no plugin handles: an ERROR that ends the connection, or nothing but, where a "
+     "receipt was asked for, an ERROR that leaves it open."},
 };
 
 static const struct plug_option limits_options[] = {

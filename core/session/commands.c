@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "message/message.h"
 #include "session/admission.h"
+#include "session/refusal.h"
 #include "session/session.h"
 #include "session/transaction.h"
 
@@ -27,8 +28,8 @@ static void acknowledge(struct session *session, const struct stomp_frame *frame
     session_receipt(session, *receipt);
 }
 
-/* The frame's destination if it may be used and belongs to the broker; else the session has failed.
- */
+/* The frame's destination if it may be used and belongs to the broker; else the session has failed,
+ * or the frame is ignored. */
 static const struct plug_str *broker_destination(struct session *session,
                                                  const struct stomp_frame *frame)
 {
@@ -45,7 +46,12 @@ static const struct plug_str *broker_destination(struct session *session,
     return NULL;
   }
   struct buf prefixes = {0};
-  switch (destination_classify(env->destinations, *destination)) {
+  enum destination_kind kind = destination_classify(env->destinations, *destination);
+  if (kind != DESTINATION_BROKER && env->ignore_unknown) {
+    session_ignore(session, frame, destination);
+    return NULL;
+  }
+  switch (kind) {
   case DESTINATION_BROKER:
     return destination;
   case DESTINATION_APP:
@@ -205,8 +211,7 @@ static void send_now(struct session *session, const struct stomp_frame *frame,
 static void handle_send(struct session *session, const struct stomp_frame *frame,
                         const struct target *target)
 {
-  struct session_env *env = session->env;
-  const struct plug_str *receipt = env->spring ? NULL : stomp_frame_header(frame, STR("receipt"));
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (!receipt) {
     send_now(session, frame, target, NULL);
     return;
@@ -216,6 +221,7 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
   }
+  waiter->refusals_only = session->env->spring;
   send_now(session, frame, target, waiter);
   session_waiter_done(waiter, PLUG_OK);
 }
@@ -338,13 +344,11 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   }
   bool is_pattern = pattern_is(*destination);
-  if (is_pattern) {
-    if (!env->patterns && !env->spring) {
-      session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
-                   "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
-                   session_shown(*destination), destination->ptr);
-      return;
-    }
+  if (is_pattern && !env->patterns) {
+    session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
+                 "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
+                 session_shown(*destination), destination->ptr);
+    return;
   }
   if (env->access &&
       !admission_may(session, frame, ACTION_SUBSCRIBE, *destination, is_pattern, &lasting))

@@ -10,6 +10,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "session/admission.h"
+#include "session/refusal.h"
 #include "session/transaction.h"
 #include "stomp/stomp_encoder.h"
 
@@ -151,8 +152,9 @@ void session_error(struct session *session, const struct session_error *error)
     put_header(session, STOMP_ERROR, STR("error-code"), str_of(error->code));
   if (error->receipt)
     put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
-  if (error->recoverable)
-    put_header(session, STOMP_ERROR, STR("recoverable"), STR("true"));
+  if (error->stays)
+    put_header(session, STOMP_ERROR, STR("recoverable"),
+               error->stays == SESSION_STAYS ? STR("false") : STR("true"));
   if (error->with_versions)
     put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
   put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
@@ -183,43 +185,6 @@ void session_fail(struct session *session, const struct stomp_frame *frame, uint
       .message = str_from(message, len), .receipt = receipt, .hint = hint};
   session_error(session, &error);
   session_close(session, code, "");
-}
-
-static const char *refusal_text(plug_status status)
-{
-  switch (status) {
-  case PLUG_EUNAVAIL:
-    return "the broker is unavailable";
-  case PLUG_ESTATE:
-    return "too many messages wait for the broker";
-  case PLUG_ETIMEDOUT:
-    return "the broker did not answer in time";
-  case PLUG_EDENIED:
-    return "the broker's backend refused it";
-  case PLUG_ETOOBIG:
-    return "the message is too large for the broker";
-  case PLUG_EINVAL:
-    return "the broker cannot carry this message";
-  case PLUG_ENOTSUP:
-    return "the broker does not support it";
-  case PLUG_ECANCELED:
-    return "the server is stopping";
-  default:
-    return "the broker failed";
-  }
-}
-
-void session_refuse(struct session *session, struct plug_str receipt, const char *what,
-                    plug_status status)
-{
-  char message[160];
-  snprintf(message, sizeof message, "%s failed: %s", what, refusal_text(status));
-  struct session_error error = {.message = str_of(message),
-                                .receipt = &receipt,
-                                .recoverable = true,
-                                .hint =
-                                    "The connection stays open; the request may be tried again."};
-  session_error(session, &error);
 }
 
 void session_fault(struct session *session, uint16_t code, const char *message)
@@ -289,9 +254,9 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
   list_remove(&waiter->link);
   if (session && session->state != SESSION_CLOSED) {
     struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
-    if (waiter->status == PLUG_OK)
+    if (waiter->status == PLUG_OK && !waiter->refusals_only)
       session_receipt(session, receipt);
-    else
+    else if (waiter->status != PLUG_OK)
       session_refuse(session, receipt, waiter->what, waiter->status);
     if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
       leave(session);
@@ -323,8 +288,10 @@ void session_interest(struct subscription *sub, plug_status status)
     char message[256];
     snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
              session_shown(subscription_id(sub)), subscription_id(sub).ptr, refusal_text(status));
-    struct session_error error = {
-        .message = str_of(message), .recoverable = true, .hint = "The connection stays open."};
+    struct session_error error = {.message = str_of(message),
+                                  .stays = refusal_passes(status) ? SESSION_STAYS_TRY_AGAIN
+                                                                  : SESSION_STAYS,
+                                  .hint = "The connection stays open."};
     session_error(session, &error);
   }
   session->n_subscriptions--;
@@ -473,9 +440,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (session->env->spring && !receipt) {
-    struct session_error error = {.message = STR("Session closed.")};
-    session_error(session, &error);
-    session_close(session, CLOSE_PROTOCOL, "");
+    session_say_closed(session);
     return;
   }
   if (receipt && !(session->leave_receipt = str_dup(*receipt))) {
@@ -598,6 +563,8 @@ void session_tick(struct session *session, uint64_t now_ms)
   if (session->read_timeout_ms && !session->deaf &&
       now_ms >= session->last_rx_ms + session->read_timeout_ms) {
     COUNT(closed_heartbeat);
+    if (session->env->spring)
+      session_say_closed(session);
     session_fail(session, NULL, CLOSE_PROTOCOL, NULL,
                  "nothing received for %" PRIu64 " ms although heart-beats were agreed",
                  now_ms - session->last_rx_ms);

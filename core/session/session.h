@@ -52,6 +52,7 @@ struct session_env {
   uint64_t max_subscriptions, max_destination_length, max_transactions, max_transaction_bytes;
   bool patterns;           /* pattern subscriptions are allowed */
   bool spring;             /* profile = spring */
+  bool ignore_unknown;     /* destinations that nobody has are no fault */
   uint64_t session_number; /* of the last one made */
   struct buf out;          /* scratch for frames that answer */
   bool congested;          /* set by publish: the session should slow down */
@@ -133,13 +134,17 @@ void session_receipt(struct session *session, struct plug_str receipt);
  * to the body. Closes with code. */
 void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
                   const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Whether the connection stays open, and if it does, whether the same request may succeed later:
+ * the header recoverable. */
+enum session_stays { SESSION_ENDS, SESSION_STAYS, SESSION_STAYS_TRY_AGAIN };
+
 /* An ERROR in all its parts; those that are empty or NULL are left out. */
 struct session_error {
   struct plug_str message;
   const struct plug_str *receipt;
   const char *code; /* error-code, for programs */
   const char *hint; /* added to the body */
-  bool recoverable; /* the connection stays open */
+  enum session_stays stays;
   bool with_versions;
 };
 void session_error(struct session *session, const struct session_error *error);
@@ -157,8 +162,8 @@ static inline int session_shown(struct plug_str s)
 {
   return (int)utf8_cut(s.ptr, s.len, 80);
 }
-/* An ERROR that names a request which could not be done for a passing reason; the connection stays
- * open, as the header recoverable:true says. */
+/* An ERROR that names a request which the broker did not take; the connection stays open, as the
+ * header recoverable says. */
 void session_refuse(struct session *session, struct plug_str receipt, const char *what,
                     plug_status status);
 
@@ -169,6 +174,7 @@ struct session_waiter {
   uint32_t remaining;       /* answers still to come */
   plug_status status;       /* the worst so far */
   const char *what;         /* "SEND" */
+  bool refusals_only;       /* the profile gives no RECEIPT; that it failed is told */
   size_t receipt_len;
   char receipt[];
 };

@@ -82,6 +82,8 @@ static void expect_defaults(const struct settings *s)
   expect_list(&s->app_prefixes, "");
   expect_list(&s->client_send_prefixes, "/topic");
   assert_false(s->patterns);
+  assert_false(s->ignore_unknown);
+  assert_null(s->profile_notes);
   assert_int_equal(s->max_connections, 0);
   assert_int_equal(s->max_frame_size, 65536);
   assert_int_equal(s->max_headers, 64);
@@ -645,6 +647,41 @@ static void origin_patterns_are_checked(void **state)
   }
 }
 
+static void a_profile_is_a_set_of_defaults(void **state)
+{
+  (void)state;
+  struct settings s;
+  load_good("[stomp]\nprofile=spring\n[destinations]\nbroker=/sub,/topic\n", &s);
+  assert_int_equal(s.heartbeat_send_ms, 0);
+  assert_int_equal(s.heartbeat_receive_ms, 0);
+  assert_true(s.patterns);
+  assert_true(s.ignore_unknown);
+  expect_list(&s.client_send_prefixes, "/topic /sub");
+  assert_null(s.profile_notes);
+  settings_fini(&s);
+  load_good("[stomp]\nprofile=spring\nheart-beat-send=5s\nheart-beat-receive=0\n[destinations]\n"
+            "patterns=off\nunknown-destination=error\nclient-send=/sub/a\n",
+            &s);
+  assert_int_equal(s.heartbeat_send_ms, 5000);
+  assert_int_equal(s.heartbeat_receive_ms, 0);
+  assert_false(s.patterns);
+  assert_false(s.ignore_unknown);
+  expect_list(&s.client_send_prefixes, "/sub/a");
+  assert_string_equal(
+      s.profile_notes,
+      "x.ini:3: [stomp] heart-beat-send = 5s wins over profile = spring, where it is 0\n"
+      "x.ini:6: [destinations] patterns = off wins over profile = spring, where it is on\n"
+      "x.ini:7: [destinations] unknown-destination = error wins over profile = spring, where it is "
+      "ignore\n"
+      "x.ini:8: [destinations] client-send = /sub/a wins over profile = spring, where it is all of "
+      "broker\n");
+  settings_fini(&s);
+  load_good(
+      "[stomp]\nprofile=spring\n[destinations]\nclient-send=/topic,/queue,/sub\npatterns=on\n", &s);
+  assert_null(s.profile_notes);
+  settings_fini(&s);
+}
+
 static void the_documentation_is_the_generated_one(void **state)
 {
   (void)state;
@@ -678,6 +715,7 @@ int main(void)
       cmocka_unit_test(set_wins_over_the_file),
       cmocka_unit_test(mistakes_are_named_with_their_place),
       cmocka_unit_test(origin_patterns_are_checked),
+      cmocka_unit_test(a_profile_is_a_set_of_defaults),
       cmocka_unit_test(the_documentation_is_the_generated_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 {
   (void)state;
   w.env.spring = w.rules.spring = true;
-  w.env.patterns = false; /* they belong to the profile */
+  w.rules.client_send = w.rules.broker;
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "SEND\ndestination:/subway\nreceipt:r\ntransaction:t\nlogin:me\nack:a\n\nhi");
@@ -70,6 +70,69 @@ static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
   RECEIVE(&s, "UNSUBSCRIBE\nid:0\nreceipt:r\n\n");
   EXPECT_NOTHING(&s);
   assert_int_equal(s.state, SESSION_CONNECTED);
+  session_fini(&s);
+}
+
+static void spring_tells_of_sends_that_failed_and_of_nothing_else(void **state)
+{
+  (void)state;
+  w.env.spring = w.rules.spring = true;
+  w.rules.client_send = w.rules.broker;
+  struct session s;
+  connect_as(&s, "1.2");
+  w.answers = PLUG_EUNAVAIL;
+  RECEIVE(&s, "SEND\ndestination:/sub/a\n\nx");
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "SEND\ndestination:/sub/a\nreceipt:r\n\nx");
+  EXPECT_OUT(&s, "ERROR\nmessage:SEND failed\\c the broker is unavailable\nreceipt-id:r\n"
+                 "recoverable:true\ncontent-type:text/plain;charset=UTF-8\ncontent-length:99\n\n"
+                 "SEND failed: the broker is unavailable. The connection stays open; the request "
+                 "may be tried again.\n^@");
+  w.answers = PLUG_PENDING;
+  RECEIVE(&s, "SEND\ndestination:/sub/a\nreceipt:late\n\nx");
+  RECEIVE(&s, "SEND\ndestination:/sub/a\nreceipt:fine\n\nx");
+  EXPECT_NOTHING(&s);
+  answer(2, PLUG_ETIMEDOUT);
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:late\n"));
+  answer(3, PLUG_OK);
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "DISCONNECT\n\n");
+  EXPECT_OUT(&s, "ERROR\nmessage:Session closed.\ncontent-length:0\n\n^@");
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  session_fini(&s);
+}
+
+static void unknown_destinations_may_be_ignored(void **state)
+{
+  (void)state;
+  int64_t counted = counter_read(COUNTER_ignored_destination);
+  struct session s;
+  w.env.ignore_unknown = true;
+  connect_as(&s, "1.2");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/user/queue/errors\n\n");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/**\n\n");
+  RECEIVE(&s, "SEND\ndestination:/app/x\n\nx"); /* without a plugin for it */
+  RECEIVE(&s, "UNSUBSCRIBE\nid:0\n\n");
+  EXPECT_NOTHING(&s);
+  assert_int_equal(s.n_subscriptions, 0);
+  assert_int_equal(counter_read(COUNTER_ignored_destination) - counted, 3);
+  RECEIVE(&s, "SEND\ndestination:/app/x\nreceipt:r\n\nx");
+  EXPECT_OUT(&s, "ERROR\nmessage:SEND\\c nobody has the destination '/app/x'\nreceipt-id:r\n"
+                 "recoverable:false\ncontent-type:text/plain;charset=UTF-8\ncontent-length:86\n\n"
+                 "SEND: nobody has the destination '/app/x'. It was ignored; the connection stays "
+                 "open.\n^@");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
+  w.env.spring = true;
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "SEND\ndestination:/x\nreceipt:r\n\n");
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
+  w.env.spring = false;
+  /* What is no destination at all is a mistake of another kind, and so is one that is not open. */
+  RECEIVE(&s, "SEND\ndestination:/sub/a\n\nx");
+  expect_error(&s, CLOSE_PROTOCOL,
+               "clients may not SEND to '/sub/a'; they may to /sub/open, /topic");
   session_fini(&s);
 }
 
@@ -234,7 +297,7 @@ static void a_refused_subscription_is_told_once_and_is_gone(void **state)
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/b\n\n"); /* without a receipt */
   answer_interests(PLUG_ENOTSUP);
   EXPECT_OUT(&s, "ERROR\nmessage:subscription '0' failed\\c the broker does not support it\n"
-                 "recoverable:true\ncontent-type:text/plain;charset=UTF-8\ncontent-length:84\n\n"
+                 "recoverable:false\ncontent-type:text/plain;charset=UTF-8\ncontent-length:84\n\n"
                  "subscription '0' failed: the broker does not support it. "
                  "The connection stays open.\n^@");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/b\nreceipt:2\n\n"); /* the id is free again */
@@ -577,6 +640,8 @@ int main(void)
       TEST(a_send_becomes_a_message_with_the_senders_headers),
       TEST(what_nobody_hears_is_no_message_but_has_its_receipt),
       TEST(spring_passes_private_headers_on_and_gives_no_receipts),
+      TEST(spring_tells_of_sends_that_failed_and_of_nothing_else),
+      TEST(unknown_destinations_may_be_ignored),
       TEST(faulty_frames_are_named_and_end_the_session),
       TEST(a_refused_frame_names_its_receipt_and_a_remedy),
       TEST(a_bad_pattern_says_what_is_wrong_with_it),

@@ -407,29 +407,29 @@ static void a_publish_that_fails_is_told_and_the_session_goes_on(void **state)
   static const struct {
     plug_status status;
     const char *why;
+    bool never; /* the same message will always fail */
   } rows[] = {
-      {PLUG_EUNAVAIL, "the broker is unavailable"},
-      {PLUG_ETIMEDOUT, "the broker did not answer in time"},
-      {PLUG_EDENIED, "the broker's backend refused it"},
-      {PLUG_ETOOBIG, "the message is too large for the broker"},
-      {PLUG_EINVAL, "the broker cannot carry this message"},
-      {PLUG_ENOTSUP, "the broker does not support it"},
-      {PLUG_ECANCELED, "the server is stopping"},
-      {PLUG_EINTERNAL, "the broker failed"},
-      {-99, "the broker failed"},
+      {PLUG_EUNAVAIL, "the broker is unavailable", false},
+      {PLUG_ETIMEDOUT, "the broker did not answer in time", false},
+      {PLUG_EDENIED, "the broker's backend refused it", false},
+      {PLUG_ETOOBIG, "the message is too large for the broker", true},
+      {PLUG_EINVAL, "the broker cannot carry this message", true},
+      {PLUG_ENOTSUP, "the broker does not support it", true},
+      {PLUG_ECANCELED, "the server is stopping", false},
+      {PLUG_EINTERNAL, "the broker failed", false},
+      {-99, "the broker failed", false},
   };
   struct session s;
   connect_as(&s, "1.2");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char body[200], wanted[500];
-    int n = snprintf(body, sizeof body,
-                     "SEND failed: %s. The connection stays open; the request may be tried "
-                     "again.\n",
-                     rows[i].why);
+    int n = snprintf(
+        body, sizeof body, "SEND failed: %s. The connection stays open; %s.\n", rows[i].why,
+        rows[i].never ? "trying again will not help" : "the request may be tried again");
     snprintf(wanted, sizeof wanted,
-             "ERROR\nmessage:SEND failed\\c %s\nreceipt-id:r\nrecoverable:true\n"
+             "ERROR\nmessage:SEND failed\\c %s\nreceipt-id:r\nrecoverable:%s\n"
              "content-type:text/plain;charset=UTF-8\ncontent-length:%d\n\n%s^@",
-             rows[i].why, n, body);
+             rows[i].why, rows[i].never ? "false" : "true", n, body);
     w.answers = PLUG_PENDING; /* once as a late answer */
     RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:r\n\nx");
     EXPECT_NOTHING(&s);
@@ -703,7 +703,14 @@ static void spring_answers_disconnect_as_spring_does(void **state)
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "DISCONNECT\n\n");
-  expect_error(&s, CLOSE_PROTOCOL, "Session closed.");
+  EXPECT_OUT(&s, "ERROR\nmessage:Session closed.\ncontent-length:0\n\n^@");
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  session_fini(&s);
+  connect_with_beats(&s, &(struct beats){"10000,0", 0, 10000, 0, 0, NULL});
+  show_out(&s);
+  session_tick(&s, w.now + 15000);
+  EXPECT_OUT(&s, "ERROR\nmessage:Session closed.\ncontent-length:0\n\n^@");
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
   session_fini(&s);
   connect_as(&s, "1.2");
   RECEIVE(&s, "DISCONNECT\nreceipt:1\n\n");
