@@ -41,6 +41,9 @@
   X(refused_headers, 0, "frames over max-headers or max-header-size")                   \
   X(refused_subscriptions, 0, "SUBSCRIBEs over max-subscriptions")                      \
   X(refused_destination, 0, "destinations over max-destination-length")                 \
+  X(refused_pattern_steps, 0, "sessions over max-pattern-steps")                        \
+  X(refused_memory, 0, "sessions over max-session-memory")                              \
+  X(route_cache_full, 0, "times that the cache of patterns was emptied for its size")   \
   X(ignored_destination, 0, "SENDs and SUBSCRIBEs to a destination that nobody has")    \
   X(refused_unacked, 0, "sessions over max-unacked")                                    \
   X(refused_transactions, 0, "sessions over the limits of transactions")                \

@@ -624,6 +624,9 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "max-unacked", max_unacked),
       NUMBER(LIMITS, "max-transactions", max_transactions),
       NUMBER(LIMITS, "max-transaction-size", max_transaction_bytes),
+      NUMBER(LIMITS, "max-pattern-steps", max_pattern_steps),
+      NUMBER(LIMITS, "max-session-memory", max_session_memory),
+      NUMBER(LIMITS, "route-cache-size", route_cache_bytes),
       NUMBER(LIMITS, "queue-size", queue_bytes),
       NUMBER(LIMITS, "queue-messages", queue_messages),
       NUMBER(LIMITS, "send-timeout", send_timeout_ms),
@@ -677,6 +680,14 @@ static plug_status check_limits(struct loader *l)
   return PLUG_OK;
 }
 
+static plug_status resolve_memory(struct loader *l)
+{
+  struct settings *s = l->settings;
+  if (!s->max_session_memory)
+    s->max_session_memory = (UINT64_C(4) << 20) + 1024 * s->max_subscriptions;
+  return PLUG_OK;
+}
+
 static plug_status apply_profile(struct loader *l)
 {
   return settings_profile_apply(l->settings, l->config, l->err);
@@ -686,8 +697,9 @@ plug_status settings_load(struct settings *settings, const struct config *config
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct loader *) = {
-      check_sections, load_numbers,   check_limits,      load_server, load_listeners, load_proxies,
-      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,      apply_profile,
+      check_sections, load_numbers,  check_limits,   load_server,       load_listeners,
+      load_proxies,   load_hosts,    load_endpoints, load_destinations, load_broker,
+      load_auth,      apply_profile, resolve_memory,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};

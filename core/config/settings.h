@@ -72,6 +72,8 @@ struct settings {
   uint64_t max_frame_size, max_headers, max_header_size;
   uint64_t max_subscriptions, max_destination_length, max_unacked;
   uint64_t max_transactions, max_transaction_bytes;
+  uint64_t max_pattern_steps, route_cache_bytes;
+  uint64_t max_session_memory; /* resolved */
   uint64_t queue_bytes, queue_messages;
   enum queue_policy queue_policy;
   uint64_t send_timeout_ms, connect_timeout_ms;

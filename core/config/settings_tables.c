@@ -124,6 +124,18 @@ static const struct plug_option limits_options[] = {
     {"max-transactions", PLUG_OPT_INTEGER, 0, "16", "1..1000", "Open transactions of one session."},
     {"max-transaction-size", PLUG_OPT_BYTES, 0, "1m", "1k..1g",
      "Bytes that the open transactions of one session hold."},
+    {"max-session-memory", PLUG_OPT_BYTES, 0, "0", "0..1g",
+     "Bytes that the subscriptions of one session take, their ids and patterns among them, with "
+     "its "
+     "receipts that wait for the broker; 0 is 4m, and 1k for each of `max-subscriptions`."},
+    {"max-pattern-steps", PLUG_OPT_INTEGER, 0, "100000", "1000..100000000",
+     "What comparing one message's destination with the patterns of one session may take: a step "
+     "is "
+     "a segment, a character behind a `*`, or an instruction of an expression. 100,000 are about a "
+     "millisecond. A session that needs more is ended."},
+    {"route-cache-size", PLUG_OPT_BYTES, 0, "16m", "64k..4g",
+     "What each worker may remember of which patterns match which destination. It begins anew when "
+     "that is full."},
     {"queue-size", PLUG_OPT_BYTES, 0, "512k", "4k..1g",
      "Bytes that wait for one session; at least 1k more than `max-frame-size`."},
     {"queue-messages", PLUG_OPT_INTEGER, 0, "20000", "1..10000000",

@@ -70,13 +70,13 @@ static void turn_end(struct worker *worker)
 {
   struct net_env *env = &worker->env;
   struct list *node;
-  hub_take_all(&env->hub, &worker->inbox);
+  hub_take_some(&env->hub, &worker->inbox);
   if (hub_run_calls(&env->hub)) {
     /* What they have published: nobody is woken for what he puts into his own inbox. */
-    hub_take_all(&env->hub, &worker->inbox);
-    if (hub_has_calls(&env->hub))
-      poller_wake(&env->poller);
+    hub_take_some(&env->hub, &worker->inbox);
   }
+  if (hub_has_calls(&env->hub) || hub_has_left(&env->hub))
+    poller_wake(&env->poller);
   settle_all(worker);
   while ((node = list_first(&env->doomed)))
     conn_cut(container_of(node, struct conn, doomed));
@@ -153,7 +153,7 @@ static plug_status publish(struct session_env *session, const struct plug_msg *m
   session->congested = status == PLUG_PENDING && broker_congested(env->broker);
   /* The inbox that fills up may be our own, which nobody empties while we read. */
   if (status == PLUG_EAGAIN)
-    hub_take_all(&env->hub, &worker->inbox);
+    hub_take_some(&env->hub, &worker->inbox);
   return status;
 }
 
@@ -182,6 +182,7 @@ static plug_status init_session_env(struct net_env *env,
       .max_destination_length = settings->max_destination_length,
       .max_transactions = settings->max_transactions,
       .max_transaction_bytes = settings->max_transaction_bytes,
+      .max_session_memory = settings->max_session_memory,
       .patterns = settings->patterns,
       .spring = settings->spring_profile,
       .ignore_unknown = settings->ignore_unknown,
@@ -207,9 +208,12 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   hub->outqs.policy = policies[settings->queue_policy];
   hub->outqs.flush = conn_flush;
   hub->max_unacked = settings->max_unacked;
+  hub->max_pattern_steps = (uint32_t)settings->max_pattern_steps;
+  hub->max_route_bytes = settings->route_cache_bytes;
   hub->on_interest = session_interest;
   hub->on_published = session_published;
   hub->on_unacked_full = session_unacked_full;
+  hub->on_costly = session_costly;
 }
 
 static void on_drain_timeout(struct timer *timer, uint64_t now_ms);

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "message/message.h"
 #include "session/admission.h"
+#include "session/memory.h"
 #include "session/refusal.h"
 #include "session/session.h"
 #include "session/transaction.h"
@@ -370,6 +371,9 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   }
   session->n_subscriptions++;
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
+  session->kept_bytes += (uint32_t)subscription_bytes(sub);
+  if (!session_keep(session, receipt, 0))
+    return;
   if (!receipt || env->spring)
     return;
   if (status == PLUG_OK) {
@@ -401,8 +405,7 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
   struct subscription *sub = hub_find(session->env->hub, session->number, *id);
   if (sub) {
     session_subscribed(sub, PLUG_OK);
-    session->n_subscriptions--;
-    hub_unsubscribe(session->env->hub, sub);
+    session_end_subscription(session, sub);
   }
   acknowledge(session, frame);
 }

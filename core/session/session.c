@@ -10,6 +10,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "session/admission.h"
+#include "session/memory.h"
 #include "session/refusal.h"
 #include "session/transaction.h"
 #include "stomp/stomp_encoder.h"
@@ -31,8 +32,7 @@ static void drop_subscriptions(struct session *session)
 {
   struct list *node;
   while ((node = list_first(&session->subscriptions)))
-    hub_unsubscribe(session->env->hub, container_of(node, struct subscription, link));
-  session->n_subscriptions = 0;
+    session_end_subscription(session, container_of(node, struct subscription, link));
 }
 
 static void drop_transactions(struct session *session)
@@ -209,6 +209,14 @@ void session_overflow(struct session *session)
                  session->env->hub->max_unacked);
     return;
   }
+  if (session->costly) {
+    session->out.overflow = false;
+    session_fail(session, NULL, CLOSE_PROTOCOL,
+                 "Use simpler patterns or fewer of them, or raise [limits] max-pattern-steps.",
+                 "the patterns take more than max-pattern-steps (%" PRIu32 ") for one message",
+                 session->env->hub->max_pattern_steps);
+    return;
+  }
   COUNT(closed_queue);
   session_close(session, CLOSE_SLOW, "Failed to send message within the configured send limit");
 }
@@ -221,12 +229,23 @@ void session_unacked_full(struct subscription *sub)
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
 }
 
+void session_costly(struct subscription *sub)
+{
+  struct session *session = sub->owner;
+  session->costly = true;
+  session->out.overflow = true;
+  outq_mark_dirty(&session->env->hub->outqs, &session->out);
+}
+
 /* --- receipts that wait for the broker ---------------------------------------------------- */
 
 struct session_waiter *session_waiter_new(struct session *session, const char *what,
                                           struct plug_str receipt)
 {
-  struct session_waiter *waiter = malloc(sizeof *waiter + receipt.len);
+  size_t bytes = sizeof(struct session_waiter) + receipt.len;
+  if (!session_keep(session, &receipt, bytes))
+    return NULL;
+  struct session_waiter *waiter = malloc(bytes);
   if (!waiter)
     return NULL;
   *waiter = (struct session_waiter){.session = session, .what = what, .remaining = 1};
@@ -235,6 +254,14 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
     memcpy(waiter->receipt, receipt.ptr, receipt.len);
   list_append(&session->waiters, &waiter->link);
   return waiter;
+}
+
+static void waiter_free(struct session_waiter *waiter)
+{
+  list_remove(&waiter->link);
+  if (waiter->session)
+    session_release(waiter->session, sizeof *waiter + waiter->receipt_len);
+  free(waiter);
 }
 
 static void leave(struct session *session)
@@ -251,7 +278,7 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
   if (--waiter->remaining)
     return;
   struct session *session = waiter->session;
-  list_remove(&waiter->link);
+  list_remove(&waiter->link); /* now: the last one lets a session leave */
   if (session && session->state != SESSION_CLOSED) {
     struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
     if (waiter->status == PLUG_OK && !waiter->refusals_only)
@@ -261,7 +288,7 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
     if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
       leave(session);
   }
-  free(waiter);
+  waiter_free(waiter);
 }
 
 void session_published(void *waiter, plug_status status)
@@ -294,8 +321,7 @@ void session_interest(struct subscription *sub, plug_status status)
                                   .hint = "The connection stays open."};
     session_error(session, &error);
   }
-  session->n_subscriptions--;
-  hub_unsubscribe(session->env->hub, sub);
+  session_end_subscription(session, sub);
 }
 
 void session_drop_subscription(struct session *session, struct subscription *sub)
@@ -303,11 +329,9 @@ void session_drop_subscription(struct session *session, struct subscription *sub
   struct session_waiter *waiter = sub->waiter;
   if (waiter) {
     sub->waiter = NULL;
-    list_remove(&waiter->link);
-    free(waiter);
+    waiter_free(waiter);
   }
-  session->n_subscriptions--;
-  hub_unsubscribe(session->env->hub, sub);
+  session_end_subscription(session, sub);
 }
 
 /* --- CONNECT and DISCONNECT --------------------------------------------------------------- */
@@ -455,8 +479,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
     if (!waiter->sub)
       continue;
     waiter->sub->waiter = NULL;
-    list_remove(node);
-    free(waiter);
+    waiter_free(waiter);
   }
   drop_subscriptions(session);
   drop_transactions(session);

@@ -50,6 +50,7 @@ struct session_env {
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
   uint64_t connect_timeout_ms;
   uint64_t max_subscriptions, max_destination_length, max_transactions, max_transaction_bytes;
+  uint64_t max_session_memory;
   bool patterns;           /* pattern subscriptions are allowed */
   bool spring;             /* profile = spring */
   bool ignore_unknown;     /* destinations that nobody has are no fault */
@@ -93,7 +94,9 @@ struct session {
   bool deaf;                /* the carrier does not read now: silence is not the client's */
   bool slow_down;           /* the node is congested: the carrier should stop reading for a while */
   bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
+  bool costly;              /* its patterns are over max-pattern-steps; likewise */
   bool no_memory;           /* an answer could not be queued; likewise */
+  uint32_t kept_bytes;      /* for max-session-memory, see memory.h */
   const char *close_reason; /* static */
 };
 
@@ -120,10 +123,11 @@ void session_overflow(struct session *session);
 /* Queues an ERROR about a fault of the carrier (bad UTF-8, say) and closes. */
 void session_fault(struct session *session, uint16_t code, const char *message);
 
-/* For the hub's on_published, on_interest and on_unacked_full. */
+/* For the hub's on_published, on_interest, on_unacked_full and on_costly. */
 void session_published(void *waiter, plug_status status);
 void session_interest(struct subscription *sub, plug_status status);
 void session_unacked_full(struct subscription *sub);
+void session_costly(struct subscription *sub);
 
 /* --- within core/session ------------------------------------------------------------------ */
 
@@ -179,6 +183,7 @@ struct session_waiter {
   char receipt[];
 };
 
+/* NULL: out of memory, or the session has failed for max-session-memory. */
 struct session_waiter *session_waiter_new(struct session *session, const char *what,
                                           struct plug_str receipt);
 /* One answer less; answers the client and frees the waiter with the last. */

@@ -49,3 +49,37 @@ describe('TCP', { concurrency: 4 }, () => {
     assert.deepEqual((await socket.messages(bodies.length)).map((f) => f.body), bodies);
   });
 });
+
+describe('patterns', () => {
+  // From a report: a SEND to a long destination stopped a worker for seconds.
+  const HOSTILE = `/topic/{x:(?:${'bcdefghijklmnopqrs'.split('').map((c) => `[^${c}]?`).join('')})*}z`;
+  test('sessions with patterns that cost too much are ended, and others get their message', async (t) => {
+    const server = await start({ t, set: ['destinations.patterns=on', 'server.workers=1'] });
+    const honest = await stomp(server, { t });
+    await honest.subscribe('/topic/{name:[a-z]+}', { id: 'honest' });
+    const hostile = [];
+    for (let i = 0; i < 10; i++) {
+      const client = await stomp(server, { t });
+      for (let k = 0; k < 1000; k++) client.frame('SUBSCRIBE', { id: k, destination: `${HOSTILE}${i}-${k}` });
+      await client.request('BEGIN', { transaction: 'fence' });
+      hostile.push(client);
+    }
+    honest.send(`/topic/${'a'.repeat(990)}`, 'hello');
+    await honest.expect('MESSAGE', { subscription: 'honest' });
+    for (const client of hostile) {
+      const error = await client.expectError();
+      assert.equal(error.headers.message, 'the patterns take more than max-pattern-steps (100000) for one message');
+      assert.equal(client.closed.code, 1002);
+    }
+    const stats = await server.stats();
+    assert.deepEqual([stats.refused_pattern_steps, stats.subscriptions], [10, 1]);
+  });
+  test('subscription ids of any length do not fill the memory', async (t) => {
+    const server = await start({ t });
+    const client = await stomp(server, { t });
+    for (let i = 0; i < 1000; i++) client.frame('SUBSCRIBE', { id: `${i}`.padStart(7900, 'x'), destination: '/topic/a' });
+    const error = await client.expectError();
+    assert.match(error.headers.message, /^subscriptions and receipts take more than max-session-memory \(5218304 bytes\)$/);
+    assert.equal((await server.stats()).refused_memory, 1);
+  });
+});

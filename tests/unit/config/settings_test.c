@@ -93,6 +93,9 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->max_unacked, 10000);
   assert_int_equal(s->max_transactions, 16);
   assert_int_equal(s->max_transaction_bytes, 1 << 20);
+  assert_int_equal(s->max_pattern_steps, 100000);
+  assert_int_equal(s->max_session_memory, (4 << 20) + 1024000);
+  assert_int_equal(s->route_cache_bytes, 16 << 20);
   assert_int_equal(s->queue_bytes, 512 << 10);
   assert_int_equal(s->queue_messages, 20000);
   assert_int_equal(s->queue_policy, QUEUE_CLOSE);
@@ -208,6 +211,12 @@ static const struct {
      "1..1000"},
     {"limits", "max-transaction-size", AT(max_transaction_bytes), "1k", "1g", 1024, 1 << 30, "1023",
      "1025m", "1k..1g"},
+    {"limits", "max-pattern-steps", AT(max_pattern_steps), "1000", "100000000", 1000, 100000000,
+     "999", "100000001", "1000..100000000"},
+    {"limits", "max-session-memory", AT(max_session_memory), "1", "1g", 1, 1 << 30, NULL, "1025m",
+     "0..1g"},
+    {"limits", "route-cache-size", AT(route_cache_bytes), "64k", "4g", 65536, UINT64_C(4) << 30,
+     "65535", "5g", "64k..4g"},
     {"limits", "queue-size", AT(queue_bytes), "65k", "1g", 66560, 1 << 30, "4095", "2g", "4k..1g"},
     {"limits", "queue-messages", AT(queue_messages), "1", "10000000", 1, 10000000, "0", "10000001",
      "1..10000000"},

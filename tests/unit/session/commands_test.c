@@ -471,6 +471,77 @@ static void auto_subscriptions_take_no_ack(void **state)
   session_fini(&s);
 }
 
+/* --- memory ------------------------------------------------------------------------------- */
+
+static void subscriptions_are_limited_in_bytes(void **state)
+{
+  (void)state;
+  int64_t counted = counter_read(COUNTER_refused_memory);
+  struct session s;
+  char frame[7000], id[6001];
+  memset(id, 'i', sizeof id - 1);
+  id[sizeof id - 1] = '\0';
+  connect_as(&s, "1.2");
+  w.env.max_session_memory = 100000;
+  uint32_t n = 0, before = 0;
+  while (s.state == SESSION_CONNECTED && n < 100) {
+    id[0] = (char)('a' + n++);
+    before = s.kept_bytes;
+    int len =
+        snprintf(frame, sizeof frame, "SUBSCRIBE\nid:%s\ndestination:/sub/a\nreceipt:r\n\n", id);
+    receive_bytes(&s, frame, (size_t)len + 1);
+  }
+  assert_int_equal(n, 9); /* an id is kept twice */
+  assert_true(before <= 100000 && before + 12000 > 100000);
+  struct plug_str out = show_out(&s);
+  assert_non_null(strstr(out.ptr, "ERROR\nmessage:subscriptions and receipts take more than "
+                                  "max-session-memory (100000 bytes)\nreceipt-id:r\n"));
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  assert_int_equal(counter_read(COUNTER_refused_memory) - counted, 1);
+  session_fini(&s);
+
+  connect_as(&s, "1.2"); /* what ends makes room */
+  for (n = 0; n < 100; n++) {
+    int len =
+        snprintf(frame, sizeof frame, "SUBSCRIBE\nid:%s\ndestination:/sub/{a:[a-z]{50}}\n\n", id);
+    receive_bytes(&s, frame, (size_t)len + 1);
+    assert_true(s.kept_bytes > 12000);
+    len = snprintf(frame, sizeof frame, "UNSUBSCRIBE\nid:%s\n\n", id);
+    receive_bytes(&s, frame, (size_t)len + 1);
+    assert_int_equal(s.kept_bytes, 0);
+  }
+  assert_int_equal(s.state, SESSION_CONNECTED);
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/b\nreceipt:1\n\n");
+  answer_interests(PLUG_EDENIED);
+  assert_int_equal(s.kept_bytes, 0);
+  session_fini(&s);
+}
+
+static void receipts_that_wait_are_limited_in_bytes(void **state)
+{
+  (void)state;
+  struct session s;
+  connect_as(&s, "1.2");
+  w.env.max_session_memory = 1000;
+  w.answers = PLUG_PENDING;
+  while (s.state == SESSION_CONNECTED)
+    RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:01234567890123456789\n\nx");
+  assert_in_range(w.n_published, 5, 40);
+  assert_true(s.kept_bytes <= 1000);
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:01234567890123456789\n"));
+  session_fini(&s);
+  for (unsigned i = 0; i < w.n_published; i++)
+    answer(i, PLUG_OK);
+
+  unsigned first = w.n_published;
+  connect_as(&s, "1.2");
+  RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:1\n\nx");
+  assert_true(s.kept_bytes > 0);
+  answer(first, PLUG_OK);
+  assert_int_equal(s.kept_bytes, 0);
+  session_fini(&s);
+}
+
 /* --- transactions ------------------------------------------------------------------------- */
 
 static void a_transaction_holds_its_frames_back_until_commit(void **state)
@@ -656,6 +727,8 @@ int main(void)
       TEST(subscriptions_are_limited),
       TEST(each_version_acknowledges_in_its_own_way),
       TEST(auto_subscriptions_take_no_ack),
+      TEST(subscriptions_are_limited_in_bytes),
+      TEST(receipts_that_wait_are_limited_in_bytes),
       TEST(a_transaction_holds_its_frames_back_until_commit),
       TEST(abort_forgets_the_held_frames),
       TEST(a_commits_receipt_waits_for_all_its_publishes),

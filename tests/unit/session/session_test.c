@@ -696,6 +696,31 @@ static void the_first_reason_to_close_stays(void **state)
 
 /* --- profile = spring --------------------------------------------------------------------- */
 
+static void costly_patterns_end_their_session(void **state)
+{
+  (void)state;
+  char topic[201];
+  struct session s, other;
+  memset(topic, 'a', sizeof topic - 1);
+  memcpy(topic, "/sub/", 5);
+  topic[sizeof topic - 1] = '\0';
+  w.hub.max_pattern_steps = 1000;
+  connect_as(&s, "1.2");
+  connect_as(&other, "1.2");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/{x:(a|a?b?c?)*}d\n\n");
+  RECEIVE(&other, "SUBSCRIBE\nid:0\ndestination:/sub/*\n\n");
+  deliver(topic, 1, "x");
+  assert_int_equal(s.state, SESSION_CONNECTED); /* until its queue is flushed */
+  assert_int_equal(other.out.count, 1);
+  session_overflow(&s);
+  expect_error(&s, CLOSE_PROTOCOL,
+               "the patterns take more than max-pattern-steps (1000) for one message");
+  deliver(topic, 2, "x");
+  assert_int_equal(other.out.count, 2);
+  session_fini(&s);
+  session_fini(&other);
+}
+
 static void spring_answers_disconnect_as_spring_does(void **state)
 {
   (void)state;
@@ -777,6 +802,7 @@ int main(void)
       TEST(a_client_that_does_not_acknowledge_gets_an_error),
       TEST(an_answer_for_which_memory_is_short_ends_the_session),
       TEST(the_first_reason_to_close_stays),
+      TEST(costly_patterns_end_their_session),
       TEST(spring_answers_disconnect_as_spring_does),
       TEST(bytes_may_come_in_any_pieces),
   };

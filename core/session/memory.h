@@ -1,0 +1,18 @@
+/* What a session makes the server keep beside its queue and its transactions: subscriptions with
+ * their ids and patterns, and receipts that wait for the broker. Counted in bytes against
+ * max-session-memory, for all of it is as long as the client likes. Owns nothing. Worker's thread
+ * only. */
+#ifndef SESSION_MEMORY_H
+#define SESSION_MEMORY_H
+
+#include "session/session.h"
+
+/* Counts so many bytes more. False: that is too much, and the session has ended with an ERROR that
+ * names the receipt (may be NULL). */
+bool session_keep(struct session *session, const struct plug_str *receipt, size_t bytes);
+void session_release(struct session *session, size_t bytes);
+
+/* Ends a subscription that has been counted. */
+void session_end_subscription(struct session *session, struct subscription *sub);
+
+#endif
