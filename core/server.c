@@ -264,7 +264,7 @@ static plug_status listen_on(struct server *server, const struct settings_addres
   if (status != PLUG_OK)
     return status;
   for (unsigned i = 0; i < server->settings->workers; i++) {
-    int fd = listener_bind(&a, &a.port, err);
+    int fd = listener_bind(&a, server->settings, &a.port, err);
     if (fd < 0)
       return PLUG_EUNAVAIL;
     status = worker_listen(&server->workers[i], fd, door);

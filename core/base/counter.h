@@ -37,6 +37,7 @@
   X(closed_stalled, 0, "sessions closed because a send made no progress")               \
   X(closed_connect_timeout, 0, "connections closed without a CONNECT in time")          \
   X(closed_heartbeat, 0, "sessions closed because heart-beats stopped")                 \
+  X(closed_silent, 0, "WebSockets closed because pings were not answered")              \
   X(refused_frame_size, 0, "frames over max-frame-size")                                \
   X(refused_headers, 0, "frames over max-headers or max-header-size")                   \
   X(refused_subscriptions, 0, "SUBSCRIBEs over max-subscriptions")                      \

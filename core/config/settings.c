@@ -630,6 +630,8 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "queue-size", queue_bytes),
       NUMBER(LIMITS, "queue-messages", queue_messages),
       NUMBER(LIMITS, "send-timeout", send_timeout_ms),
+      NUMBER(LIMITS, "tcp-keepalive", tcp_keepalive_ms),
+      NUMBER(HTTP, "websocket-ping", websocket_ping_ms),
       NUMBER(LIMITS, "connect-timeout", connect_timeout_ms),
       NUMBER(LIMITS, "max-address-connections", max_address_connections),
       NUMBER(LIMITS, "max-address-rate", max_address_rate),

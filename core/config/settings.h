@@ -43,7 +43,8 @@ struct settings {
   /* [http], [tcp] */
   struct settings_address *http_listen;
   size_t n_http_listen;
-  uint64_t keep_alive_ms; /* how long a connection waits for its next request */
+  uint64_t websocket_ping_ms; /* 0: none */
+  uint64_t keep_alive_ms;     /* how long a connection waits for its next request */
   struct cidr_list http_trusted_proxies, tcp_trusted_proxies;
   bool http_proxy_protocol, tcp_proxy_protocol; /* by which these say who their clients are */
   struct settings_list allowed_hosts;           /* empty: any */
@@ -77,6 +78,7 @@ struct settings {
   uint64_t queue_bytes, queue_messages;
   enum queue_policy queue_policy;
   uint64_t send_timeout_ms, connect_timeout_ms;
+  uint64_t tcp_keepalive_ms;        /* 0: none */
   uint64_t max_address_connections; /* of one client address; 0: any number */
   uint64_t max_address_rate;        /* new ones a minute; 0: any number */
   uint64_t max_request_line, max_request_head, max_request_headers;

@@ -35,6 +35,9 @@ static const struct plug_option http_options[] = {
     {"keep-alive-timeout", PLUG_OPT_DURATION, 0, "75s", "1s..1h",
      "How long a connection may wait for its next request; longer than proxies in front keep "
      "theirs, or they meet closed ones."},
+    {"websocket-ping", PLUG_OPT_DURATION, 0, "30s", "0..1h",
+     "How long a WebSocket may be silent, where no heart-beats from the client were agreed upon, "
+     "before it is pinged; it is closed after three times that without a byte. 0 is never."},
     {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
      "Addresses of proxies, or ranges as in `10.0.0.0/8`, whose `Forwarded`, `X-Forwarded-Proto` "
      "and `X-Forwarded-Host` are believed. One that ends TLS has to be among them, or pages that "
@@ -132,7 +135,7 @@ static const struct plug_option limits_options[] = {
      "What comparing one message's destination with the patterns of one session may take: a step "
      "is "
      "a segment, a character behind a `*`, or an instruction of an expression. 100,000 are about a "
-     "millisecond. A session that needs more is ended."},
+     "third of a millisecond. A session that needs more is ended."},
     {"route-cache-size", PLUG_OPT_BYTES, 0, "16m", "64k..4g",
      "What each worker may remember of which patterns match which destination. It begins anew when "
      "that is full."},
@@ -143,7 +146,11 @@ static const struct plug_option limits_options[] = {
     {"queue-policy", PLUG_OPT_CHOICE, 0, "close", "close|drop-oldest|drop-newest",
      "What happens when a session's queue is full."},
     {"send-timeout", PLUG_OPT_DURATION, 0, "10s", "1s..1h",
-     "How long a send may make no progress before the session is closed."},
+     "How long a send may make no progress before the session is closed, and a peer may not "
+     "acknowledge what was sent to it."},
+    {"tcp-keepalive", PLUG_OPT_DURATION, 0, "60s", "0..2h",
+     "How long a connection may be idle before the system asks whether its peer is still there; it "
+     "ends when there is no answer for `send-timeout`. 0 is never."},
     {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
      "How long a new connection may take to send its CONNECT frame, and any to send a request."},
     {"max-request-line", PLUG_OPT_BYTES, 0, "16k", "256..32k",

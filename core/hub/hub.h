@@ -106,7 +106,7 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
 void hub_take_all(struct hub *hub, struct inbox *inbox);
 /* The same, but it stops behind the message with which the matching of patterns has taken more than
  * so many steps: a few milliseconds. The rest comes first next time. */
-#define HUB_TURN_STEPS 300000u
+#define HUB_TURN_STEPS 1000000u
 void hub_take_some(struct hub *hub, struct inbox *inbox);
 static inline bool hub_has_left(const struct hub *hub)
 {

@@ -22,6 +22,10 @@ struct carrier {
   struct frame *(*farewell)(struct conn *conn);
   /* That has been written, too. True: the connection is over; false: the peer has the last word. */
   bool (*said_farewell)(struct conn *conn);
+  /* When tick is due next, UINT64_MAX for never, and what it does while the session is not closed;
+   * both or neither. That moment may move away unnoticed: tick looks at the clock. */
+  uint64_t (*due_ms)(const struct conn *conn);
+  void (*tick)(struct conn *conn, uint64_t now_ms);
   void (*fini)(struct conn *conn); /* frees what it holds beside its connection, or NULL */
 };
 

@@ -2,6 +2,7 @@
  * ends with a Close frame of each side. */
 #include <sys/socket.h>
 
+#include "base/counter.h"
 #include "net/conn.h"
 #include "websocket/ws_reader.h"
 
@@ -10,6 +11,7 @@ struct ws_conn {
   struct ws_reader reader;
   struct utf8_state utf8; /* within a text message */
   uint16_t answer_code;   /* the code of the peer's Close; 0: it has not sent one */
+  uint8_t pings;          /* sent since anything came */
   bool failed;            /* it violated the protocol: nothing that it sends counts any more */
 };
 
@@ -61,6 +63,7 @@ static void receive(struct conn *conn, char *bytes, size_t len)
   struct ws_conn *ws = ws_of(conn);
   struct ws_item item;
   char *end = bytes + len;
+  ws->pings = 0;
   while (!ws->answer_code && !ws->failed) {
     switch (ws_reader_next(&ws->reader, &bytes, end, &item)) {
     case WS_GOT_DATA:
@@ -82,6 +85,43 @@ static void receive(struct conn *conn, char *bytes, size_t len)
       return;
     }
   }
+}
+
+/* --- silence ------------------------------------------------------------------------------ */
+
+#define PINGS_MAX 2
+
+/* Where the client has not promised heart-beats nobody would notice that it has vanished: behind a
+ * proxy the connection stays. */
+static uint64_t due_ms(const struct conn *conn)
+{
+  const struct ws_conn *ws = container_of(conn, const struct ws_conn, conn);
+  const struct session *session = &conn->session;
+  uint64_t interval = conn->env->settings->websocket_ping_ms;
+  if (!interval || session->state != SESSION_CONNECTED || session->read_timeout_ms || session->deaf)
+    return UINT64_MAX;
+  return session->last_rx_ms + interval * (ws->pings + 1u);
+}
+
+static void tick(struct conn *conn, uint64_t now_ms)
+{
+  struct ws_conn *ws = ws_of(conn);
+  struct plug_str nothing = STR("");
+  if (now_ms < due_ms(conn))
+    return;
+  if (ws->pings == PINGS_MAX) {
+    COUNT(closed_silent);
+    conn_fault(conn, CLOSE_PROTOCOL, "nothing received, and no answer to WebSocket pings", NULL);
+    return;
+  }
+  ws->pings++;
+  struct frame *ping = frame_new(0x80u | WS_PING, false, &nothing, 1);
+  if (!ping) {
+    conn_doom(conn);
+    return;
+  }
+  conn_queue(conn, ping);
+  frame_unref(ping);
 }
 
 static bool on_end(struct conn *conn)
@@ -129,5 +169,7 @@ const struct carrier carrier_websocket = {
     .on_end = on_end,
     .farewell = farewell,
     .said_farewell = said_farewell,
+    .due_ms = due_ms,
+    .tick = tick,
     .fini = fini,
 };

@@ -27,6 +27,9 @@ static void arm(struct conn *conn)
     if (!conn->close_due_ms)
       conn->close_due_ms = now + CLOSE_WAIT_MS;
     due = conn->close_due_ms;
+  } else if (conn->carrier->due_ms) {
+    uint64_t carriers = conn->carrier->due_ms(conn);
+    due = carriers < due ? carriers : due;
   }
   if (conn->stall_ms && conn->stall_ms < due)
     due = conn->stall_ms;
@@ -542,6 +545,8 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
     conn->stall_ms = now_ms + conn->env->send_timeout_ms;
   }
   session_tick(&conn->session, now_ms);
+  if (conn->carrier->tick && conn->session.state != SESSION_CLOSED)
+    conn->carrier->tick(conn, now_ms);
   arm(conn);
 }
 

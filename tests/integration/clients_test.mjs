@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 
-import { start, within } from './lib/server.mjs';
+import { sleep, start, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
+import { CLOSE, PING, PONG, TEXT, Wire } from './lib/wire.mjs';
 
 // All bytes that come over TCP until the server ends its direction.
 async function tcpBytes(server, t, send) {
@@ -81,5 +82,61 @@ describe('patterns', () => {
     const error = await client.expectError();
     assert.match(error.headers.message, /^subscriptions and receipts take more than max-session-memory \(5218304 bytes\)$/);
     assert.equal((await server.stats()).refused_memory, 1);
+  });
+});
+
+describe('silent WebSockets', { concurrency: 4 }, () => {
+  const CONNECT = 'CONNECT\naccept-version:1.2\nheart-beat:0,0\n\n\0';
+  test('one that does not answer pings is closed', async (t) => {
+    const server = await start({ t, set: ['http.websocket-ping=300ms'] });
+    const begin = performance.now();
+    const wire = await Wire.upgrade(server, { t });
+    await wire.ws(CONNECT);
+    const got = [];
+    for (let i = 0; i < 5; i++) {
+      const { opcode, payload } = await wire.frame();
+      got.push([opcode, opcode === TEXT ? payload.toString().split('\n', 2).join(' ').slice(0, 40) : '']);
+    }
+    assert.deepEqual(got, [[TEXT, 'CONNECTED version:1.2'], [PING, ''], [PING, ''],
+      [TEXT, 'ERROR message:nothing received, and no a'], [CLOSE, '']]);
+    assert.ok(performance.now() - begin > 3 * 300 * 0.9);
+    assert.equal((await server.stats()).closed_silent, 1);
+  });
+  test('one that answers, or says anything, stays', async (t) => {
+    const server = await start({ t, set: ['http.websocket-ping=300ms'] });
+    const answering = await stomp(server, { t }); // ws answers pings by itself
+    let pings = 0;
+    answering.socket.on('ping', () => { pings += 1; });
+    while (pings < 5) await sleep(100);
+    assert.equal(answering.closed, null);
+    await answering.request('BEGIN', { transaction: 'still-here' });
+    assert.equal((await server.stats()).closed_silent, 0);
+  });
+  test('none is pinged that has promised heart-beats, or with websocket-ping = 0', async (t) => {
+    const pinged = async (set, connect) => {
+      const server = await start({ t, set });
+      const client = await stomp(server, { t, connect });
+      let pings = 0;
+      client.socket.on('ping', () => { pings += 1; });
+      await sleep(1500);
+      await client.request('BEGIN', { transaction: 'still-here' });
+      return pings;
+    };
+    assert.equal(await pinged(['http.websocket-ping=100ms', 'stomp.heart-beat-tolerance=1000'], { 'heart-beat': '60000,0' }), 0);
+    assert.equal(await pinged(['http.websocket-ping=0'], {}), 0);
+  });
+  test("a client's own pings are life where heart-beats were promised", async (t) => {
+    const interval = 1000;
+    const server = await start({ t, set: [`stomp.heart-beat-receive=${interval}ms`, 'stomp.heart-beat-tolerance=1000'] });
+    const wire = await Wire.upgrade(server, { t });
+    await wire.ws(CONNECT.replace('0,0', `${interval},0`));
+    assert.equal((await wire.frame()).opcode, TEXT);
+    const end = performance.now() + interval * 12; // longer than silence is tolerated
+    while (performance.now() < end) {
+      await wire.ws('x', { opcode: PING });
+      assert.equal((await wire.frame()).opcode, PONG);
+      await sleep(interval / 2);
+    }
+    assert.equal((await server.stats()).closed_heartbeat, 0);
   });
 });

@@ -100,6 +100,8 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->queue_messages, 20000);
   assert_int_equal(s->queue_policy, QUEUE_CLOSE);
   assert_int_equal(s->send_timeout_ms, 10000);
+  assert_int_equal(s->tcp_keepalive_ms, 60000);
+  assert_int_equal(s->websocket_ping_ms, 30000);
   assert_int_equal(s->connect_timeout_ms, 30000);
   assert_int_equal(s->max_request_line, 16 << 10);
   assert_int_equal(s->max_request_head, 32 << 10);
@@ -222,6 +224,8 @@ static const struct {
      "1..10000000"},
     {"limits", "send-timeout", AT(send_timeout_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
      "1s..1h"},
+    {"limits", "tcp-keepalive", AT(tcp_keepalive_ms), "0", "2h", 0, 7200000, NULL, "3h", "0..2h"},
+    {"http", "websocket-ping", AT(websocket_ping_ms), "0", "1h", 0, 3600000, NULL, "2h", "0..1h"},
     {"limits", "connect-timeout", AT(connect_timeout_ms), "1s", "10m", 1000, 600000, "0", "11m",
      "1s..10m"},
     {"limits", "max-request-line", AT(max_request_line), "256", "32k", 256, 32768, "255", "33k",
