@@ -425,11 +425,11 @@ bool hub_run_calls(struct hub *hub)
   return any;
 }
 
-/* Does what the items say, and returns the first that was left once more than TURN_STEPS went into
- * the matching of patterns. */
-static struct mpsc_node *take(struct hub *hub, struct inbox *inbox, struct mpsc_node *items,
-                              uint64_t until_steps)
+/* Does what was left before, or else what is in the inbox, until the matching of patterns has taken
+ * so many steps since the start. */
+static void take(struct hub *hub, struct inbox *inbox, uint64_t until_steps)
 {
+  struct mpsc_node *items = hub->left ? hub->left : mpsc_take(&inbox->queue);
   uint64_t load = 0;
   while (items && hub->pattern_steps < until_steps) {
     struct inbox_item *item = container_of(items, struct inbox_item, node);
@@ -461,29 +461,25 @@ static struct mpsc_node *take(struct hub *hub, struct inbox *inbox, struct mpsc_
       inbox_item_free(item);
     }
   }
+  hub->left = items;
   if (load)
     inbox_taken(inbox, load);
-  return items;
-}
-
-static void take_until(struct hub *hub, struct inbox *inbox, uint64_t until_steps)
-{
-  struct mpsc_node *left = hub->left;
-  hub->left = NULL; /* an answer may make its session publish, which may come here again */
-  left = take(hub, inbox, left, until_steps);
-  if (!left)
-    left = take(hub, inbox, mpsc_take(&inbox->queue), until_steps);
-  hub->left = left;
 }
 
 void hub_take_some(struct hub *hub, struct inbox *inbox)
 {
-  take_until(hub, inbox, hub->pattern_steps + HUB_TURN_STEPS);
+  uint64_t until_steps = hub->pattern_steps + HUB_TURN_STEPS;
+  bool had_left = hub->left != NULL;
+  take(hub, inbox, until_steps);
+  if (had_left && !hub->left)
+    take(hub, inbox, until_steps);
 }
 
 void hub_take_all(struct hub *hub, struct inbox *inbox)
 {
-  take_until(hub, inbox, UINT64_MAX);
+  if (hub->left)
+    take(hub, inbox, UINT64_MAX);
+  take(hub, inbox, UINT64_MAX);
 }
 
 bool hub_ack(struct subscription *sub, struct plug_str message_id)

@@ -371,8 +371,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   }
   session->n_subscriptions++;
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-  session->kept_bytes += (uint32_t)subscription_bytes(sub);
-  if (!session_keep(session, receipt, 0))
+  if (!session_keep(session, receipt, subscription_bytes(sub)))
     return;
   if (!receipt || env->spring)
     return;

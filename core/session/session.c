@@ -243,11 +243,11 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
                                           struct plug_str receipt)
 {
   size_t bytes = sizeof(struct session_waiter) + receipt.len;
-  if (!session_keep(session, &receipt, bytes))
+  struct session_waiter *waiter = session_keep(session, &receipt, bytes) ? malloc(bytes) : NULL;
+  if (!waiter) {
+    session_release(session, bytes);
     return NULL;
-  struct session_waiter *waiter = malloc(bytes);
-  if (!waiter)
-    return NULL;
+  }
   *waiter = (struct session_waiter){.session = session, .what = what, .remaining = 1};
   waiter->receipt_len = receipt.len;
   if (receipt.len)

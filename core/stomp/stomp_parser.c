@@ -478,8 +478,12 @@ static inline enum step read_frame(struct stomp_parser *p, const char *data, siz
     if (step != STEP_DONE)
       return step;
   }
-  if (!may_have_body(at->command) && check_no_body(p, data, len, error) == STEP_FAILED)
-    return STEP_FAILED;
+  if (!may_have_body(at->command)) {
+    bool ends_here =
+        !at->need && at->scanned == at->body_at && len > at->body_at && data[at->body_at] == '\0';
+    if (!ends_here && check_no_body(p, data, len, error) == STEP_FAILED)
+      return STEP_FAILED;
+  }
   if (at->need) {
     if (len < at->need) {
       at->scanned = len;
