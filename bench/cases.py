@@ -36,6 +36,12 @@ METRICS = {
     "latency": Metric(("latency_us", "p99"), "publish to receive, 99th percentile", "µs", 0),
     "late": Metric(("generator", "late_us", "p50"), "of it the generator published late, median", "µs", 0),
     "late-p99": Metric(("generator", "late_us", "p99"), "99th percentile", "µs", 0),
+    "storm-time": Metric(("storm", "seconds"), "time until all are back", "s", 3),
+    "storm-cpu": Metric(("storm", "server_cpu_s"), "server CPU meanwhile, deliveries among it", "s", 3),
+    "storm-p50": Metric(("storm", "latency_us", "p50"), "publish to receive meanwhile, median", "µs", 0),
+    "storm-p99": Metric(("storm", "latency_us", "p99"), "99th percentile", "µs", 0),
+    "storm-max": Metric(("storm", "latency_us", "max"), "most", "µs", 0),
+    "storm-more": Metric(("storm", "p99_more_us"), "99th percentile over that without a storm", "µs", 0),
     "generator": Metric(("generator", "cpu_share"), "CPU of the generator, of one core", "", 2, relative=False),
 }
 
@@ -49,6 +55,7 @@ BUT_RABBITMQ = (*WAYS, *PEERS)
 ALL = (*BUT_RABBITMQ, "rabbitmq")
 # Where little is written the way of writing makes no difference.
 FIELD = (*OWN, *PEERS, "rabbitmq")
+AUTH = ("plugboard", "plugboard-auth")
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Case:
     chart: bool = False  # whether it is in the chart of the documentation
 
     def connections(self):
-        return sum(int(self.load.get(k, 0)) for k in ("subscribers", "idle", "publishers")) + 1
+        return sum(int(self.load.get(k, 0)) for k in ("subscribers", "idle", "publishers", "storm")) + 1
 
 
 def fan_out(n, in_flight=1, **load):
@@ -75,6 +82,7 @@ def fan_out(n, in_flight=1, **load):
 
 
 LATE = ("late", "late-p99")
+STORM = ("storm-cpu", "storm-p50", "storm-p99", "storm-max", "storm-more")
 SHORT = {"duration": 0.2, "warmup": 0.1}
 NONE = {"duration": 0, "warmup": 0}
 
@@ -148,6 +156,22 @@ CASES = [
     Case("redis-latency", "1 → 1 over two nodes and Redis at 1,000 messages/s", "latency-p50",
          fan_out(1, rate=1000), ("plugboard", "plugboard-redis"), yardstick="plugboard"),
 
-    # Here is the place for TLS, SockJS, authentication and compression: the same loads with their
-    # settings, and the case without them as the yardstick.
+    # Tokens and 30 rules, beside the same without. What is published is judged in each of these.
+    Case("auth-1-1-x16", "1 → 1, 16 in flight", "publish", fan_out(1, 16), AUTH, yardstick="plugboard"),
+    Case("auth-1-100", "1 → 100, 1 in flight", "delivery", fan_out(100), AUTH, yardstick="plugboard"),
+    Case("auth-1-1000", "1 → 1,000, 1 in flight", "delivery", fan_out(1000), AUTH, yardstick="plugboard"),
+    Case("auth-1-1000-x16", "1 → 1,000, 16 in flight", "delivery", fan_out(1000, 16), AUTH,
+         yardstick="plugboard"),
+    Case("auth-publish", "publish to nobody, 256 in flight", "publish", fan_out(0, 256), AUTH, ("published",),
+         yardstick="plugboard"),
+    # Clients that all come back, beside messages to others. What each takes stands in the remarks.
+    Case("auth-storm", "5,000 clients come back at once beside 1 → 100 at 500 messages/s", "storm-time",
+         fan_out(100, rate=500, storm=5000, duration=4, sources=16), AUTH,
+         STORM, yardstick="plugboard"),
+    Case("auth-storm-cores", "the same, server and generator on both cores", "storm-time",
+         fan_out(100, rate=500, storm=5000, duration=4, sources=16), AUTH, STORM, yardstick="plugboard",
+         server_cores="0,1", generator_cores="0,1"),
+
+    # Here is the place for TLS, SockJS and compression: the same loads with their settings, and the
+    # case without them as the yardstick.
 ]

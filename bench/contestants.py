@@ -18,6 +18,7 @@ import time
 
 # What `--peers` asks apt for.
 PEER_PACKAGES = ("rabbitmq-server", "nginx", "libnginx-mod-nchan", "mosquitto", "nats-server", "redis-server")
+TOKENS = 6000  # different ones; connections beyond that show one that another has shown, too
 
 
 class Unavailable(Exception):
@@ -308,6 +309,35 @@ class PlugboardRedis(Plugboard):
         return figures
 
 
+class PlugboardAuth(Plugboard):
+    """With auth-jwt and 30 rules: every client has an RS256 token of its own and is a class of its
+    own, for a rule compares a claim. The rule that decides is the last one."""
+
+    name = "plugboard-auth"
+    tokens = None  # a directory with tokens and their key, made once and removed at the end
+
+    def command(self, directory, port, case):
+        if PlugboardAuth.tokens is None:
+            PlugboardAuth.tokens = tempfile.TemporaryDirectory(prefix="plugbench-tokens-")
+            subprocess.run([self.find_tool("make_tokens"), str(TOKENS), self.tokens.name], check=True)
+        self.load_options = {"tokens": f"{self.tokens.name}/tokens"}
+        self.own_settings = {
+            "auth.plugins": "jwt", "auth.jwt.public-key": f"{self.tokens.name}/public.pem",
+            "auth.jwt.issuer": "https://id.example/realms/chat", "auth.jwt.client": "web",
+            "auth.jwt.roles": "realm_access.roles", "auth.jwt.attributes": "userId",
+            "access.own": "subscribe /topic/users/{id}/** if {id} == claim:userId",
+            **{f"access.room{i}": f"subscribe, send /topic/rooms/{i}/{{name}} if role room-{i} or role ADMIN"
+               for i in range(28)},
+            "access.all": "subscribe, send /topic/* if role user"}
+        return super().command(directory, port, case)
+
+    def find_tool(self, name):
+        tool = self.build / "bin" / name
+        if not tool.exists():
+            raise Unavailable(f"{tool} is not built")
+        return str(tool)
+
+
 class Mosquitto(Contestant):
     name = "mosquitto"
     protocol = "mqtt"
@@ -467,6 +497,6 @@ log.file = false
         }
 
 
-OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis)
+OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)

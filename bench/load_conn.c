@@ -15,7 +15,7 @@
 #define UPGRADE_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define UPGRADE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-enum { BUFFER_LEN = 1 << 20, MAX_EVENTS = 1024 };
+enum { BUFFER_LEN = 1 << 20, MAX_EVENTS = 1024, MAX_STORM_EVENTS = 8 };
 
 uint64_t clock_now_ns(void)
 {
@@ -40,13 +40,18 @@ void load_init(struct load *load, size_t cap_conns)
   load->conns = calloc(cap_conns, sizeof *load->conns);
   load->buffer = malloc(BUFFER_LEN);
   load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (!load->conns || !load->buffer || load->epoll_fd < 0)
+  load->storm_fd = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event event = {EPOLLIN, {.ptr = NULL}};
+  if (!load->conns || !load->buffer || load->epoll_fd < 0 || load->storm_fd < 0 ||
+      epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, load->storm_fd, &event) < 0)
     load_fail("cannot start: %s", strerror(errno));
   load->cap_conns = cap_conns;
 }
 
-static void conn_close(struct conn *conn)
+void conn_close(struct conn *conn)
 {
+  if (conn->state == CONN_READY)
+    conn->load->n_ready--;
   if (conn->fd >= 0) {
     struct linger reset = {1, 0};
     setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -66,32 +71,48 @@ void load_fini(struct load *load)
   free(load->conns);
   free(load->buffer);
   close(load->epoll_fd);
+  close(load->storm_fd);
 }
 
-struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32_t index)
+static void conn_begin(struct conn *conn)
 {
-  if (load->n_conns == load->cap_conns)
-    load_fail("more connections than planned");
-  struct conn *conn = &load->conns[load->n_conns];
+  struct load *load = conn->load;
+  size_t number = (size_t)(conn - load->conns);
   int one = 1;
-  const struct sockaddr_in *server = role == ROLE_PUBLISHER ? &load->publish_server : &load->server;
+  const struct sockaddr_in *server =
+      conn->role == ROLE_PUBLISHER ? &load->publish_server : &load->server;
   struct sockaddr_in source = {.sin_family = AF_INET};
   source.sin_addr.s_addr =
-      htonl(INADDR_LOOPBACK + (uint32_t)(load->n_conns % (load->n_sources ? load->n_sources : 1)));
-  *conn = (struct conn){.load = load, .role = (uint8_t)role, .topic = topic, .index = index};
+      htonl(INADDR_LOOPBACK + (uint32_t)(number % (load->n_sources ? load->n_sources : 1)));
   conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (conn->fd < 0)
-    load_fail("connection %zu: %s", load->n_conns, strerror(errno));
-  load->n_conns++;
+    load_fail("connection %zu: %s", number, strerror(errno));
   setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
   struct epoll_event event = {EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, {.ptr = conn}};
   if (bind(conn->fd, (struct sockaddr *)&source, sizeof source) < 0 ||
       (connect(conn->fd, (const struct sockaddr *)server, sizeof *server) < 0 &&
        errno != EINPROGRESS) ||
-      epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0)
-    load_fail("connection %zu: %s", load->n_conns, strerror(errno));
+      epoll_ctl(conn->role == ROLE_STORM ? load->storm_fd : load->epoll_fd, EPOLL_CTL_ADD, conn->fd,
+                &event) < 0)
+    load_fail("connection %zu: %s", number, strerror(errno));
+}
+
+struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32_t index)
+{
+  if (load->n_conns == load->cap_conns)
+    load_fail("more connections than planned");
+  struct conn *conn = &load->conns[load->n_conns++];
+  *conn = (struct conn){.load = load, .role = (uint8_t)role, .topic = topic, .index = index};
+  conn_begin(conn);
   return conn;
+}
+
+void load_reopen(struct conn *conn)
+{
+  *conn = (struct conn){
+      .load = conn->load, .role = conn->role, .topic = conn->topic, .index = conn->index};
+  conn_begin(conn);
 }
 
 void conn_flush(struct conn *conn)
@@ -181,7 +202,9 @@ static void upgraded(struct conn *conn)
   }
   struct bytes payload = {0};
   conn->state = CONN_CONNECT;
-  load->protocol->connect(&payload, load->login, load->passcode, (unsigned)(conn - load->conns),
+  size_t number = (size_t)(conn - load->conns);
+  struct credentials credentials = {load->login, load->passcode, tokens_of(&load->tokens, number)};
+  load->protocol->connect(&payload, &credentials, (unsigned)number,
                           conn->role == ROLE_PUBLISHER ? 0 : load->heartbeat_ms);
   send_payload(conn, &payload);
   bytes_free(&payload);
@@ -331,16 +354,19 @@ static void conn_read(struct conn *conn)
   }
 }
 
-void load_poll(struct load *load, uint64_t timeout_ns)
+static void poll_events(struct load *load, int epoll_fd, int most, uint64_t timeout_ns)
 {
   struct epoll_event events[MAX_EVENTS];
   struct timespec timeout = {(time_t)(timeout_ns / 1000000000U), (long)(timeout_ns % 1000000000U)};
-  int most = load->events_max ? load->events_max : MAX_EVENTS;
-  int n = epoll_pwait2(load->epoll_fd, events, most, &timeout, NULL);
+  int n = epoll_pwait2(epoll_fd, events, most, &timeout, NULL);
   if (n < 0 && errno != EINTR)
     load_fail("epoll: %s", strerror(errno));
   for (int i = 0; i < n; i++) {
     struct conn *conn = events[i].data.ptr;
+    if (!conn) {
+      poll_events(load, load->storm_fd, MAX_STORM_EVENTS, 0);
+      continue;
+    }
     uint32_t what = events[i].events;
     bool connected = conn->state == CONN_TCP && what & (EPOLLOUT | EPOLLERR | EPOLLHUP);
     if (connected && load->silent && conn->role == ROLE_IDLE)
@@ -352,4 +378,9 @@ void load_poll(struct load *load, uint64_t timeout_ns)
     if (conn->out_at < conn->out.len)
       conn_flush(conn);
   }
+}
+
+void load_poll(struct load *load, uint64_t timeout_ns)
+{
+  poll_events(load, load->epoll_fd, load->events_max ? load->events_max : MAX_EVENTS, timeout_ns);
 }

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 
+#include "load_tokens.h"
 #include "protocol.h"
 
 enum conn_state {
@@ -37,6 +38,7 @@ struct load {
   const struct protocol *protocol;
   struct sockaddr_in server, publish_server;
   const char *path, *login, *passcode;
+  struct tokens tokens;
   unsigned n_sources; /* connections are spread over 127.0.0.1 .. 127.0.0.n */
   char **topics;
   size_t body_len;
@@ -44,6 +46,7 @@ struct load {
   bool silent;           /* idle connections are opened and say nothing */
 
   int epoll_fd;
+  int storm_fd;       /* an epoll inside it, see load_storm.h */
   int events_max;     /* handled per load_poll; 0: as many as there are */
   struct conn *conns; /* room for all, so that pointers stay valid */
   size_t n_conns, cap_conns;
@@ -61,15 +64,19 @@ uint64_t clock_now_ns(void);
 __attribute__((noreturn, format(printf, 1, 2))) void load_fail(const char *format, ...);
 
 void load_init(struct load *load, size_t cap_conns);
-/* Closes all connections with a reset, so that no port stays in TIME_WAIT. */
 void load_fini(struct load *load);
 
 /* Starts one connection; it is READY some polls later. */
 struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32_t index);
 
+/* The same once more, of a connection that has been closed. */
+void load_reopen(struct conn *conn);
+
 /* Handles what has arrived; waits at most timeout_ns for it. */
 void load_poll(struct load *load, uint64_t timeout_ns);
 
+/* With a reset, so that no port stays in TIME_WAIT. */
+void conn_close(struct conn *conn);
 /* Sends what is in conn->out. What the socket does not take goes out in later polls. */
 void conn_flush(struct conn *conn);
 /* Sends a heart-beat. */

@@ -14,6 +14,9 @@ static const char help[] =
     "  --protocol NAME   stomp (default), mqtt, nats, nchan\n"
     "  --path PATH       of the WebSocket endpoint (default /ws)\n"
     "  --login, --passcode TEXT\n"
+    "  --tokens FILE     one on each line, shown in CONNECT as Authorization: Bearer (STOMP "
+    "only);\n"
+    "                    connections take them in turn\n"
     "  --topic NAME      prefix of topic names (default load)\n"
     "  --subscribers N   in total, spread over the topics (default 1000)\n"
     "  --topics N        (default 1)\n"
@@ -26,6 +29,9 @@ static const char help[] =
     "--in-flight\n"
     "                    messages, two of them unanswered, and does no work per message\n"
     "  --rate N          open loop: messages per second instead of bursts\n"
+    "  --storm N         with --rate: N more connections are cut off after a quarter of the "
+    "duration and\n"
+    "                    come back at once; latencies meanwhile stand by themselves\n"
     "  --heart-beat MS   offered and sent both ways by all connections that subscribe (STOMP "
     "only)\n"
     "  --hold S          watch the open connections for that long before anything is published\n"
@@ -50,20 +56,16 @@ static double number(const char *option, const char *text, double least, double 
 void options_parse(int argc, char **argv, struct options *o)
 {
   static const struct option longs[] = {
-      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'},
-      {"protocol", 1, NULL, 'P'},   {"path", 1, NULL, 'u'},
-      {"login", 1, NULL, 'l'},      {"passcode", 1, NULL, 'L'},
-      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},
-      {"topics", 1, NULL, 'T'},     {"publishers", 1, NULL, 'k'},
-      {"idle", 1, NULL, 'i'},       {"idle-topics", 1, NULL, 'I'},
-      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},
-      {"heart-beat", 1, NULL, 'H'}, {"hold", 1, NULL, 'o'},
-      {"rate", 1, NULL, 'r'},       {"body", 1, NULL, 'b'},
-      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},
-      {"stall", 1, NULL, 'S'},      {"parallel", 1, NULL, 'c'},
-      {"sources", 1, NULL, 'a'},    {"pid", 1, NULL, 'x'},
-      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},
-      {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
+      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'}, {"protocol", 1, NULL, 'P'},
+      {"path", 1, NULL, 'u'},       {"login", 1, NULL, 'l'},        {"passcode", 1, NULL, 'L'},
+      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},  {"topics", 1, NULL, 'T'},
+      {"publishers", 1, NULL, 'k'}, {"idle", 1, NULL, 'i'},         {"idle-topics", 1, NULL, 'I'},
+      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},         {"heart-beat", 1, NULL, 'H'},
+      {"hold", 1, NULL, 'o'},       {"rate", 1, NULL, 'r'},         {"body", 1, NULL, 'b'},
+      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},       {"stall", 1, NULL, 'S'},
+      {"parallel", 1, NULL, 'c'},   {"sources", 1, NULL, 'a'},      {"pid", 1, NULL, 'x'},
+      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},       {"tokens", 1, NULL, 'K'},
+      {"storm", 1, NULL, 'M'},      {"help", 0, NULL, 'h'},         {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
   o->parallel = 256;
@@ -105,6 +107,12 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'L':
       o->passcode = optarg;
+      break;
+    case 'K':
+      o->tokens = optarg;
+      break;
+    case 'M':
+      o->storm = (unsigned)number(name, optarg, 1, 1e6);
       break;
     case 't':
       o->topic = optarg;
@@ -174,6 +182,10 @@ void options_parse(int argc, char **argv, struct options *o)
     o->publish_port = o->port;
   if (o->bulk && o->subscribers)
     load_fail("--bulk is for messages that nobody receives: --subscribers 0");
+  if (o->storm && !(o->rate > 0))
+    load_fail("--storm needs --rate");
+  if (o->tokens && strcmp(o->protocol, "stomp") != 0)
+    load_fail("--tokens is of STOMP");
   if (o->heartbeat_ms && strcmp(o->protocol, "stomp") != 0)
     load_fail("--heart-beat is of STOMP");
 }

@@ -10,11 +10,11 @@
 
 struct options {
   unsigned port, publish_port, subscribers, topics, publishers, idle, idle_topics, in_flight;
-  unsigned parallel, sources, heartbeat_ms;
+  unsigned parallel, sources, heartbeat_ms, storm;
   size_t body;
   double duration_s, warmup_s, rate, stall_s, hold_s;
   bool busy, bulk, silent;
-  const char *protocol, *path, *login, *passcode, *topic;
+  const char *protocol, *path, *login, *passcode, *tokens, *topic;
   pid_t pids[PROCESS_PIDS_MAX];
   size_t n_pids;
 };

@@ -16,6 +16,7 @@
 #include "load_options.h"
 #include "load_process.h"
 #include "load_stats.h"
+#include "load_storm.h"
 
 enum { MAX_STALLS = 3 };
 
@@ -39,10 +40,13 @@ struct run {
   uint64_t lost, doubled, foreign;
   uint64_t measured_from_ns;
   struct histogram latency;
+  struct storm storm;
+  struct histogram storm_latency; /* of messages that were due while clients came back */
   struct histogram late; /* open loop: from when a message was due until it was published */
 };
 
 static struct run run;
+static struct process_usage storm_from, storm_to;
 
 static struct process_usage usage(void)
 {
@@ -77,7 +81,8 @@ void on_delivery(struct conn *conn, const uint8_t *body, size_t len)
   *seen = stamp.seq + 1;
   run.delivered++;
   if (stamp.time_ns >= run.measured_from_ns)
-    histogram_add(&run.latency, conn->load->now_ns - stamp.time_ns);
+    histogram_add(storm_covers(&run.storm, stamp.time_ns) ? &run.storm_latency : &run.latency,
+                  conn->load->now_ns - stamp.time_ns);
 }
 
 static uint64_t poll_timeout(uint64_t most_ns)
@@ -219,16 +224,31 @@ static unsigned closed_loop(uint64_t until_ns)
   return stalls;
 }
 
+/* Whether the storm goes on: it begins after a quarter of what is measured. */
+static bool in_storm(uint64_t now)
+{
+  if (!run.options.storm || run.measured_from_ns == UINT64_MAX || run.storm.end_ns ||
+      now < run.measured_from_ns + (uint64_t)(run.options.duration_s * 1e9 / 4))
+    return false;
+  if (!run.storm.n_closed)
+    storm_from = usage();
+  if (storm_step(&run.storm))
+    return true;
+  storm_to = usage();
+  return false;
+}
+
 static void open_loop(uint64_t from_ns, uint64_t until_ns)
 {
   double step_ns = 1e9 / run.options.rate;
   run.load.events_max = 16; /* or a message would leave late when much has arrived */
   for (uint64_t i = 0;;) {
     uint64_t due = from_ns + (uint64_t)((double)i * step_ns), now = clock_now_ns();
-    if (due >= until_ns)
+    bool storm = in_storm(now);
+    if (due >= until_ns && !storm)
       return;
     if (now < due) {
-      load_poll(&run.load, poll_timeout(due - now));
+      load_poll(&run.load, storm ? 0 : poll_timeout(due - now));
       continue;
     }
     if (due >= run.measured_from_ns)
@@ -316,10 +336,30 @@ static void print_server(const struct measured *m)
          per((double)m->at_idle.rss_bytes - (double)m->at_start.rss_bytes, o->idle));
 }
 
+static void print_latency(const char *name, const struct histogram *h)
+{
+  printf("\"%s\": {\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f, \"max\": %.2f, \"mean\": %.2f}",
+         name, (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
+         (double)histogram_quantile(h, 0.999) / 1e3, (double)h->max / 1e3,
+         per((double)h->sum / 1e3, (double)h->n));
+}
+
+static void print_storm(void)
+{
+  const struct storm *storm = &run.storm;
+  printf(",\n \"storm\": {\"connections\": %u, \"seconds\": %.4f, \"server_cpu_s\": %.4f, "
+         "\"deliveries\": %" PRIu64 ", ",
+         storm->n, seconds(storm->end_ns - storm->start_ns),
+         seconds(storm_to.run_ns - storm_from.run_ns), run.storm_latency.n);
+  print_latency("latency_us", &run.storm_latency);
+  printf(", \"p99_more_us\": %.2f}", ((double)histogram_quantile(&run.storm_latency, 0.99) -
+                                      (double)histogram_quantile(&run.latency, 0.99)) /
+                                         1e3);
+}
+
 static void print_result(const struct measured *m)
 {
   const struct options *o = &run.options;
-  const struct histogram *h = &run.latency;
   double n_conns = (double)o->idle + (double)o->subscribers, open_s = m->idle_s + m->subscribe_s;
   printf("{\"protocol\": \"%s\", \"subscribers\": %u, \"topics\": %u, \"publishers\": %u, "
          "\"idle\": %u, \"in_flight\": %u, \"rate\": %.0f, \"body\": %zu,\n",
@@ -331,19 +371,18 @@ static void print_result(const struct measured *m)
          per((double)m->publishes, m->run_s), per((double)m->bytes, (double)m->deliveries));
   printf(" \"lost\": %" PRIu64 ", \"doubled\": %" PRIu64 ", \"foreign\": %" PRIu64 ",\n", run.lost,
          run.doubled, run.foreign);
-  printf(" \"latency_us\": {\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f, \"max\": %.2f, "
-         "\"mean\": %.2f},\n",
-         (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
-         (double)histogram_quantile(h, 0.999) / 1e3, (double)h->max / 1e3,
-         per((double)h->sum / 1e3, (double)h->n));
-  printf(" \"heart_beats\": {\"sent\": %" PRIu64 ", \"received\": %" PRIu64 "},\n", m->beats_sent,
-         m->beats_received);
+  printf(" ");
+  print_latency("latency_us", &run.latency);
+  printf(",\n \"heart_beats\": {\"sent\": %" PRIu64 ", \"received\": %" PRIu64 "},\n",
+         m->beats_sent, m->beats_received);
   printf(" \"generator\": {\"cpu_share\": %.3f, \"late_us\": {\"p50\": %.2f, \"p99\": %.2f}},\n",
          o->duration_s > 0 ? per(m->generator_cpu_s, m->run_s) : 0,
          (double)histogram_quantile(&run.late, 0.5) / 1e3,
          (double)histogram_quantile(&run.late, 0.99) / 1e3);
   printf(" \"opened\": {\"connections\": %.0f, \"seconds\": %.4f, \"per_s\": %.1f}", n_conns,
          open_s, per(n_conns, open_s));
+  if (o->storm)
+    print_storm();
   if (o->n_pids)
     print_server(m);
   printf("}\n");
@@ -379,10 +418,12 @@ static void prepare(void)
   load->path = o->path;
   load->login = o->login;
   load->passcode = o->passcode;
+  if (o->tokens)
+    tokens_read(&load->tokens, o->tokens);
   load->n_sources = o->sources;
   load->body_len = o->body;
   load->topics = allocate(n_topics, sizeof *load->topics);
-  load_init(load, (size_t)o->idle + o->subscribers + o->publishers);
+  load_init(load, (size_t)o->idle + o->subscribers + o->publishers + o->storm);
   run.frames = allocate(o->topics, sizeof *run.frames);
   run.fenced = allocate(o->topics, sizeof *run.fenced);
   run.publishers = allocate(o->publishers, sizeof(struct conn *));
@@ -431,6 +472,8 @@ static void release(void)
       bytes_free(&run.blocks[i]);
   }
   load_fini(&run.load);
+  tokens_free(&run.load.tokens);
+  storm_free(&run.storm);
   free(run.load.topics);
   free(run.frames);
   free(run.fenced);
@@ -490,6 +533,8 @@ static void measure(struct measured *m)
   open_all(ROLE_PUBLISHER, o->publishers, 0, o->topics);
   if (o->bulk)
     prepare_bulk();
+  if (o->storm)
+    storm_prepare(&run.storm, &run.load, o->storm, o->topics);
 
   run.measured_from_ns = UINT64_MAX;
   if (o->warmup_s > 0)

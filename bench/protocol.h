@@ -12,7 +12,13 @@
 
 struct conn;
 
-enum role { ROLE_IDLE, ROLE_SUBSCRIBER, ROLE_PUBLISHER };
+/* ROLE_STORM: comes back during the measurement, see load_storm.h. */
+enum role { ROLE_IDLE, ROLE_SUBSCRIBER, ROLE_PUBLISHER, ROLE_STORM };
+
+/* What a connection shows when it connects; empty texts are left out. */
+struct credentials {
+  const char *login, *passcode, *token;
+};
 
 /* What a received payload can mean. The connection knows what a reply answers: it asks one thing
  * at a time. */
@@ -35,7 +41,7 @@ struct protocol {
 
   void (*path)(struct bytes *out, const char *base, enum role role, const char *topic);
   void (*topic)(struct bytes *out, const char *name, unsigned index);
-  void (*connect)(struct bytes *out, const char *login, const char *passcode, unsigned index,
+  void (*connect)(struct bytes *out, const struct credentials *credentials, unsigned index,
                   unsigned heartbeat_ms);
   void (*subscribe)(struct bytes *out, const char *topic);
   /* Returns the offset of the body in out->at. fence: ask the server for a sign of life that comes

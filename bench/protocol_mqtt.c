@@ -31,13 +31,12 @@ static void topic(struct bytes *out, const char *name, unsigned index)
   bytes_printf(out, "%s/%u", name, index);
 }
 
-static void connect_packet(struct bytes *out, const char *login, const char *passcode,
-                           unsigned index, unsigned heartbeat_ms)
+static void connect_packet(struct bytes *out, const struct credentials *credentials, unsigned index,
+                           unsigned heartbeat_ms)
 {
   char client[32];
   (void)heartbeat_ms;
-  (void)login;
-  (void)passcode;
+  (void)credentials;
   snprintf(client, sizeof client, "load%u", index);
   put_fixed_header(out, 0x10, 10 + 2 + strlen(client));
   put_string(out, "MQTT");

@@ -6,12 +6,11 @@ static void topic(struct bytes *out, const char *name, unsigned index)
   bytes_printf(out, "%s.%u", name, index);
 }
 
-static void connect_line(struct bytes *out, const char *login, const char *passcode, unsigned index,
+static void connect_line(struct bytes *out, const struct credentials *credentials, unsigned index,
                          unsigned heartbeat_ms)
 {
   (void)heartbeat_ms;
-  (void)login;
-  (void)passcode;
+  (void)credentials;
   (void)index;
   bytes_put_text(out, "CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":false,"
                       "\"name\":\"plugload\",\"lang\":\"c\",\"version\":\"1\",\"protocol\":1,"

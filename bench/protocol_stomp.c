@@ -13,14 +13,19 @@ static void topic(struct bytes *out, const char *name, unsigned index)
   bytes_printf(out, "/topic/%s.%u", name, index);
 }
 
-static void connect_frame(struct bytes *out, const char *login, const char *passcode,
-                          unsigned index, unsigned heartbeat_ms)
+static void connect_frame(struct bytes *out, const struct credentials *credentials, unsigned index,
+                          unsigned heartbeat_ms)
 {
   (void)index;
   bytes_printf(out, "CONNECT\naccept-version:1.2\nhost:/\nheart-beat:%u,%u\n", heartbeat_ms,
                heartbeat_ms);
-  if (*login)
-    bytes_printf(out, "login:%s\npasscode:%s\n", login, passcode);
+  if (*credentials->login)
+    bytes_printf(out, "login:%s\npasscode:%s\n", credentials->login, credentials->passcode);
+  if (*credentials->token) {
+    bytes_put_text(out, "Authorization:Bearer ");
+    bytes_put_text(out, credentials->token);
+    bytes_put_text(out, "\n");
+  }
   bytes_put(out, "\n", 2);
 }
 

@@ -1,12 +1,16 @@
 /* The command line of plugboard. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/text.h"
+#include "plugin/crash.h"
 #include "plugin/image.h"
 #include "server.h"
 
@@ -65,7 +69,7 @@ static int plugin_info(const char *file)
   struct plugin_image *image = image_load("", "", path, &err);
   free(path);
   if (!image) {
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
     return EXIT_CONFIG;
   }
   image_put_info(&out, image);
@@ -115,7 +119,7 @@ static int run(const struct arguments *arguments)
   if (status == PLUG_OK)
     status = settings_load(&settings, config, &err);
   if (status != PLUG_OK) {
-    fprintf(stderr, "plugboard: %s\n", err.text[0] ? err.text : "out of memory");
+    text_complain(err.text[0] ? err.text : "out of memory");
   } else {
     log_setup(settings.log_level, settings.log_json);
     tell_notes(&settings, arguments->check);
@@ -132,10 +136,21 @@ static int run(const struct arguments *arguments)
   return exit_status;
 }
 
+/* A descriptor that is closed when the program starts would be given to the first socket, and what
+ * is meant for the log written to a client. */
+static void open_standard_files(void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+      _exit(EXIT_FAILURE); /* and there is nowhere to say so */
+}
+
 int main(int argc, char **argv)
 {
   struct arguments arguments = {0};
   int option, status = -1;
+  open_standard_files();
+  crash_handlers_set();
   arguments.sets = calloc((size_t)argc, sizeof *arguments.sets);
   if (!arguments.sets)
     return EXIT_FAILURE;

@@ -15,11 +15,19 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "config/fault.h"
 #include "message/message.h"
+#include "message/message_rules.h"
 #include "net/worker.h"
+#include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "session/admission.h"
+
+/* drain and stop of one instance take five seconds each at most, and somewhat more until that is
+ * noticed. */
+#define INSTANCE_STOP_MS 15000
+#define STOP_GRACE_MS    2000
 
 struct server {
   const struct config *config;
@@ -32,9 +40,12 @@ struct server {
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct interest_table *interests;
+  struct sockjs_registry *sockjs;
+  const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
   bool broker_started;
+  _Atomic bool serving; /* workers run, and may be woken */
   _Atomic int64_t n_sockets;
   struct addresses *addresses; /* NULL: no limits per address */
 };
@@ -181,6 +192,23 @@ static plug_status create_access(struct server *server, struct plug_err *err)
   return server->access || !wanted ? PLUG_OK : PLUG_EINVAL;
 }
 
+/* A plugin that is both is asked who clients are only where [auth] names it, too. Whoever has put
+ * it into [broker] alone believes that it guards the node. */
+static plug_status check_broker_auth(const struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  const struct plugin_image *image = instance_image(broker_instance(server->broker));
+  if (!image->entry.auth)
+    return PLUG_OK;
+  for (size_t i = 0; server->access && i < access_chain(server->access)->n; i++)
+    if (instance_image(access_chain(server->access)->instances[i]) == image)
+      return PLUG_OK;
+  return fault_at(
+      err, settings->broker_file, settings->broker_line,
+      "%s: %s has an auth table too, and nobody would ask it: name %s in [auth] plugins",
+      image->base, image->entry.id, image->path);
+}
+
 /* Lets worker i ask who its clients are. */
 static plug_status give_access(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -216,6 +244,11 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
+  const struct message_limits limits = {.bytes = settings->max_frame_size,
+                                        .n_headers = settings->max_headers,
+                                        .header_bytes = settings->max_header_size,
+                                        .topic_bytes = settings->max_destination_length};
+  message_set_limits(&limits);
   if (settings->max_address_connections || settings->max_address_rate) {
     server->addresses =
         addresses_new(settings->max_address_connections, settings->max_address_rate);
@@ -246,6 +279,7 @@ static void server_fini(struct server *server)
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
+  sockjs_registry_free(server->sockjs);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -337,9 +371,22 @@ static void log_stats(struct server *server)
 
 /* --- life --------------------------------------------------------------------------------- */
 
+/* [any] */
+static void on_hang(void *ctx)
+{
+  struct server *server = ctx;
+  for (unsigned i = 0; atomic_load(&server->serving) && i < server->settings->workers; i++)
+    worker_wake(&server->workers[i]);
+}
+
 static plug_status start_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
+  const struct watchdog_settings watch = {settings->plugin_hang_ms, on_hang, server};
+  if (!watchdog_start(&watch)) {
+    snprintf(err->text, sizeof err->text, "cannot start the watchdog thread");
+    return PLUG_ENOMEM;
+  }
   server->loop = loop_start();
   if (!server->loop) {
     snprintf(err->text, sizeof err->text, "cannot start the control thread");
@@ -352,11 +399,17 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
     status = create_access(server, err);
+  server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
+  if (!server->sockjs && status == PLUG_OK)
+    status = fault_no_memory(err);
+  if (status == PLUG_OK)
+    status = check_broker_auth(server, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, &server->n_sockets,
+                         &server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
+    server->workers[i].env.services = server->services;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
   }
@@ -375,12 +428,23 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     else
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
   }
+  atomic_store(&server->serving, status == PLUG_OK);
   return status;
+}
+
+/* What a stop may take when every part takes all of its time; with a plugin that hangs already,
+ * only what sessions need to end. */
+static uint64_t stop_limit_ms(const struct server *server)
+{
+  size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0);
+  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS;
+  return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
 static void stop_all(struct server *server)
 {
   uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
+  watchdog_end_within(stop_limit_ms(server));
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -391,6 +455,7 @@ static void stop_all(struct server *server)
     worker_stop(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
+  atomic_store(&server->serving, false);
   if (server->broker_started)
     broker_stop(server->broker);
   if (!server->access)
@@ -448,8 +513,10 @@ int server_check(const struct config *config, const struct settings *settings)
     status = create_broker(&server, &err);
   if (status == PLUG_OK)
     status = create_access(&server, &err);
+  if (status == PLUG_OK)
+    status = check_broker_auth(&server, &err);
   if (status != PLUG_OK)
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
   server_fini(&server);
   return status == PLUG_OK ? 0 : EXIT_CONFIG;
 }
@@ -466,7 +533,7 @@ int server_explain(const struct config *config, const struct settings *settings,
   if (status == PLUG_OK)
     status = rules_load(&rules, config_find(config, "access"), &world, &err);
   if (status != PLUG_OK) {
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
     server_fini(&server);
     return EXIT_CONFIG;
   }
@@ -486,6 +553,12 @@ int server_explain(const struct config *config, const struct settings *settings,
 
 int server_run(const struct config *config, const struct settings *settings)
 {
+  return server_run_services(config, settings, NULL);
+}
+
+int server_run_services(const struct config *config, const struct settings *settings,
+                        const struct service *const *services)
+{
   struct server server;
   struct plug_err err = {0};
   sigset_t signals;
@@ -500,6 +573,7 @@ int server_run(const struct config *config, const struct settings *settings)
   raise_descriptor_limit();
 
   plug_status status = server_init(&server, config, settings, &err);
+  server.services = services;
   if (status == PLUG_OK)
     status = start_all(&server, &err);
   if (status == PLUG_OK) {
@@ -507,14 +581,21 @@ int server_run(const struct config *config, const struct settings *settings)
              settings->workers == 1 ? "" : "s", settings->broker_plugin);
     wait_for_end(&server, &signals);
   } else {
-    fprintf(stderr, "plugboard: %s\n", err.text);
+    text_complain(err.text);
   }
   stop_all(&server);
   if (status == PLUG_OK) {
     log_stats(&server);
     log_info("core", "stopped");
   }
+  if (instance_any_abandoned()) {
+    /* Its threads may come back into anything: nothing is taken apart under them. */
+    log_error("core", "ended with a plugin that did not stop");
+    fflush(NULL);
+    _exit(EXIT_FAILURE);
+  }
   server_fini(&server);
+  watchdog_stop();
   if (status == PLUG_OK)
     return 0;
   return status == PLUG_EINVAL ? EXIT_CONFIG : EXIT_FAILURE;

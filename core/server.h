@@ -23,4 +23,10 @@ int server_explain(const struct config *config, const struct settings *settings,
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */
 int server_run(const struct config *config, const struct settings *settings);
 
+/* The same with services (net/service.h) in the place of STOMP, one for each of the settings'
+ * endpoints, NULL for STOMP; for programs that test the carriers. */
+struct service;
+int server_run_services(const struct config *config, const struct settings *settings,
+                        const struct service *const *services);
+
 #endif

@@ -88,18 +88,21 @@ static plug_status call(struct ask *ask)
   if (!op)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
+  op_takes_verdicts(op);
   ask->decision = (struct plug_decision){.size = sizeof ask->decision};
+  struct instance_call measured;
+  instance_call_begin(&measured, instance, "authorize");
   plug_status status = instance_auth(instance)->authorize(instance_self(instance), &ask->request,
                                                           &ask->decision, op);
-  return op_offered(op, status);
+  status = op_offered(op, status);
+  instance_call_end(&measured);
+  return status;
 }
 
 static void run_at_home(struct loop_task *task)
 {
   struct ask *ask = container_of(task, struct ask, task);
-  uint64_t begin = instance_call_begin();
   plug_status status = call(ask);
-  instance_call_end(identity_instance(ask->who), "authorize", begin);
   if (status == PLUG_PENDING)
     return;
   set_answer(ask, status, &ask->decision);

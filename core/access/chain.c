@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config/fault.h"
+#include "plugin/watchdog.h"
 
 #define CREDENTIALS_MAX 32 /* names of one plugin: more are a slip of the plugin's */
 
@@ -118,6 +119,9 @@ plug_status chain_start(struct chain *chain, struct plug_err *err)
   return status;
 }
 
+/* How long a control thread that hangs in a plugin is waited for. */
+#define HANG_LIMIT_MS (watchdog_hangs() ? 0u : 5000u)
+
 static void nothing(void *arg) PLUG_NOEXCEPT
 {
   (void)arg;
@@ -129,13 +133,13 @@ void chain_drain(struct chain *chain)
     if (instance_state(chain->instances[i]) == INSTANCE_RUNNING)
       instance_drain(chain->instances[i]);
   if (chain->n && chain->loop)
-    loop_call(chain->loop, nothing, NULL); /* what was posted home before is done */
+    loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS); /* what was posted home is done */
 }
 
 void chain_stop(struct chain *chain)
 {
   if (chain->n && chain->loop)
-    loop_call(chain->loop, nothing, NULL);
+    loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS);
   for (size_t i = 0; i < chain->n; i++)
     instance_stop(chain->instances[i]);
 }

@@ -18,9 +18,10 @@ void identity_end(struct plugin_instance *instance, void *ctx)
   const struct plug_auth *auth = instance_auth(instance);
   if (!auth->session_end)
     return;
-  uint64_t begin = instance_call_begin();
+  struct instance_call call;
+  instance_call_begin(&call, instance, "session_end");
   auth->session_end(instance_self(instance), ctx);
-  instance_call_end(instance, "session_end", begin);
+  instance_call_end(&call);
 }
 
 static void end_at_home(struct loop_task *task)

@@ -373,10 +373,12 @@ static void ask(struct login *login)
       return;
     }
     op_on_release(op, on_release);
-    uint64_t begin = instance_call_begin();
+    op_takes_verdicts(op);
+    struct instance_call call;
+    instance_call_begin(&call, instance, "authenticate");
     plug_status status = auth->authenticate(instance_self(instance), &login->shown, op);
     status = op_offered(op, status);
-    instance_call_end(instance, "authenticate", begin);
+    instance_call_end(&call);
     if (status == PLUG_PENDING)
       return;
     if (status != PLUG_DEFER) {

@@ -1,5 +1,8 @@
 #include "base/log.h"
 
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/str.h"
 #include "base/utf8.h"
 
@@ -88,10 +92,9 @@ static void line_put_escaped(struct line *out, struct plug_str s)
   }
 }
 
-void log_line(enum log_level level, const char *area, struct plug_str text)
+static void line_compose(struct line *out, enum log_level level, const char *area,
+                         struct plug_str text)
 {
-  if (!log_on(level))
-    return;
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   struct tm utc;
@@ -100,32 +103,83 @@ void log_line(enum log_level level, const char *area, struct plug_str text)
   size_t n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
   snprintf(stamp + n, sizeof stamp - n, ".%03ldZ", now.tv_nsec / 1000000);
 
-  struct line out;
-  out.len = 0;
+  out->len = 0;
   if (log_json) {
-    line_puts(&out, "{\"time\":\"");
-    line_puts(&out, stamp);
-    line_puts(&out, "\",\"level\":\"");
-    line_puts(&out, level_names[level]);
-    line_puts(&out, "\",\"area\":\"");
-    line_puts(&out, area);
-    line_puts(&out, "\",\"message\":\"");
-    line_put_escaped(&out, text);
-    memcpy(out.text + out.len, "\"}", 2);
-    out.len += 2;
+    line_puts(out, "{\"time\":\"");
+    line_puts(out, stamp);
+    line_puts(out, "\",\"level\":\"");
+    line_puts(out, level_names[level]);
+    line_puts(out, "\",\"area\":\"");
+    line_puts(out, area);
+    line_puts(out, "\",\"message\":\"");
+    line_put_escaped(out, text);
+    memcpy(out->text + out->len, "\"}", 2);
+    out->len += 2;
   } else {
-    line_puts(&out, stamp);
-    line_puts(&out, " ");
-    line_puts(&out, level_names[level]);
-    line_puts(&out, " ");
-    line_puts(&out, area);
-    line_puts(&out, ": ");
-    line_put_escaped(&out, text);
+    line_puts(out, stamp);
+    line_puts(out, " ");
+    line_puts(out, level_names[level]);
+    line_puts(out, " ");
+    line_puts(out, area);
+    line_puts(out, ": ");
+    line_put_escaped(out, text);
   }
-  out.text[out.len++] = '\n';
+  out->text[out->len++] = '\n';
+}
+
+/* A pipe or a terminal that nobody reads: the line is dropped, never waited for. A pipe that has
+ * room at all has room for a page, and a line is shorter; the lock keeps that true between the look
+ * and the write, and is held for neither longer than a system call that does not wait. */
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t n_dropped; /* since the last line that was written; under the lock */
+
+static void put_line(const struct line *out)
+{
   /* A log that cannot be written is nothing that the server could report anywhere. */
-  ssize_t written = write(STDERR_FILENO, out.text, out.len);
+  ssize_t written = write(STDERR_FILENO, out->text, out->len);
   (void)written;
+}
+
+static bool has_room(void)
+{
+  struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+  return poll(&log, 1, 0) != 0; /* an error is found by the write, which does not wait either */
+}
+
+static void put_or_drop(const struct line *out)
+{
+  struct line note;
+  uint64_t before;
+  pthread_mutex_lock(&write_lock);
+  before = n_dropped;
+  if (has_room()) {
+    put_line(out);
+    n_dropped = 0;
+  } else {
+    n_dropped++;
+    COUNT(log_dropped);
+  }
+  bool resumed = before && !n_dropped;
+  pthread_mutex_unlock(&write_lock);
+  if (!resumed)
+    return;
+  char text[96];
+  int n = snprintf(text, sizeof text, "%" PRIu64 " lines of the log were dropped: nobody read it",
+                   before);
+  line_compose(&note, LOG_WARN, "log", str_from(text, (size_t)n));
+  pthread_mutex_lock(&write_lock);
+  if (has_room())
+    put_line(&note);
+  pthread_mutex_unlock(&write_lock);
+}
+
+void log_line(enum log_level level, const char *area, struct plug_str text)
+{
+  struct line out;
+  if (!log_on(level))
+    return;
+  line_compose(&out, level, area, text);
+  put_or_drop(&out);
 }
 
 void log_write(enum log_level level, const char *area, const char *format, ...)

@@ -1,5 +1,6 @@
 /* Log lines on standard error, one line each, as text or JSON. Owns the level and the format, which
- * are set once before threads start; writing is one write() per line. Any thread. */
+ * are set once before threads start; writing is one write() per line, which never waits: lines for
+ * a pipe that nobody reads are dropped and counted. Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -7,22 +7,24 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "broker/down_queue.h"
+#include "broker/health.h"
 #include "broker/interest_sync.h"
 #include "broker/order.h"
 #include "message/message.h"
 #include "plugin/op.h"
+#include "plugin/watchdog.h"
 
 /* A publish on its way to the control thread, waiting for better times, or with the plugin. */
 struct publish {
   union {
     struct mpsc_node node;
-    struct list link;
+    struct down_queue_entry waiting;
   };
   struct broker *broker;
   const struct plug_msg *msg; /* a reference */
   struct inbox_item *answer;  /* NULL: nobody waits */
   struct inbox *inbox;
-  uint64_t until_ms;      /* in the queue for bad times */
   struct order_turn turn; /* without PLUG_CAP_ECHO, while has_turn */
   _Atomic int refs;       /* whoever acts on it or has its operation, and its turn */
   bool has_turn;          /* its turn has not been ended */
@@ -35,6 +37,8 @@ struct publish {
 #define UNTAKEN_MAX       50000
 #define UNTAKEN_BYTES_MAX (16 << 20)
 #define REFUSED_PERIOD_MS 10000
+#define START_LIMIT_MS    10000
+#define DRAIN_LIMIT_MS    5000
 
 struct broker {
   struct broker_settings settings;
@@ -54,13 +58,9 @@ struct broker {
   /* control thread */
   struct interest_sync sync;
   struct loop_hook hook;
-  struct list down_queue; /* struct publish.link, oldest first */
-  uint64_t n_down_queue, down_queue_bytes;
-  uv_timer_t *down_timer;
-  uv_timer_t *return_timer;
-  bool was_lost;  /* since it was last ready */
-  bool returning; /* ready again, but other nodes may not be */
-  bool flushing;
+  struct down_queue down_queue; /* struct publish.waiting */
+  bool was_lost;                /* since it was last ready */
+  struct health health;
   bool running;
 };
 
@@ -70,44 +70,32 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
 {
   struct broker *broker = ctx;
   plug_status status = interest_deliver(broker->interests, interest, msg);
-  /* What a worker's inbox could not hold is counted there; to the plugin the node is congested. */
-  return status == PLUG_OK ? PLUG_OK : PLUG_EAGAIN;
-}
-
-static void down_queue_flush(struct broker *broker);
-static void wait_for_others(struct broker *broker, bool ready);
-
-static void update_ready(struct broker *broker)
-{
-  bool ready = atomic_load(&broker->up) && interest_sync_restored(&broker->sync);
-  bool was_ready = broker_ready(broker);
-  atomic_store_explicit(&broker->ready, ready, memory_order_release);
-  if (!ready || !was_ready)
-    wait_for_others(broker, ready);
-  if (ready && !broker->returning)
-    down_queue_flush(broker);
-}
-
-static void on_return_timer(uv_timer_t *timer)
-{
-  struct broker *broker = timer->data;
-  broker->returning = false;
-  update_ready(broker);
+  /* Dropped where a worker's inbox could not hold it; the status of limits is not for plugins. */
+  return status == PLUG_ETOOBIG ? PLUG_EUNAVAIL : status;
 }
 
 /* A backend that was away comes back to one node before the other: what the first one sends at once
  * nobody else would hear. */
 static void wait_for_others(struct broker *broker, bool ready)
 {
-  broker->returning = ready && broker->was_lost && broker->settings.queue_when_down &&
-                      (broker->caps & PLUG_CAP_CROSS_NODE) &&
-                      broker->settings.down_queue_delay_ms > 0 && broker->return_timer;
+  bool wait = ready && broker->was_lost && broker->settings.queue_when_down &&
+              (broker->caps & PLUG_CAP_CROSS_NODE);
   if (ready)
     broker->was_lost = false;
-  if (broker->returning)
-    uv_timer_start(broker->return_timer, on_return_timer, broker->settings.down_queue_delay_ms, 0);
-  else if (broker->return_timer)
-    uv_timer_stop(broker->return_timer);
+  if (!wait || !down_queue_delay(&broker->down_queue))
+    down_queue_end_delay(&broker->down_queue);
+}
+
+static void update_ready(struct broker *broker)
+{
+  bool ready =
+      atomic_load(&broker->up) && !broker->health.bad && interest_sync_restored(&broker->sync);
+  bool was_ready = broker_ready(broker);
+  atomic_store_explicit(&broker->ready, ready, memory_order_release);
+  if (!ready || !was_ready)
+    wait_for_others(broker, ready);
+  if (ready && !broker->down_queue.returning)
+    down_queue_flush(&broker->down_queue);
 }
 
 static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
@@ -116,6 +104,7 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
   bool up = state == PLUG_STATE_UP;
   (void)why; /* the plugin logs its own changes, with the length of the gap */
   atomic_store(&broker->up, up);
+  broker->health.bad = false; /* newer than the last poll */
   broker->was_lost |= !up || ((flags & PLUG_INTERESTS_LOST) && broker_ready(broker));
   interest_sync_state(&broker->sync, up, (flags & PLUG_INTERESTS_LOST) != 0);
   update_ready(broker);
@@ -124,6 +113,18 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
 static void on_turn_end(struct loop_hook *hook)
 {
   update_ready(container_of(hook, struct broker, hook));
+}
+
+static void on_health(struct health *health)
+{
+  struct broker *broker = container_of(health, struct broker, health);
+  if (!atomic_load(&broker->up))
+    return;
+  log_warn(instance_name(broker->instance), "%s",
+           health->bad ? "says that it is not up, without having reported it"
+                       : "says that it is up again");
+  broker->was_lost |= health->bad;
+  update_ready(broker);
 }
 
 /* --- interests ---------------------------------------------------------------------------- */
@@ -267,10 +268,11 @@ static bool publish_call(struct publish *publish)
   }
   op_on_release(op, on_publish_release);
   turn_begin(publish);
-  uint64_t begin = instance_call_begin();
+  struct instance_call call;
+  instance_call_begin(&call, broker->instance, "publish");
   plug_status status = broker->plugin->publish(instance_self(broker->instance), publish->msg, op);
   status = op_offered(op, status);
-  instance_call_end(broker->instance, "publish", begin);
+  instance_call_end(&call);
   if (status == PLUG_PENDING)
     return true;
   if (status == PLUG_EUNAVAIL && broker->settings.queue_when_down)
@@ -279,72 +281,36 @@ static bool publish_call(struct publish *publish)
   return true;
 }
 
-/* before: another publish in the queue, or the queue itself for its end. */
-static void down_queue_link(struct broker *broker, struct publish *publish, struct list *before)
+static bool down_queue_send(void *ctx, struct down_queue_entry *entry)
 {
-  list_append(before, &publish->link);
-  broker->n_down_queue++;
-  broker->down_queue_bytes += message_bytes(publish->msg);
-}
-
-static void down_queue_unlink(struct broker *broker, struct publish *publish)
-{
-  list_remove(&publish->link);
-  broker->n_down_queue--;
-  broker->down_queue_bytes -= message_bytes(publish->msg);
-}
-
-static void on_down_timer(uv_timer_t *timer)
-{
-  struct broker *broker = timer->data;
-  uint64_t now = clock_now_ms();
-  struct list *node;
-  while ((node = list_first(&broker->down_queue))) {
-    struct publish *publish = container_of(node, struct publish, link);
-    uint64_t until_ms = publish->until_ms; /* what is about to be sent is not given up now */
-    if (broker->returning)
-      until_ms += broker->settings.down_queue_delay_ms;
-    if (until_ms > now) {
-      uv_timer_start(timer, on_down_timer, until_ms - now, 0);
-      return;
-    }
-    down_queue_unlink(broker, publish);
-    publish_end(publish, PLUG_ETIMEDOUT);
-  }
-}
-
-static void down_queue_add(struct broker *broker, struct publish *publish)
-{
-  if (broker->n_down_queue >= broker->settings.down_queue_messages ||
-      broker->down_queue_bytes + message_bytes(publish->msg) > broker->settings.down_queue_bytes) {
-    publish_end(publish, PLUG_EUNAVAIL);
-    return;
-  }
+  struct publish *publish = container_of(entry, struct publish, waiting);
+  (void)ctx;
+  publish_count(publish, true);
+  if (publish_call(publish))
+    return true;
   publish_count(publish, false);
-  publish->until_ms = clock_now_ms() + broker->settings.down_queue_ms;
-  down_queue_link(broker, publish, &broker->down_queue);
-  if (broker->down_timer && !uv_is_active((uv_handle_t *)broker->down_timer))
-    uv_timer_start(broker->down_timer, on_down_timer, broker->settings.down_queue_ms, 0);
+  return false;
 }
 
-static void down_queue_flush(struct broker *broker)
+static void down_queue_give_up(void *ctx, struct down_queue_entry *entry, plug_status why)
 {
-  struct list *node;
-  if (broker->flushing)
-    return; /* a plugin that reports its state from inside publish */
-  broker->flushing = true;
-  while ((node = list_first(&broker->down_queue))) {
-    struct publish *publish = container_of(node, struct publish, link);
-    down_queue_unlink(broker, publish);
-    publish_count(publish, true);
-    if (publish_call(publish))
-      continue;
-    publish_count(publish, false);
-    /* Away again: back to the front, so that the order stays. */
-    down_queue_link(broker, publish, broker->down_queue.next);
-    break;
-  }
-  broker->flushing = false;
+  (void)ctx;
+  publish_end(container_of(entry, struct publish, waiting), why);
+}
+
+static void down_queue_over(void *ctx)
+{
+  update_ready(ctx);
+}
+
+static const struct down_queue_calls down_queue_calls = {down_queue_send, down_queue_give_up,
+                                                         down_queue_over};
+
+static void wait_for_backend(struct broker *broker, struct publish *publish)
+{
+  publish_count(publish, false);
+  if (!down_queue_add(&broker->down_queue, &publish->waiting, message_bytes(publish->msg)))
+    publish_end(publish, PLUG_EUNAVAIL);
 }
 
 static void run_publishes(struct loop_task *task)
@@ -360,12 +326,12 @@ static void run_publishes(struct loop_task *task)
     if (!broker->running) {
       publish_end(publish, PLUG_ECANCELED);
     } else if (broker->settings.queue_when_down &&
-               (!broker_ready(broker) || broker->returning || broker->n_down_queue)) {
-      down_queue_add(broker, publish); /* behind what waits already */
+               (!broker_ready(broker) || down_queue_holds(&broker->down_queue))) {
+      wait_for_backend(broker, publish); /* behind what waits already */
     } else if (!broker_ready(broker)) {
       publish_end(publish, PLUG_EUNAVAIL);
     } else if (!publish_call(publish)) {
-      down_queue_add(broker, publish);
+      wait_for_backend(broker, publish);
     }
   }
 }
@@ -400,9 +366,14 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
     publish_count(publish, broker->order != NULL);
     turn_begin(publish);
   }
+  struct watch_call call;
+  watch_enter(&call, broker->instance, "publish");
   plug_status status = broker->plugin->publish(instance_self(broker->instance), msg, op);
   if (op)
     status = op_offered(op, status);
+  else if (status > PLUG_PENDING)
+    status = op_judge(broker->instance, "publish", status);
+  watch_leave(&call);
   if (status == PLUG_PENDING)
     return PLUG_PENDING;
   if (is_failure(status))
@@ -429,6 +400,10 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
   /* Until all topics are subscribed again the backend takes messages that our own subscribers would
    * never hear back: it counts as down. */
   if (!broker_ready(broker) && !broker->settings.queue_when_down) {
+    COUNT(publish_failed);
+    return PLUG_EUNAVAIL;
+  }
+  if (watchdog_hangs()) { /* nobody would take it home */
     COUNT(publish_failed);
     return PLUG_EUNAVAIL;
   }
@@ -475,7 +450,12 @@ struct broker *broker_new(const struct broker_settings *settings)
   broker->changes_task.run = run_changes;
   broker->publish_task.run = run_publishes;
   broker->hook.run = on_turn_end;
-  list_init(&broker->down_queue);
+  health_init(&broker->health, on_health);
+  const struct down_queue_settings down = {.max_messages = settings->down_queue_messages,
+                                           .max_bytes = settings->down_queue_bytes,
+                                           .wait_ms = settings->down_queue_ms,
+                                           .delay_ms = settings->down_queue_delay_ms};
+  down_queue_init(&broker->down_queue, &down, &down_queue_calls, broker);
   return broker;
 }
 
@@ -509,24 +489,12 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
   return PLUG_OK;
 }
 
-/* NULL without memory: then nothing waits for it. */
-static uv_timer_t *new_timer(struct broker *broker)
-{
-  uv_timer_t *timer = malloc(sizeof *timer);
-  if (timer) {
-    uv_timer_init(loop_uv(instance_loop(broker->instance)), timer);
-    timer->data = broker;
-  }
-  return timer;
-}
-
 static void start_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
   struct loop *loop = instance_loop(broker->instance);
   broker->running = true;
-  broker->down_timer = new_timer(broker);
-  broker->return_timer = new_timer(broker);
+  down_queue_open(&broker->down_queue, loop_uv(loop));
   interest_sync_start(&broker->sync);
   loop_add_hook(loop, &broker->hook);
 }
@@ -535,9 +503,8 @@ static void start_on_home(void *arg) PLUG_NOEXCEPT
 static void settle_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
-  struct plug_health health = {.size = sizeof health};
-  broker->plugin->health(instance_self(broker->instance), &health);
-  if (health.state == PLUG_STATE_UP) {
+  int32_t state = health_open(&broker->health, broker->instance);
+  if (state == PLUG_STATE_UP) {
     atomic_store(&broker->up, 1);
     interest_sync_state(&broker->sync, true, false);
     update_ready(broker);
@@ -546,49 +513,39 @@ static void settle_on_home(void *arg) PLUG_NOEXCEPT
 
 plug_status broker_start(struct broker *broker, struct plug_err *err)
 {
-  loop_call(instance_loop(broker->instance), start_on_home, broker);
-  plug_status status = instance_start(broker->instance, err);
-  if (status == PLUG_OK)
-    loop_call(instance_loop(broker->instance), settle_on_home, broker);
+  struct loop *loop = instance_loop(broker->instance);
+  plug_status status = PLUG_ETIMEDOUT;
+  if (loop_call_within(loop, start_on_home, broker, START_LIMIT_MS))
+    status = instance_start(broker->instance, err);
+  if (status == PLUG_OK && !loop_call_within(loop, settle_on_home, broker, START_LIMIT_MS)) {
+    status = PLUG_ETIMEDOUT;
+    snprintf(err->text, sizeof err->text,
+             "[%s] cannot start: the control thread does not come back from health",
+             instance_name(broker->instance));
+  }
   return status;
-}
-
-static void free_timer(uv_handle_t *handle)
-{
-  free(handle);
-}
-
-static void close_timer(uv_timer_t **timer)
-{
-  if (*timer)
-    uv_close((uv_handle_t *)*timer, free_timer);
-  *timer = NULL;
 }
 
 static void stop_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct broker *broker = arg;
-  if (broker->returning)
-    down_queue_flush(broker); /* better early than never */
+  if (broker->down_queue.returning)
+    down_queue_flush(&broker->down_queue); /* better early than never */
   run_publishes(&broker->publish_task);
   broker->running = false;
   atomic_store(&broker->ready, 0);
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
-  close_timer(&broker->down_timer);
-  close_timer(&broker->return_timer);
-  struct list *node;
-  while ((node = list_first(&broker->down_queue))) {
-    struct publish *publish = container_of(node, struct publish, link);
-    down_queue_unlink(broker, publish);
-    publish_end(publish, PLUG_ECANCELED);
-  }
+  health_close(&broker->health);
+  down_queue_close(&broker->down_queue);
   run_publishes(&broker->publish_task);
 }
 
 void broker_drain(struct broker *broker)
 {
-  loop_call(instance_loop(broker->instance), stop_on_home, broker);
+  uint64_t limit_ms = watchdog_hangs() ? 0 : DRAIN_LIMIT_MS;
+  if (!loop_call_within(instance_loop(broker->instance), stop_on_home, broker, limit_ms))
+    return; /* and is abandoned by broker_stop */
   if (instance_state(broker->instance) == INSTANCE_RUNNING)
     instance_drain(broker->instance);
 }
@@ -604,9 +561,13 @@ void broker_free(struct broker *broker)
 {
   if (!broker)
     return;
+  /* What was abandoned may still come back into the broker. */
+  if (broker->instance && instance_state(broker->instance) == INSTANCE_ABANDONED)
+    return;
   if (broker->instance)
     instance_destroy(broker->instance);
   order_free(broker->order);
+  health_fini(&broker->health);
   free(broker);
 }
 
@@ -628,4 +589,16 @@ struct plugin_instance *broker_instance(const struct broker *broker)
 bool broker_ready(const struct broker *broker)
 {
   return atomic_load_explicit(&broker->ready, memory_order_acquire) != 0;
+}
+
+bool broker_unready(struct broker *broker, char *out, size_t size)
+{
+  char text[HEALTH_TEXT_MAX];
+  if (watchdog_reason(out, size))
+    return true;
+  if (broker_ready(broker))
+    return false;
+  health_text(&broker->health, text);
+  snprintf(out, size, "the broker is unavailable%s%s", text[0] ? ": " : "", text);
+  return true;
 }

@@ -43,6 +43,8 @@ uint64_t broker_max_payload(const struct broker *broker); /* 0: no limit */
 struct plugin_instance *broker_instance(const struct broker *broker);
 /* [any] Up, and the backend has every interest that it had before it was lost. */
 bool broker_ready(const struct broker *broker);
+/* [any] Why it is not ready, in words for an operator; false and an empty text when it is. */
+bool broker_unready(struct broker *broker, char *out, size_t size);
 /* [any] Publishers should wait: the backend, the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);
 

@@ -1,27 +1,32 @@
 #include "broker/interest_sync.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "plugin/op.h"
+#include "base/str.h"
+#include "base/utf8.h"
+#include "plugin/op_pool.h"
 
 /* Large enough that a batch's cost is its members', small enough that a [home] call stays short. */
-#define BATCH_MAX  1000
+#define BATCH_MAX         1000
 /* Of interests without an answer; above it those that are asked again wait, but not fresh ones: a
  * broker can hold back what is published behind a subscribe only if it knows of that. */
-#define ASKING_MAX 4000
-#define RETRY_MS   1000
+#define ASKING_MAX        4000
+#define RETRY_MS          1000
+#define REFUSED_PERIOD_MS 10000
 /* So many that nobody wants are kept for the grace period, the oldest go: a client that takes and
  * leaves one topic after the other must not fill the memory. */
-#define UNUSED_MAX 10000
+#define UNUSED_MAX        10000
 
 /* v and what it points at are lent to the plugin until it completes the operation, which may be
  * after the deadline has given the members their answer: so the names are the batch's own. */
 struct batch {
   struct interest_sync *sync;
   bool subscribe;
+  bool owed; /* a subscribe whose members have been told that there is no answer */
   size_t n;
   struct interest **members;
   char *names;
@@ -29,6 +34,7 @@ struct batch {
 };
 
 static void pump(struct interest_sync *sync);
+static plug_status batch_call(struct batch *batch);
 static void on_timer(uv_timer_t *timer);
 
 void interest_sync_init(struct interest_sync *sync, struct plugin_instance *instance,
@@ -116,6 +122,7 @@ static struct batch *batch_new(struct interest_sync *sync, bool subscribe, size_
   }
   batch->sync = sync;
   batch->subscribe = subscribe;
+  batch->owed = false;
   batch->n = 0;
   batch->names = NULL;
   return batch;
@@ -128,10 +135,15 @@ static void batch_free(struct batch *batch)
   free(batch);
 }
 
+static void settle_debt(struct batch *batch, plug_status status);
+
 static void on_batch_release(void *arg, plug_status status, struct plug_str detail)
 {
-  (void)status, (void)detail;
-  batch_free(arg);
+  struct batch *batch = arg;
+  (void)detail;
+  if (batch->owed)
+    settle_debt(batch, status);
+  batch_free(batch);
 }
 
 static void batch_add(struct batch *batch, struct interest *interest)
@@ -163,13 +175,27 @@ static bool batch_copy_names(struct batch *batch)
 static bool is_passing(plug_status status)
 {
   return status == PLUG_EUNAVAIL || status == PLUG_ECANCELED || status == PLUG_ETIMEDOUT ||
-         status == PLUG_ESTATE || status == PLUG_EAGAIN || status == PLUG_ENOMEM;
+         status == PLUG_ESTATE || status == PLUG_ENOMEM;
+}
+
+/* A client can have hundreds refused in a second. */
+static void log_refusal(struct interest_sync *sync, const struct interest *interest,
+                        plug_status status, struct plug_str detail)
+{
+  uint64_t held;
+  if (log_limit_pass(&sync->refused_limit, REFUSED_PERIOD_MS, &held))
+    log_error(instance_name(sync->instance),
+              "cannot subscribe '%.*s': status %d %.*s (%" PRIu64 " more before, not reported)",
+              (int)utf8_cut(interest->name, interest_name(interest).len, 80), interest->name,
+              status, STR_ARG(detail), held);
 }
 
 /* Gives the members their answer; the batch itself stays. */
 static void batch_finish(struct batch *batch, plug_status status, struct plug_str detail)
 {
   struct interest_sync *sync = batch->sync;
+  if (status == PLUG_EAGAIN)
+    status = PLUG_OK; /* accepted, but the backend is slow */
   if (!batch->subscribe) {
     for (size_t i = 0; i < batch->n; i++)
       interest_free(batch->members[i]);
@@ -181,8 +207,7 @@ static void batch_finish(struct batch *batch, plug_status status, struct plug_st
     interest->in_flight = false;
     if (!ask_again) {
       if (status != PLUG_OK)
-        log_error(instance_name(sync->instance), "cannot subscribe '%.*s': status %d %.*s",
-                  STR_ARG(interest_name(interest)), status, STR_ARG(detail));
+        log_refusal(sync, interest, status, detail);
       set_restoring(sync, interest, false);
       interest_answer(sync->table, interest, status);
     } else if (list_empty(&interest->ask)) {
@@ -197,6 +222,59 @@ static void batch_finish(struct batch *batch, plug_status status, struct plug_st
     arm(sync, RETRY_MS);
 }
 
+/* The deadline has passed, but the plugin still has the batch: what it says of it in the end is how
+ * it is, and to ask again meanwhile would leave two answers of which nobody could say which is the
+ * later. Clients are told now; those whose topic is being restored wait, and the node with them. */
+static void give_up_waiting(struct batch *batch)
+{
+  struct interest_sync *sync = batch->sync;
+  uint64_t held;
+  batch->owed = true;
+  if (log_limit_pass(&sync->refused_limit, REFUSED_PERIOD_MS, &held))
+    log_error(instance_name(sync->instance),
+              "has not answered a subscribe of %zu topics within %" PRIu64
+              " ms: it is not asked for them again until it does (%" PRIu64
+              " more before, not reported)",
+              batch->n, sync->timeout_ms, held);
+  for (size_t i = 0; i < batch->n; i++) {
+    batch->members[i]->owed = true;
+    if (!batch->members[i]->restoring)
+      interest_answer(sync->table, batch->members[i], PLUG_ETIMEDOUT);
+  }
+}
+
+/* An interest that nobody wants any more, but that the plugin has taken after all. */
+static bool is_to_unsubscribe(const struct interest *interest, plug_status status)
+{
+  return interest->orphan && status == PLUG_OK;
+}
+
+static void settle_debt(struct batch *batch, plug_status status)
+{
+  struct interest_sync *sync = batch->sync;
+  struct batch *back = NULL;
+  if (status == PLUG_EAGAIN)
+    status = PLUG_OK;
+  for (size_t i = 0; i < batch->n; i++) {
+    struct interest *interest = batch->members[i];
+    interest->owed = interest->in_flight = false;
+    if (is_to_unsubscribe(interest, status) && sync->up && !sync->stopping &&
+        (back || (back = batch_new(sync, false, batch->n)))) {
+      batch_add(back, interest);
+    } else if (interest->orphan) {
+      interest_free(interest);
+    } else if (status == PLUG_OK) {
+      set_restoring(sync, interest, false);
+      interest_answer(sync->table, interest, PLUG_OK);
+    } else if (interest->restoring && list_empty(&interest->ask)) {
+      list_append(&sync->ask, &interest->ask);
+      arm(sync, RETRY_MS);
+    }
+  }
+  if (back)
+    batch_call(back);
+}
+
 static void on_batch_done(void *arg, plug_status status, struct plug_str detail)
 {
   struct batch *batch = arg;
@@ -204,6 +282,10 @@ static void on_batch_done(void *arg, plug_status status, struct plug_str detail)
   bool retry_later = is_passing(status);
   if (batch->subscribe)
     sync->n_asking -= batch->n;
+  if (batch->subscribe && status == PLUG_ETIMEDOUT && str_eq(detail, STR(OP_TIMEOUT_DETAIL))) {
+    give_up_waiting(batch);
+    return;
+  }
   batch_finish(batch, status, detail);
   if (!retry_later)
     pump(sync);
@@ -227,11 +309,12 @@ static plug_status batch_call(struct batch *batch)
   size_t n = batch->n;
   if (subscribe)
     sync->n_asking += n;
-  uint64_t begin = instance_call_begin();
+  struct instance_call measured;
   plug_status (*call)(void *, const struct plug_interest *, size_t, struct plug_op *) =
       subscribe ? plugin->subscribe : plugin->unsubscribe;
+  instance_call_begin(&measured, sync->instance, subscribe ? "subscribe" : "unsubscribe");
   plug_status status = op_offered(op, call(instance_self(sync->instance), batch->v, n, op));
-  instance_call_end(sync->instance, "(un)subscribe", begin);
+  instance_call_end(&measured);
   if (status != PLUG_PENDING) {
     if (subscribe)
       sync->n_asking -= n;
@@ -256,11 +339,14 @@ static struct list *next_to_ask(struct interest_sync *sync, size_t n)
 
 static void pump(struct interest_sync *sync)
 {
+  if (sync->pumping)
+    return; /* a plugin that reports its state from inside subscribe: the loop below goes on */
+  sync->pumping = true;
   while (sync->up && !sync->stopping && next_to_ask(sync, 0)) {
     struct batch *batch = batch_new(sync, true, BATCH_MAX);
     if (!batch) {
       arm(sync, RETRY_MS);
-      return;
+      break;
     }
     struct list *node;
     while (batch->n < BATCH_MAX && (node = next_to_ask(sync, batch->n))) {
@@ -284,8 +370,9 @@ static void pump(struct interest_sync *sync)
       continue;
     }
     if (is_passing(batch_call(batch)))
-      return; /* the retry timer is armed */
+      break; /* the retry timer is armed */
   }
+  sync->pumping = false;
 }
 
 /* --- changes ------------------------------------------------------------------------------ */
@@ -303,6 +390,10 @@ void interest_sync_changes(struct interest_sync *sync)
     case INTEREST_CHANGE_SUBSCRIBE:
       if (list_empty(&interest->link))
         list_append(&sync->known, &interest->link);
+      if (interest->owed) {
+        interest_answer(sync->table, interest, PLUG_ETIMEDOUT);
+        break;
+      }
       if (list_empty(&interest->ask) && !interest->in_flight)
         list_append(&sync->fresh, &interest->ask);
       break;
@@ -313,7 +404,12 @@ void interest_sync_changes(struct interest_sync *sync)
       break;
     case INTEREST_CHANGE_GONE:
       set_restoring(sync, interest, false);
-      interest_free(interest);
+      if (interest->owed) {
+        list_remove(&interest->link);
+        interest->orphan = true;
+      } else {
+        interest_free(interest);
+      }
       break;
     case INTEREST_CHANGE_WANTED:
     case INTEREST_CHANGE_NONE:

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "base/log.h"
 #include "hub/interest.h"
 #include "plugin/instance.h"
 
@@ -21,8 +22,10 @@ struct interest_sync {
   size_t n_grace;
   size_t n_asking;    /* interests in batches in flight */
   size_t n_restoring; /* that the backend has forgotten and not confirmed again */
+  struct log_limit refused_limit;
   bool up;
   bool stopping;
+  bool pumping;
   uv_timer_t *timer; /* for grace periods and retries */
 };
 

@@ -1,11 +1,7 @@
 #include "config/cidr.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
+#include "base/ip.h"
 #include "base/str.h"
-
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static void set_bit_off(uint8_t *address, unsigned bit)
 {
@@ -14,20 +10,11 @@ static void set_bit_off(uint8_t *address, unsigned bit)
 
 const char *cidr_parse(struct plug_str text, struct cidr *cidr)
 {
-  char address[64];
   const char *slash = text.len ? memchr(text.ptr, '/', text.len) : NULL;
   size_t len = slash ? (size_t)(slash - text.ptr) : text.len;
-  if (len >= sizeof address || (len && memchr(text.ptr, '\0', len)))
-    return "is no IP address";
-  if (len)
-    memcpy(address, text.ptr, len);
-  address[len] = '\0';
-  unsigned base = 0;
-  memcpy(cidr->address, mapped, sizeof mapped);
-  if (inet_pton(AF_INET, address, cidr->address + sizeof mapped) == 1)
-    base = 96;
-  else if (inet_pton(AF_INET6, address, cidr->address) != 1)
+  if (!ip_parse(str_from(text.ptr, len), cidr->address))
     return "is no IP address and no range of them, as in 10.0.0.0/8";
+  unsigned base = memchr(text.ptr, ':', len) ? 0 : 96; /* as it is written */
   uint64_t bits = 128 - base;
   if (slash && (!str_to_u64(str_from(slash + 1, text.len - len - 1), &bits) || bits > 128 - base))
     return base ? "has no length from 0 to 32 behind its '/'"

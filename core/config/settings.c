@@ -364,6 +364,72 @@ static plug_status load_origins(struct loader *l, const struct config_section *s
   return PLUG_OK;
 }
 
+static plug_status endpoint_fault(const struct loader *l, const struct config_section *section,
+                                  const char *key, struct plug_str value, const char *why)
+{
+  const struct config_entry *entry = section ? config_section_find(section, key) : NULL;
+  struct fault_quote quote;
+  return fault_at(l->err, entry ? entry->file : NULL, entry ? entry->line : 0, "[%s] %s: %s %s",
+                  section ? section->name : "endpoint", key, fault_quote(&quote, value), why);
+}
+
+static plug_status load_transports(struct loader *l, const struct config_section *section,
+                                   struct settings_endpoint *endpoint)
+{
+  static const char *const names[TRANSPORT_COUNT] = {"websocket",   "xhr",      "xhr_streaming",
+                                                     "eventsource", "htmlfile", "jsonp"};
+  struct plug_str text, item;
+  (void)option_str(table_of(SECTION_ENDPOINT), section, "sockjs-transports", &text);
+  while (text.len && str_split(&text, ',', &item)) {
+    unsigned i = 0;
+    while (i < TRANSPORT_COUNT && !str_eq(item, str_of(names[i])))
+      i++;
+    if (i == TRANSPORT_COUNT)
+      return endpoint_fault(l, section, "sockjs-transports", item,
+                            "is no transport: websocket, xhr, xhr_streaming, eventsource, "
+                            "htmlfile and jsonp are");
+    endpoint->sockjs_transports |= 1u << i;
+  }
+  return PLUG_OK;
+}
+
+static plug_status load_sockjs(struct loader *l, const struct config_section *section,
+                               struct settings_endpoint *endpoint)
+{
+  const struct option_table *table = table_of(SECTION_ENDPOINT);
+  const struct {
+    const char *key;
+    uint64_t *number;
+    bool *flag;
+  } values[] = {
+      {"websocket", NULL, &endpoint->websocket},
+      {"deflate", NULL, &endpoint->deflate},
+      {"sockjs", NULL, &endpoint->sockjs},
+      {"sockjs-cookie", NULL, &endpoint->sockjs_cookie},
+      {"sockjs-heart-beat", &endpoint->sockjs_heartbeat_ms, NULL},
+      {"sockjs-disconnect-delay", &endpoint->sockjs_disconnect_ms, NULL},
+      {"sockjs-stream-limit", &endpoint->sockjs_stream_bytes, NULL},
+  };
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    int64_t value = 0;
+    (void)option_i64(table, section, values[i].key, &value);
+    if (values[i].flag)
+      *values[i].flag = value != 0;
+    else
+      *values[i].number = (uint64_t)value;
+  }
+  struct plug_str client;
+  (void)option_str(table, section, "sockjs-client-url", &client);
+  for (size_t i = 0; i < client.len; i++)
+    if (client.ptr[i] <= ' ' || client.ptr[i] > '~' || strchr("\"'<>&", client.ptr[i]))
+      return endpoint_fault(l, section, "sockjs-client-url", client,
+                            "has a character that a URL in a page cannot have as it is");
+  endpoint->sockjs_client = str_dup(client);
+  if (!endpoint->sockjs_client)
+    return fault_no_memory(l->err);
+  return load_transports(l, section, endpoint);
+}
+
 static plug_status load_endpoint(struct loader *l, const struct config_section *section,
                                  struct plug_str path)
 {
@@ -377,7 +443,8 @@ static plug_status load_endpoint(struct loader *l, const struct config_section *
   if (!endpoint->path)
     return fault_no_memory(l->err);
   s->n_endpoints++;
-  return section ? load_origins(l, section, endpoint) : PLUG_OK;
+  plug_status status = load_sockjs(l, section, endpoint);
+  return section && !status ? load_origins(l, section, endpoint) : status;
 }
 
 static plug_status load_endpoints(struct loader *l)
@@ -611,6 +678,7 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
       NUMBER(SERVER, "pool-queue", pool_queue),
+      NUMBER(SERVER, "plugin-hang", plugin_hang_ms),
       NUMBER(AUTH, "timeout", auth_timeout_ms),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", heartbeat_send_ms),
@@ -638,6 +706,9 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "max-request-line", max_request_line),
       NUMBER(LIMITS, "max-request-head", max_request_head),
       NUMBER(LIMITS, "max-request-headers", max_request_headers),
+      NUMBER(LIMITS, "max-inflated-message", max_inflated_message),
+      NUMBER(LIMITS, "max-sockjs-sessions", max_sockjs_sessions),
+      NUMBER(LIMITS, "max-sockjs-message", max_sockjs_message),
       NUMBER(HTTP, "keep-alive-timeout", keep_alive_ms),
       NUMBER(LIMITS, "worker-queue", worker_queue),
       NUMBER(LIMITS, "worker-queue-size", worker_queue_bytes),
@@ -732,6 +803,7 @@ void settings_fini(struct settings *settings)
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
   for (size_t i = 0; i < settings->n_endpoints; i++) {
     free(settings->endpoints[i].path);
+    free(settings->endpoints[i].sockjs_client);
     list_fini(&settings->endpoints[i].origins);
   }
   free(settings->endpoints);

@@ -23,6 +23,24 @@ struct settings_address { /* host:port, [v6]:port; port 0 is "any free one" */
 struct settings_endpoint {      /* [endpoint /path] */
   char *path;                   /* starts with '/', no trailing slash, no '?' or '#' */
   struct settings_list origins; /* allowed-origins; empty: same origin only */
+  bool deflate;                 /* permessage-deflate, where clients offer it */
+  bool websocket;               /* raw, and as a transport of SockJS */
+  bool sockjs;
+  bool sockjs_cookie;
+  uint32_t sockjs_transports; /* a bit for each: enum settings_transport */
+  uint64_t sockjs_heartbeat_ms, sockjs_disconnect_ms, sockjs_stream_bytes;
+  char *sockjs_client; /* URL of the client's library, without quotes */
+};
+
+/* In the order of enum sockjs_transport, without those that send: they come with the others. */
+enum settings_transport {
+  TRANSPORT_WEBSOCKET,
+  TRANSPORT_XHR,
+  TRANSPORT_XHR_STREAMING,
+  TRANSPORT_EVENTSOURCE,
+  TRANSPORT_HTMLFILE,
+  TRANSPORT_JSONP,
+  TRANSPORT_COUNT
 };
 
 enum queue_policy { QUEUE_CLOSE, QUEUE_DROP_OLDEST, QUEUE_DROP_NEWEST };
@@ -38,6 +56,7 @@ struct settings {
   uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
   uint64_t pool_threads, pool_queue;
+  uint64_t plugin_hang_ms;
   bool io_uring; /* use it where the kernel offers it */
 
   /* [http], [tcp] */
@@ -82,6 +101,8 @@ struct settings {
   uint64_t max_address_connections; /* of one client address; 0: any number */
   uint64_t max_address_rate;        /* new ones a minute; 0: any number */
   uint64_t max_request_line, max_request_head, max_request_headers;
+  uint64_t max_inflated_message;
+  uint64_t max_sockjs_sessions, max_sockjs_message;
   uint64_t worker_queue, worker_queue_bytes; /* messages that may wait for one worker */
 
   /* [broker]; the plugin's own options are in [broker.NAME] */

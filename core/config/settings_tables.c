@@ -23,6 +23,10 @@ static const struct plug_option server_options[] = {
      "passwords; they start when first needed."},
     {"pool-queue", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
      "How many such jobs may wait; more are refused."},
+    {"plugin-hang", PLUG_OPT_DURATION, 0, "5s", "100ms..10m",
+     "A plugin that has not returned from a call for so long hangs: the log names it and the call, "
+     "`/ready` answers 503, SENDs that wait are refused after `operation-timeout`, and a stopping "
+     "server does not wait for it."},
     {"io-uring", PLUG_OPT_BOOL, 0, "on", NULL,
      "Writes to many connections with one io_uring submission where the kernel offers it, and with "
      "a `send()` each where it does not."},
@@ -74,6 +78,30 @@ static const struct plug_option endpoint_options[] = {
     {"allowed-origins", PLUG_OPT_LIST, 0, "", NULL,
      "Origins of web pages that may connect, with `*` for any characters and `:[8080,8081]` or "
      "`:[*]` at the end for some ports or any. Empty: the server's own origin only."},
+    {"websocket", PLUG_OPT_BOOL, 0, "on", NULL,
+     "WebSocket, raw at the path itself and at `PATH/websocket`, and as a transport of SockJS."},
+    {"deflate", PLUG_OPT_BOOL, 0, "off", NULL,
+     "Compresses messages over raw WebSockets whose clients offer it (`permessage-deflate`): less "
+     "traffic, more CPU."},
+    {"sockjs", PLUG_OPT_BOOL, 0, "on", NULL,
+     "SockJS below the path, for clients and networks without WebSocket."},
+    {"sockjs-transports", PLUG_OPT_LIST, 0,
+     "websocket, xhr, xhr_streaming, eventsource, htmlfile, jsonp", NULL,
+     "The transports of SockJS that are served."},
+    {"sockjs-heart-beat", PLUG_OPT_DURATION, 0, "25s", "0..1h",
+     "After how much silence a SockJS client is sent a heart-beat, unless STOMP's own were agreed "
+     "upon; 0 is never. Less than proxies in front wait."},
+    {"sockjs-disconnect-delay", PLUG_OPT_DURATION, 0, "5s", "100ms..10m",
+     "How long a SockJS session lives while no request of its client waits for messages."},
+    {"sockjs-stream-limit", PLUG_OPT_BYTES, 0, "128k", "1k..64m",
+     "How much one answer of a streaming transport carries before the client has to ask again; "
+     "browsers keep all of it."},
+    {"sockjs-cookie", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Sets `JSESSIONID`, by which balancers keep a client at its node, or echoes the one that is "
+     "there, and tells clients that cookies are needed."},
+    {"sockjs-client-url", PLUG_OPT_STRING, 0,
+     "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js", NULL,
+     "Where the page for frames of other sites loads the client's library from."},
 };
 
 static const struct plug_option stomp_options[] = {
@@ -158,6 +186,12 @@ static const struct plug_option limits_options[] = {
     {"max-request-head", PLUG_OPT_BYTES, 0, "32k", "1k..48k",
      "The head of an HTTP request: its first line and all headers, cookies and tokens among them."},
     {"max-request-headers", PLUG_OPT_INTEGER, 0, "100", "8..256", "Headers of an HTTP request."},
+    {"max-inflated-message", PLUG_OPT_BYTES, 0, "1m", "1k..64m",
+     "What a compressed WebSocket message may grow to; at least as much as it is."},
+    {"max-sockjs-sessions", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+     "SockJS sessions carried by HTTP requests, which live for a while without a connection."},
+    {"max-sockjs-message", PLUG_OPT_BYTES, 0, "4m", "1k..64m",
+     "One request body or WebSocket message of a SockJS client, which may hold many frames."},
     {"worker-queue", PLUG_OPT_INTEGER, 0, "100000", "100..100000000",
      "Messages that may wait for one worker. From a half on publishers are slowed down; what "
      "a broker brings beyond it is dropped."},

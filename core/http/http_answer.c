@@ -42,21 +42,30 @@ const char *http_status_text(uint16_t status)
   return "Unknown";
 }
 
+void http_put_time(char out[HTTP_TIME_SIZE], time_t at)
+{
+  static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  struct tm tm;
+  out[0] = '\0';
+  if (gmtime_r(&at, &tm)) /* not strftime, whose names depend on the locale */
+    snprintf(out, HTTP_TIME_SIZE, "%s, %02u %s %u %02u:%02u:%02u GMT", days[tm.tm_wday % 7],
+             (unsigned)tm.tm_mday % 100, months[tm.tm_mon % 12],
+             ((unsigned)tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+}
+
 /* RFC 9110 6.6.1: an origin server with a clock sends it. Put together once a second per thread. */
 static void put_date(struct buf *out)
 {
   static _Thread_local char line[48];
   static _Thread_local time_t made;
-  static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   time_t now = time(NULL);
-  struct tm tm;
-  if (now != made && gmtime_r(&now, &tm)) { /* not strftime, whose names depend on the locale */
-    snprintf(line, sizeof line, "date: %s, %02u %s %u %02u:%02u:%02u GMT\r\n", days[tm.tm_wday % 7],
-             (unsigned)tm.tm_mday % 100, months[tm.tm_mon % 12],
-             ((unsigned)tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
-             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+  if (now != made) {
+    char text[HTTP_TIME_SIZE];
+    http_put_time(text, now);
+    snprintf(line, sizeof line, "date: %s\r\n", text);
     made = now;
   }
   buf_put_str(out, str_of(line));
@@ -73,10 +82,20 @@ void http_answer_put_head(struct buf *out, const struct http_answer *answer, uns
     buf_put_str(out, STR("connection: keep-alive\r\n"));
   if (answer->headers)
     buf_put_str(out, str_of(answer->headers));
-  if (answer->status != 204 && answer->status != 304)
-    buf_putf(out, "content-type: %s\r\ncontent-length: %zu\r\n",
-             answer->type ? answer->type : "text/plain; charset=utf-8", body_len);
+  bool bodiless = answer->status == 204 || answer->status == 304;
+  if (!answer->untyped && (!bodiless || answer->type))
+    buf_putf(out, "content-type: %s\r\n",
+             answer->type ? answer->type : "text/plain; charset=utf-8");
+  if (body_len != HTTP_STREAMED && !bodiless)
+    buf_putf(out, "content-length: %zu\r\n", body_len);
+  else if (body_len == HTTP_STREAMED && minor > 0)
+    buf_put_str(out, STR("transfer-encoding: chunked\r\n"));
   buf_put_str(out, STR("x-content-type-options: nosniff\r\n\r\n"));
+}
+
+size_t http_chunk_put_head(char out[HTTP_CHUNK_HEAD_MAX], size_t len)
+{
+  return (size_t)snprintf(out, HTTP_CHUNK_HEAD_MAX, "%zx\r\n", len);
 }
 
 void http_answer_put_text(struct buf *out, const struct http_answer *answer, unsigned minor,

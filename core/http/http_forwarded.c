@@ -1,8 +1,8 @@
 #include "http/http_forwarded.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 
 static struct plug_str scheme_of(struct plug_str text)
@@ -88,28 +88,16 @@ void http_forwarded_read(const struct http_head *head, struct http_forwarded *fo
 
 bool http_forwarded_address(struct plug_str text, uint8_t address[16])
 {
-  static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-  char copy[INET6_ADDRSTRLEN];
   bool bracket = text.len && text.ptr[0] == '[';
   const char *end = !text.len ? NULL : memchr(text.ptr, bracket ? ']' : ':', text.len);
   if (bracket) {
-    if (!end)
+    if (!end || !memchr(text.ptr, ':', (size_t)(end - text.ptr)))
       return false;
     text = str_from(text.ptr + 1, (size_t)(end - text.ptr) - 1);
   } else if (end && memrchr(text.ptr, ':', text.len) == end) {
     text.len = (size_t)(end - text.ptr); /* one colon: a port */
   }
-  if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len))
-    return false;
-  memcpy(copy, text.ptr, text.len);
-  copy[text.len] = '\0';
-  uint8_t v4[4];
-  if (!bracket && inet_pton(AF_INET, copy, v4) == 1) {
-    memcpy(address, mapped, sizeof mapped);
-    memcpy(address + sizeof mapped, v4, sizeof v4);
-    return true;
-  }
-  return inet_pton(AF_INET6, copy, address) == 1;
+  return ip_parse(text, address);
 }
 
 /* Goes through a list from its end: false when *rest is used up. */

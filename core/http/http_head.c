@@ -54,12 +54,18 @@ static bool is_name(const char *known, const char *name, size_t len)
 static enum http_name name_of(struct plug_str name)
 {
   static const struct plug_str names[HTTP_NAMES] = {
+      [HTTP_ACCESS_CONTROL_REQUEST_HEADERS] = {"access-control-request-headers", 30},
       [HTTP_CONNECTION] = {"connection", 10},
       [HTTP_CONTENT_LENGTH] = {"content-length", 14},
+      [HTTP_CONTENT_TYPE] = {"content-type", 12},
+      [HTTP_COOKIE] = {"cookie", 6},
       [HTTP_EXPECT] = {"expect", 6},
       [HTTP_FORWARDED] = {"forwarded", 9},
       [HTTP_HOST] = {"host", 4},
+      [HTTP_IF_NONE_MATCH] = {"if-none-match", 13},
       [HTTP_ORIGIN] = {"origin", 6},
+      [HTTP_SEC_FETCH_SITE] = {"sec-fetch-site", 14},
+      [HTTP_SEC_WEBSOCKET_EXTENSIONS] = {"sec-websocket-extensions", 24},
       [HTTP_SEC_WEBSOCKET_KEY] = {"sec-websocket-key", 17},
       [HTTP_SEC_WEBSOCKET_PROTOCOL] = {"sec-websocket-protocol", 22},
       [HTTP_SEC_WEBSOCKET_VERSION] = {"sec-websocket-version", 21},

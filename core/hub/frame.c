@@ -109,11 +109,40 @@ struct frame *const *frame_split(struct frame *burst)
   return parts;
 }
 
+struct frame *frame_find_form(const struct frame *frame, uint8_t form)
+{
+  struct frame *found = frame->forms;
+  while (found && found->form != form)
+    found = found->forms;
+  return found;
+}
+
+void frame_add_form(struct frame *frame, struct frame *encoded, uint8_t form)
+{
+  encoded->form = form;
+  encoded->forms = frame->forms;
+  frame->forms = encoded;
+}
+
+static void forms_free(struct frame *form)
+{
+  while (form) {
+    struct frame *next = form->forms;
+    form->forms = NULL;
+    frame_unref(form);
+    form = next;
+  }
+}
+
 void frame_unref(struct frame *frame)
 {
   if (--frame->refs)
     return;
-  if (frame->parts)
-    parts_free(frame->parts, frame->n_messages);
+  if (frame->parts) {
+    if (frame->n_messages > 1)
+      parts_free(frame->parts, frame->n_messages);
+    else
+      forms_free(frame->forms);
+  }
   block_free(frame, sizeof *frame + frame->len + 1);
 }

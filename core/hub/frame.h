@@ -3,7 +3,10 @@
  * of it) and TCP (all after the header). Counted with a plain integer. Worker's thread only.
  *
  * A burst of messages may be one frame, too: each with its WebSocket header, one behind the other.
- * It is written as it is while the socket takes everything, and split where messages count. */
+ * It is written as it is while the socket takes everything, and split where messages count.
+ *
+ * Carriers that frame messages in another way (SockJS) hang their encodings onto the frame, so that
+ * these are made once for all sessions, too. */
 #ifndef HUB_FRAME_H
 #define HUB_FRAME_H
 
@@ -18,18 +21,18 @@
 #define FRAME_WS_BINARY     0x82u
 #define FRAME_WS_HEADER_MAX 10
 
-/* How a frame goes out: with its WebSocket headers, without, or without and with a line feed behind
- * the NUL, on which some clients over TCP wait (STOMP allows EOLs between frames). */
-enum frame_form { FRAME_WITH_HEADER, FRAME_PLAIN, FRAME_PLAIN_LF };
-
 struct frame {
   uint32_t refs;
-  uint32_t len;         /* bytes, WebSocket headers included */
-  uint16_t n_messages;  /* 1; of a burst: how many */
-  uint8_t ws_header;    /* bytes of the first WebSocket header */
-  bool droppable;       /* a MESSAGE that needs no ACK: queue policies may drop it */
-  struct frame **parts; /* of a burst that has been split, or NULL */
-  char bytes[];         /* len of them, and a line feed for FRAME_PLAIN_LF */
+  uint32_t len;        /* bytes, WebSocket headers included */
+  uint16_t n_messages; /* 1; of a burst: how many */
+  uint8_t ws_header;   /* bytes of the first WebSocket header */
+  bool droppable;      /* a MESSAGE that needs no ACK: queue policies may drop it */
+  uint8_t form;        /* 0; other encodings: the carriers' number for it */
+  union {
+    struct frame **parts; /* of a burst that has been split, or NULL */
+    struct frame *forms;  /* of a single message: its other encodings, linked by forms, or NULL */
+  };
+  char bytes[]; /* len of them, and a line feed for those who want one behind the frame */
 };
 
 /* Joins the parts into one frame with one reference; NULL when out of memory. */
@@ -48,13 +51,10 @@ uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len);
  * as long as it. NULL when out of memory. */
 struct frame *const *frame_split(struct frame *burst);
 
-/* What goes out of a frame that is no burst. A heart-beat has no NUL, and gets no line feed. */
-static inline struct plug_str frame_wire(const struct frame *frame, enum frame_form form)
-{
-  size_t skip = form ? frame->ws_header : 0;
-  bool feed = form == FRAME_PLAIN_LF && frame->len && frame->bytes[frame->len - 1] == '\0';
-  return (struct plug_str){frame->bytes + skip, frame->len - skip + feed};
-}
+/* The encoding of this form that has been added, or NULL. frame is a single message. */
+struct frame *frame_find_form(const struct frame *frame, uint8_t form);
+/* Adds one, whose reference becomes frame's; it lives as long as frame. */
+void frame_add_form(struct frame *frame, struct frame *encoded, uint8_t form);
 
 static inline void frame_ref(struct frame *frame)
 {

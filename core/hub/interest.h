@@ -50,6 +50,8 @@ struct interest {
   struct list grace; /* those that nobody wants any more */
   uint64_t grace_until_ms;
   bool in_flight; /* part of a batch that the plugin has not answered */
+  bool owed;      /* likewise, and its deadline has passed: nobody waits for the answer */
+  bool orphan;    /* likewise, and nobody wants it any more: it goes when the answer comes */
   bool alone;     /* to be asked for in a batch of its own */
   bool restoring; /* the backend had it and has forgotten it */
   char name[];    /* name_len bytes */

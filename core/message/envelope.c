@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "message/message.h"
+#include "message/message_rules.h"
 
 #define MAGIC        0xb5u
 #define VERSION      1u
@@ -237,6 +238,8 @@ const struct plug_msg *envelope_parse(struct plug_str wire, const char **why)
     goto free_headers;
   }
   parsed.init.headers = parsed.headers;
+  if ((*why = message_breaks_frames(&parsed.init)))
+    goto free_headers;
   msg = message_new_from(&parsed.init, parsed.origin, parsed.id);
   if (!msg)
     *why = "out of memory";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/ip.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -65,9 +66,8 @@ void addresses_free(struct addresses *addresses)
 
 static void make_key(const uint8_t address[16], uint8_t key[16])
 {
-  static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
   memcpy(key, address, 16);
-  if (memcmp(address, mapped, sizeof mapped) != 0)
+  if (!ip_is_v4(address))
     memset(key + 8, 0, 8);
 }
 

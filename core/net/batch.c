@@ -23,7 +23,7 @@ void batch_set_fini(struct batch_set *set)
 }
 
 /* True if the queue starts with just the frames of the batch and the batch could hold no more. */
-static bool batch_fits(const struct batch *batch, const struct outq *queue, enum frame_form form,
+static bool batch_fits(const struct batch *batch, const struct outq *queue, enum wire wire,
                        size_t max_bytes)
 {
   if (batch->n > queue->count)
@@ -33,17 +33,16 @@ static bool batch_fits(const struct batch *batch, const struct outq *queue, enum
       return false;
   if (batch->n == queue->count || batch->n == BATCH_FRAMES_MAX)
     return true;
-  const struct frame *next = outq_at(queue, batch->n);
-  return batch->bytes.len + frame_wire(next, form).len > max_bytes;
+  return batch->bytes.len + wire_bytes(outq_at(queue, batch->n), wire).len > max_bytes;
 }
 
-static void batch_fill(struct batch *batch, const struct outq *queue, enum frame_form form,
+static void batch_fill(struct batch *batch, const struct outq *queue, enum wire wire,
                        size_t max_bytes)
 {
   while (batch->n < queue->count && batch->n < BATCH_FRAMES_MAX) {
     struct frame *frame = outq_at(queue, batch->n);
-    struct plug_str bytes = frame_wire(frame, form);
-    if (batch->n && batch->bytes.len + bytes.len > max_bytes)
+    struct plug_str bytes = wire_bytes(frame, wire);
+    if (!bytes.len || (batch->n && batch->bytes.len + bytes.len > max_bytes))
       return;
     buf_put_str(&batch->bytes, bytes);
     if (batch->bytes.failed)
@@ -53,18 +52,18 @@ static void batch_fill(struct batch *batch, const struct outq *queue, enum frame
   }
 }
 
-bool batch_set_get(struct batch_set *set, const struct outq *queue, enum frame_form form,
+bool batch_set_get(struct batch_set *set, const struct outq *queue, enum wire wire,
                    size_t max_bytes, struct plug_str *bytes, uint32_t *n_frames)
 {
   struct batch *batch = set->n_used ? &set->slots[set->n_used - 1] : NULL;
-  if (!batch || !batch_fits(batch, queue, form, max_bytes)) {
+  if (!batch || !batch_fits(batch, queue, wire, max_bytes)) {
     if (set->n_used == BATCH_SLOTS)
       return false;
     batch = &set->slots[set->n_used];
-    batch_fill(batch, queue, form, max_bytes);
+    batch_fill(batch, queue, wire, max_bytes);
     if (!batch->n) {
       batch->bytes.failed = false;
-      *bytes = frame_wire(outq_at(queue, 0), form);
+      *bytes = wire_bytes(outq_at(queue, 0), wire);
       *n_frames = 1;
       return true;
     }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "hub/outq.h"
+#include "net/wire.h"
 
 #define BATCH_FRAMES_MAX 256
 #define BATCH_SLOTS      8
@@ -23,10 +24,10 @@ struct batch_set { /* zeroed: empty */
   unsigned n_used; /* in this round; the last is the one that is tried again */
 };
 
-/* The first frames of the queue (at least two are in it) up to max_bytes, joined in the form that
- * all queues of the set have; valid until batch_set_reset. Only the first when out of memory.
- * False: every slot is in use; send what was gathered, reset, try again. */
-bool batch_set_get(struct batch_set *set, const struct outq *queue, enum frame_form form,
+/* The first frames of the queue (at least two are in it) up to max_bytes, joined as this wire has
+ * them; valid until batch_set_reset. Only the first when out of memory. False:
+ * every slot is in use; send what was gathered, reset, try again. */
+bool batch_set_get(struct batch_set *set, const struct outq *queue, enum wire wire,
                    size_t max_bytes, struct plug_str *bytes, uint32_t *n_frames);
 /* The round's sends are done: lets go of the frames, keeps the memory. */
 void batch_set_reset(struct batch_set *set);

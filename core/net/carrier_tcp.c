@@ -1,5 +1,6 @@
 /* STOMP directly over TCP: the bytes of the stream are the session's, and the end of the stream is
  * the only farewell. */
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "net/conn.h"
@@ -30,16 +31,17 @@ static bool said_farewell(struct conn *conn)
   return conn->ended;
 }
 
-#define CARRIER_TCP(frame_form)       \
+#define CARRIER_TCP(its_wire)         \
   {                                   \
       .name = "tcp",                  \
       .size = sizeof(struct conn),    \
-      .form = (frame_form),           \
+      .wire = (its_wire),             \
+      .listens = EPOLLIN,             \
       .receive = receive,             \
       .on_end = on_end,               \
       .farewell = farewell,           \
       .said_farewell = said_farewell, \
   }
 
-const struct carrier carrier_tcp = CARRIER_TCP(FRAME_PLAIN);
-const struct carrier carrier_tcp_lf = CARRIER_TCP(FRAME_PLAIN_LF);
+const struct carrier carrier_tcp = CARRIER_TCP(WIRE_PLAIN);
+const struct carrier carrier_tcp_lf = CARRIER_TCP(WIRE_PLAIN_LF);

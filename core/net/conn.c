@@ -19,17 +19,19 @@
 static void on_ready(struct watch *watch, uint32_t events);
 static void on_timer(struct timer *timer, uint64_t now_ms);
 
-static void arm(struct conn *conn)
+void conn_arm(struct conn *conn)
 {
   uint64_t now = conn->env->now_ms;
   uint64_t due = session_deadline_ms(&conn->session);
   if (conn->session.state == SESSION_CLOSED) {
     if (!conn->close_due_ms)
-      conn->close_due_ms = now + CLOSE_WAIT_MS;
+      conn->close_due_ms =
+          now + (conn->carrier->close_wait ? conn->carrier->close_wait(conn) : CLOSE_WAIT_MS);
     due = conn->close_due_ms;
-  } else if (conn->carrier->due_ms) {
-    uint64_t carriers = conn->carrier->due_ms(conn);
-    due = carriers < due ? carriers : due;
+  } else if (conn->carrier->deadline) {
+    uint64_t own = conn->carrier->deadline(conn);
+    if (own < due)
+      due = own;
   }
   if (conn->stall_ms && conn->stall_ms < due)
     due = conn->stall_ms;
@@ -49,7 +51,9 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   conn->peer = *peer;
   conn->counted = counted;
   conn->watch = (struct watch){.fd = fd, .ready = on_ready};
-  if (former)
+  if (fd < 0)
+    ;
+  else if (former)
     poller_move(&env->poller, former, &conn->watch);
   else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
     free(conn);
@@ -59,8 +63,9 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   conn->session.opened_ms = opened_ms;
   conn->env = env;
   conn->carrier = carrier;
-  conn->session.out.singly =
-      carrier->form != FRAME_WITH_HEADER; /* a burst has WebSocket headers in it */
+  conn->wire = carrier->wire;
+  conn->session.out.singly = carrier->wire != WIRE_WEBSOCKET; /* whose headers are in a burst */
+  conn->session.out.blocked = fd < 0;
   timer_init(&conn->timer, on_timer);
   if (env->session.access)
     conn->session.handshake = shown_take(NULL, NULL, peer);
@@ -69,7 +74,7 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   list_append(&env->conns, &conn->link);
   env->n_conns++;
   conn_update_reading(conn);
-  arm(conn);
+  conn_arm(conn);
   return conn;
 }
 
@@ -130,15 +135,15 @@ void conn_update_reading(struct conn *conn)
               (conn->env->quiet && session->state != SESSION_CLOSED);
   bool heard_again = session->deaf && !deaf;
   session->deaf = deaf;
-  uint32_t events = (deaf || conn->ended ? 0u : (uint32_t)EPOLLIN) |
+  uint32_t events = (deaf || conn->ended ? 0u : conn->carrier->listens) |
                     (conn->partial || session->out.blocked ? (uint32_t)EPOLLOUT : 0u);
-  if (!poller_want(&conn->env->poller, &conn->watch, events)) {
+  if (conn->watch.fd >= 0 && !poller_want(&conn->env->poller, &conn->watch, events)) {
     conn_doom(conn);
     return;
   }
   if (heard_again) {
     session->last_rx_ms = conn->env->now_ms;
-    arm(conn);
+    conn_arm(conn);
   }
 }
 
@@ -158,7 +163,7 @@ static void after_receive(struct conn *conn, uint8_t state_before)
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
   if (session->state != state_before)
-    arm(conn);
+    conn_arm(conn);
 }
 
 /* Behind what is held already. */
@@ -219,7 +224,11 @@ static void receive_held(struct conn *conn)
   free(conn->held);
   conn->held = NULL;
   conn->held_at = conn->held_end = 0;
+  if (conn->carrier->drained)
+    conn->carrier->drained(conn);
 }
+
+static void finish_end(struct conn *conn);
 
 void conn_resume(struct conn *conn)
 {
@@ -227,6 +236,9 @@ void conn_resume(struct conn *conn)
   if (conn->held)
     receive_held(conn);
   conn_update_reading(conn);
+  if (conn->ended && !conn->held && !conn->session.awaiting &&
+      conn->session.state != SESSION_CLOSED)
+    finish_end(conn);
 }
 
 /* What has been held, as far as nothing is awaited. */
@@ -245,7 +257,7 @@ void conn_wake(struct session *session)
     conn_update_reading(conn);
   if (conn->closes_later && !session->awaiting)
     conn_peer_closes(conn);
-  arm(conn);
+  conn_arm(conn);
 }
 
 void conn_receive(struct conn *conn, char *bytes, size_t len)
@@ -261,7 +273,7 @@ void conn_fault(struct conn *conn, uint16_t code, const char *message, const cha
     session_fault(&conn->session, code, message);
   else
     session_close(&conn->session, code, reason);
-  arm(conn);
+  conn_arm(conn);
 }
 
 void conn_peer_closes(struct conn *conn)
@@ -273,22 +285,29 @@ void conn_peer_closes(struct conn *conn)
   session_close(&conn->session, CLOSE_NORMAL, "");
   outq_drop_front(&conn->session.out, conn->session.out.count);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
-  arm(conn);
+  conn_arm(conn);
 }
 
-/* The peer has closed its half. What it sent before counts. */
+/* The peer sends nothing any more, and what it sent before has been received. */
+static void finish_end(struct conn *conn)
+{
+  session_close(&conn->session, CLOSE_NORMAL, "");
+  conn_update_reading(conn);
+  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
+  conn_arm(conn);
+}
+
+/* The peer has closed its half. What it sent before counts, if need be once a verdict is there. */
 static void peer_ended(struct conn *conn)
 {
   receive_all_held(conn);
   conn->ended = true;
-  if (!conn->carrier->on_end(conn)) {
+  if (!conn->carrier->on_end(conn))
     conn_doom(conn);
-    return;
-  }
-  session_close(&conn->session, CLOSE_NORMAL, "");
-  conn_update_reading(conn);
-  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
-  arm(conn);
+  else if (conn->session.awaiting)
+    conn_update_reading(conn);
+  else
+    finish_end(conn);
 }
 
 static void read_some(struct conn *conn)
@@ -312,21 +331,17 @@ static void on_ready(struct watch *watch, uint32_t events)
   struct conn *conn = container_of(watch, struct conn, watch);
   if (events & EPOLLOUT)
     on_writable(conn);
-  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) && list_empty(&conn->doomed)) {
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) && list_empty(&conn->doomed) &&
+      watch->fd >= 0) {
     /* Who is not read waits for room to write, and finds the error there. */
     if (watch->events & EPOLLIN)
       read_some(conn);
-    else if (events & (EPOLLERR | EPOLLHUP))
+    else if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
       conn_doom(conn);
   }
 }
 
 /* --- sending ------------------------------------------------------------------------------ */
-
-static struct plug_str wire_bytes(const struct conn *conn, const struct frame *frame)
-{
-  return frame_wire(frame, conn->carrier->form);
-}
 
 static int unsent_in_kernel(const struct conn *conn)
 {
@@ -343,7 +358,7 @@ static void set_blocked(struct conn *conn)
   conn->stall_unsent = unsent_in_kernel(conn);
   conn->stall_ms = conn->env->now_ms + conn->env->send_timeout_ms;
   conn_update_reading(conn);
-  arm(conn);
+  conn_arm(conn);
 }
 
 static void keep_partial(struct conn *conn, struct frame *frame, size_t at)
@@ -351,13 +366,13 @@ static void keep_partial(struct conn *conn, struct frame *frame, size_t at)
   frame_ref(frame);
   conn->partial = frame;
   conn->partial_at = (uint32_t)at;
-  conn->session.out.held = (uint32_t)(wire_bytes(conn, frame).len - at);
+  conn->session.out.held = (uint32_t)(wire_bytes(frame, conn->wire).len - at);
 }
 
 /* Writes on at what the socket took in part; false: not yet, or the connection is doomed. */
 static bool send_partial(struct conn *conn)
 {
-  struct plug_str bytes = wire_bytes(conn, conn->partial);
+  struct plug_str bytes = wire_bytes(conn->partial, conn->wire);
   bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
   ssize_t sent = sender_send(conn->watch.fd, bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
@@ -386,7 +401,9 @@ static void short_send(struct conn *conn, size_t n)
   }
   while (n) {
     struct frame *frame = outq_at(queue, 0);
-    size_t len = wire_bytes(conn, frame).len;
+    size_t len = wire_bytes(frame, conn->wire).len;
+    if (conn->carrier->sent)
+      conn->carrier->sent(conn, frame);
     if (n < len) {
       keep_partial(conn, frame, n);
       outq_drop_front(queue, 1);
@@ -405,13 +422,18 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
   *full = false;
   if (!queue->count || queue->blocked || conn->sending || !list_empty(&conn->doomed))
     return false;
+  if (conn->carrier->pump && conn->carrier->pump(conn))
+    return false;
   request->conn = conn;
   request->fd = conn->watch.fd;
   request->n_frames = 1;
-  request->bytes = wire_bytes(conn, outq_at(queue, 0));
+  request->bytes = wire_bytes(outq_at(queue, 0), conn->wire);
+  if (!request->bytes.len) {
+    conn_doom(conn); /* out of memory: a frame that is left out would not be missed */
+    return false;
+  }
   if (queue->count > 1 && request->bytes.len < SEND_BYTES &&
-      !batch_set_get(batches, queue, conn->carrier->form, SEND_BYTES, &request->bytes,
-                     &request->n_frames)) {
+      !batch_set_get(batches, queue, conn->wire, SEND_BYTES, &request->bytes, &request->n_frames)) {
     *full = true;
     return false;
   }
@@ -421,7 +443,9 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
 
 bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
 {
-  return gather_from(conn, &conn->env->batches[conn->carrier->form], request, full);
+  if (conn->session.out.count > 1)
+    conn->env->batched |= 1u << conn->wire;
+  return gather_from(conn, &conn->env->batches[conn->wire], request, full);
 }
 
 void conn_account(struct conn *conn, const struct sender_request *request)
@@ -436,10 +460,15 @@ void conn_account(struct conn *conn, const struct sender_request *request)
     COUNT_BY(bytes_out, sent);
     conn->session.last_tx_ms = conn->env->now_ms;
   }
-  if (sent == (ssize_t)request->bytes.len)
-    outq_drop_front(&conn->session.out, request->n_frames);
-  else
+  if (sent != (ssize_t)request->bytes.len) {
     short_send(conn, sent > 0 ? (size_t)sent : 0);
+    return;
+  }
+  for (uint32_t i = 0; conn->carrier->sent && i < request->n_frames; i++)
+    conn->carrier->sent(conn, outq_at(&conn->session.out, i));
+  outq_drop_front(&conn->session.out, request->n_frames);
+  if (conn->carrier->written)
+    conn->carrier->written(conn);
 }
 
 void conn_flush(struct outq *queue)
@@ -456,17 +485,64 @@ void conn_flush(struct outq *queue)
   }
 }
 
+bool conn_write_raw(struct conn *conn, struct plug_str bytes)
+{
+  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  if (sent > 0)
+    COUNT_BY(bytes_out, sent);
+  if (sent == (ssize_t)bytes.len)
+    return true;
+  /* An empty socket takes it; one whose client has pipelined and does not read may not. */
+  size_t n = sent > 0 ? (size_t)sent : 0;
+  struct frame *frame = frame_alloc(bytes.len - n, 1, false);
+  if (!frame || (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)) {
+    if (frame)
+      frame_unref(frame);
+    conn_doom(conn);
+    return false;
+  }
+  memcpy(frame->bytes, bytes.ptr + n, bytes.len - n);
+  frame->form = WIRE_RAW;
+  keep_partial(conn, frame, 0);
+  frame_unref(frame);
+  set_blocked(conn);
+  return false;
+}
+
 void conn_greet(struct conn *conn, struct plug_str bytes)
 {
-  /* With what follows in this turn, in one send. It has no WebSocket header to leave out. */
+  /* With what follows in this turn, in one send. */
   struct frame *frame = frame_alloc(bytes.len, 1, false);
   if (!frame) {
     conn_doom(conn);
     return;
   }
   memcpy(frame->bytes, bytes.ptr, bytes.len);
+  frame->form = WIRE_RAW;
   conn_queue(conn, frame);
   frame_unref(frame);
+}
+
+void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire)
+{
+  conn->watch.fd = fd;
+  poller_move(&conn->env->poller, former, &conn->watch);
+  conn->wire = (uint8_t)wire;
+  conn->session.out.blocked = false;
+  conn->session.last_tx_ms = conn->env->now_ms;
+  conn_update_reading(conn);
+  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
+}
+
+void conn_detach(struct conn *conn, struct watch *to)
+{
+  poller_move(&conn->env->poller, &conn->watch, to);
+  conn->watch.fd = -1;
+  conn->watch.events = 0;
+  drop_partial(conn);
+  conn->session.out.blocked = true;
+  conn->stall_ms = 0;
+  conn_arm(conn);
 }
 
 void conn_queue(struct conn *conn, struct frame *frame)
@@ -483,6 +559,8 @@ static void on_writable(struct conn *conn)
   conn->stall_ms = 0;
   conn_update_reading(conn);
   outq_mark_dirty(&conn->env->hub.outqs, queue);
+  if (conn->carrier->written)
+    conn->carrier->written(conn);
 }
 
 /* The queue is empty: the carrier's last frame goes out. */
@@ -505,7 +583,7 @@ void conn_finish(struct conn *conn)
     return;
   queue->closed = true;
   conn_update_reading(conn);
-  arm(conn);
+  conn_arm(conn);
   if (queue->count || queue->blocked || conn->sending)
     return;
   if (!conn->farewell)
@@ -531,7 +609,7 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
     if (conn->close_due_ms && now_ms >= conn->close_due_ms)
       conn_doom(conn);
     else
-      arm(conn);
+      conn_arm(conn);
     return;
   }
   if (conn->stall_ms && now_ms >= conn->stall_ms) {
@@ -539,15 +617,15 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
       COUNT(closed_stalled);
       session_close(&conn->session, CLOSE_SLOW,
                     "Failed to send message within the configured send limit");
-      arm(conn);
+      conn_arm(conn);
       return;
     }
     conn->stall_ms = now_ms + conn->env->send_timeout_ms;
   }
-  session_tick(&conn->session, now_ms);
-  if (conn->carrier->tick && conn->session.state != SESSION_CLOSED)
+  if (conn->carrier->tick)
     conn->carrier->tick(conn, now_ms);
-  arm(conn);
+  session_tick(&conn->session, now_ms);
+  conn_arm(conn);
 }
 
 void conn_doom(struct conn *conn)
@@ -563,9 +641,14 @@ void conn_cut(struct conn *conn)
 {
   struct net_env *env = conn->env;
   list_remove(&conn->doomed);
+  if (conn->carrier->outlives && conn->carrier->outlives(conn))
+    return;
   session_close(&conn->session, CLOSE_INTERNAL, "");
-  poller_remove(&env->poller, &conn->watch);
-  close(conn->watch.fd);
-  net_socket_ended(env, conn->counted ? &conn->peer : NULL);
+  int fd = conn->watch.fd;
+  if (fd >= 0) {
+    poller_remove(&env->poller, &conn->watch);
+    close(fd);
+    net_socket_ended(env, conn->counted ? &conn->peer : NULL);
+  }
   conn_free(conn);
 }

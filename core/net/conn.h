@@ -20,6 +20,7 @@ struct conn {
   bool ended;         /* the peer sends nothing any more */
   bool farewell;      /* the last frame is under way or out */
   bool closes_later;  /* the peer has said farewell while a verdict was awaited */
+  uint8_t wire;       /* how frames are written: enum wire */
   struct session session;
   struct timer timer;
   struct list link;      /* all of the worker's */
@@ -43,9 +44,9 @@ static inline struct conn *conn_of(struct outq *queue)
   return container_of(queue, struct conn, session.out);
 }
 
-/* Takes over fd, and the place of former in the poller unless that is NULL. peer: who the client
- * is; counted: in the limits of its address. opened_ms: when it came. NULL when out of memory: fd
- * and its watch are the caller's then. */
+/* Takes over fd, and the place of former in the poller unless that is NULL. fd -1: it has no socket
+ * yet (conn_attach). peer: who the client is; counted: in the limits of its address. opened_ms:
+ * when it came. NULL when out of memory: fd and its watch are the caller's then. */
 struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
                       const struct carrier *carrier, const struct net_peer *peer, bool counted,
                       uint64_t opened_ms);
@@ -64,6 +65,16 @@ void conn_queue(struct conn *conn, struct frame *frame);
 /* The carrier's protocol was violated: ends the session, with an ERROR frame where message is not
  * NULL and the session still takes one. */
 void conn_fault(struct conn *conn, uint16_t code, const char *message, const char *reason);
+/* A socket has come, in the place of former in the poller; what is queued goes out by it. */
+void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire);
+/* It is not the connection's any more; its place in the poller is to's. What had not been written
+ * is lost. */
+void conn_detach(struct conn *conn, struct watch *to);
+/* Writes bytes that are no frame of the queue, behind what is under way. False: not all, or the
+ * connection is doomed; written is called in due time. */
+bool conn_write_raw(struct conn *conn, struct plug_str bytes);
+/* The deadlines may have changed. */
+void conn_arm(struct conn *conn);
 /* The peer has said farewell: what it sent before counts, nothing more is written to it but ours.
  */
 void conn_peer_closes(struct conn *conn);

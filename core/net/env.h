@@ -10,8 +10,10 @@
 #include "net/pages.h"
 #include "net/peer.h"
 #include "net/poller.h"
+#include "net/sockjs_registry.h"
 #include "net/timers.h"
 #include "session/session.h"
+#include "sockjs/sockjs_session.h"
 
 /* How much one read takes at most. A burst of SENDs that comes in one read goes out in one write
  * per subscriber. */
@@ -25,13 +27,19 @@ struct net_env {
   struct timers timers;
   struct hub hub;
   struct session_env session;
-  struct batch_set batches[3]; /* by carrier.form */
+  struct batch_set batches[WIRES];
+  uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
-  struct list conns;       /* struct conn.link */
-  struct list http_conns;  /* struct http_conn.link */
-  struct list proxy_conns; /* struct proxy_conn.link */
-  struct list paused;      /* struct conn.paused */
-  struct list doomed;      /* struct conn.doomed */
+  struct list conns;      /* struct conn.link */
+  struct list http_conns; /* struct http_conn.link */
+  struct list http_ready; /* struct http_conn.ready: those with more requests to read */
+  struct mpsc handed;     /* struct http_conn.handed: by other workers, which wake this one */
+  struct sockjs_registry *sockjs;
+  struct sockjs_limits *sockjs_limits;   /* by endpoint */
+  const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
+  struct list proxy_conns;               /* struct proxy_conn.link */
+  struct list paused;                    /* struct conn.paused */
+  struct list doomed;                    /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;
@@ -47,5 +55,9 @@ struct net_env {
 
 /* One socket less, for the gauges and, if it was counted there, the limits of its address. */
 void net_socket_ended(struct net_env *env, const struct net_peer *counted);
+
+/* Of this endpoint; NULL: STOMP. */
+const struct service *net_service_at(const struct net_env *env,
+                                     const struct settings_endpoint *endpoint);
 
 #endif

@@ -18,7 +18,9 @@
 #include "net/conn.h"
 #include "net/http_routes.h"
 #include "net/sender.h"
+#include "net/service.h"
 #include "net/shown.h"
+#include "net/sockjs_request.h"
 
 /* A body that nobody wants is read and dropped up to this size, so that the connection can stay. */
 #define BODY_MAX     65536u
@@ -27,17 +29,27 @@
 #define LINGER_MS    2000u
 #define LINGER_BYTES (1u << 20)
 
-enum state { STATE_HEAD, STATE_BODY, STATE_LINGER };
+enum state {
+  STATE_HEAD,
+  STATE_BODY,    /* of a request that has been answered: dropped */
+  STATE_COLLECT, /* of one that is to be served */
+  STATE_SERVING, /* a service has the request, and perhaps the socket */
+  STATE_LINGER
+};
 
 struct http_conn {
   struct net_env *env;
   struct watch watch;
   struct timer timer;
   struct list link;
+  struct list ready; /* in net_env.http_ready, or a service's list of parked ones, or empty */
+  struct mpsc_node handed;
+  struct sockjs_request *request; /* that is collected or served, or NULL */
   struct net_peer peer;
   bool counted; /* in the limits of its address */
   uint8_t state;
-  bool close;   /* the answer that is under way is the last */
+  bool close; /* the answer that is under way is the last */
+  bool parked;
   bool reading; /* a request has begun: its time runs */
   uint32_t n_requests;
   struct http_reader reader;
@@ -77,6 +89,7 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
   conn->counted = counted;
   conn->opened_ms = opened_ms;
   timer_init(&conn->timer, on_timer);
+  list_init(&conn->ready);
   list_append(&env->http_conns, &conn->link);
   timers_arm(&env->timers, &conn->timer, opened_ms + env->settings->connect_timeout_ms);
   return true;
@@ -87,6 +100,8 @@ static void conn_free(struct http_conn *conn)
 {
   timers_stop(&conn->env->timers, &conn->timer);
   list_remove(&conn->link);
+  list_remove(&conn->ready);
+  sockjs_request_free(conn->request);
   buf_free(&conn->in);
   buf_free(&conn->out);
   free(conn);
@@ -109,7 +124,9 @@ static bool is_answering(const struct http_conn *conn)
 /* Behind an answer that the client does not read nothing is read, so it costs nothing. */
 static bool watch_again(struct http_conn *conn)
 {
-  uint32_t events = is_answering(conn) ? (uint32_t)EPOLLOUT : (uint32_t)EPOLLIN;
+  uint32_t events = is_answering(conn) ? (uint32_t)EPOLLOUT
+                    : conn->parked     ? (uint32_t)EPOLLRDHUP
+                                       : (uint32_t)EPOLLIN;
   if (poller_want(&conn->env->poller, &conn->watch, events))
     return true;
   end(conn);
@@ -134,6 +151,26 @@ static void begin_linger(struct http_conn *conn)
   conn->state = STATE_LINGER;
   conn->lingered = 0;
   arm(conn, LINGER_MS);
+}
+
+/* The answer is out. False: conn is gone. */
+static bool finish(struct http_conn *conn)
+{
+  bool served = conn->state == STATE_SERVING;
+  if (served) {
+    sockjs_request_free(conn->request);
+    conn->request = NULL;
+    conn->state = STATE_HEAD;
+  }
+  if (conn->close) {
+    begin_linger(conn);
+  } else {
+    await_request(conn);
+    /* Not here: the service may be in the midst of something. */
+    if (served && conn->in.len && list_empty(&conn->ready))
+      list_append(&conn->env->http_ready, &conn->ready);
+  }
+  return watch_again(conn);
 }
 
 /* Bytes of the answer that could be written; false: the connection is over. */
@@ -170,11 +207,7 @@ static bool write_answer(struct http_conn *conn)
   }
   buf_free(&conn->out);
   conn->out_at = 0;
-  if (conn->close)
-    begin_linger(conn);
-  else
-    await_request(conn);
-  return watch_again(conn);
+  return finish(conn);
 }
 
 /* What is in conn->out, and page behind it. False: conn is gone. */
@@ -213,12 +246,16 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
                       const struct http_reply *reply, char *rest, size_t len)
 {
   struct net_env *env = conn->env;
+  const struct service *service = net_service_at(env, reply->endpoint);
+  const struct carrier *carrier = reply->sockjs_framing               ? &carrier_sockjs_websocket
+                                  : service || reply->upgrade.deflate ? &carrier_websocket_whole
+                                                                      : &carrier_websocket;
   struct buf *out = &env->scratch;
   out->len = 0;
   out->failed = false;
   ws_upgrade_put_answer(out, &reply->upgrade);
   struct conn *next = out->failed ? NULL
-                                  : conn_new(env, conn->watch.fd, &conn->watch, &carrier_websocket,
+                                  : conn_new(env, conn->watch.fd, &conn->watch, carrier,
                                              &reply->peer, conn->counted, conn->opened_ms);
   if (!next) {
     conn->peer = reply->peer; /* the one that was counted */
@@ -230,8 +267,14 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
     next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer);
     plug_secret_wipe(rest - head->len, head->len);
   }
+  if (reply->sockjs_framing)
+    carrier_sockjs_websocket_begin(next, reply->endpoint, out);
+  else if (carrier == &carrier_websocket_whole)
+    carrier_websocket_whole_begin(next, service, reply->upgrade.deflate);
   conn_greet(next, str_from(out->data, out->len));
   conn_free(conn);
+  if (service && service->opened)
+    service->opened(next);
   if (len)
     conn_receive(next, rest, len);
 }
@@ -258,7 +301,100 @@ static void begin_body(struct http_conn *conn, const struct http_head *head)
   conn->state = empty ? STATE_HEAD : STATE_BODY;
 }
 
-/* False: conn is gone, or has been handed over. */
+/* Bytes that cannot be read yet. False: conn is gone. */
+static bool keep(struct http_conn *conn, struct plug_str rest)
+{
+  struct buf old = conn->in; /* which rest may lie in */
+  conn->in = (struct buf){0};
+  buf_put_str(&conn->in, rest);
+  buf_free(&old);
+  if (!conn->in.failed)
+    return true;
+  end(conn);
+  return false;
+}
+
+/* The request is complete. What comes of it may take its time, and conn along. */
+static void serve(struct http_conn *conn, struct plug_str rest)
+{
+  if (!keep(conn, rest))
+    return;
+  conn->state = STATE_SERVING;
+  conn->reading = false;
+  list_remove(&conn->ready);
+  timers_stop(&conn->env->timers, &conn->timer);
+  sockjs_serve(conn->env, conn);
+}
+
+static const struct http_fault message_too_large = {
+    .status = 413, .text = "The body is larger than max-sockjs-message allows."};
+
+static bool refuse_message(struct http_conn *conn)
+{
+  COUNT(refused_sockjs_message);
+  return refuse(conn, &message_too_large, false);
+}
+
+/* The body of a request that is to be served is read. False: conn is gone, or served. */
+static bool collect(struct http_conn *conn, const struct http_head *head,
+                    const struct http_reply *reply, char *rest_bytes, size_t len)
+{
+  struct plug_str rest = str_from(rest_bytes, len);
+  conn->request = reply->sockjs;
+  conn->request->peer = reply->peer;
+  if (conn->env->session.access) {
+    if (!sockjs_transport_sends(conn->request->transport))
+      conn->request->handshake = shown_take(head, NULL, &reply->peer);
+    plug_secret_wipe(rest_bytes - head->len, head->len);
+  }
+  conn->close = !head->keep_alive || conn->env->quiet;
+  begin_body(conn, head);
+  if (conn->state == STATE_HEAD) {
+    serve(conn, rest);
+    return false;
+  }
+  if (head->framing == HTTP_SIZED && head->content_length > conn->env->settings->max_sockjs_message)
+    return refuse_message(conn);
+  conn->state = STATE_COLLECT;
+  conn->reading = true;
+  arm(conn, conn->env->settings->connect_timeout_ms);
+  /* RFC 9110 10.1.1. An empty socket takes it. */
+  struct plug_str go_on = STR("HTTP/1.1 100 Continue\r\n\r\n");
+  if (head->wants_continue && !rest.len &&
+      sender_send(conn->watch.fd, go_on) != (ssize_t)go_on.len) {
+    end(conn);
+    return false;
+  }
+  return true;
+}
+
+/* False: conn is gone, or served. */
+static bool collect_more(struct http_conn *conn, struct plug_str *rest)
+{
+  struct http_fault fault;
+  struct buf *body = &conn->request->body;
+  for (;;) {
+    struct plug_str piece;
+    enum http_result result = http_body_read(&conn->body, rest, &piece, &fault);
+    if (result == HTTP_DONE) {
+      serve(conn, *rest);
+      return false;
+    }
+    if (result == HTTP_REFUSED)
+      return refuse(conn, &fault, false);
+    if (!piece.len)
+      return true;
+    if (body->len + piece.len > conn->env->settings->max_sockjs_message)
+      return refuse_message(conn);
+    buf_put_str(body, piece);
+    if (body->failed) {
+      end(conn);
+      return false;
+    }
+  }
+}
+
+/* False: conn is gone, served, or has been handed over. */
 static bool handle(struct http_conn *conn, const struct http_head *head, char *rest, size_t len)
 {
   struct http_reply reply = {.answer = {.head_only = head->method == HTTP_HEAD}};
@@ -272,6 +408,8 @@ static bool handle(struct http_conn *conn, const struct http_head *head, char *r
       return refuse(conn, &reply.fault, false);
     hand_over(conn, head, &reply, rest, len);
     return false;
+  case HTTP_ROUTE_SOCKJS:
+    return collect(conn, head, &reply, rest, len);
   case HTTP_ROUTE_ANSWER:
     break;
   }
@@ -290,7 +428,9 @@ static bool handle(struct http_conn *conn, const struct http_head *head, char *r
   } else if (reply.text) {
     http_answer_put_text(&conn->out, &reply.answer, head->minor, reply.text);
   } else {
-    http_answer_put_head(&conn->out, &reply.answer, head->minor, 0);
+    http_answer_put_head(&conn->out, &reply.answer, head->minor, reply.body.len);
+    if (!reply.answer.head_only)
+      buf_put_str(&conn->out, reply.body);
   }
   return answer(conn, page);
 }
@@ -318,19 +458,6 @@ static bool skip_body(struct http_conn *conn, struct plug_str *rest)
   }
 }
 
-/* Bytes that cannot be read yet. False: conn is gone. */
-static bool keep(struct http_conn *conn, struct plug_str rest)
-{
-  conn->in.len = 0;
-  buf_put_str(&conn->in, rest);
-  if (!rest.len)
-    buf_free(&conn->in);
-  if (!conn->in.failed)
-    return true;
-  end(conn);
-  return false;
-}
-
 /* All that has come and has not been read yet, in memory that may be written to. */
 static void process(struct http_conn *conn, char *bytes, size_t len)
 {
@@ -339,8 +466,8 @@ static void process(struct http_conn *conn, char *bytes, size_t len)
   struct plug_str rest = str_from(bytes, len);
   while (rest.len && !is_answering(conn) && conn->state != STATE_LINGER) {
     struct http_fault fault;
-    if (conn->state == STATE_BODY) {
-      if (!skip_body(conn, &rest))
+    if (conn->state == STATE_BODY || conn->state == STATE_COLLECT) {
+      if (!(conn->state == STATE_BODY ? skip_body : collect_more)(conn, &rest))
         return;
       continue;
     }
@@ -408,6 +535,10 @@ static void process_kept(struct http_conn *conn)
 static void on_ready(struct watch *watch, uint32_t events)
 {
   struct http_conn *conn = container_of(watch, struct http_conn, watch);
+  if (conn->parked) { /* its client has left */
+    end(conn);
+    return;
+  }
   if (is_answering(conn)) {
     if (write_answer(conn) && !is_answering(conn))
       process_kept(conn);
@@ -424,7 +555,7 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
   struct http_conn *conn = container_of(timer, struct http_conn, timer);
   (void)now_ms;
   /* Who has said nothing is told nothing: browsers open connections that they may need later. */
-  bool half_a_request = conn->state == STATE_BODY || conn->in.len;
+  bool half_a_request = conn->state == STATE_BODY || conn->state == STATE_COLLECT || conn->in.len;
   if (is_answering(conn) || conn->state == STATE_LINGER || !half_a_request) {
     if (!conn->n_requests && conn->state == STATE_HEAD)
       COUNT(closed_connect_timeout);
@@ -441,6 +572,111 @@ static bool is_idle(const struct http_conn *conn)
 {
   return !is_answering(conn) &&
          (conn->state == STATE_LINGER || (conn->state == STATE_HEAD && !conn->in.len));
+}
+
+/* --- services ----------------------------------------------------------------------------- */
+
+struct sockjs_request *http_conn_request(const struct http_conn *conn)
+{
+  return conn->request;
+}
+
+void http_conn_put_head(struct http_conn *conn, struct buf *out, struct http_answer *answer,
+                        size_t body_len)
+{
+  unsigned minor = conn->request->minor;
+  if (body_len == HTTP_STREAMED && minor == 0)
+    conn->close = true;
+  answer->close = conn->close;
+  http_answer_put_head(out, answer, minor, body_len);
+}
+
+bool http_conn_answer(struct http_conn *conn, struct http_answer *head, struct plug_str body)
+{
+  http_conn_put_head(conn, &conn->out, head, body.len);
+  buf_put_str(&conn->out, body);
+  return answer(conn, str_from(NULL, 0));
+}
+
+bool http_conn_answer_whole(struct http_conn *conn, struct plug_str bytes)
+{
+  buf_put_str(&conn->out, bytes);
+  return answer(conn, str_from(NULL, 0));
+}
+
+struct watch *http_conn_watch(struct http_conn *conn)
+{
+  return &conn->watch;
+}
+
+void http_conn_return(struct http_conn *conn)
+{
+  (void)finish(conn);
+}
+
+void http_conn_drop(struct http_conn *conn)
+{
+  end(conn);
+}
+
+void http_conn_park(struct http_conn *conn, struct list *list)
+{
+  conn->parked = true;
+  list_append(list, &conn->ready);
+  (void)watch_again(conn);
+}
+
+struct http_conn *http_conn_unpark(struct list *list)
+{
+  struct list *node = list_first(list);
+  if (!node)
+    return NULL;
+  struct http_conn *conn = container_of(node, struct http_conn, ready);
+  list_remove(node);
+  conn->parked = false;
+  return conn;
+}
+
+void http_conn_hand(struct http_conn *conn, struct net_env *to)
+{
+  struct net_env *from = conn->env;
+  if (!poller_want(&from->poller, &conn->watch, 0)) {
+    end(conn);
+    return;
+  }
+  poller_remove(&from->poller, &conn->watch);
+  list_remove(&conn->link);
+  if (mpsc_push(&to->handed, &conn->handed))
+    poller_wake(&to->poller);
+}
+
+void http_conns_take(struct net_env *env, bool serve_them)
+{
+  struct mpsc_node *node = mpsc_take(&env->handed);
+  while (node) {
+    struct http_conn *conn = container_of(node, struct http_conn, handed);
+    node = node->next;
+    conn->env = env;
+    list_append(&env->http_conns, &conn->link);
+    if (serve_them && poller_add(&env->poller, &conn->watch, EPOLLIN))
+      sockjs_serve(env, conn);
+    else
+      end(conn);
+  }
+}
+
+bool http_conns_resume(struct net_env *env)
+{
+  struct list *node, *last = env->http_ready.prev;
+  if (list_empty(&env->http_ready))
+    return false;
+  while ((node = list_first(&env->http_ready))) {
+    list_remove(node);
+    process_kept(container_of(node, struct http_conn, ready));
+    if (node == last)
+      break;
+  }
+  return true;
 }
 
 void http_conns_drain(struct net_env *env)

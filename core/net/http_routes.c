@@ -7,6 +7,8 @@
 #include "config/origin_match.h"
 #include "http/http_forwarded.h"
 #include "http/http_path.h"
+#include "net/sockjs_routes.h"
+#include "websocket/ws_deflate.h"
 
 static enum http_route refuse(struct http_reply *reply, uint16_t status, const char *text,
                               const char *header)
@@ -28,6 +30,22 @@ static const struct settings_endpoint *find_endpoint(const struct settings *sett
   return NULL;
 }
 
+/* The endpoint that the path is below, as it came; *rest: what follows. The longest counts. */
+static const struct settings_endpoint *endpoint_above(const struct settings *settings,
+                                                      struct plug_str path, struct plug_str *rest)
+{
+  const struct settings_endpoint *best = NULL;
+  for (size_t i = 0; i < settings->n_endpoints; i++) {
+    struct plug_str own = str_of(settings->endpoints[i].path);
+    if (!str_has_prefix(path, own) || (path.len > own.len && path.ptr[own.len] != '/') ||
+        (best && strlen(best->path) > own.len))
+      continue;
+    best = &settings->endpoints[i];
+    *rest = str_from(path.ptr + own.len, path.len - own.len);
+  }
+  return best;
+}
+
 static enum http_route answer(struct http_reply *reply, uint16_t status, const char *headers,
                               const char *text)
 {
@@ -47,20 +65,27 @@ static enum http_route answer_ready(struct net_env *env, struct http_reply *repl
   const char *no_store = "cache-control: no-store\r\n";
   if (env->quiet)
     return answer(reply, 503, no_store, "not ready: the server is stopping");
-  if (!broker_ready(env->broker))
-    return answer(reply, 503, no_store, "not ready: the broker is unavailable");
+  static _Thread_local char text[300] = "not ready: ";
+  if (broker_unready(env->broker, text + 11, sizeof text - 11))
+    return answer(reply, 503, no_store, text);
   return answer(reply, 200, no_store, "ready");
 }
 
 static enum http_route route_plain(struct net_env *env, const struct http_head *head,
-                                   struct plug_str path, struct http_reply *reply)
+                                   const struct http_forwarded *forwarded, struct plug_str path,
+                                   struct http_reply *reply)
 {
   bool get = head->method == HTTP_GET || head->method == HTTP_HEAD;
   if (head->method == HTTP_CONNECT)
     return refuse(reply, 405, "This server is no proxy.", "allow: GET, HEAD\r\n");
   if (head->asterisk)
     return answer(reply, 204, "allow: GET, HEAD, OPTIONS\r\n", NULL);
-  if (find_endpoint(env->settings, path)) {
+  struct plug_str rest;
+  const struct settings_endpoint *endpoint = endpoint_above(env->settings, head->path, &rest);
+  if (endpoint && endpoint->sockjs)
+    return sockjs_route(env, endpoint, head, forwarded, rest, reply);
+  endpoint = find_endpoint(env->settings, path);
+  if (endpoint && endpoint->websocket) {
     COUNT(handshakes_refused);
     if (!get)
       return answer(reply, 405, "allow: GET\r\n", "A WebSocket handshake is a GET request.");
@@ -96,25 +121,57 @@ static enum http_route refuse_origin(const struct settings_endpoint *endpoint,
   return refuse(reply, 403, "This origin is not allowed.", NULL);
 }
 
+bool http_route_check_origin(const struct settings_endpoint *endpoint, const struct http_head *head,
+                             const struct http_forwarded *forwarded, struct http_reply *reply)
+{
+  if (head->counts[HTTP_ORIGIN] > 1) {
+    refuse(reply, 400, "There is more than one Origin header.", NULL);
+    return false;
+  }
+  const struct http_field *field = http_head_field(head, HTTP_ORIGIN);
+  struct origin_request origin = {.origin = field ? field->value : STR(""),
+                                  .scheme = forwarded->scheme,
+                                  .host = forwarded->host};
+  if (origin_allowed(endpoint->origins.items, endpoint->origins.n, &origin))
+    return true;
+  refuse_origin(endpoint, origin.origin, reply);
+  return false;
+}
+
+/* The path itself, PATH/websocket, and the sessions of SockJS. */
+static const struct settings_endpoint *find_websocket(struct net_env *env,
+                                                      const struct http_head *head,
+                                                      struct plug_str path,
+                                                      struct http_reply *reply)
+{
+  struct plug_str rest;
+  struct sockjs_url url = {.place = SOCKJS_NOWHERE};
+  const struct settings_endpoint *endpoint = endpoint_above(env->settings, head->path, &rest);
+  if (endpoint)
+    sockjs_url_read(rest, &url);
+  reply->sockjs_framing = url.place == SOCKJS_SESSION && url.transport == SOCKJS_WEBSOCKET &&
+                          sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET);
+  if (!reply->sockjs_framing && url.place != SOCKJS_RAW_WEBSOCKET)
+    endpoint = find_endpoint(env->settings, path);
+  reply->endpoint = endpoint;
+  return endpoint && endpoint->websocket ? endpoint : NULL;
+}
+
 static enum http_route route_upgrade(struct net_env *env, const struct http_head *head,
                                      const struct http_forwarded *origin_of, struct plug_str path,
                                      struct http_reply *reply)
 {
   if (env->quiet)
     return refuse(reply, 503, "The server is stopping.", NULL);
-  const struct settings_endpoint *endpoint = find_endpoint(env->settings, path);
+  const struct settings_endpoint *endpoint = find_websocket(env, head, path, reply);
   if (!endpoint)
     return refuse(reply, 404, "There is no WebSocket endpoint of this name.", NULL);
   if (!ws_upgrade_judge(head, &reply->upgrade, &reply->fault))
     return HTTP_ROUTE_REFUSED;
-  if (head->counts[HTTP_ORIGIN] > 1)
-    return refuse(reply, 400, "There is more than one Origin header.", NULL);
-  const struct http_field *field = http_head_field(head, HTTP_ORIGIN);
-  struct origin_request origin = {.origin = field ? field->value : STR(""),
-                                  .scheme = origin_of->scheme,
-                                  .host = origin_of->host};
-  if (!origin_allowed(endpoint->origins.items, endpoint->origins.n, &origin))
-    return refuse_origin(endpoint, origin.origin, reply);
+  if (!http_route_check_origin(endpoint, head, origin_of, reply))
+    return HTTP_ROUTE_REFUSED;
+  reply->upgrade.deflate =
+      endpoint->deflate && !reply->sockjs_framing && ws_deflate_is_offered(head);
   return HTTP_ROUTE_UPGRADE;
 }
 
@@ -169,7 +226,7 @@ enum http_route http_route(struct net_env *env, const struct http_request *reque
   bool upgrade = http_head_lists(head, HTTP_UPGRADE, STR("websocket")) ||
                  (ws_upgrade_wanted(head) && find_endpoint(env->settings, path));
   if (!upgrade)
-    return route_plain(env, head, path, reply);
+    return route_plain(env, head, &forwarded, path, reply);
   enum http_route route = route_upgrade(env, head, &forwarded, path, reply);
   if (route == HTTP_ROUTE_REFUSED)
     COUNT(handshakes_refused);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+#include "base/ip.h"
 
 void net_peer_read(struct net_peer *peer, const struct sockaddr *address)
 {
@@ -13,8 +13,7 @@ void net_peer_read(struct net_peer *peer, const struct sockaddr *address)
   if (address->sa_family == AF_INET) {
     struct sockaddr_in in;
     memcpy(&in, address, sizeof in);
-    memcpy(peer->address, mapped, sizeof mapped);
-    memcpy(peer->address + sizeof mapped, &in.sin_addr, 4);
+    ip_set_v4(peer->address, &in.sin_addr);
     peer->port = ntohs(in.sin_port);
   } else if (address->sa_family == AF_INET6) {
     struct sockaddr_in6 in6;
@@ -28,8 +27,8 @@ size_t net_peer_text(const struct net_peer *peer, char out[NET_PEER_TEXT_MAX])
 {
   char text[INET6_ADDRSTRLEN] = "?";
   int n;
-  if (memcmp(peer->address, mapped, sizeof mapped) == 0) {
-    inet_ntop(AF_INET, peer->address + sizeof mapped, text, sizeof text);
+  if (ip_is_v4(peer->address)) {
+    inet_ntop(AF_INET, peer->address + sizeof ip_v4_prefix, text, sizeof text);
     n = snprintf(out, NET_PEER_TEXT_MAX, "%s:%u", text, peer->port);
   } else {
     inet_ntop(AF_INET6, peer->address, text, sizeof text);

@@ -1,9 +1,8 @@
 #include "net/proxy_header.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/str.h"
 
 static const char v2_signature[12] = "\r\n\r\n\0\r\nQUIT\n";
@@ -22,24 +21,9 @@ static bool read_port(struct plug_str text, uint16_t *port)
   return true;
 }
 
-static bool read_address(struct plug_str text, int family, struct net_peer *peer)
+static bool read_address(struct plug_str text, bool v6, uint8_t address[16])
 {
-  char copy[INET6_ADDRSTRLEN];
-  union {
-    struct sockaddr any;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-  } address = {.in6 = {0}};
-  if (text.len >= sizeof copy)
-    return false;
-  memcpy(copy, text.ptr, text.len);
-  copy[text.len] = '\0';
-  address.any.sa_family = (sa_family_t)family;
-  void *at = family == AF_INET ? (void *)&address.in.sin_addr : (void *)&address.in6.sin6_addr;
-  if (inet_pton(family, copy, at) != 1)
-    return false;
-  net_peer_read(peer, &address.any);
-  return true;
+  return text.len && (memchr(text.ptr, ':', text.len) != NULL) == v6 && ip_parse(text, address);
 }
 
 /* "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443", "PROXY UNKNOWN ..." */
@@ -53,14 +37,12 @@ static bool read_line(struct plug_str line, struct proxy_header *header)
     return true;
   if (n != 6 || line.ptr)
     return false;
-  int family = str_eq(word[1], STR("TCP4"))   ? AF_INET
-               : str_eq(word[1], STR("TCP6")) ? AF_INET6
-                                              : AF_UNSPEC;
-  struct net_peer target;
+  bool v6 = str_eq(word[1], STR("TCP6"));
+  uint8_t target[16];
   uint16_t target_port;
   header->has_peer = true;
-  if (family == AF_UNSPEC || !read_address(word[2], family, &header->peer) ||
-      !read_address(word[3], family, &target) || !read_port(word[5], &target_port))
+  if ((!v6 && !str_eq(word[1], STR("TCP4"))) || !read_address(word[2], v6, header->peer.address) ||
+      !read_address(word[3], v6, target) || !read_port(word[5], &target_port))
     return false;
   return read_port(word[4], &header->peer.port);
 }
@@ -91,27 +73,19 @@ static enum proxy_result read_v2(const unsigned char *bytes, size_t len,
   if (len < V2_HEAD + rest)
     return PROXY_MORE;
   header->len = V2_HEAD + rest;
-  union {
-    struct sockaddr any;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-  } address = {.in6 = {0}};
   const unsigned char *at = bytes + V2_HEAD;
   if (command == 0)
     return PROXY_DONE; /* LOCAL */
   if (family == 0x11 && rest >= 12) {
-    address.in.sin_family = AF_INET;
-    memcpy(&address.in.sin_addr, at, 4);
-    memcpy(&address.in.sin_port, at + 8, 2);
+    ip_set_v4(header->peer.address, at);
+    header->peer.port = (uint16_t)(at[8] << 8 | at[9]);
   } else if (family == 0x21 && rest >= 36) {
-    address.in6.sin6_family = AF_INET6;
-    memcpy(&address.in6.sin6_addr, at, 16);
-    memcpy(&address.in6.sin6_port, at + 32, 2);
+    memcpy(header->peer.address, at, 16);
+    header->peer.port = (uint16_t)(at[32] << 8 | at[33]);
   } else {
     /* UNSPEC and UNIX have no address that counts here; an address that is cut off is none. */
     return family == 0x11 || family == 0x21 ? PROXY_BAD : PROXY_DONE;
   }
-  net_peer_read(&header->peer, &address.any);
   header->has_peer = true;
   return PROXY_DONE;
 }

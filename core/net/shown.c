@@ -15,6 +15,7 @@ struct handshake *shown_take(const struct http_head *head, const struct ws_upgra
   parts.vhost = head->host;
   parts.path = head->path;
   parts.query = head->query;
-  parts.subprotocol = upgrade->protocol;
+  if (upgrade)
+    parts.subprotocol = upgrade->protocol;
   return handshake_new(&parts);
 }

@@ -7,7 +7,8 @@
 #include "net/peer.h"
 #include "websocket/ws_upgrade.h"
 
-/* head and upgrade: NULL for a connection without a handshake. NULL when out of memory. */
+/* head: NULL for a connection without a request; upgrade: NULL for one without a handshake. NULL
+ * when out of memory. */
 struct handshake *shown_take(const struct http_head *head, const struct ws_upgrade *upgrade,
                              const struct net_peer *peer);
 

@@ -15,6 +15,9 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "net/sockjs_routes.h"
+#include "plugin/crash.h"
+#include "plugin/watchdog.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
 
@@ -33,8 +36,9 @@ static void send_round(struct worker *worker, struct sender_request *requests, s
     else
       conn_finish(conn);
   }
-  for (unsigned i = 0; i < sizeof env->batches / sizeof *env->batches; i++)
-    batch_set_reset(&env->batches[i]);
+  for (unsigned i = 0; env->batched; i++, env->batched >>= 1)
+    if (env->batched & 1u)
+      batch_set_reset(&env->batches[i]);
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
@@ -70,6 +74,7 @@ static void turn_end(struct worker *worker)
 {
   struct net_env *env = &worker->env;
   struct list *node;
+  http_conns_take(env, true);
   hub_take_some(&env->hub, &worker->inbox);
   if (hub_run_calls(&env->hub)) {
     /* What they have published: nobody is woken for what he puts into his own inbox. */
@@ -77,9 +82,11 @@ static void turn_end(struct worker *worker)
   }
   if (hub_has_calls(&env->hub) || hub_has_left(&env->hub))
     poller_wake(&env->poller);
-  settle_all(worker);
-  while ((node = list_first(&env->doomed)))
-    conn_cut(container_of(node, struct conn, doomed));
+  do {
+    settle_all(worker);
+    while ((node = list_first(&env->doomed)))
+      conn_cut(container_of(node, struct conn, doomed));
+  } while (http_conns_resume(env) || !list_empty(&env->hub.outqs.dirty));
 }
 
 /* Sending waits for the rest of a burst for up to so many turns: 4 reads of 64 KiB. */
@@ -127,6 +134,12 @@ static void wake(struct inbox *inbox)
   struct worker *worker = container_of(inbox, struct worker, inbox);
   if (!atomic_load(&worker->stopped))
     poller_wake(&worker->env.poller);
+}
+
+const struct service *net_service_at(const struct net_env *env,
+                                     const struct settings_endpoint *endpoint)
+{
+  return env->services ? env->services[endpoint - env->settings->endpoints] : NULL;
 }
 
 void net_socket_ended(struct net_env *env, const struct net_peer *counted)
@@ -216,6 +229,20 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   hub->on_costly = session_costly;
 }
 
+static bool init_sockjs(struct net_env *env)
+{
+  const struct settings *settings = env->settings;
+  env->sockjs_limits = calloc(settings->n_endpoints + 1, sizeof *env->sockjs_limits);
+  for (size_t i = 0; env->sockjs_limits && i < settings->n_endpoints; i++) {
+    const struct settings_endpoint *endpoint = &settings->endpoints[i];
+    env->sockjs_limits[i] = (struct sockjs_limits){.heartbeat_ms = endpoint->sockjs_heartbeat_ms,
+                                                   .disconnect_ms = endpoint->sockjs_disconnect_ms,
+                                                   .stream_bytes = endpoint->sockjs_stream_bytes,
+                                                   .same_transport = settings->spring_profile};
+  }
+  return env->sockjs_limits != NULL;
+}
+
 static void on_drain_timeout(struct timer *timer, uint64_t now_ms);
 
 static void init_net_env(struct worker *worker, const struct settings *settings,
@@ -232,6 +259,7 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->conns);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
+  list_init(&env->http_ready);
   list_init(&env->paused);
   list_init(&env->doomed);
 }
@@ -239,8 +267,8 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
-                        _Atomic int64_t *n_sockets, struct addresses *addresses,
-                        struct plug_err *err)
+                        struct sockjs_registry *sockjs, _Atomic int64_t *n_sockets,
+                        struct addresses *addresses, struct plug_err *err)
 {
   struct net_env *env = &worker->env;
   worker->index = index;
@@ -253,7 +281,8 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   worker->initialised = true;
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
   env->rx = malloc(NET_READ_BYTES);
-  if (!env->rx || init_session_env(env, destinations) != PLUG_OK) {
+  env->sockjs = sockjs;
+  if (!env->rx || init_session_env(env, destinations) != PLUG_OK || !init_sockjs(env)) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;
   }
@@ -311,12 +340,15 @@ static void close_sessions(struct worker *worker)
 {
   struct net_env *env = &worker->env;
   hub_take_all(&env->hub, &worker->inbox); /* what was published before belongs to them */
-  for (struct list *node = env->conns.next; node != &env->conns; node = node->next)
-    session_close(&container_of(node, struct conn, link)->session, CLOSE_GOING,
-                  "The server is stopping");
+  env->draining = true;
+  for (struct list *node = env->conns.next; node != &env->conns; node = node->next) {
+    struct conn *conn = container_of(node, struct conn, link);
+    session_close(&conn->session, CLOSE_GOING, "The server is stopping");
+    if (conn->watch.fd < 0)
+      conn_doom(conn); /* its client cannot come back */
+  }
   http_conns_drain(env);
   proxy_conns_cut(env);
-  env->draining = true;
   timers_arm(&env->timers, &worker->drain, env->now_ms + env->settings->drain_ms);
 }
 
@@ -376,6 +408,27 @@ static void cut_all(struct worker *worker)
   proxy_conns_cut(env);
 }
 
+/* Deadlines are kept by the control thread. While that hangs in a plugin the workers keep those of
+ * their own sessions. */
+static void answer_for_others(struct worker *worker)
+{
+  struct net_env *env = &worker->env;
+  uint64_t timeout_ms = env->settings->operation_timeout_ms;
+  session_answer_overdue(&env->session, env->now_ms, timeout_ms);
+  timeout_ms = env->settings->connect_timeout_ms + env->settings->auth_timeout_ms;
+  for (struct list *node = env->conns.next, *next; node != &env->conns; node = next) {
+    struct conn *conn = container_of(node, struct conn, link);
+    next = node->next;
+    if (conn->session.awaiting && env->now_ms > conn->session.opened_ms + timeout_ms)
+      session_fault(&conn->session, CLOSE_BUSY, "authentication took too long");
+  }
+}
+
+void worker_wake(struct worker *worker)
+{
+  wake(&worker->inbox);
+}
+
 static void *run(void *arg)
 {
   struct worker *worker = arg;
@@ -395,6 +448,8 @@ static void *run(void *arg)
     env->now_ms = clock_now_ms();
     poller_dispatch(&env->poller);
     resume_paused(worker);
+    if (watchdog_hangs())
+      answer_for_others(worker);
     obey(worker);
     deferred = defers(worker);
     if (!deferred)
@@ -403,6 +458,8 @@ static void *run(void *arg)
       end_loop(worker);
   }
   cut_all(worker);
+  wire_drop_scratch();
+  sockjs_routes_drop_scratch();
   block_drop_cache();
   return NULL;
 }
@@ -423,6 +480,7 @@ plug_status worker_run(struct worker *worker)
   }
   sigset_t all, old;
   sigfillset(&all);
+  crash_keep_signals(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   int failed = pthread_create(&worker->thread, NULL, run, worker);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -445,16 +503,18 @@ void worker_fini(struct worker *worker)
   for (unsigned i = 0; i < worker->n_sockets; i++)
     if (worker->sockets[i].fd >= 0)
       close(worker->sockets[i].fd);
+  http_conns_take(env, false);
   timers_fini(&env->timers, &env->poller);
   poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
   hub_run_calls(&env->hub);
   sender_free(worker->sender);
-  for (unsigned i = 0; i < sizeof env->batches / sizeof *env->batches; i++)
+  for (unsigned i = 0; i < WIRES; i++)
     batch_set_fini(&env->batches[i]);
   batch_set_fini(&env->flush_batches);
   hub_fini(&env->hub);
   buf_free(&env->session.out);
+  free(env->sockjs_limits);
   free(env->session.scratch);
   free(env->session.kv);
   free(env->rx);

@@ -47,8 +47,8 @@ struct worker {
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
-                        _Atomic int64_t *n_sockets, struct addresses *addresses,
-                        struct plug_err *err);
+                        struct sockjs_registry *sockjs, _Atomic int64_t *n_sockets,
+                        struct addresses *addresses, struct plug_err *err);
 /* [start] Takes over a bound socket. */
 plug_status worker_listen(struct worker *worker, int fd, const struct door *door);
 plug_status worker_run(struct worker *worker); /* [start] starts the thread */
@@ -59,6 +59,8 @@ void worker_quiet(struct worker *worker);
 void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms);
 /* [any] Closes sessions with 1001, and ends when all are gone or drain-time is over. */
 void worker_stop(struct worker *worker);
+/* [any] Makes it look around, as while a plugin hangs. */
+void worker_wake(struct worker *worker);
 void worker_join(struct worker *worker); /* [start] */
 /* [start] After the broker has stopped. */
 void worker_fini(struct worker *worker);

@@ -7,13 +7,17 @@
 #include <plugboard/ext/auth.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "message/envelope.h"
 #include "message/message.h"
+#include "message/message_rules.h"
 #include "plugin/grant.h"
 #include "plugin/workpool.h"
 
 #define VIOLATION_PERIOD_MS 1000
+#define REFUSED_PERIOD_MS   10000
 
 static void thread_name(char *out, size_t size)
 {
@@ -127,9 +131,10 @@ static void run_host_post(struct loop_task *task)
   struct host_post *post = container_of(task, struct host_post, task);
   struct plugin_instance *instance = post->instance;
   if (!atomic_load(&instance->closed)) {
-    uint64_t begin = instance_call_begin();
+    struct instance_call call;
+    instance_call_begin(&call, instance, "a posted function");
     post->fn(post->arg);
-    instance_call_end(instance, "posted function", begin);
+    instance_call_end(&call);
   }
   atomic_fetch_sub(&instance->posted, 1);
   free(post);
@@ -153,13 +158,30 @@ static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg
   return PLUG_OK;
 }
 
+static void refuse_message(struct plugin_instance *instance, const struct plug_msg_init *init,
+                           const char *why)
+{
+  uint64_t held;
+  COUNT(refused_made);
+  if (log_limit_pass(&instance->refused_limit, REFUSED_PERIOD_MS, &held))
+    log_warn(instance->name, "a message to '%.*s' is not made: %s (%llu more before, not reported)",
+             (int)utf8_cut(init->topic.ptr, init->topic.len, 80), init->topic.ptr, why,
+             (unsigned long long)held);
+}
+
 static const struct plug_msg *host_msg_make(const struct plug_host *host,
                                             const struct plug_msg_init *init)
 {
-  (void)host;
   struct plug_msg_init mine = {0};
   memcpy(&mine, init, init->size < sizeof mine ? init->size : sizeof mine);
   mine.size = sizeof mine;
+  const char *why = message_breaks_frames(&mine);
+  if (!why)
+    why = message_over_limit(&mine);
+  if (why) {
+    refuse_message(instance_of(host), &mine, why);
+    return NULL;
+  }
   return message_new(&mine);
 }
 

@@ -45,7 +45,7 @@ struct plugin_instance {
   _Atomic int64_t jobs; /* in the work pool, until done has run */
   struct op_pool ops;
   struct metrics metrics;
-  struct log_limit slow_limit, violation_limit;
+  struct log_limit slow_limit, violation_limit, refused_limit;
 
   uv_mutex_t lock; /* protects the steps' results; nothing is called under it */
   uv_cond_t changed;

@@ -50,9 +50,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE)
       ready |= PLUG_IO_WRITE;
   }
-  uint64_t begin = instance_call_begin();
+  struct instance_call call;
+  instance_call_begin(&call, instance, "an io callback");
   io->fn(io->arg, io->fd, ready);
-  instance_call_end(instance, "io callback", begin);
+  instance_call_end(&call);
   /* libuv gives up watching after an error; a level-triggered watch goes on. The memory of a watch
    * that was closed meanwhile is there until the end of this turn. */
   if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
@@ -109,9 +110,10 @@ static void on_timer(uv_timer_t *uv)
 {
   struct plug_timer *timer = container_of(uv, struct plug_timer, timer);
   struct plugin_instance *instance = timer->instance;
-  uint64_t begin = instance_call_begin();
+  struct instance_call call;
+  instance_call_begin(&call, instance, "a timer callback");
   timer->fn(timer->arg);
-  instance_call_end(instance, "timer callback", begin);
+  instance_call_end(&call);
 }
 
 static void timer_closed(uv_handle_t *handle)

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "config/fault.h"
+#include "plugin/crash.h"
 #include "plugin/image_copy.h"
 
 #define ENTRY_SYMBOL "plug_plugin_entry"
@@ -239,6 +240,7 @@ static struct plugin_image *load_file(const char *path, struct plug_err *err)
   if (image_judge(image, entry, symbol->st_size, err))
     goto refuse;
   list_append(&registry, &image->link);
+  crash_image_add(image->entry.id, entry);
   log_info("plugin", "loaded %s %s from %s%s%s", image->entry.id, image->entry.version, image->path,
            image->copy ? ", mapped as " : "", image->copy ? image->copy : "");
   goto out;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/text.h"
 #include "config/fault.h"
 #include "config/option.h"
 #include "plugin/image.h"
@@ -79,6 +80,10 @@ static plug_status judge_table(const struct plugin_image *image, const char *nam
   return PLUG_OK;
 }
 
+#define CAPS_KNOWN                                                                            \
+  (PLUG_CAP_CROSS_NODE | PLUG_CAP_ECHO | PLUG_CAP_PATTERN | PLUG_CAP_ORDERED | PLUG_CAP_ACK | \
+   PLUG_CAP_NO_GAPS | PLUG_CAP_PUBLISH_ANY | PLUG_CAP_DIRECT)
+
 static plug_status judge_broker(struct plugin_image *image, struct plug_err *err)
 {
   struct plug_broker *broker = &image->broker;
@@ -94,6 +99,12 @@ static plug_status judge_broker(struct plugin_image *image, struct plug_err *err
                                                : NULL;
   if (missing)
     return refuse_function(image, missing, " in its broker table", err);
+  uint32_t unknown = broker->caps & ~CAPS_KNOWN;
+  if (unknown)
+    return fault_at(err, image->base, 0,
+                    "unknown capabilities 0x%08x in its broker table, which ABI " SPEAKS
+                    " does not know",
+                    unknown);
   uint32_t needed = PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY;
   if (broker->caps & PLUG_CAP_DIRECT &&
       ((broker->caps & needed) != needed || broker->caps & PLUG_CAP_CROSS_NODE))
@@ -109,6 +120,10 @@ static plug_status judge_auth(struct plugin_image *image, struct plug_err *err)
   if (status)
     return status;
   image->entry.auth = auth;
+  if (auth->flags & ~PLUG_AUTHORIZE_ANY)
+    return fault_at(err, image->base, 0,
+                    "unknown flags 0x%08x in its auth table, which ABI " SPEAKS " does not know",
+                    auth->flags & ~PLUG_AUTHORIZE_ANY);
   const char *missing = !auth->authenticate ? "authenticate"
                         : !auth->authorize  ? "authorize"
                                             : NULL;
@@ -221,7 +236,7 @@ static void put_caps(struct buf *out, uint32_t caps)
   buf_put_char(out, '\n');
 }
 
-void image_put_info(struct buf *out, const struct plugin_image *image)
+static void put_info(struct buf *out, const struct plugin_image *image)
 {
   const struct plug_plugin *entry = &image->entry;
   bool any = false;
@@ -252,4 +267,13 @@ void image_put_info(struct buf *out, const struct plugin_image *image)
              option->flags & PLUG_OPT_REQUIRED ? ", required" : "", def ? ", default " : "",
              def ? def : "", option->range ? ", range " : "", option->range ? option->range : "");
   }
+}
+
+void image_put_info(struct buf *out, const struct plugin_image *image)
+{
+  struct buf raw = {0};
+  put_info(&raw, image);
+  out->failed |= raw.failed;
+  text_put_shown(out, str_from(raw.data, raw.len), TEXT_LINES);
+  buf_free(&raw);
 }

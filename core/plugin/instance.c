@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "config/fault.h"
 #include "plugin/host.h"
 #include "plugin/loop_pin.h"
+#include "plugin/watchdog.h"
 
 #define CREATE_LIMIT_MS 1000
 #define START_LIMIT_MS  10000
@@ -48,18 +50,35 @@ static void report_slow(struct plugin_instance *instance, const char *function, 
              function, (unsigned long long)(took_us / 1000), limit_ms, (unsigned long long)held);
 }
 
-uint64_t instance_call_begin(void)
+void instance_call_begin(struct instance_call *call, struct plugin_instance *instance,
+                         const char *function)
 {
-  return clock_now_us();
+  call->instance = instance;
+  call->function = function;
+  watch_enter(&call->watch, instance, function);
+  call->begin_us = clock_now_us();
 }
 
-void instance_call_end(struct plugin_instance *instance, const char *function, uint64_t begin)
+static void call_end(const struct instance_call *call, unsigned limit_ms)
 {
-  report_slow(instance, function, clock_now_us() - begin, HOME_LIMIT_MS);
+  watch_leave(&call->watch);
+  report_slow(call->instance, call->function, clock_now_us() - call->begin_us, limit_ms);
+}
+
+void instance_call_end(const struct instance_call *call)
+{
+  /* Back from a call after the server has gone on without this thread: what is around may be gone
+   * too. */
+  if (instance_state(call->instance) == INSTANCE_ABANDONED)
+    while (loop_is_left(call->instance->loop))
+      pause();
+  call_end(call, HOME_LIMIT_MS);
 }
 
 static void instance_free(struct plugin_instance *instance)
 {
+  watchdog_lock(); /* it may look at the last call */
+  watchdog_unlock();
   op_pool_fini(&instance->ops);
   metrics_fini(&instance->metrics);
   uv_cond_destroy(&instance->changed);
@@ -147,9 +166,10 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
   instance->section = section;
   instance->creator = pthread_self();
   atomic_store_explicit(&instance->creating, true, memory_order_release);
-  uint64_t begin = clock_now_us();
+  struct instance_call call;
+  instance_call_begin(&call, instance, "create");
   plug_status status = image->entry.create(&instance->host, &instance->self, &said);
-  report_slow(instance, "create", clock_now_us() - begin, CREATE_LIMIT_MS);
+  call_end(&call, CREATE_LIMIT_MS);
   atomic_store_explicit(&instance->creating, false, memory_order_release);
   instance->section = NULL;
   if (status == PLUG_OK)
@@ -187,6 +207,8 @@ static void audit(struct plugin_instance *instance)
 static void step_finish(struct instance_step *step, plug_status status, struct plug_str detail)
 {
   struct plugin_instance *instance = step->instance;
+  if (instance_state(instance) == INSTANCE_ABANDONED)
+    return; /* too late: nobody waits, and nothing is taken away from it any more */
   if (step == &instance->stop && status != PLUG_ETIMEDOUT)
     audit(instance);
   uv_mutex_lock(&instance->lock);
@@ -215,10 +237,11 @@ static void step_run(struct loop_task *task)
     step_finish(step, PLUG_ENOMEM, STR("out of memory"));
     return;
   }
-  uint64_t begin = instance_call_begin();
-  plug_status status = step->call(instance->self, op);
-  instance_call_end(instance, step->name, begin);
-  if (op_offered(op, status) != PLUG_PENDING)
+  struct instance_call call;
+  instance_call_begin(&call, instance, step->name);
+  plug_status status = op_offered(op, step->call(instance->self, op));
+  instance_call_end(&call);
+  if (status != PLUG_PENDING)
     step_finish(step, status, STR(""));
 }
 
@@ -226,7 +249,9 @@ static void step_run(struct loop_task *task)
 static plug_status step_wait(struct instance_step *step)
 {
   struct plugin_instance *instance = step->instance;
-  uint64_t deadline = clock_now_ms() + step->limit_ms + HANG_GRACE_MS;
+  /* What hangs already has had its time. */
+  uint64_t limit_ms = watchdog_hangs() ? HANG_GRACE_MS : step->limit_ms + HANG_GRACE_MS;
+  uint64_t deadline = clock_now_ms() + limit_ms;
   step->task.run = step_run;
   loop_post_task(instance->loop, &step->task);
   uv_mutex_lock(&instance->lock);
@@ -342,7 +367,10 @@ void instance_stop(struct plugin_instance *instance)
   if (status != PLUG_OK)
     log_warn(instance->name, "stop ended with status %d: %s", status, instance->stop.detail);
   /* Tasks of this instance that were already on their way are done after this. */
-  loop_call(instance->loop, nothing, NULL);
+  if (!loop_call_within(instance->loop, nothing, NULL, instance->stop.limit_ms)) {
+    abandon(instance, "stopped, but the control thread did not come back");
+    return;
+  }
   atomic_store(&instance->state, INSTANCE_STOPPED);
   if (instance->leaked[0])
     host_violation(instance, "stop", instance->leaked);
@@ -353,10 +381,16 @@ void instance_destroy(struct plugin_instance *instance)
   if (!instance || instance_state(instance) == INSTANCE_ABANDONED)
     return;
   invariant(!instance->started || instance_state(instance) == INSTANCE_STOPPED);
-  uint64_t begin = clock_now_us();
+  struct instance_call call;
+  instance_call_begin(&call, instance, "destroy");
   instance->image->entry.destroy(instance->self);
-  report_slow(instance, "destroy", clock_now_us() - begin, CREATE_LIMIT_MS);
+  call_end(&call, CREATE_LIMIT_MS);
   instance_free(instance);
+}
+
+bool instance_any_abandoned(void)
+{
+  return !list_empty(&abandoned);
 }
 
 enum instance_state instance_state(const struct plugin_instance *instance)

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "plugin/image.h"
 #include "plugin/loop.h"
+#include "plugin/watch.h"
 
 enum instance_state {
   INSTANCE_CREATED,
@@ -51,6 +52,9 @@ void instance_stop(struct plugin_instance *instance);
 /* Frees it (unless abandoned). Legal when CREATED or STOPPED. */
 void instance_destroy(struct plugin_instance *instance);
 
+/* Some instance was abandoned: what it may still use must not be taken apart, whatever it is. */
+bool instance_any_abandoned(void);
+
 enum instance_state instance_state(const struct plugin_instance *instance);
 const char *instance_name(const struct plugin_instance *instance);
 void *instance_self(const struct plugin_instance *instance);
@@ -59,9 +63,17 @@ const struct plug_broker *instance_broker(const struct plugin_instance *instance
 const struct plug_auth *instance_auth(const struct plugin_instance *instance);     /* or NULL */
 const struct plugin_image *instance_image(const struct plugin_instance *instance);
 
-/* [home] Measures a call into the plugin and logs it by name when it took longer than its limit. */
-uint64_t instance_call_begin(void);
-void instance_call_end(struct plugin_instance *instance, const char *function, uint64_t begin);
+/* [home] Stands around every call into the plugin: it is known by name while it lasts (watch.h),
+ * and logged when it took longer than its limit. function: static text. */
+struct instance_call {
+  struct plugin_instance *instance;
+  const char *function;
+  uint64_t begin_us;
+  struct watch_call watch;
+};
+void instance_call_begin(struct instance_call *call, struct plugin_instance *instance,
+                         const char *function);
+void instance_call_end(const struct instance_call *call);
 
 /* Visits the plugin's metrics, under the names that the plugin gave. [any] */
 typedef void (*instance_metric_fn)(void *ctx, const char *name, const char *help, int is_gauge,

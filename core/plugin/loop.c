@@ -1,14 +1,19 @@
 #include "plugin/loop.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/block.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "plugin/crash.h"
 #include "plugin/loop_pin.h"
 
 #define PINNED_JOIN_S 1
@@ -22,7 +27,7 @@ struct loop {
   struct list hooks;
   struct list *next_hook; /* where run_hooks goes on, so that a hook may be removed meanwhile */
   struct loop_task stop_task;
-  _Atomic bool pinned;
+  _Atomic bool pinned, left;
   struct workpool *pool;
 };
 
@@ -112,6 +117,7 @@ struct loop *loop_start(void)
   /* Signals are the main thread's; a new thread inherits the mask of the one that makes it. */
   sigset_t all, before;
   sigfillset(&all);
+  crash_keep_signals(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int failed = pthread_create(&loop->thread, NULL, thread_main, loop);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -141,6 +147,7 @@ void loop_stop(struct loop *loop)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PINNED_JOIN_S;
     if (pthread_timedjoin_np(loop->thread, NULL, &until)) {
+      atomic_store(&loop->left, true);
       pthread_detach(loop->thread);
       log_error("plugin", "the control thread hangs in a plugin and is left behind");
     }
@@ -225,6 +232,62 @@ void loop_call(struct loop *loop, plug_fn fn, void *arg)
   loop_post_task(loop, &call.task);
   uv_sem_wait(&call.done);
   uv_sem_destroy(&call.done);
+}
+
+/* Whoever comes last frees it: the caller, who may give up, or the loop. */
+struct bounded_call {
+  struct loop_task task;
+  plug_fn fn;
+  void *arg;
+  sem_t done;
+  _Atomic int refs;
+  _Atomic bool begun; /* or given up before it began */
+};
+
+static void bounded_unref(struct bounded_call *call)
+{
+  if (atomic_fetch_sub(&call->refs, 1) > 1)
+    return;
+  sem_destroy(&call->done);
+  free(call);
+}
+
+static void run_bounded(struct loop_task *task)
+{
+  struct bounded_call *call = container_of(task, struct bounded_call, task);
+  if (!atomic_exchange(&call->begun, true))
+    call->fn(call->arg);
+  sem_post(&call->done);
+  bounded_unref(call);
+}
+
+bool loop_call_within(struct loop *loop, plug_fn fn, void *arg, uint64_t limit_ms)
+{
+  invariant(!loop_on_thread(loop));
+  struct bounded_call *call = calloc(1, sizeof *call);
+  if (!call)
+    return false;
+  call->task.run = run_bounded;
+  call->fn = fn;
+  call->arg = arg;
+  atomic_init(&call->refs, 2);
+  sem_init(&call->done, 0, 0);
+  loop_post_task(loop, &call->task);
+  uint64_t until_ms = clock_now_ms() + limit_ms;
+  struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                           .tv_nsec = (long)(until_ms % 1000) * 1000000};
+  int failed;
+  while ((failed = sem_clockwait(&call->done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
+    ;
+  if (failed)
+    atomic_store(&call->begun, true);
+  bounded_unref(call);
+  return !failed;
+}
+
+bool loop_is_left(const struct loop *loop)
+{
+  return atomic_load(&loop->left);
 }
 
 void loop_add_hook(struct loop *loop, struct loop_hook *hook)

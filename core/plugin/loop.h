@@ -39,6 +39,10 @@ void loop_post_task(struct loop *loop, struct loop_task *task);
 plug_status loop_post(struct loop *loop, plug_fn fn, void *arg);
 /* Runs fn(arg) on the loop and waits for its return. Not on the control thread. */
 void loop_call(struct loop *loop, plug_fn fn, void *arg);
+/* The same, for what may have to wait for a plugin that does not come back. False: fn has not
+ * returned in that time; unless it runs already it will not, and arg must stay for as long as the
+ * loop's thread lives. */
+bool loop_call_within(struct loop *loop, plug_fn fn, void *arg, uint64_t limit_ms);
 
 /* [home] Called once at the end of each turn in which anything ran, before the loop sleeps: for
  * work that is better done in batches. */

@@ -1,5 +1,6 @@
 #include "plugin/op.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "plugin/host.h"
+#include "plugin/watch.h"
 
 /* A token, as a number: generation above, slot number + 1 below. Twenty bits of slots are a million
  * operations at once; on LP64 the generation then has 44 bits and does not come round. */
@@ -42,6 +44,7 @@ struct op_slot {
   char *detail; /* owned, or NULL */
   size_t detail_len;
   plug_status status;
+  bool verdicts; /* ALLOW, DENY and DEFER are answers to it */
 };
 
 struct op_chunk {
@@ -197,6 +200,9 @@ static struct plugin_instance *slot_instance(const struct op_slot *slot)
 static void slot_finish(struct loop_task *task)
 {
   struct op_slot *slot = container_of(task, struct op_slot, task);
+  /* Who waited may be gone; the slot, and what hangs on it, stays as the instance does. */
+  if (instance_state(slot_instance(slot)) == INSTANCE_ABANDONED)
+    return;
   uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
   op_done_fn done = (word & FLAG_ANSWERED) ? NULL : slot->done;
   op_release_fn release = slot->release;
@@ -228,6 +234,10 @@ static void sweep(uv_timer_t *timer)
   struct op_pool *pool = timer->data;
   struct plugin_instance *instance = pool->instance;
   uint64_t now = clock_now_ms();
+  if (instance_state(instance) == INSTANCE_ABANDONED) {
+    uv_timer_stop(timer);
+    return;
+  }
   uv_mutex_lock(&pool->lock);
   struct op_chunk *chunk = pool->chunks;
   uv_mutex_unlock(&pool->lock);
@@ -246,9 +256,10 @@ static void sweep(uv_timer_t *timer)
         continue;
       done(arg, PLUG_ETIMEDOUT, STR(OP_TIMEOUT_DETAIL));
       if (instance->image->entry.cancel) {
-        uint64_t begin = instance_call_begin();
+        struct instance_call call;
+        instance_call_begin(&call, instance, "cancel");
         instance->image->entry.cancel(instance->self, token_of(slot, generation));
-        instance_call_end(instance, "cancel", begin);
+        instance_call_end(&call);
       }
     }
   }
@@ -293,6 +304,7 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
     return NULL;
   slot->done = done;
   slot->release = NULL;
+  slot->verdicts = false;
   slot->arg = arg;
   slot->status = PLUG_OK;
   slot->detail_len = 0;
@@ -316,11 +328,41 @@ void op_on_release(struct plug_op *op, op_release_fn release)
   slot->release = release;
 }
 
+void op_takes_verdicts(struct plug_op *op)
+{
+  uint64_t generation;
+  struct op_slot *slot = slot_of(op, &generation);
+  invariant(slot);
+  slot->verdicts = true;
+}
+
+/* What a plugin may say; what is none of these would be taken for a success by whoever asks only
+ * whether it is a failure. Negatives that are not known yet are failures (plugboard/abi.h). */
+static plug_status judge(struct plugin_instance *instance, const char *function, bool verdicts,
+                         plug_status status)
+{
+  if (status <= PLUG_OK || (verdicts && status >= PLUG_ALLOW && status <= PLUG_DEFER))
+    return status;
+  char what[80];
+  snprintf(what, sizeof what, "gave status %d, which is none of its answers", status);
+  host_violation(instance, function, what);
+  return PLUG_EINTERNAL;
+}
+
+plug_status op_judge(struct plugin_instance *instance, const char *function, plug_status status)
+{
+  return status == PLUG_PENDING ? status : judge(instance, function, false, status);
+}
+
 plug_status op_offered(struct plug_op *op, plug_status status)
 {
   uint64_t generation, before;
   struct op_slot *slot = slot_of(op, &generation);
   invariant(slot);
+  if (status > PLUG_PENDING) {
+    const char *function = watch_function();
+    status = judge(slot_instance(slot), function ? function : "a call", slot->verdicts, status);
+  }
   if (status == PLUG_PENDING) {
     bool ours = slot_set(slot, generation, FLAG_TAKEN, FLAG_TAKEN, &before);
     invariant(ours);
@@ -372,8 +414,8 @@ void op_pool_done(struct plug_op *op, plug_status status, struct plug_str detail
   struct op_slot *slot = claim(op, "op_done");
   if (!slot)
     return;
-  /* PENDING is no outcome: the waiter would wait for another answer. */
-  slot->status = status == PLUG_PENDING || status > OP_STATUS_PLUGIN_MAX ? PLUG_EINTERNAL : status;
+  /* Neither is PENDING an outcome: the waiter would wait for another answer. */
+  slot->status = judge(slot_instance(slot), "op_done", slot->verdicts, status);
   if (detail.len) {
     slot->detail_len = detail.len < DETAIL_MAX ? detail.len : DETAIL_MAX;
     slot->detail = malloc(slot->detail_len);
@@ -417,9 +459,13 @@ void op_pool_cancel_all(struct op_pool *pool)
   for (; chunk; chunk = chunk->next) {
     for (unsigned i = 0; i < CHUNK_SLOTS; i++) {
       uint64_t word = atomic_load_explicit(&chunk->slots[i].word, memory_order_acquire);
-      if ((word & (FLAG_TAKEN | FLAG_CLAIMED)) == FLAG_TAKEN)
-        instance->image->entry.cancel(instance->self,
-                                      token_of(&chunk->slots[i], generation_of(word)));
+      if ((word & (FLAG_TAKEN | FLAG_CLAIMED)) != FLAG_TAKEN)
+        continue;
+      struct instance_call call;
+      instance_call_begin(&call, instance, "cancel");
+      instance->image->entry.cancel(instance->self,
+                                    token_of(&chunk->slots[i], generation_of(word)));
+      instance_call_end(&call);
     }
   }
 }

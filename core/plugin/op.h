@@ -23,9 +23,18 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
 typedef void (*op_release_fn)(void *arg, plug_status status, struct plug_str detail);
 void op_on_release(struct plug_op *op, op_release_fn release);
 
+/* [any] Before the call: PLUG_ALLOW, PLUG_DENY and PLUG_DEFER are answers to it. For others they
+ * are none. */
+void op_takes_verdicts(struct plug_op *op);
+
+/* [any] The return value of a call that was offered no operation: what is no status at all is a
+ * violation, and PLUG_EINTERNAL. */
+plug_status op_judge(struct plugin_instance *instance, const char *function, plug_status status);
+
 /* [any] Gives the plugin's return value of the call that was offered op. Anything but PLUG_PENDING
  * means that the plugin did not take it: the token is freed and neither done nor release is called;
- * the caller acts on the status itself. With PLUG_PENDING done will run. Returns status. */
+ * the caller acts on the status itself. With PLUG_PENDING done will run. Returns the status,
+ * PLUG_EINTERNAL after a violation for what is none. */
 plug_status op_offered(struct plug_op *op, plug_status status);
 
 /* [any] Completes an operation with more than a text: status is one that no plugin can give, above

@@ -4,15 +4,21 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/block.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "plugin/crash.h"
 #include "plugin/host.h"
 
 #define HANG_JOIN_S 1
+/* About a tenth of a core that a worker wants, too: thousands of logins at once must not keep
+ * messages waiting, and messages must not keep logins out. */
+#define POOL_NICE   10
 
 struct job {
   struct list link;      /* while it waits */
@@ -52,9 +58,10 @@ static void job_home(struct loop_task *task)
   struct plugin_instance *instance = job->instance;
   /* An abandoned plugin may hang on to what done would touch. */
   if (instance_state(instance) != INSTANCE_ABANDONED) {
-    uint64_t begin = instance_call_begin();
+    struct instance_call call;
+    instance_call_begin(&call, instance, "done of a job");
     job->done(job->arg);
-    instance_call_end(instance, "done of a job", begin);
+    instance_call_end(&call);
   }
   free(job);
   atomic_fetch_sub(&instance->jobs, 1);
@@ -63,7 +70,10 @@ static void job_home(struct loop_task *task)
 static void *thread_main(void *arg)
 {
   struct workpool *pool = arg;
+  /* Linux keeps this per thread. Where it fails there is only less of an order. */
+  (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + POOL_NICE);
   counter_bind_thread();
+  atomic_store(&watch_bind()->is_job, true);
   pthread_mutex_lock(&pool->lock);
   for (;;) {
     struct list *node;
@@ -77,7 +87,10 @@ static void *thread_main(void *arg)
     struct job *job = container_of(node, struct job, link);
     COUNT_BY(pool_waiting, -1);
     COUNT(pool_jobs);
+    struct watch_call call;
+    watch_enter(&call, job->instance, "a job");
     job->work(job->arg);
+    watch_leave(&call);
     job->home.run = job_home;
     loop_post_task(job->instance->loop, &job->home);
     pthread_mutex_lock(&pool->lock);
@@ -94,6 +107,7 @@ static bool start_threads(struct workpool *pool)
     return true;
   sigset_t all, before;
   sigfillset(&all);
+  crash_keep_signals(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (pool->n_started < pool->n_threads &&
          pthread_create(&pool->threads[pool->n_started], NULL, thread_main, pool) == 0) {

@@ -1,6 +1,7 @@
 /* The work pool: a few threads that burn what plugins must not burn at home, such as signatures and
- * password hashes. Owns its threads and the jobs that wait. The threads start with the first job.
- * Functions are tagged like those of plugboard/host.h. */
+ * password hashes. Owns its threads and the jobs that wait. The threads start with the first job
+ * and run at a lower priority than the threads that carry messages. Functions are tagged like those
+ * of plugboard/host.h. */
 #ifndef PLUGIN_WORKPOOL_H
 #define PLUGIN_WORKPOOL_H
 

@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "message/message.h"
+#include "message/message_rules.h"
 #include "session/admission.h"
 #include "session/memory.h"
 #include "session/refusal.h"
@@ -73,25 +74,6 @@ static const struct plug_str *broker_destination(struct session *session,
 
 /* --- SEND --------------------------------------------------------------------------------- */
 
-/* Those that are the server's to write (DEV-5). */
-static bool is_servers_own(struct plug_str name)
-{
-  switch (name.len) {
-  case 3:
-    return str_eq(name, STR("ack"));
-  case 10:
-    return str_eq(name, STR("message-id"));
-  case 11:
-    return str_eq(name, STR("destination"));
-  case 12:
-    return str_eq(name, STR("content-type")) || str_eq(name, STR("subscription"));
-  case 14:
-    return str_eq(name, STR("content-length"));
-  default:
-    return false;
-  }
-}
-
 /* Those that are the sender's own business (DEV-4), in any case: proxies and people vary it. */
 static bool is_private(struct plug_str name)
 {
@@ -113,8 +95,8 @@ static bool is_private(struct plug_str name)
 
 static bool is_forwarded(const struct session_env *env, struct plug_str name)
 {
-  return !is_servers_own(name) && (env->spring || !is_private(name)) &&
-         !(env->access && admission_is_credential(env, name));
+  return !message_is_servers_header(name) && /* DEV-5 */
+         (env->spring || !is_private(name)) && !(env->access && admission_is_credential(env, name));
 }
 
 /* Where in the worker's cache a destination that clients may SEND to is kept. */

@@ -28,6 +28,12 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
   session->opened_ms = session->last_rx_ms = session->last_tx_ms = now_ms;
 }
 
+void session_begin_plain(struct session *session)
+{
+  session->state = SESSION_CONNECTED;
+  COUNT(sessions);
+}
+
 static void drop_subscriptions(struct session *session)
 {
   struct list *node;
@@ -44,6 +50,15 @@ static void drop_transactions(struct session *session)
   session->transaction_bytes = 0;
 }
 
+static void waiter_free(struct session_waiter *waiter)
+{
+  list_remove(&waiter->link);
+  list_remove(&waiter->by_age);
+  if (waiter->session)
+    session_release(waiter->session, sizeof *waiter + waiter->receipt_len);
+  free(waiter);
+}
+
 /* Waiters for the broker's answer to a publish outlive the session; the others end with it. */
 static void drop_waiters(struct session *session)
 {
@@ -51,10 +66,11 @@ static void drop_waiters(struct session *session)
   while ((node = list_first(&session->waiters))) {
     struct session_waiter *waiter = container_of(node, struct session_waiter, link);
     list_remove(node);
+    list_remove(&waiter->by_age);
     waiter->session = NULL;
     if (waiter->sub) {
       waiter->sub->waiter = NULL;
-      free(waiter);
+      waiter_free(waiter);
     }
   }
 }
@@ -252,16 +268,12 @@ struct session_waiter *session_waiter_new(struct session *session, const char *w
   waiter->receipt_len = receipt.len;
   if (receipt.len)
     memcpy(waiter->receipt, receipt.ptr, receipt.len);
+  waiter->since_ms = session->last_rx_ms;
+  if (!session->env->waiting.next)
+    list_init(&session->env->waiting);
   list_append(&session->waiters, &waiter->link);
+  list_append(&session->env->waiting, &waiter->by_age);
   return waiter;
-}
-
-static void waiter_free(struct session_waiter *waiter)
-{
-  list_remove(&waiter->link);
-  if (waiter->session)
-    session_release(waiter->session, sizeof *waiter + waiter->receipt_len);
-  free(waiter);
 }
 
 static void leave(struct session *session)
@@ -322,6 +334,34 @@ void session_interest(struct subscription *sub, plug_status status)
     session_error(session, &error);
   }
   session_end_subscription(session, sub);
+}
+
+/* The waiter stays until the broker's answer comes, which then goes to nobody. */
+static void refuse_late(struct session_waiter *waiter)
+{
+  struct session *session = waiter->session;
+  list_remove(&waiter->by_age);
+  list_remove(&waiter->link);
+  session_release(session, sizeof *waiter + waiter->receipt_len);
+  waiter->session = NULL;
+  session_refuse(session, str_from(waiter->receipt, waiter->receipt_len), waiter->what,
+                 PLUG_ETIMEDOUT);
+  if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
+    leave(session);
+}
+
+void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms)
+{
+  struct list *node;
+  while (env->waiting.next && (node = list_first(&env->waiting))) {
+    struct session_waiter *waiter = container_of(node, struct session_waiter, by_age);
+    if (now_ms < waiter->since_ms + timeout_ms)
+      return;
+    if (waiter->sub)
+      session_interest(waiter->sub, PLUG_ETIMEDOUT);
+    else
+      refuse_late(waiter);
+  }
 }
 
 void session_drop_subscription(struct session *session, struct subscription *sub)

@@ -55,6 +55,8 @@ struct session_env {
   bool spring;             /* profile = spring */
   bool ignore_unknown;     /* destinations that nobody has are no fault */
   uint64_t session_number; /* of the last one made */
+  struct list waiting;     /* struct session_waiter.by_age of all sessions, oldest first; zeroed:
+                            * empty */
   struct buf out;          /* scratch for frames that answer */
   bool congested;          /* set by publish: the session should slow down */
   /* As broker_publish (broker/broker.h). */
@@ -101,6 +103,8 @@ struct session {
 };
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
+/* It carries no STOMP: it is open until session_close, and nothing is read or due. */
+void session_begin_plain(struct session *session);
 /* The connection is gone. */
 void session_fini(struct session *session);
 
@@ -122,6 +126,10 @@ void session_close(struct session *session, uint16_t code, const char *reason);
 void session_overflow(struct session *session);
 /* Queues an ERROR about a fault of the carrier (bad UTF-8, say) and closes. */
 void session_fault(struct session *session, uint16_t code, const char *message);
+
+/* Refuses what has waited for longer than that for the broker: for times in which nobody else keeps
+ * the deadlines. What comes later is dropped. */
+void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms);
 
 /* For the hub's on_published, on_interest, on_unacked_full and on_costly. */
 void session_published(void *waiter, plug_status status);
@@ -173,6 +181,8 @@ void session_refuse(struct session *session, struct plug_str receipt, const char
 
 struct session_waiter {
   struct list link;
+  struct list by_age; /* in the env's list, until it is answered */
+  uint64_t since_ms;
   struct session *session;  /* NULL: gone meanwhile */
   struct subscription *sub; /* a SUBSCRIBE waits for its interest; else NULL */
   uint32_t remaining;       /* answers still to come */

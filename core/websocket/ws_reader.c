@@ -64,7 +64,8 @@ static const char *judge_start(const struct ws_reader *reader, const uint8_t *he
 {
   unsigned opcode = head[0] & 0x0fu, form = head[1] & 0x7fu;
   bool fin = head[0] & 0x80;
-  if (head[0] & 0x70)
+  unsigned agreed = reader->may_compress && (opcode == WS_TEXT || opcode == WS_BINARY) ? 0x40 : 0;
+  if (head[0] & 0x70 & ~agreed)
     return "A reserved bit is set";
   if ((opcode > WS_BINARY && opcode < WS_CLOSE) || opcode > WS_PONG)
     return "Unknown opcode";
@@ -106,8 +107,10 @@ static const char *begin_payload(struct ws_reader *reader, const uint8_t *head)
   reader->mask_at = 0;
   reader->n_head = 0;
   reader->in_payload = true;
-  if (reader->opcode == WS_TEXT || reader->opcode == WS_BINARY)
+  if (reader->opcode == WS_TEXT || reader->opcode == WS_BINARY) {
     reader->message = reader->opcode;
+    reader->compressed = head[0] & 0x40;
+  }
   return NULL;
 }
 
@@ -199,6 +202,7 @@ static enum ws_event read_data(struct ws_reader *reader, char **at, const char *
   item->len = n;
   item->binary = reader->message == WS_BINARY;
   item->ends = reader->left == 0 && reader->fin;
+  item->compressed = reader->compressed;
   *at += n;
   if (reader->left == 0)
     reader->in_payload = false;

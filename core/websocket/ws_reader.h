@@ -30,7 +30,8 @@ struct ws_item {
   char *bytes; /* in the chunk; of a control frame that came in pieces, in the reader */
   size_t len;
   bool binary;
-  bool ends; /* the piece ends its message */
+  bool ends;       /* the piece ends its message */
+  bool compressed; /* the message's first frame has RSV1 set (RFC 7692) */
   uint16_t code;
   const char *reason; /* static */
 };
@@ -44,7 +45,9 @@ struct ws_reader {
   uint8_t opcode; /* of the frame */
   bool fin;
   bool in_payload;
-  uint8_t message; /* opcode of the message that is open: WS_TEXT, WS_BINARY or 0 */
+  bool may_compress; /* set by the owner: RSV1 has been agreed upon */
+  bool compressed;   /* the message that is open */
+  uint8_t message;   /* opcode of the message that is open: WS_TEXT, WS_BINARY or 0 */
   uint8_t n_control;
   uint8_t *control; /* a control frame that came in pieces: WS_CONTROL_MAX bytes, or NULL */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "websocket/ws_deflate.h"
 
 bool ws_upgrade_wanted(const struct http_head *head)
 {
@@ -141,5 +142,7 @@ void ws_upgrade_put_answer(struct buf *out, const struct ws_upgrade *upgrade)
     buf_put_str(out, STR("\r\nSec-WebSocket-Protocol: "));
     buf_put_str(out, upgrade->protocol);
   }
+  if (upgrade->deflate)
+    buf_put_str(out, STR("\r\nSec-WebSocket-Extensions: " WS_DEFLATE_ANSWER));
   buf_put_str(out, STR("\r\n\r\n"));
 }

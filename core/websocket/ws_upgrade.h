@@ -13,6 +13,7 @@
 struct ws_upgrade {
   struct plug_str key;
   struct plug_str protocol; /* static; the subprotocol agreed upon, or empty */
+  bool deflate;             /* the caller's: permessage-deflate is agreed upon (ws_deflate.h) */
 };
 
 /* Does the request ask to be upgraded to anything? Others are plain requests. */

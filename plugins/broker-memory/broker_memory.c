@@ -47,7 +47,9 @@ static plug_status memory_publish(void *self, const struct plug_msg *msg, struct
 {
   const struct memory *memory = self;
   (void)op;
-  return memory->host->broker->deliver(memory->host, 0, msg);
+  plug_status status = memory->host->broker->deliver(memory->host, 0, msg);
+  /* Dropped for those who are behind: to the sender it is published all the same. */
+  return status == PLUG_EUNAVAIL || status == PLUG_ENOMEM ? PLUG_EAGAIN : status;
 }
 
 static void memory_health(void *self, struct plug_health *out)

@@ -323,11 +323,11 @@ static void deliver_single(struct redis_broker *self, struct plug_str wire)
   const struct plug_msg *msg = host->msg_make(host, &init);
   if (msg == NULL) {
     redis_log_limited(&self->env, &self->json_limit, PLUG_LOG_WARN,
-                      "dropped a message of %zu bytes: out of memory", wire.len);
+                      "dropped a message of %zu bytes: the server does not make it", wire.len);
     return;
   }
   redis_count(&self->env, REDIS_M_DELIVERED, 1);
-  if (host->broker->deliver(host, 0, msg) == PLUG_EAGAIN)
+  if (host->broker->deliver(host, 0, msg) != PLUG_OK)
     redis_count(&self->env, REDIS_M_CONGESTED, 1);
   host->msg_unref(msg);
 }

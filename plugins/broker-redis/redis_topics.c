@@ -490,7 +490,7 @@ static void on_confirmation(struct redis_topics *topics, struct plug_str word, s
 static void deliver(struct redis_topics *topics, uint64_t id, const struct plug_msg *msg)
 {
   const struct plug_host *host = topics->env->host;
-  if (host->broker->deliver(host, id, msg) == PLUG_EAGAIN)
+  if (host->broker->deliver(host, id, msg) != PLUG_OK)
     redis_count(topics->env, REDIS_M_CONGESTED, 1);
   redis_count(topics->env, REDIS_M_DELIVERED, 1);
 }

@@ -139,6 +139,20 @@ describe('CONNECT', () => {
     assert.deepEqual(bodies, Array.from({ length: 50 }, (_, i) => `${i}`));
   });
 
+  test('who closes its half behind its CONNECT is heard first, and gets its answers, over TCP', async (t) => {
+    const server = await startCommanded(t);
+    const listener = await stomp(server, as('listener', { t }));
+    await listener.subscribe('/topic/half');
+    const wire = await Wire.open(server.tcpPort, t);
+    await wire.write('CONNECT\naccept-version:1.2\nhost:h\nAuthorization:a;hold\n\n\0SEND\ndestination:/topic/half\nreceipt:r\n\nlast words\0');
+    wire.end();
+    await listener.expectSilence(200);
+    await server.command('release');
+    assert.equal((await listener.messages(1))[0].body, 'last words');
+    await wire.waitForEnd();
+    assert.match(wire.buffer.toString(), /^CONNECTED\n[^]*RECEIPT\nreceipt-id:r\n/);
+  });
+
   test('who says farewell behind its CONNECT is heard first', async (t) => {
     const server = await startCommanded(t);
     const listener = await stomp(server, as('listener', { t }));
@@ -188,8 +202,12 @@ describe('CONNECT', () => {
     const client = await stomp(server, as('one', { t }));
     assert.equal(client.session.headers['user-name'], 'one');
     assert.equal((await refusal(server, 'x;defer', { t }))['error-code'], 'authentication-required');
+    assert.equal((await refusal(server, 'x;only=auth.third', { t }))['error-code'], 'authentication-required');
+    assert.equal((await refusal(server, 'x;deny;only=auth.second', { t }))['error-code'], 'authentication-failed');
+    const other = await stomp(server, as('two;only=auth.second', { t }));
+    assert.equal(other.session.headers['user-name'], 'two');
     assert.equal(await stat(server, 'auth.script.granted'), 1);
-    assert.equal(await stat(server, 'auth.second.granted'), 0);
+    assert.equal(await stat(server, 'auth.second.granted'), 1);
   });
 
   test('anonymous = on lets in who shows nothing, and nobody with a bad token', async (t) => {

@@ -1,71 +1,18 @@
 // Two nodes behind a load balancer, started from the sample files in etc/ with other ports.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Client } from '@stomp/stompjs';
 import WebSocket from 'ws';
 
+import { BALANCERS, startBalancer } from './lib/balancer.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
 import { startProxy } from './lib/proxy.mjs';
 import { freePort, startRedis } from './lib/redis.mjs';
 import { patience, root, run, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
-
-const BALANCERS = {
-  nginx: {
-    file: 'nginx-cluster.conf',
-    command: (file, dir) => ['nginx', '-p', `${dir}/`, '-c', file, '-g', 'daemon off;'],
-  },
-  haproxy: { file: 'haproxy-cluster.cfg', command: (file) => ['haproxy', '-f', file] },
-};
-
-const alive = new Set();
-process.on('exit', () => {
-  for (const child of alive) child.kill('SIGTERM');
-});
-
-// The sample with the ports 8080 (its own), 8081 and 8082 (the nodes) replaced.
-async function startBalancer(t, name, nodePorts) {
-  const { file, command } = BALANCERS[name];
-  const dir = mkdtempSync(join(tmpdir(), `plugboard-${name}-`));
-  const port = await freePort();
-  const ports = { 8080: port, 8081: nodePorts[0], 8082: nodePorts[1] };
-  const text = readFileSync(join(root, 'etc', file), 'utf8');
-  const replaced = text.replace(/127\.0\.0\.1:(808[012])/g, (_, p) => `127.0.0.1:${ports[p]}`);
-  assert.notEqual(replaced, text);
-  const copy = join(dir, file);
-  writeFileSync(copy, replaced);
-  const [program, ...args] = command(copy, dir);
-  const child = spawn(program, args, {
-    stdio: ['ignore', 'ignore', 'pipe'], cwd: dir, env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
-  });
-  alive.add(child);
-  let output = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk) => { output += chunk; });
-  const ended = new Promise((done) => {
-    child.on('error', (error) => { output += error.message; done(); });
-    child.on('exit', done);
-  });
-  t.after(async () => {
-    child.kill('SIGTERM');
-    const hard = setTimeout(() => child.kill('SIGKILL'), patience(3000));
-    await ended;
-    clearTimeout(hard);
-    alive.delete(child);
-    rmSync(dir, { recursive: true, force: true });
-  });
-  const url = (path = '/', scheme = 'http') => `${scheme}://127.0.0.1:${port}${path}`;
-  await until(async () => {
-    assert.equal(child.exitCode, null, `${name} ended:\n${output}`);
-    return fetch(url('/ready')).then((answer) => answer.status === 200, () => false);
-  }, `${name} being ready`);
-  return { url, port };
-}
 
 async function behind(t, name) {
   const redis = await startRedis({ t });

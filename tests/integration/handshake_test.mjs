@@ -15,6 +15,8 @@ const CONFIG = `
 allowed-origins = *
 [endpoint /deep/er/path]
 allowed-origins = https://a.example, https://*.b.example, http://ports.example:[8080,8081], https://any.example:[*]
+[endpoint /bare]
+sockjs = off
 `;
 
 let server;
@@ -459,16 +461,20 @@ describe('plain HTTP', { concurrency: 8 }, () => {
     }
   });
   for (const method of ['GET', 'HEAD']) {
-    test(`${method} to an endpoint without Upgrade is 426`, async () => {
-      const response = await ask(`${method} /ws HTTP/1.1\r\nHost: x\r\n\r\n`, { head: method === 'HEAD' });
+    test(`${method} to an endpoint without Upgrade is SockJS's greeting, and 426 without SockJS`, async () => {
+      const head = method === 'HEAD';
+      assert.equal((await ask(`${method} /ws HTTP/1.1\r\nHost: x\r\n\r\n`, { head })).status, 200);
+      const response = await ask(`${method} /bare HTTP/1.1\r\nHost: x\r\n\r\n`, { head });
       assert.equal(response.status, 426);
       assert.equal(response.headers.upgrade, 'websocket');
     });
   }
   test('POST to an endpoint is 405', async () => {
-    const response = await ask('POST /ws HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n');
-    assert.equal(response.status, 405);
-    assert.equal(response.headers.allow, 'GET');
+    for (const [path, allow] of [['/ws', 'GET, HEAD'], ['/bare', 'GET']]) {
+      const response = await ask(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+      assert.equal(response.status, 405);
+      assert.equal(response.headers.allow, allow);
+    }
   });
   test('connections are kept alive', async (t) => {
     const wire = await Wire.open(server.httpPort, t);

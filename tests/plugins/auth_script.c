@@ -6,10 +6,11 @@
  *
  *   USER;roles=A|B;claim.NAME=VALUE;subscribe=PATTERN;send=PATTERN;limited;exp=MS;...
  *
- * exp counts from now. How it is answered: "defer", "deny", "expired", "refuse=TEXT", "fail",
- * "late=MS" (from a timer), "hold" (by the command release), "never", "pool" (from the work pool).
- * authorize looks at the destination: one that holds "yes" is allowed, "later-yes" and "later-no"
- * are answered by a timer, "never" is not, everything else is denied.
+ * exp counts from now. How it is answered: "defer", "only=INSTANCE" (others defer, later), "deny",
+ * "expired", "refuse=TEXT", "fail", "late=MS" (from a timer), "hold" (by the command release),
+ * "never", "pool" (from the work pool). authorize looks at the destination: one that holds "yes" is
+ * allowed, "later-yes" and "later-no" are answered by a timer, "never" is not, everything else is
+ * denied.
  *
  * With the option commands=FILE a timer reads that file, removes it and does what its lines say:
  *
@@ -279,7 +280,10 @@ static plug_status script_authenticate(void *self, const struct plug_auth_reques
   if (!text)
     return PLUG_ENOMEM;
   plug_status status = PLUG_PENDING;
-  if (strstr(text, ";defer")) {
+  if ((option = strstr(text, ";only=")) &&
+      strncmp(option + 6, script->host->instance, strlen(script->host->instance)) != 0) {
+    script->host->op_done(op, PLUG_DEFER, str_of("not mine"));
+  } else if (strstr(text, ";defer")) {
     status = PLUG_DEFER;
   } else if (strstr(text, ";deny")) {
     status = PLUG_DENY;

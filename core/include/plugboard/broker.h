@@ -87,7 +87,9 @@ struct plug_broker_up {
   /* [any] Hands a message to the local subscribers. interest: the id under which it arrived, so
    * that only the subscriptions of that topic or pattern get it, or 0 for "look up all that
    * match the topic". Calls made by one thread for one topic arrive in that order.
-   * PLUG_EAGAIN: delivered, but the node is congested. The reference stays the caller's. */
+   * PLUG_EAGAIN: delivered, but the node is congested. PLUG_EUNAVAIL, PLUG_ENOMEM: dropped for the
+   * sessions of at least one worker, which is too far behind; counted, and not to be tried again,
+   * for others have it. PLUG_ESTATE: after stop. The reference stays the caller's. */
   plug_status (*deliver)(const struct plug_host *, uint64_t interest,
                          const struct plug_msg *) PLUG_NOEXCEPT;
   /* [home] state is PLUG_STATE_...; why is one sentence for the log. The server may call subscribe,

@@ -122,7 +122,10 @@ struct plug_host {
   uint64_t (*op_deadline_ms)(const struct plug_op *) PLUG_NOEXCEPT;
 
   /* [any] A new message that this node is the origin of, one reference held by the caller; NULL
-   * when out of memory or when the topic is empty. */
+   * when out of memory, and, with a line in the log, when it is over the [limits] of the server,
+   * its topic is empty, or a header would break the frames made of it: a name that is empty or that
+   * only the server writes (destination, message-id, subscription, ack, content-type,
+   * content-length), NUL, or what is not UTF-8. */
   const struct plug_msg *(*msg_make)(const struct plug_host *,
                                      const struct plug_msg_init *)PLUG_NOEXCEPT;
   /* [any] The reverse of msg_encode, keeping origin and id; NULL when wire is not a message. */

@@ -121,7 +121,9 @@ static plug_status template_publish(void *self, const struct plug_msg *msg, stru
     return PLUG_ETOOBIG;
   if (broker->published)
     broker->metrics->add(broker->published, 1);
-  return broker->host->broker->deliver(broker->host, 0, msg);
+  plug_status status = broker->host->broker->deliver(broker->host, 0, msg);
+  /* Dropped for those who are behind: to the sender it is published all the same. */
+  return status == PLUG_EUNAVAIL || status == PLUG_ENOMEM ? PLUG_EAGAIN : status;
 }
 
 static void template_health(void *self, struct plug_health *out)

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/counter.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "capture.h"
@@ -164,6 +165,39 @@ static void a_limit_passes_one_of_many_threads(void **state)
   assert_int_equal(atomic_load(&shared_limit.held), 39999);
 }
 
+static void a_log_that_nobody_reads_holds_nobody_up(void **state)
+{
+  (void)state;
+  int ends[2];
+  static char text[200000];
+  assert_int_equal(pipe(ends), 0);
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  int saved = dup(STDERR_FILENO);
+  dup2(ends[1], STDERR_FILENO);
+  log_setup(LOG_INFO, false);
+  int64_t before = counter_read(COUNTER_log_dropped);
+  for (int i = 0; i < 100000; i++)
+    log_error("test", "a line that nobody reads, number %d", i);
+  int64_t dropped = counter_read(COUNTER_log_dropped) - before;
+  ssize_t n, len = 0;
+  while ((n = read(ends[0], text + len, sizeof text - 1 - (size_t)len)) > 0)
+    len += n;
+  log_error("test", "somebody reads again");
+  n = read(ends[0], text, sizeof text - 1);
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  close(ends[0]);
+  close(ends[1]);
+  assert_true(dropped > 90000);
+  assert_true(n > 0);
+  text[n] = '\0';
+  char said[100];
+  snprintf(said, sizeof said, " warn log: %lld lines of the log were dropped: nobody read it\n",
+           (long long)dropped);
+  assert_non_null(strstr(text, "somebody reads again\n"));
+  assert_non_null(strstr(text, said));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -175,6 +209,7 @@ int main(void)
       cmocka_unit_test(a_long_line_is_cut_between_characters),
       cmocka_unit_test(a_limit_passes_one_line_per_period_and_counts_the_rest),
       cmocka_unit_test(a_limit_passes_one_of_many_threads),
+      cmocka_unit_test(a_log_that_nobody_reads_holds_nobody_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

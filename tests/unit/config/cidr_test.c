@@ -13,7 +13,7 @@
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
 
-#define NO_ADDRESS "is no IP address"
+#define NO_ADDRESS "is no IP address and no range of them, as in 10.0.0.0/8"
 #define NO_RANGE   "is no IP address and no range of them, as in 10.0.0.0/8"
 #define NO_BITS_4  "has no length from 0 to 32 behind its '/'"
 #define NO_BITS_6  "has no length from 0 to 128 behind its '/'"

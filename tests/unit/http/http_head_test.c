@@ -1183,12 +1183,18 @@ static void names_are_known_in_any_case(void **state)
 {
   (void)state;
   static const char *const names[HTTP_NAMES] = {
+      [HTTP_ACCESS_CONTROL_REQUEST_HEADERS] = "access-control-request-headers",
       [HTTP_CONNECTION] = "connection",
       [HTTP_CONTENT_LENGTH] = "content-length",
+      [HTTP_CONTENT_TYPE] = "content-type",
+      [HTTP_COOKIE] = "cookie",
       [HTTP_EXPECT] = "expect",
       [HTTP_FORWARDED] = "forwarded",
       [HTTP_HOST] = "host",
+      [HTTP_IF_NONE_MATCH] = "if-none-match",
       [HTTP_ORIGIN] = "origin",
+      [HTTP_SEC_FETCH_SITE] = "sec-fetch-site",
+      [HTTP_SEC_WEBSOCKET_EXTENSIONS] = "sec-websocket-extensions",
       [HTTP_SEC_WEBSOCKET_KEY] = "sec-websocket-key",
       [HTTP_SEC_WEBSOCKET_PROTOCOL] = "sec-websocket-protocol",
       [HTTP_SEC_WEBSOCKET_VERSION] = "sec-websocket-version",

@@ -110,11 +110,31 @@ static void what_does_not_fit_a_length_field_is_refused(void **state)
   assert_null(frame_new(FRAME_WS_TEXT, false, parts, 2));
 }
 
+static void other_encodings_live_with_their_frame(void **state)
+{
+  (void)state;
+  const struct plug_str part = STR("x");
+  struct frame *frame = frame_new(FRAME_WS_TEXT, true, &part, 1);
+  assert_null(frame_find_form(frame, 3));
+  struct frame *three = frame_alloc(5, 1, true), *four = frame_alloc(6, 1, true);
+  frame_add_form(frame, three, 3);
+  frame_add_form(frame, four, 4);
+  assert_ptr_equal(frame_find_form(frame, 3), three);
+  assert_ptr_equal(frame_find_form(frame, 4), four);
+  assert_null(frame_find_form(frame, 5));
+  frame_ref(three); /* it is on its way when the message is done with */
+  frame_unref(frame);
+  assert_int_equal(three->refs, 1);
+  assert_int_equal(three->len, 5);
+  frame_unref(three);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(websocket_header_has_the_shortest_form),
       cmocka_unit_test(parts_are_joined_in_order),
+      cmocka_unit_test(other_encodings_live_with_their_frame),
       cmocka_unit_test(a_burst_splits_into_its_messages),
       cmocka_unit_test(a_frame_lives_until_its_last_reference_goes),
       cmocka_unit_test(what_does_not_fit_a_length_field_is_refused),

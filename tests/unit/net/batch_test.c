@@ -43,11 +43,11 @@ static void put_text(struct outq *q, const char *text)
   frame_unref(frame);
 }
 
-static struct plug_str gather(struct batch_set *batches, const struct outq *q, enum frame_form form,
+static struct plug_str gather(struct batch_set *batches, const struct outq *q, enum wire wire,
                               size_t max_bytes, uint32_t *n)
 {
   struct plug_str bytes;
-  assert_true(batch_set_get(batches, q, form, max_bytes, &bytes, n));
+  assert_true(batch_set_get(batches, q, wire, max_bytes, &bytes, n));
   return bytes;
 }
 
@@ -60,7 +60,7 @@ static void frames_are_joined_with_their_headers_for_websocket(void **state)
   outq_init(&q);
   put_text(&q, "one");
   put_text(&q, "two");
-  expect_str(gather(&batches, &q, FRAME_WITH_HEADER, NO_LIMIT, &n), STR("\x81\x03one\x81\x03two"));
+  expect_str(gather(&batches, &q, false, NO_LIMIT, &n), STR("\x81\x03one\x81\x03two"));
   assert_int_equal(n, 2);
   assert_int_equal(q.count, 2); /* the carrier drops them once they are sent */
   batch_set_fini(&batches);
@@ -80,7 +80,7 @@ static void frames_are_joined_without_headers_for_tcp(void **state)
   put_text(&q, "one");
   put_text(&q, large);
   put_text(&q, "two");
-  struct plug_str got = gather(&batches, &q, FRAME_PLAIN, NO_LIMIT, &n);
+  struct plug_str got = gather(&batches, &q, true, NO_LIMIT, &n);
   assert_int_equal(n, 3);
   assert_int_equal(got.len, 3 + 199 + 3);
   expect_str(str_from(got.ptr, 5), STR("onexx"));
@@ -103,12 +103,12 @@ static void frames_get_a_line_feed_where_it_is_wanted(void **state)
     put(&q, frame);
     frame_unref(frame);
   }
-  expect_str(frame_wire(outq_at(&q, 0), FRAME_PLAIN_LF), STR("A\n\n\0\n"));
-  expect_str(gather(&batches, &q, FRAME_PLAIN_LF, NO_LIMIT, &n),
+  expect_str(wire_bytes(outq_at(&q, 0), WIRE_PLAIN_LF), STR("A\n\n\0\n"));
+  expect_str(gather(&batches, &q, WIRE_PLAIN_LF, NO_LIMIT, &n),
              STR("A\n\n\0\n\nB\n\n\0\n")); /* a heart-beat is one already */
   assert_int_equal(n, 3);
   batch_set_reset(&batches);
-  expect_str(gather(&batches, &q, FRAME_PLAIN_LF, 9, &n), STR("A\n\n\0\n\n"));
+  expect_str(gather(&batches, &q, WIRE_PLAIN_LF, 9, &n), STR("A\n\n\0\n\n"));
   assert_int_equal(n, 2); /* the line feeds count */
   batch_set_fini(&batches);
   outq_fini(&q);
@@ -127,10 +127,10 @@ static void sessions_with_the_same_frames_get_the_same_copy(void **state)
   put(&a, two);
   put(&b, one);
   put(&b, two);
-  const char *first = gather(&batches, &a, FRAME_WITH_HEADER, NO_LIMIT, &n).ptr;
+  const char *first = gather(&batches, &a, false, NO_LIMIT, &n).ptr;
   outq_drop_front(&a, n);
   uint32_t refs = one->refs;
-  struct plug_str again = gather(&batches, &b, FRAME_WITH_HEADER, NO_LIMIT, &n);
+  struct plug_str again = gather(&batches, &b, false, NO_LIMIT, &n);
   assert_ptr_equal(again.ptr, first);
   assert_int_equal(one->refs, refs); /* nothing was built anew */
   assert_int_equal(n, 2);
@@ -163,11 +163,11 @@ static void other_frames_are_joined_anew(void **state)
   put(&c, two); /* goes on */
   put(&d, one);
   put(&d, three); /* stops earlier */
-  expect_str(gather(&batches, &a, FRAME_PLAIN, NO_LIMIT, &n), STR("onetwo"));
-  expect_str(gather(&batches, &b, FRAME_PLAIN, NO_LIMIT, &n), STR("onethree"));
-  expect_str(gather(&batches, &c, FRAME_PLAIN, NO_LIMIT, &n), STR("onethreetwo"));
+  expect_str(gather(&batches, &a, true, NO_LIMIT, &n), STR("onetwo"));
+  expect_str(gather(&batches, &b, true, NO_LIMIT, &n), STR("onethree"));
+  expect_str(gather(&batches, &c, true, NO_LIMIT, &n), STR("onethreetwo"));
   assert_int_equal(n, 3);
-  expect_str(gather(&batches, &d, FRAME_PLAIN, NO_LIMIT, &n), STR("onethree"));
+  expect_str(gather(&batches, &d, true, NO_LIMIT, &n), STR("onethree"));
   assert_int_equal(n, 2);
   batch_set_fini(&batches);
   outq_fini(&a);
@@ -189,16 +189,16 @@ static void a_batch_keeps_its_limits(void **state)
   outq_init(&q);
   for (int i = 0; i < 300; i++)
     put_text(&q, "12345678"); /* ten bytes with their header */
-  assert_int_equal(gather(&batches, &q, FRAME_WITH_HEADER, 35, &n).len, 30);
+  assert_int_equal(gather(&batches, &q, false, 35, &n).len, 30);
   assert_int_equal(n, 3);
   batch_set_reset(&batches);
-  assert_int_equal(gather(&batches, &q, FRAME_WITH_HEADER, 40, &n).len, 40);
+  assert_int_equal(gather(&batches, &q, false, 40, &n).len, 40);
   assert_int_equal(n, 4);
   batch_set_reset(&batches);
-  assert_int_equal(gather(&batches, &q, FRAME_WITH_HEADER, 1, &n).len, 10); /* one at the least */
+  assert_int_equal(gather(&batches, &q, false, 1, &n).len, 10); /* one at the least */
   assert_int_equal(n, 1);
   batch_set_reset(&batches);
-  assert_int_equal(gather(&batches, &q, FRAME_WITH_HEADER, NO_LIMIT, &n).len, 2560);
+  assert_int_equal(gather(&batches, &q, false, NO_LIMIT, &n).len, 2560);
   assert_int_equal(n, BATCH_FRAMES_MAX);
   batch_set_fini(&batches);
   outq_fini(&q);
@@ -221,16 +221,15 @@ static void a_batch_that_is_full_is_shared_as_well(void **state)
       put(&c, frame);
     frame_unref(frame);
   }
-  const char *first = gather(&batches, &a, FRAME_WITH_HEADER, 45, &n).ptr;
+  const char *first = gather(&batches, &a, false, 45, &n).ptr;
   assert_int_equal(n, 4);
   uint32_t refs = outq_at(&b, 0)->refs;
-  assert_ptr_equal(gather(&batches, &b, FRAME_WITH_HEADER, 45, &n).ptr, first);
+  assert_ptr_equal(gather(&batches, &b, false, 45, &n).ptr, first);
   assert_int_equal(outq_at(&b, 0)->refs, refs);
   assert_int_equal(n, 4);
-  assert_ptr_not_equal(gather(&batches, &c, FRAME_WITH_HEADER, 45, &n).ptr, first); /* has fewer */
+  assert_ptr_not_equal(gather(&batches, &c, false, 45, &n).ptr, first); /* has fewer */
   assert_int_equal(n, 3);
-  assert_ptr_not_equal(gather(&batches, &a, FRAME_WITH_HEADER, 55, &n).ptr,
-                       first); /* may take more */
+  assert_ptr_not_equal(gather(&batches, &a, false, 55, &n).ptr, first); /* may take more */
   assert_int_equal(n, 5);
   batch_set_fini(&batches);
   outq_fini(&a);
@@ -255,16 +254,16 @@ static void batches_stay_as_they_are_until_the_round_is_over(void **state)
       put_text(&queues[i], "end");
     }
     for (unsigned i = 0; i < BATCH_SLOTS; i++)
-      got[i] = gather(&batches, &queues[i], FRAME_PLAIN, NO_LIMIT, &n);
-    assert_false(batch_set_get(&batches, &queues[BATCH_SLOTS], FRAME_PLAIN, NO_LIMIT,
-                               &got[BATCH_SLOTS], &n));
+      got[i] = gather(&batches, &queues[i], true, NO_LIMIT, &n);
+    assert_false(
+        batch_set_get(&batches, &queues[BATCH_SLOTS], true, NO_LIMIT, &got[BATCH_SLOTS], &n));
     for (unsigned i = 0; i < BATCH_SLOTS; i++) {
       char text[12];
       snprintf(text, sizeof text, "%d-%u,end", round, i);
       expect_str(got[i], str_of(text));
     }
     batch_set_reset(&batches);
-    got[BATCH_SLOTS] = gather(&batches, &queues[BATCH_SLOTS], FRAME_PLAIN, NO_LIMIT, &n);
+    got[BATCH_SLOTS] = gather(&batches, &queues[BATCH_SLOTS], true, NO_LIMIT, &n);
     expect_str(got[BATCH_SLOTS], str_of(round ? "1-8,end" : "0-8,end"));
     batch_set_reset(&batches);
     for (unsigned i = 0; i <= BATCH_SLOTS; i++)
@@ -284,7 +283,7 @@ static void the_frames_of_a_batch_stay_until_it_is_reset(void **state)
   struct frame *one = frame_of("one");
   put(&q, one);
   put_text(&q, "two");
-  gather(&batches, &q, FRAME_PLAIN, NO_LIMIT, &n);
+  gather(&batches, &q, true, NO_LIMIT, &n);
   outq_drop_front(&q, 2);
   assert_int_equal(one->refs, 2);
   batch_set_reset(&batches);
@@ -292,7 +291,7 @@ static void the_frames_of_a_batch_stay_until_it_is_reset(void **state)
   frame_unref(one);
   put_text(&q, "six");
   put_text(&q, "ten");
-  expect_str(gather(&batches, &q, FRAME_PLAIN, NO_LIMIT, &n), STR("sixten"));
+  expect_str(gather(&batches, &q, true, NO_LIMIT, &n), STR("sixten"));
   batch_set_fini(&batches);
   outq_fini(&q);
 }

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,8 +21,7 @@
 #include "base/str.h"
 #include "message/message.h"
 #include "plugin/host.h"
-
-#define UNUSED __attribute__((unused))
+#include "unit/violation.h"
 
 /* The self of the plugin under test. */
 struct probe {
@@ -137,40 +135,6 @@ UNUSED static size_t count_entries(const char *dir)
     n++;
   closedir(d);
   return n;
-}
-
-/* Runs body in a child and expects a contract violation: in debug builds it kills the child, in
- * others it is a line in the log. Call it while no other thread runs. */
-UNUSED static void expect_violation(void (*body)(void), const char *text)
-{
-  int out[2];
-  assert_int_equal(pipe(out), 0);
-  pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) {
-    dup2(out[1], STDERR_FILENO);
-    close(out[0]);
-    close(out[1]);
-    body();
-    _exit(0);
-  }
-  close(out[1]);
-  char said[4096];
-  size_t len = 0;
-  ssize_t n;
-  while ((n = read(out[0], said + len, sizeof said - 1 - len)) > 0)
-    len += (size_t)n;
-  said[len] = '\0';
-  close(out[0]);
-  int status;
-  assert_int_equal(waitpid(child, &status, 0), child);
-#ifdef PLUG_DEBUG
-  assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-#else
-  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-#endif
-  if (!strstr(said, text) || !strstr(said, " violation "))
-    fail_msg("expected a violation with \"%s\", got: %s", text, said);
 }
 
 #endif

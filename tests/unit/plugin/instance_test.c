@@ -1,5 +1,8 @@
 #include "fixture.h"
 
+#include "base/counter.h"
+#include "message/message_rules.h"
+
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -563,6 +566,59 @@ static plug_status note_deliver(void *ctx, uint64_t interest, const struct plug_
   return PLUG_EAGAIN;
 }
 
+static struct plug_kv header_of(const char *name, const char *value)
+{
+  return (struct plug_kv){str_of(name), str_of(value)};
+}
+
+static void what_would_break_a_frame_or_a_limit_is_not_made(void **state)
+{
+  (void)state;
+  static const struct message_limits limits = {
+      .bytes = 100, .n_headers = 2, .header_bytes = 40, .topic_bytes = 20};
+  struct plug_plugin entry = probe_entry();
+  struct plugin_image image;
+  struct loop *loop = loop_start();
+  struct plugin_instance *instance = probe_instance(&image, &entry, loop, NULL);
+  const struct plug_host *host = ((struct probe *)instance_self(instance))->host;
+  static const char long_text[101] = "0123456789012345678901234567890123456789"
+                                     "012345678901234567890123456789012345678901234567890123456789";
+  struct plug_kv bad[] = {header_of("", "x"),
+                          header_of("content-length", "1"),
+                          header_of("destination", ""),
+                          header_of("message-id", "1"),
+                          header_of("subscription", ""),
+                          header_of("ack", "1"),
+                          header_of("content-type", ""),
+                          header_of("a", "\xff"),
+                          header_of("a", long_text),
+                          header_of("\xc3", "a")};
+  struct plug_msg_init init = {.size = sizeof init, .topic = STR("/topic/a"), .n_headers = 1};
+  int64_t refused = counter_read(COUNTER_refused_made);
+  message_set_limits(&limits);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    init.headers = &bad[i];
+    assert_null(host->msg_make(host, &init));
+  }
+  struct plug_kv good[] = {header_of("a", "b:c\n"), header_of("B", ""), header_of("c", "")};
+  init.headers = good;
+  init.n_headers = 3;
+  assert_null(host->msg_make(host, &init));
+  init.n_headers = 2;
+  const struct plug_msg *msg = host->msg_make(host, &init);
+  assert_non_null(msg);
+  host->msg_unref(msg);
+  init.payload = str_from(long_text, 100);
+  assert_null(host->msg_make(host, &init));
+  init.payload = str_from(NULL, 0);
+  init.topic = STR("/topic/0123456789abcdef");
+  assert_null(host->msg_make(host, &init));
+  assert_int_equal(counter_read(COUNTER_refused_made) - refused, sizeof bad / sizeof *bad + 3);
+  message_set_limits(&(struct message_limits){0});
+  end_instance(instance);
+  loop_stop(loop);
+}
+
 static void note_state(void *ctx, int32_t broker_state, uint32_t flags, struct plug_str why)
 {
   struct upcalls *upcalls = ctx;
@@ -681,6 +737,7 @@ int main(void)
       cmocka_unit_test(timers_fire_once_and_never_early),
       cmocka_unit_test(posted_functions_run_at_home),
       cmocka_unit_test(messages_cross_the_wire_and_back),
+      cmocka_unit_test(what_would_break_a_frame_or_a_limit_is_not_made),
       cmocka_unit_test(upcalls_reach_the_server_until_stop),
       cmocka_unit_test(metrics_are_counted_and_listed),
       cmocka_unit_test(a_slow_home_call_is_logged_by_name),

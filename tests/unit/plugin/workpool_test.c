@@ -2,6 +2,8 @@
  * instance that stops is waited for. And grants: what is completed with them is a copy. */
 #include "fixture.h"
 
+#include <sys/resource.h>
+
 #include <plugboard/ext/auth.h>
 
 #include "base/counter.h"
@@ -16,8 +18,9 @@ static struct plugin_instance *instance;
 
 struct task {
   const struct plug_workpool *table;
-  _Atomic int64_t worked, done, away, refused;
+  _Atomic int64_t worked, done, away, refused, behind;
   _Atomic bool blocked;
+  int nice; /* of the thread that started the pool */
 };
 
 static void work(void *arg)
@@ -27,6 +30,8 @@ static void work(void *arg)
     usleep(500);
   if (!loop_on_thread(loop))
     atomic_fetch_add(&task->away, 1);
+  if (getpriority(PRIO_PROCESS, 0) > task->nice)
+    atomic_fetch_add(&task->behind, 1);
   atomic_fetch_add(&task->worked, 1);
 }
 
@@ -66,6 +71,23 @@ static void finish(void)
   workpool_free(pool);
   loop_stop(loop);
   assert_int_equal(counter_read(COUNTER_pool_waiting), 0);
+}
+
+/* Jobs yield to the threads that carry messages, which keep their priority. */
+static void jobs_yield_to_messages(void **state)
+{
+  (void)state;
+  begin(2, 1000);
+  struct task task = {.table = instance->host.extension(&instance->host, PLUG_EXT_WORKPOOL),
+                      .nice = getpriority(PRIO_PROCESS, 0)};
+  if (task.nice == 19)
+    skip(); /* there is nothing below */
+  for (int i = 0; i < 20; i++)
+    loop_call(loop, submit, &task);
+  wait_for_count(&task.done, 20);
+  assert_int_equal(atomic_load(&task.behind), 20);
+  assert_int_equal(getpriority(PRIO_PROCESS, 0), task.nice);
+  finish();
 }
 
 static void jobs_run_away_and_come_home(void **state)
@@ -230,7 +252,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(run_off_home_is_a_violation), /* forks: first */
       cmocka_unit_test(jobs_run_away_and_come_home), cmocka_unit_test(the_queue_has_an_end),
-      cmocka_unit_test(a_drain_waits_for_jobs),      cmocka_unit_test(completions_are_copies),
+      cmocka_unit_test(jobs_yield_to_messages),      cmocka_unit_test(a_drain_waits_for_jobs),
+      cmocka_unit_test(completions_are_copies),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,295 @@
+#include "jwt_identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jwt_json.h"
+#include "jwt_text.h"
+
+static enum jwt_reason no_memory(struct jwt_fault *fault)
+{
+  return jwt_fail(fault, JWT_NO_MEMORY, "out of memory");
+}
+
+/* Keeps a text that was allocated for the identity. */
+static bool keep_text(struct jwt_identity *id, char *text)
+{
+  char **v = text != NULL ? realloc(id->texts, (id->n_texts + 1) * sizeof *v) : NULL;
+  if (v == NULL) {
+    free(text);
+    return false;
+  }
+  id->texts = v;
+  v[id->n_texts++] = text;
+  return true;
+}
+
+/* A string as it is, a number or a boolean as its JSON text; ptr is NULL for anything else and,
+ * with *oom set, when out of memory. */
+static struct plug_str scalar(struct jwt_identity *id, const json_t *value, bool *oom)
+{
+  if (json_is_string(value))
+    return jwt_json_value_str(value);
+  if (!json_is_number(value) && !json_is_boolean(value))
+    return (struct plug_str){NULL, 0};
+  char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+  *oom = !keep_text(id, text);
+  return *oom ? (struct plug_str){NULL, 0} : jwt_str(text);
+}
+
+static enum jwt_reason take_user(struct jwt_identity *id, const struct jwt_policy *policy,
+                                 struct jwt_fault *fault)
+{
+  char names[120] = "";
+  size_t n = 0;
+  for (size_t i = 0; i < policy->user.n; i++) {
+    const struct jwt_path *path = &policy->user.v[i];
+    const json_t *value = jwt_path_find(path, id->claims);
+    bool oom = false;
+    if (value == NULL) {
+      if (n < sizeof names)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n > 0 ? ", " : "", path->text);
+      continue;
+    }
+    struct plug_str user = json_is_string(value) || json_is_integer(value)
+                               ? scalar(id, value, &oom)
+                               : (struct plug_str){NULL, 0};
+    if (oom)
+      return no_memory(fault);
+    if (user.ptr == NULL)
+      return jwt_fail(fault, JWT_USER, "the user claim %.100s is neither a string nor an integer",
+                      path->text);
+    if (user.len == 0 || user.len > JWT_MAX_USER || jwt_str_has_control(user))
+      return jwt_fail(fault, JWT_USER,
+                      "the user claim %.100s is empty, longer than %d bytes or holds control "
+                      "characters",
+                      path->text, JWT_MAX_USER);
+    id->who.user = user;
+    return JWT_OK;
+  }
+  return jwt_fail(fault, JWT_USER, "the token has none of the user claims: %s", names);
+}
+
+static enum jwt_reason add_role(struct jwt_identity *id, struct plug_str role,
+                                const struct jwt_path *path, struct jwt_fault *fault)
+{
+  if (role.len == 0)
+    return JWT_OK;
+  if (jwt_str_has_control(role))
+    return jwt_fail(fault, JWT_CLAIM, "a role of %.100s holds control characters", path->text);
+  if (id->who.n_roles == JWT_MAX_ROLES)
+    return jwt_fail(fault, JWT_CLAIM, "the token has more than %d roles", JWT_MAX_ROLES);
+  if (id->roles == NULL && (id->roles = calloc(JWT_MAX_ROLES, sizeof *id->roles)) == NULL)
+    return no_memory(fault);
+  id->roles[id->who.n_roles++] = role;
+  return JWT_OK;
+}
+
+/* Words separated by blanks, as in scope. */
+static bool next_word(struct plug_str *rest, struct plug_str *word)
+{
+  *rest = jwt_str_trim(*rest);
+  if (rest->len == 0)
+    return false;
+  const char *blank = memchr(rest->ptr, ' ', rest->len);
+  word->ptr = rest->ptr;
+  word->len = blank != NULL ? (size_t)(blank - rest->ptr) : rest->len;
+  rest->ptr += word->len;
+  rest->len -= word->len;
+  return true;
+}
+
+static enum jwt_reason take_roles(struct jwt_identity *id, const struct jwt_policy *policy,
+                                  struct jwt_fault *fault)
+{
+  enum jwt_reason reason = JWT_OK;
+  for (size_t i = 0; i < policy->roles.n && reason == JWT_OK; i++) {
+    const struct jwt_path *path = &policy->roles.v[i];
+    json_t *value = jwt_path_find(path, id->claims), *one;
+    size_t k;
+    if (value == NULL)
+      continue;
+    if (json_is_string(value)) {
+      struct plug_str rest = jwt_json_value_str(value), word;
+      while (reason == JWT_OK && next_word(&rest, &word))
+        reason = add_role(id, word, path, fault);
+      continue;
+    }
+    if (!json_is_array(value))
+      return jwt_fail(fault, JWT_CLAIM, "the role claim %.100s is neither a string nor an array",
+                      path->text);
+    json_array_foreach(value, k, one)
+    {
+      struct plug_str role = jwt_json_value_str(one);
+      if (role.ptr == NULL)
+        return jwt_fail(fault, JWT_CLAIM, "the role claim %.100s holds something that is no string",
+                        path->text);
+      reason = add_role(id, role, path, fault);
+      if (reason != JWT_OK)
+        break;
+    }
+  }
+  id->who.roles = id->roles;
+  return reason;
+}
+
+static enum jwt_reason add_attr(struct jwt_identity *id, const struct jwt_attribute *attribute,
+                                const json_t *value, struct jwt_fault *fault)
+{
+  bool oom = false;
+  struct plug_str text = scalar(id, value, &oom);
+  if (oom)
+    return no_memory(fault);
+  if (text.ptr == NULL) { /* objects, and arrays in arrays: as JSON */
+    if (!keep_text(id, json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15))))
+      return no_memory(fault);
+    text = jwt_str(id->texts[id->n_texts - 1]);
+  }
+  if (id->who.n_attrs == JWT_MAX_ATTRS)
+    return jwt_fail(fault, JWT_CLAIM, "the attributes have more than %d values", JWT_MAX_ATTRS);
+  if (id->attrs == NULL && (id->attrs = calloc(JWT_MAX_ATTRS, sizeof *id->attrs)) == NULL)
+    return no_memory(fault);
+  id->attrs[id->who.n_attrs++] = (struct plug_kv){jwt_str(attribute->name), text};
+  return JWT_OK;
+}
+
+static enum jwt_reason take_attrs(struct jwt_identity *id, const struct jwt_policy *policy,
+                                  struct jwt_fault *fault)
+{
+  enum jwt_reason reason = JWT_OK;
+  for (size_t i = 0; i < policy->n_attributes && reason == JWT_OK; i++) {
+    const struct jwt_attribute *attribute = &policy->attributes[i];
+    json_t *value = jwt_path_find(&attribute->path, id->claims), *one;
+    size_t k;
+    if (value == NULL)
+      continue;
+    if (!json_is_array(value)) {
+      reason = add_attr(id, attribute, value, fault);
+      continue;
+    }
+    json_array_foreach(value, k, one)
+    {
+      reason = add_attr(id, attribute, one, fault);
+      if (reason != JWT_OK)
+        break;
+    }
+  }
+  id->who.attrs = id->attrs;
+  return reason;
+}
+
+static enum jwt_reason add_permission(struct jwt_identity *id, uint32_t actions,
+                                      struct plug_str pattern, struct jwt_fault *fault)
+{
+  if (pattern.len == 0 || pattern.ptr[0] != '/')
+    return jwt_fail(fault, JWT_CLAIM, "a permission is not a destination that begins with \"/\"");
+  if (id->who.n_permissions == JWT_MAX_PERMISSIONS)
+    return jwt_fail(fault, JWT_CLAIM, "the token has more than %d permissions",
+                    JWT_MAX_PERMISSIONS);
+  if (id->permissions == NULL &&
+      (id->permissions = calloc(JWT_MAX_PERMISSIONS, sizeof *id->permissions)) == NULL)
+    return no_memory(fault);
+  id->permissions[id->who.n_permissions++] =
+      (struct plug_permission){.actions = actions, .pattern = pattern};
+  return JWT_OK;
+}
+
+static bool strip_prefix(struct plug_str *s, const char *prefix)
+{
+  size_t n = strlen(prefix);
+  if (s->len < n || memcmp(s->ptr, prefix, n) != 0)
+    return false;
+  s->ptr += n;
+  s->len -= n;
+  return true;
+}
+
+/* "subscribe:/a/b", "send:/a/b", or "/a/b" for both. */
+static enum jwt_reason add_permission_text(struct jwt_identity *id, struct plug_str text,
+                                           uint32_t actions, struct jwt_fault *fault)
+{
+  if (strip_prefix(&text, "subscribe:"))
+    actions &= PLUG_SUBSCRIBE;
+  else if (strip_prefix(&text, "send:"))
+    actions &= PLUG_PUBLISH;
+  return actions != 0 ? add_permission(id, actions, text, fault)
+                      : jwt_fail(fault, JWT_CLAIM, "a permission contradicts the list it is in");
+}
+
+/* An array of texts, or one text with blanks between. */
+static enum jwt_reason add_permissions(struct jwt_identity *id, const json_t *value,
+                                       uint32_t actions, struct jwt_fault *fault)
+{
+  enum jwt_reason reason = JWT_OK;
+  json_t *one;
+  size_t i;
+  if (json_is_string(value)) {
+    struct plug_str rest = jwt_json_value_str(value), word;
+    while (reason == JWT_OK && next_word(&rest, &word))
+      reason = add_permission_text(id, word, actions, fault);
+    return reason;
+  }
+  if (!json_is_array(value))
+    return jwt_fail(fault, JWT_CLAIM, "a list of permissions is neither an array nor a string");
+  json_array_foreach(value, i, one)
+  {
+    struct plug_str text = jwt_json_value_str(one);
+    if (text.ptr == NULL)
+      return jwt_fail(fault, JWT_CLAIM, "a permission is not a string");
+    reason = add_permission_text(id, text, actions, fault);
+    if (reason != JWT_OK)
+      break;
+  }
+  return reason;
+}
+
+static enum jwt_reason take_permissions(struct jwt_identity *id, const struct jwt_policy *policy,
+                                        struct jwt_fault *fault)
+{
+  enum jwt_reason reason = JWT_OK;
+  const json_t *value =
+      policy->has_permissions ? jwt_path_find(&policy->permissions, id->claims) : NULL;
+  if (value == NULL)
+    return JWT_OK;
+  id->who.flags |= PLUG_IDENTITY_LIMITED;
+  if (!json_is_object(value)) {
+    reason = add_permissions(id, value, PLUG_SUBSCRIBE | PLUG_PUBLISH, fault);
+  } else { /* {"subscribe": [...], "send": [...]} */
+    const json_t *subscribe = json_object_get(value, "subscribe");
+    const json_t *send = json_object_get(value, "send");
+    if (subscribe != NULL)
+      reason = add_permissions(id, subscribe, PLUG_SUBSCRIBE, fault);
+    if (send != NULL && reason == JWT_OK)
+      reason = add_permissions(id, send, PLUG_PUBLISH, fault);
+  }
+  id->who.permissions = id->permissions;
+  return reason;
+}
+
+enum jwt_reason jwt_identity_make(struct jwt_identity *id, const struct jwt_policy *policy,
+                                  json_t *claims, int64_t expires_ms, struct jwt_fault *fault)
+{
+  enum jwt_reason reason;
+  memset(id, 0, sizeof *id);
+  id->claims = json_incref(claims);
+  id->who.size = sizeof id->who;
+  id->who.expires_unix_ms = expires_ms;
+  if ((reason = take_user(id, policy, fault)) == JWT_OK &&
+      (reason = take_roles(id, policy, fault)) == JWT_OK &&
+      (reason = take_attrs(id, policy, fault)) == JWT_OK)
+    reason = take_permissions(id, policy, fault);
+  return reason;
+}
+
+void jwt_identity_fini(struct jwt_identity *id)
+{
+  for (size_t i = 0; i < id->n_texts; i++)
+    free(id->texts[i]);
+  free(id->texts);
+  free(id->roles);
+  free(id->attrs);
+  free(id->permissions);
+  json_decref(id->claims);
+  memset(id, 0, sizeof *id);
+}
