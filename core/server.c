@@ -399,11 +399,11 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
     status = create_access(server, err);
+  if (status == PLUG_OK)
+    status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
     status = fault_no_memory(err);
-  if (status == PLUG_OK)
-    status = check_broker_auth(server, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,

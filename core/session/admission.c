@@ -17,6 +17,7 @@ struct admission {
   bool decided, allowed;      /* that answer, for the frame that comes again */
   bool committing;
   bool warned;         /* the time to warn has come */
+  uint64_t half_ms;    /* when a half is over of what the identity had left when it was granted */
   char *events_id;     /* of the subscription to /plugboard/token; owned, or NULL */
   char *renew_receipt; /* of the renewal that is under way; owned, or NULL */
 };
@@ -139,12 +140,22 @@ static uint16_t close_code_of(const struct login_verdict *verdict)
   return later ? CLOSE_BUSY : CLOSE_DENIED;
 }
 
+/* An identity has been granted. */
+static void note_half(struct session *session)
+{
+  uint64_t now = session->last_rx_ms;
+  uint64_t expires = subject_expires_ms(session->admission->subject);
+  session->admission->half_ms =
+      expires != UINT64_MAX && expires > now ? now + (expires - now) / 2 : now;
+}
+
 static void connect_judged(struct session *session, const struct login_verdict *verdict)
 {
   struct admission *admission = session->admission;
   session->awaiting = false;
   if (verdict->result == LOGIN_GRANTED) {
     COUNT(auth_granted);
+    note_half(session);
     session->class_id = subject_class(admission->subject);
     session_admit(session, &admission->agreement);
   } else {
@@ -346,6 +357,7 @@ static void renewal_judged(struct session *session, const struct login_verdict *
       session_error(session, &error);
     } else {
       COUNT(auth_renewed);
+      note_half(session);
       if (text)
         session_receipt(session, receipt);
       on_changed(session);
@@ -372,6 +384,8 @@ const struct access_events admission_events = {
 
 /* --- the end of an identity --------------------------------------------------------------- */
 
+/* Not before half of the time is over: who renews when he is warned, with tokens that live no
+ * longer than the warning is ahead, would do nothing else. */
 static uint64_t warning_due_ms(const struct session *session)
 {
   const struct admission *admission = session->admission;
@@ -379,7 +393,8 @@ static uint64_t warning_due_ms(const struct session *session)
   uint64_t ahead = settings_of(session)->warning_ms;
   if (admission->warned || !ahead || expires == UINT64_MAX)
     return UINT64_MAX;
-  return expires > ahead ? expires - ahead : 0;
+  uint64_t due = expires > ahead ? expires - ahead : 0;
+  return due > admission->half_ms ? due : admission->half_ms;
 }
 
 uint64_t admission_deadline_ms(const struct session *session)
