@@ -4,6 +4,7 @@
 #include "config/address.h"
 #include "config/fault.h"
 #include "config/origin.h"
+#include "config/settings_profile.h"
 #include "config/settings_tables.h"
 
 #include <errno.h>
@@ -280,6 +281,7 @@ static plug_status load_destinations(struct loader *l)
     free((char *)(uintptr_t)client_send->items[i].ptr);
   client_send->n = kept;
   s->patterns = number_of(l, SECTION_DESTINATIONS, "patterns") != 0;
+  s->ignore_unknown = choice_of(l, SECTION_DESTINATIONS, "unknown-destination") == 1;
   return PLUG_OK;
 }
 
@@ -651,6 +653,7 @@ static plug_status load_server(struct loader *l)
   s->log_json = choice_of(l, SECTION_SERVER, "log-format") == 1;
   s->io_uring = number_of(l, SECTION_SERVER, "io-uring") != 0;
   s->try_page = number_of(l, SECTION_HTTP, "try-page") != 0;
+  s->trailing_lf = number_of(l, SECTION_TCP, "trailing-lf") != 0;
   s->heartbeat_tolerance = (unsigned)number_of(l, SECTION_STOMP, "heart-beat-tolerance");
   s->spring_profile = choice_of(l, SECTION_STOMP, "profile") == 1;
   s->queue_policy = (enum queue_policy)choice_of(l, SECTION_LIMITS, "queue-policy");
@@ -689,9 +692,14 @@ static plug_status load_numbers(struct loader *l)
       NUMBER(LIMITS, "max-unacked", max_unacked),
       NUMBER(LIMITS, "max-transactions", max_transactions),
       NUMBER(LIMITS, "max-transaction-size", max_transaction_bytes),
+      NUMBER(LIMITS, "max-pattern-steps", max_pattern_steps),
+      NUMBER(LIMITS, "max-session-memory", max_session_memory),
+      NUMBER(LIMITS, "route-cache-size", route_cache_bytes),
       NUMBER(LIMITS, "queue-size", queue_bytes),
       NUMBER(LIMITS, "queue-messages", queue_messages),
       NUMBER(LIMITS, "send-timeout", send_timeout_ms),
+      NUMBER(LIMITS, "tcp-keepalive", tcp_keepalive_ms),
+      NUMBER(HTTP, "websocket-ping", websocket_ping_ms),
       NUMBER(LIMITS, "connect-timeout", connect_timeout_ms),
       NUMBER(LIMITS, "max-address-connections", max_address_connections),
       NUMBER(LIMITS, "max-address-rate", max_address_rate),
@@ -745,12 +753,26 @@ static plug_status check_limits(struct loader *l)
   return PLUG_OK;
 }
 
+static plug_status resolve_memory(struct loader *l)
+{
+  struct settings *s = l->settings;
+  if (!s->max_session_memory)
+    s->max_session_memory = (UINT64_C(4) << 20) + 1024 * s->max_subscriptions;
+  return PLUG_OK;
+}
+
+static plug_status apply_profile(struct loader *l)
+{
+  return settings_profile_apply(l->settings, l->config, l->err);
+}
+
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct loader *) = {
-      check_sections, load_numbers,   check_limits,      load_server, load_listeners, load_proxies,
-      load_hosts,     load_endpoints, load_destinations, load_broker, load_auth,
+      check_sections, load_numbers,  check_limits,   load_server,       load_listeners,
+      load_proxies,   load_hosts,    load_endpoints, load_destinations, load_broker,
+      load_auth,      apply_profile, resolve_memory,
   };
   struct loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -774,6 +796,7 @@ static void addresses_free(struct settings_address *addresses, size_t n)
 void settings_fini(struct settings *settings)
 {
   free(settings->node);
+  free(settings->profile_notes);
   free(settings->plugin_dir);
   free(settings->web_dir);
   addresses_free(settings->http_listen, settings->n_http_listen);

@@ -66,7 +66,8 @@ enum destination_kind destination_classify(const struct destination_rules *rules
 bool destination_may_send(const struct destination_rules *rules, struct plug_str destination)
 {
   return destination_classify(rules, destination) == DESTINATION_BROKER &&
-         (rules->spring || longest(&rules->client_send, literal_part(destination), false) > 0);
+         (rules->spring ? longest(&rules->client_send, destination, true)
+                        : longest(&rules->client_send, literal_part(destination), false)) > 0;
 }
 
 void destination_put_prefixes(struct buf *out, const struct destination_prefixes *prefixes)

@@ -18,7 +18,7 @@ struct destination_prefixes {
 struct destination_rules {
   struct destination_prefixes broker, app;
   struct destination_prefixes client_send; /* broker destinations open to clients' SENDs */
-  bool spring; /* broker prefixes need no slash after them, and all are open to SENDs */
+  bool spring; /* prefixes of broker and client_send need no slash after them */
 };
 
 enum destination_kind { DESTINATION_NONE, DESTINATION_BROKER, DESTINATION_APP };

@@ -182,7 +182,7 @@ static void deny(struct session *session, const char *verb, const struct plug_st
     end_with(session, &error, CLOSE_DENIED);
     return;
   }
-  error.recoverable = true;
+  error.stays = SESSION_STAYS_TRY_AGAIN;
   error.hint = "The connection stays open.";
   session_error(session, &error);
   if (sub)
@@ -311,12 +311,12 @@ static void on_revoked(void *owner, const char *reason)
 /* --- /plugboard/token --------------------------------------------------------------------- */
 
 static void refuse(struct session *session, const struct plug_str *receipt, const char *code,
-                   const char *message)
+                   const char *message, enum session_stays stays)
 {
   struct session_error error = {.message = str_of(message),
                                 .code = code,
                                 .receipt = receipt,
-                                .recoverable = true,
+                                .stays = stays,
                                 .hint = "The connection stays open."};
   session_error(session, &error);
 }
@@ -326,11 +326,11 @@ static void renew(struct session *session, const struct stomp_frame *frame)
   struct admission *admission = session->admission;
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (!subject_who(admission->subject)) {
-    refuse(session, receipt, "nobody", "there is no identity to renew");
+    refuse(session, receipt, "nobody", "there is no identity to renew", SESSION_STAYS);
     return;
   }
   if (subject_logs_in(admission->subject)) {
-    refuse(session, receipt, PLUG_CODE_BUSY, "a renewal is under way");
+    refuse(session, receipt, PLUG_CODE_BUSY, "a renewal is under way", SESSION_STAYS_TRY_AGAIN);
     return;
   }
   free(admission->renew_receipt);
@@ -351,7 +351,7 @@ static void renewal_judged(struct session *session, const struct login_verdict *
   if (session->state == SESSION_CONNECTED) {
     if (verdict->result != LOGIN_GRANTED) {
       struct session_error error = denial(verdict);
-      error.recoverable = true;
+      error.stays = SESSION_STAYS_TRY_AGAIN;
       error.receipt = text ? &receipt : NULL;
       error.hint = "The connection stays open until the identity that it has ends.";
       session_error(session, &error);

@@ -368,7 +368,7 @@ describe('the end of an identity', () => {
     const nobody = await start({ t, config: '[access]\nall = subscribe, send /topic/**\n' });
     const anonymous = await stomp(nobody, { t });
     anonymous.frame('SEND', { destination: '/plugboard/token', receipt: 'r' });
-    await anonymous.expect('ERROR', { 'error-code': 'nobody', recoverable: 'true', 'receipt-id': 'r' });
+    await anonymous.expect('ERROR', { 'error-code': 'nobody', recoverable: 'false', 'receipt-id': 'r' });
   });
 });
 
