@@ -139,6 +139,7 @@ static void world_init(size_t n_sessions)
   world.hub.on_interest = session_interest;
   world.hub.on_published = session_published;
   world.hub.on_unacked_full = session_unacked_full;
+  world.hub.on_costly = session_costly;
   world.destinations.broker.items = world.destinations.client_send.items = prefixes;
   world.destinations.broker.n = world.destinations.client_send.n = 1;
   world.env = (struct session_env){
@@ -154,6 +155,7 @@ static void world_init(size_t n_sessions)
       .max_destination_length = 1024,
       .max_transactions = 16,
       .max_transaction_bytes = 1 << 20,
+      .max_session_memory = 1 << 24,
       .publish = publish,
       .publish_unheard = publish_unheard,
   };

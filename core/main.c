@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "base/text.h"
 #include "plugin/crash.h"
 #include "plugin/image.h"
@@ -91,6 +92,17 @@ struct arguments {
   size_t n_words;
 };
 
+/* Line by line. */
+static void tell_notes(const struct settings *settings, bool check)
+{
+  struct plug_str rest = str_of(settings->profile_notes ? settings->profile_notes : ""), line;
+  while (rest.len && str_split(&rest, '\n', &line))
+    if (line.len && check)
+      printf("plugboard: note: %.*s\n", STR_ARG(line));
+    else if (line.len)
+      log_warn("config", "%.*s", STR_ARG(line));
+}
+
 static int run(const struct arguments *arguments)
 {
   struct plug_err err = {0};
@@ -110,6 +122,7 @@ static int run(const struct arguments *arguments)
     text_complain(err.text[0] ? err.text : "out of memory");
   } else {
     log_setup(settings.log_level, settings.log_json);
+    tell_notes(&settings, arguments->check);
     if (arguments->explain)
       exit_status = server_explain(config, &settings, arguments->words, arguments->n_words);
     else

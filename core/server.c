@@ -174,8 +174,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
 static struct rules_world rules_world_of(const struct server *server)
 {
   return (struct rules_world){.destinations = &server->destinations,
-                              .patterns =
-                                  server->settings->patterns || server->settings->spring_profile,
+                              .patterns = server->settings->patterns,
                               .authenticates = server->settings->auth_plugins.n > 0};
 }
 
@@ -349,7 +348,7 @@ static plug_status listen_on(struct server *server, const struct settings_addres
   if (status != PLUG_OK)
     return status;
   for (unsigned i = 0; i < server->settings->workers; i++) {
-    int fd = listener_bind(&a, &a.port, err);
+    int fd = listener_bind(&a, server->settings, &a.port, err);
     if (fd < 0)
       return PLUG_EUNAVAIL;
     status = worker_listen(&server->workers[i], fd, door);
@@ -370,7 +369,7 @@ static plug_status listen_all(struct server *server, struct plug_err *err)
   const struct settings *settings = server->settings;
   const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
                             .proxy_protocol = settings->http_proxy_protocol};
-  const struct door tcp = {.carrier = &carrier_tcp,
+  const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
                            .trusted_proxies = &settings->tcp_trusted_proxies,
                            .proxy_protocol = settings->tcp_proxy_protocol};
   plug_status status = PLUG_OK;
@@ -459,11 +458,11 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = create_access(server, err);
   if (status == PLUG_OK)
     status = create_app(server, err);
+  if (status == PLUG_OK)
+    status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
     status = fault_no_memory(err);
-  if (status == PLUG_OK)
-    status = check_broker_auth(server, err);
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,

@@ -44,11 +44,11 @@ static void log_failure(const struct ask *ask, plug_status status)
 {
   static struct log_limit limit;
   uint64_t held;
+  char more[LOG_HELD_MAX];
   if (log_limit_pass(&limit, 1000, &held))
     log_error(instance_name(identity_instance(ask->who)),
-              "authorize for '%.*s' failed with status %d: denied (%" PRIu64
-              " more before, not reported)",
-              STR_ARG(ask->request.topic), status, held);
+              "authorize for '%.*s' failed with status %d: denied%s", STR_ARG(ask->request.topic),
+              status, log_held(held, more));
 }
 
 static void set_answer(struct ask *ask, plug_status status, const struct plug_decision *decision)

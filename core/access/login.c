@@ -200,13 +200,13 @@ static void log_outcome(const struct login *login, const char *by, struct plug_s
   const struct login_verdict *verdict = &login->verdict;
   bool is_failure = verdict->result == LOGIN_FAILED;
   uint64_t held;
+  char more[LOG_HELD_MAX];
   if (!log_limit_pass(is_failure ? &failed : &denied, LOG_PERIOD_MS, &held))
     return;
   struct plug_str peer = login->shown.peer.len ? login->shown.peer : STR("a client");
-  log_write(is_failure ? LOG_ERROR : LOG_INFO, by,
-            "%s of %.*s %s: %s%s%.*s (%" PRIu64 " more before, not reported)", what(login),
+  log_write(is_failure ? LOG_ERROR : LOG_INFO, by, "%s of %.*s %s: %s%s%.*s%s", what(login),
             STR_ARG(peer), is_failure ? "could not be judged" : "denied", verdict->code,
-            detail.len ? ": " : "", STR_ARG(detail), held);
+            detail.len ? ": " : "", STR_ARG(detail), log_held(held, more));
 }
 
 static void answer(struct login *login)

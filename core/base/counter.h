@@ -47,10 +47,15 @@
   X(closed_stalled, 0, "sessions closed because a send made no progress")                \
   X(closed_connect_timeout, 0, "connections closed without a CONNECT in time")           \
   X(closed_heartbeat, 0, "sessions closed because heart-beats stopped")                  \
+  X(closed_silent, 0, "WebSockets closed because pings were not answered")               \
   X(refused_frame_size, 0, "frames over max-frame-size")                                 \
   X(refused_headers, 0, "frames over max-headers or max-header-size")                    \
   X(refused_subscriptions, 0, "SUBSCRIBEs over max-subscriptions")                       \
   X(refused_destination, 0, "destinations over max-destination-length")                  \
+  X(refused_pattern_steps, 0, "sessions over max-pattern-steps")                         \
+  X(refused_memory, 0, "sessions over max-session-memory")                               \
+  X(route_cache_full, 0, "times that the cache of patterns was emptied for its size")    \
+  X(ignored_destination, 0, "SENDs and SUBSCRIBEs to a destination that nobody has")     \
   X(refused_unacked, 0, "sessions over max-unacked")                                     \
   X(refused_transactions, 0, "sessions over the limits of transactions")                 \
   X(reads_paused, 0, "times a publisher was paused because the node was congested")      \

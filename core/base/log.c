@@ -195,16 +195,35 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
   log_line(level, area, str_from(text, len));
 }
 
-bool log_limit_pass(struct log_limit *limit, uint64_t period_ms, uint64_t *held)
+bool log_limit_pass_some(struct log_limit *limit, uint32_t lines, uint64_t period_ms,
+                         uint64_t *held)
 {
   uint64_t now = clock_now_ms();
   uint64_t next = atomic_load_explicit(&limit->next_ms, memory_order_relaxed);
-  if (now < next ||
-      !atomic_compare_exchange_strong_explicit(&limit->next_ms, &next, now + period_ms,
-                                               memory_order_relaxed, memory_order_relaxed)) {
-    atomic_fetch_add_explicit(&limit->held, 1, memory_order_relaxed);
-    return false;
+  *held = 0;
+  if (now >= next &&
+      atomic_compare_exchange_strong_explicit(&limit->next_ms, &next, now + period_ms,
+                                              memory_order_relaxed, memory_order_relaxed)) {
+    atomic_store_explicit(&limit->passed, 1, memory_order_relaxed);
+    *held = atomic_exchange_explicit(&limit->held, 0, memory_order_relaxed);
+    return true;
   }
-  *held = atomic_exchange_explicit(&limit->held, 0, memory_order_relaxed);
-  return true;
+  if (atomic_fetch_add_explicit(&limit->passed, 1, memory_order_relaxed) < lines)
+    return true;
+  atomic_fetch_add_explicit(&limit->held, 1, memory_order_relaxed);
+  return false;
+}
+
+bool log_limit_pass(struct log_limit *limit, uint64_t period_ms, uint64_t *held)
+{
+  return log_limit_pass_some(limit, 1, period_ms, held);
+}
+
+const char *log_held(uint64_t held, char out[LOG_HELD_MAX])
+{
+  if (held)
+    snprintf(out, LOG_HELD_MAX, " (%llu more before, not reported)", (unsigned long long)held);
+  else
+    out[0] = '\0';
+  return out;
 }

@@ -31,8 +31,16 @@ void log_write(enum log_level level, const char *area, const char *format, ...)
 struct log_limit {
   _Atomic uint64_t next_ms;
   _Atomic uint64_t held;
+  _Atomic uint32_t passed; /* in this period */
 };
 /* True if the caller may write now; *held is then the number of lines suppressed since the last. */
 bool log_limit_pass(struct log_limit *limit, uint64_t period_ms, uint64_t *held);
+/* The same for up to so many lines in a period. */
+bool log_limit_pass_some(struct log_limit *limit, uint32_t lines, uint64_t period_ms,
+                         uint64_t *held);
+
+#define LOG_HELD_MAX 64
+/* " (7 more before, not reported)" for the end of such a line, or nothing for 0. Returns out. */
+const char *log_held(uint64_t held, char out[LOG_HELD_MAX]);
 
 #endif

@@ -17,6 +17,7 @@
 #define ASKING_MAX        4000
 #define RETRY_MS          1000
 #define REFUSED_PERIOD_MS 10000
+#define REFUSED_LINES     10 /* of a period: who subscribes to a few topics is told of each */
 /* So many that nobody wants are kept for the grace period, the oldest go: a client that takes and
  * leaves one topic after the other must not fill the memory. */
 #define UNUSED_MAX        10000
@@ -183,11 +184,11 @@ static void log_refusal(struct interest_sync *sync, const struct interest *inter
                         plug_status status, struct plug_str detail)
 {
   uint64_t held;
-  if (log_limit_pass(&sync->refused_limit, REFUSED_PERIOD_MS, &held))
-    log_error(instance_name(sync->instance),
-              "cannot subscribe '%.*s': status %d %.*s (%" PRIu64 " more before, not reported)",
+  char more[LOG_HELD_MAX];
+  if (log_limit_pass_some(&sync->refused_limit, REFUSED_LINES, REFUSED_PERIOD_MS, &held))
+    log_error(instance_name(sync->instance), "cannot subscribe '%.*s': status %d %.*s%s",
               (int)utf8_cut(interest->name, interest_name(interest).len, 80), interest->name,
-              status, STR_ARG(detail), held);
+              status, STR_ARG(detail), log_held(held, more));
 }
 
 /* Gives the members their answer; the batch itself stays. */
@@ -229,13 +230,13 @@ static void give_up_waiting(struct batch *batch)
 {
   struct interest_sync *sync = batch->sync;
   uint64_t held;
+  char more[LOG_HELD_MAX];
   batch->owed = true;
   if (log_limit_pass(&sync->refused_limit, REFUSED_PERIOD_MS, &held))
     log_error(instance_name(sync->instance),
               "has not answered a subscribe of %zu topics within %" PRIu64
-              " ms: it is not asked for them again until it does (%" PRIu64
-              " more before, not reported)",
-              batch->n, sync->timeout_ms, held);
+              " ms: it is not asked for them again until it does%s",
+              batch->n, sync->timeout_ms, log_held(held, more));
   for (size_t i = 0; i < batch->n; i++) {
     batch->members[i]->owed = true;
     if (!batch->members[i]->restoring)

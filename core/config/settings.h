@@ -62,7 +62,8 @@ struct settings {
   /* [http], [tcp] */
   struct settings_address *http_listen;
   size_t n_http_listen;
-  uint64_t keep_alive_ms; /* how long a connection waits for its next request */
+  uint64_t websocket_ping_ms; /* 0: none */
+  uint64_t keep_alive_ms;     /* how long a connection waits for its next request */
   struct cidr_list http_trusted_proxies, tcp_trusted_proxies;
   bool http_proxy_protocol, tcp_proxy_protocol; /* by which these say who their clients are */
   struct settings_list allowed_hosts;           /* empty: any */
@@ -70,6 +71,7 @@ struct settings {
   char *web_dir;
   struct settings_address *tcp_listen;
   size_t n_tcp_listen;
+  bool trailing_lf; /* behind each frame over TCP */
 
   struct settings_endpoint *endpoints; /* at least one */
   size_t n_endpoints;
@@ -78,20 +80,25 @@ struct settings {
   uint64_t heartbeat_send_ms, heartbeat_receive_ms; /* 0: none */
   unsigned heartbeat_tolerance; /* silence allowed, in percent of the interval */
   bool spring_profile;          /* profile = spring */
+  char *profile_notes; /* lines on what was written otherwise than the profile has it, or NULL */
 
   /* [destinations] */
   struct settings_list broker_prefixes, app_prefixes, client_send_prefixes;
   char *user_prefix, *user_secret;
   bool patterns;
+  bool ignore_unknown; /* unknown-destination = ignore */
 
   /* [limits] */
   uint64_t max_connections; /* 0: as many as file descriptors allow */
   uint64_t max_frame_size, max_headers, max_header_size;
   uint64_t max_subscriptions, max_destination_length, max_unacked;
   uint64_t max_transactions, max_transaction_bytes;
+  uint64_t max_pattern_steps, route_cache_bytes;
+  uint64_t max_session_memory; /* resolved */
   uint64_t queue_bytes, queue_messages;
   enum queue_policy queue_policy;
   uint64_t send_timeout_ms, connect_timeout_ms;
+  uint64_t tcp_keepalive_ms;        /* 0: none */
   uint64_t max_address_connections; /* of one client address; 0: any number */
   uint64_t max_address_rate;        /* new ones a minute; 0: any number */
   uint64_t max_request_line, max_request_head, max_request_headers;

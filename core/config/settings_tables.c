@@ -39,6 +39,9 @@ static const struct plug_option http_options[] = {
     {"keep-alive-timeout", PLUG_OPT_DURATION, 0, "75s", "1s..1h",
      "How long a connection may wait for its next request; longer than proxies in front keep "
      "theirs, or they meet closed ones."},
+    {"websocket-ping", PLUG_OPT_DURATION, 0, "30s", "0..1h",
+     "How long a WebSocket may be silent, where no heart-beats from the client were agreed upon, "
+     "before it is pinged; it is closed after three times that without a byte. 0 is never."},
     {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
      "Addresses of proxies, or ranges as in `10.0.0.0/8`, whose `Forwarded`, `X-Forwarded-Proto` "
      "and `X-Forwarded-Host` are believed. One that ends TLS has to be among them, or pages that "
@@ -60,6 +63,10 @@ static const struct plug_option http_options[] = {
 
 static const struct plug_option tcp_options[] = {
     {"listen", PLUG_OPT_LIST, 0, "", NULL, "Addresses to listen on, written as for HTTP."},
+    {"trailing-lf", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Sends a line feed behind the NUL of each frame, as STOMP allows: some clients, PHP's "
+     "extension "
+     "among them, wait for it."},
     {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
      "Addresses of proxies, or ranges, that may say who their clients are."},
     {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
@@ -106,7 +113,10 @@ static const struct plug_option stomp_options[] = {
      "How long a client may be silent, in percent of the interval agreed upon."},
     {"profile", PLUG_OPT_CHOICE, 0, "standard", "standard|spring",
      "`spring` answers as servers built with Spring do where that differs from the STOMP "
-     "specification."},
+     "specification, and is a set of defaults: `heart-beat-send` and `heart-beat-receive` 0, "
+     "`client-send` all of `broker`, `patterns` on, `unknown-destination` `ignore`. What is "
+     "written "
+     "wins; `--check` names it."},
 };
 
 static const struct plug_option destinations_options[] = {
@@ -126,6 +136,10 @@ static const struct plug_option destinations_options[] = {
      "Worth setting where others than these nodes subscribe at the broker."},
     {"patterns", PLUG_OPT_BOOL, 0, "off", NULL,
      "Lets clients subscribe to patterns such as `/topic/*/chat` and `/topic/**`."},
+    {"unknown-destination", PLUG_OPT_CHOICE, 0, "error", "error|ignore",
+     "What a SEND or SUBSCRIBE to a destination outside all of these prefixes meets, or to one of "
+     "`app` that no plugin handles: an ERROR that ends the connection, or nothing but, where a "
+     "receipt was asked for, an ERROR that leaves it open."},
 };
 
 static const struct plug_option limits_options[] = {
@@ -149,6 +163,18 @@ static const struct plug_option limits_options[] = {
     {"max-transactions", PLUG_OPT_INTEGER, 0, "16", "1..1000", "Open transactions of one session."},
     {"max-transaction-size", PLUG_OPT_BYTES, 0, "1m", "1k..1g",
      "Bytes that the open transactions of one session hold."},
+    {"max-session-memory", PLUG_OPT_BYTES, 0, "0", "0..1g",
+     "Bytes that the subscriptions of one session take, their ids and patterns among them, with "
+     "its "
+     "receipts that wait for the broker; 0 is 4m, and 1k for each of `max-subscriptions`."},
+    {"max-pattern-steps", PLUG_OPT_INTEGER, 0, "100000", "1000..100000000",
+     "What comparing one message's destination with the patterns of one session may take: a step "
+     "is "
+     "a segment, a character behind a `*`, or an instruction of an expression. 100,000 are about a "
+     "third of a millisecond. A session that needs more is ended."},
+    {"route-cache-size", PLUG_OPT_BYTES, 0, "16m", "64k..4g",
+     "What each worker may remember of which patterns match which destination. It begins anew when "
+     "that is full."},
     {"queue-size", PLUG_OPT_BYTES, 0, "512k", "4k..1g",
      "Bytes that wait for one session; at least 1k more than `max-frame-size`."},
     {"queue-messages", PLUG_OPT_INTEGER, 0, "20000", "1..10000000",
@@ -156,7 +182,11 @@ static const struct plug_option limits_options[] = {
     {"queue-policy", PLUG_OPT_CHOICE, 0, "close", "close|drop-oldest|drop-newest",
      "What happens when a session's queue is full."},
     {"send-timeout", PLUG_OPT_DURATION, 0, "10s", "1s..1h",
-     "How long a send may make no progress before the session is closed."},
+     "How long a send may make no progress before the session is closed, and a peer may not "
+     "acknowledge what was sent to it."},
+    {"tcp-keepalive", PLUG_OPT_DURATION, 0, "60s", "0..2h",
+     "How long a connection may be idle before the system asks whether its peer is still there; it "
+     "ends when there is no answer for `send-timeout`. 0 is never."},
     {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
      "How long a new connection may take to send its CONNECT frame, and any to send a request."},
     {"max-request-line", PLUG_OPT_BYTES, 0, "16k", "256..32k",

@@ -79,8 +79,9 @@ bool destination_may_send(const struct destination_rules *rules, struct plug_str
   enum destination_kind kind = destination_classify(rules, destination);
   if (kind != DESTINATION_BROKER && kind != DESTINATION_USER)
     return false;
-  return (rules->spring && kind == DESTINATION_BROKER) ||
-         longest(&rules->client_send, literal_part(destination), false) > 0;
+  return (rules->spring && kind == DESTINATION_BROKER
+              ? longest(&rules->client_send, destination, true)
+              : longest(&rules->client_send, literal_part(destination), false)) > 0;
 }
 
 void destination_put_prefixes(struct buf *out, const struct destination_prefixes *prefixes)

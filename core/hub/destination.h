@@ -18,7 +18,7 @@ struct destination_prefixes {
 struct destination_rules {
   struct destination_prefixes broker, app;
   struct destination_prefixes client_send; /* broker destinations open to clients' SENDs */
-  bool spring;          /* broker prefixes need no slash after them, and all are open to SENDs */
+  bool spring;          /* prefixes of broker and client_send need no slash after them */
   struct plug_str user; /* of user destinations; empty: there are none */
 };
 

@@ -33,11 +33,12 @@ struct frame *frame_alloc(size_t len, uint16_t n_messages, bool droppable)
 {
   if (len > UINT32_MAX)
     return NULL;
-  struct frame *frame = block_alloc(sizeof *frame + len);
+  struct frame *frame = block_alloc(sizeof *frame + len + 1);
   if (!frame)
     return NULL;
   *frame = (struct frame){
       .refs = 1, .len = (uint32_t)len, .n_messages = n_messages, .droppable = droppable};
+  frame->bytes[len] = '\n';
   return frame;
 }
 
@@ -143,5 +144,5 @@ void frame_unref(struct frame *frame)
     else
       forms_free(frame->forms);
   }
-  block_free(frame, sizeof *frame + frame->len);
+  block_free(frame, sizeof *frame + frame->len + 1);
 }

@@ -32,7 +32,7 @@ struct frame {
     struct frame **parts; /* of a burst that has been split, or NULL */
     struct frame *forms;  /* of a single message: its other encodings, linked by forms, or NULL */
   };
-  char bytes[];
+  char bytes[]; /* len of them, and a line feed for those who want one behind the frame */
 };
 
 /* Joins the parts into one frame with one reference; NULL when out of memory. */

@@ -6,17 +6,8 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "hub/fanout.h"
-
-/* Which patterns match a destination, so that a steady publisher costs no matching. */
-struct route {
-  struct map_entry by_name;
-  uint64_t generation;
-  uint32_t n, cap;
-  struct topic **matches;
-  char name[];
-};
-
-#define ROUTES_MAX 4096
+#include "hub/route.h"
+#include "hub/topic.h"
 
 struct plug_str subscription_topic(const struct subscription *sub)
 {
@@ -28,6 +19,15 @@ enum ack_mode subscription_ack_mode(const struct subscription *sub)
   return sub->group->ack;
 }
 
+size_t subscription_bytes(const struct subscription *sub)
+{
+  const struct topic *topic = sub->group->topic;
+  size_t pattern = topic->pattern ? pattern_size(topic->pattern) : 0;
+  /* The id is in the subscription's key and in the group's, the name here and in the interest. */
+  return sizeof *sub + sizeof *sub->group + sizeof *topic + 2 * sub->id_len +
+         2 * topic->by_name.key.len + pattern;
+}
+
 void hub_init(struct hub *hub, unsigned worker, struct interest_table *interests)
 {
   memset(hub, 0, sizeof *hub);
@@ -35,18 +35,8 @@ void hub_init(struct hub *hub, unsigned worker, struct interest_table *interests
   hub->interests = interests;
   list_init(&hub->outqs.dirty);
   list_init(&hub->pattern_list);
-}
-
-static void routes_clear(struct hub *hub)
-{
-  struct map_iter it = {0, NULL};
-  struct map_entry *e;
-  while ((e = map_next(&hub->routes, &it))) {
-    struct route *route = container_of(e, struct route, by_name);
-    free(route->matches);
-    free(route);
-  }
-  map_fini(&hub->routes);
+  hub->max_pattern_steps = UINT32_MAX;
+  hub->max_route_bytes = SIZE_MAX;
 }
 
 void hub_fini(struct hub *hub)
@@ -58,6 +48,7 @@ void hub_fini(struct hub *hub)
   map_fini(&hub->subscriptions);
   map_fini(&hub->groups);
   free(hub->targets);
+  free(hub->charged);
   for (unsigned i = 0; i <= STOMP_1_2; i++)
     buf_free(&hub->shared[i]);
 }
@@ -299,51 +290,6 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
 
 /* --- fan-out ------------------------------------------------------------------------------ */
 
-static bool route_add(struct route *route, struct topic *topic)
-{
-  if (route->n == route->cap) {
-    uint32_t cap = route->cap ? route->cap * 2 : 4;
-    struct topic **matches = realloc(route->matches, cap * sizeof *matches);
-    if (!matches)
-      return false;
-    route->matches = matches;
-    route->cap = cap;
-  }
-  route->matches[route->n++] = topic;
-  return true;
-}
-
-static struct route *route_get(struct hub *hub, struct plug_str name)
-{
-  struct map_entry *e = map_find(&hub->routes, name);
-  struct route *route = e ? container_of(e, struct route, by_name) : NULL;
-  if (route && route->generation == hub->pattern_generation)
-    return route;
-  if (!route) {
-    if (hub->routes.count >= ROUTES_MAX)
-      routes_clear(hub);
-    route = calloc(1, sizeof *route + name.len);
-    if (!route)
-      return NULL;
-    memcpy(route->name, name.ptr, name.len);
-    route->by_name.key = str_from(route->name, name.len);
-    if (!map_insert(&hub->routes, &route->by_name)) {
-      free(route);
-      return NULL;
-    }
-  }
-  route->generation = hub->pattern_generation;
-  route->n = 0;
-  for (struct list *l = hub->pattern_list.next; l != &hub->pattern_list; l = l->next) {
-    struct topic *topic = container_of(l, struct topic, link);
-    if (pattern_match(topic->pattern, name) && !route_add(route, topic)) {
-      route->generation = 0; /* incomplete: not to be used again */
-      return NULL;
-    }
-  }
-  return route;
-}
-
 /* Everything that a topic and the patterns that match it have, in one array; NULL when out of
  * memory. */
 static struct group **collect_groups(struct hub *hub, const struct topic *topic,
@@ -372,7 +318,9 @@ static struct group **collect_groups(struct hub *hub, const struct topic *topic,
 static void deliver_to_pattern(struct hub *hub, const struct inbox_item *item)
 {
   struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), true);
-  if (topic && pattern_match(topic->pattern, item->msg->topic))
+  bool matches = topic && route_matches(hub, topic, item->msg->topic);
+  route_charges_end(hub);
+  if (matches)
     fanout(hub, &item->msg, 1, topic->groups, topic->n_groups);
 }
 
@@ -484,11 +432,13 @@ bool hub_run_calls(struct hub *hub)
   return any;
 }
 
-void hub_take_all(struct hub *hub, struct inbox *inbox)
+/* Does what was left before, or else what is in the inbox, until the matching of patterns has taken
+ * so many steps since the start. */
+static void take(struct hub *hub, struct inbox *inbox, uint64_t until_steps)
 {
-  struct mpsc_node *items = mpsc_take(&inbox->queue);
+  struct mpsc_node *items = hub->left ? hub->left : mpsc_take(&inbox->queue);
   uint64_t load = 0;
-  while (items) {
+  while (items && hub->pattern_steps < until_steps) {
     struct inbox_item *item = container_of(items, struct inbox_item, node);
     struct mpsc_node *rest = items->next;
     switch ((enum inbox_kind)item->kind) {
@@ -518,8 +468,25 @@ void hub_take_all(struct hub *hub, struct inbox *inbox)
       inbox_item_free(item);
     }
   }
+  hub->left = items;
   if (load)
     inbox_taken(inbox, load);
+}
+
+void hub_take_some(struct hub *hub, struct inbox *inbox)
+{
+  uint64_t until_steps = hub->pattern_steps + HUB_TURN_STEPS;
+  bool had_left = hub->left != NULL;
+  take(hub, inbox, until_steps);
+  if (had_left && !hub->left)
+    take(hub, inbox, until_steps);
+}
+
+void hub_take_all(struct hub *hub, struct inbox *inbox)
+{
+  if (hub->left)
+    take(hub, inbox, UINT64_MAX);
+  take(hub, inbox, UINT64_MAX);
 }
 
 bool hub_ack(struct subscription *sub, struct plug_str message_id)

@@ -43,6 +43,8 @@ static inline struct plug_str subscription_id(const struct subscription *sub)
 }
 struct plug_str subscription_topic(const struct subscription *sub);
 enum ack_mode subscription_ack_mode(const struct subscription *sub);
+/* Bytes that it takes, as if nobody else had subscribed to the same. */
+size_t subscription_bytes(const struct subscription *sub);
 
 struct hub {
   struct outq_set outqs;
@@ -52,6 +54,11 @@ struct hub {
   struct plug_str user_prefix;
   /* A subscriber of an acknowledged subscription does not acknowledge: the session is to end. */
   void (*on_unacked_full)(struct subscription *sub);
+  uint32_t max_pattern_steps; /* that the patterns of a session may take for one message */
+  size_t max_route_bytes;     /* that the cache of destinations and their patterns may take */
+  /* The patterns of its session take more. Called amid the matching: the session's queue is marked
+   * as overflown, and it ends later. */
+  void (*on_costly)(struct subscription *sub);
   /* The broker's answer to an interest: every subscription of the topic, and status. On failure the
    * callee removes the subscription. */
   void (*on_interest)(struct subscription *sub, plug_status status);
@@ -64,7 +71,12 @@ struct hub {
   struct list pattern_list;
   struct map subscriptions, groups, routes;
   uint64_t pattern_generation;
-  uint32_t burst; /* number of the last one, see struct outq */
+  uint64_t pattern_steps; /* since the start */
+  size_t route_bytes;
+  struct outq **charged; /* scratch: whose pattern_steps are not 0 */
+  uint32_t n_charged, cap_charged;
+  struct mpsc_node *left; /* what hub_take_some has taken and not yet done */
+  uint32_t burst;         /* number of the last one, see struct outq */
   uint32_t cap_targets;
   struct group **targets;               /* scratch: whom a message with matching patterns goes to */
   struct buf shared[STOMP_1_2 + 1];     /* what all groups of one version have in common */
@@ -99,6 +111,14 @@ void hub_deliver_here(struct hub *hub, const struct plug_msg *msg);
 /* Empties the inbox and does what its items say, from the oldest on. Messages to one destination
  * that come one after the other are fanned out as one burst. */
 void hub_take_all(struct hub *hub, struct inbox *inbox);
+/* The same, but it stops behind the message with which the matching of patterns has taken more than
+ * so many steps: a few milliseconds. The rest comes first next time. */
+#define HUB_TURN_STEPS 1000000u
+void hub_take_some(struct hub *hub, struct inbox *inbox);
+static inline bool hub_has_left(const struct hub *hub)
+{
+  return hub->left != NULL;
+}
 
 /* Runs the INBOX_CALLs that were taken. Apart from hub_take_all, which may be called in the midst
  * of a session's command: calls may do anything to any session. */

@@ -26,6 +26,7 @@ struct outq {
   uint32_t n_answers;        /* of count: frames that no policy may drop */
   uint32_t held;             /* bytes that the carrier holds back for a full socket */
   uint32_t burst;            /* the hub's: number of the burst that was last looked at */
+  uint32_t pattern_steps;    /* the hub's: taken by its patterns for the message at hand */
   uint64_t bytes;
   bool blocked;  /* the socket is full: not flushed until the carrier says so */
   bool closed;   /* takes nothing any more */

@@ -26,6 +26,7 @@ struct pattern {
   struct plug_str text;
   struct segment_regex_insn *code; /* NULL without expressions; the ranges are behind it */
   struct segment_regex_range *ranges;
+  size_t size; /* of both allocations */
   size_t n_segments;
   bool slash_first, slash_last;
   bool deep_last; /* the last segment is ** */
@@ -228,6 +229,7 @@ static bool keep_program(struct pattern *p, const struct segment_regex_builder *
   p->code = malloc(code + ranges);
   if (!p->code)
     return false;
+  p->size += code + ranges;
   p->ranges = (struct segment_regex_range *)(void *)(p->code + b->n_code);
   memcpy(p->code, b->code, code);
   memcpy(p->ranges, b->ranges, ranges);
@@ -248,6 +250,7 @@ struct pattern *pattern_compile(struct plug_str text, struct plug_err *err)
   struct pattern *p = calloc(1, sizeof *p + n_max * sizeof p->segments[0] + 2 * text.len);
   if (!p)
     goto no_memory;
+  p->size = sizeof *p + n_max * sizeof p->segments[0] + 2 * text.len;
   char *copy = (char *)(p->segments + n_max);
   if (text.len)
     memcpy(copy, text.ptr, text.len);
@@ -298,11 +301,20 @@ struct plug_str pattern_text(const struct pattern *pattern)
 
 /* --- matching ----------------------------------------------------------------------------- */
 
+/* False: there are not so many left. */
+static inline bool take_steps(uint64_t *left, uint64_t n)
+{
+  *left = *left > n ? *left - n : 0;
+  return *left != 0;
+}
+
 /* On a mismatch only the last star needs to be tried again. */
-static bool glob_matches(struct plug_str glob, struct plug_str text)
+static bool glob_matches(struct plug_str glob, struct plug_str text, uint64_t *left)
 {
   size_t g = 0, t = 0, star = SIZE_MAX, star_text = 0;
   while (t < text.len) {
+    if (!take_steps(left, 1))
+      return false;
     char want = g < glob.len ? glob.ptr[g] : '\0';
     if (want == '*' && g < glob.len) {
       star = g++;
@@ -328,15 +340,15 @@ static bool glob_matches(struct plug_str glob, struct plug_str text)
 }
 
 static inline bool segment_matches(const struct pattern *p, const struct segment *segment,
-                                   struct plug_str text)
+                                   struct plug_str text, uint64_t *left)
 {
   switch (segment->type) {
   case SEGMENT_LITERAL:
     return str_eq(segment->text, text);
   case SEGMENT_GLOB:
-    return glob_matches(segment->text, text);
+    return glob_matches(segment->text, text, left);
   case SEGMENT_REGEX:
-    return segment_regex_match(p->code, p->ranges, segment->program, text);
+    return segment_regex_match(p->code, p->ranges, segment->program, text, left);
   case SEGMENT_ANY:
   case SEGMENT_DEEP:
     break;
@@ -345,6 +357,17 @@ static inline bool segment_matches(const struct pattern *p, const struct segment
 }
 
 bool pattern_match(const struct pattern *p, struct plug_str path)
+{
+  uint64_t left = UINT64_MAX;
+  return pattern_match_within(p, path, &left);
+}
+
+size_t pattern_size(const struct pattern *pattern)
+{
+  return pattern->size;
+}
+
+bool pattern_match_within(const struct pattern *p, struct plug_str path, uint64_t *left)
 {
   if (has_first_slash(path) != p->slash_first)
     return false;
@@ -365,10 +388,14 @@ bool pattern_match(const struct pattern *p, struct plug_str path)
     }
     if (!next_segment(path, &at, &segment))
       break;
-    if (i < p->n_segments && segment_matches(p, &p->segments[i], segment)) {
+    if (!take_steps(left, 1))
+      return false;
+    if (i < p->n_segments && segment_matches(p, &p->segments[i], segment, left)) {
       i++;
       continue;
     }
+    if (!*left)
+      return false;
     if (deep == SIZE_MAX)
       return false;
     i = deep + 1;

@@ -16,6 +16,8 @@
 #define HUB_PATTERN_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <plugboard/abi.h>
 
@@ -32,6 +34,12 @@ struct pattern *pattern_compile(struct plug_str text, struct plug_err *err);
 void pattern_free(struct pattern *pattern); /* NULL is nothing */
 
 bool pattern_match(const struct pattern *pattern, struct plug_str path);
+/* The same within *left steps, of which it takes off what it needed: a segment, a character that is
+ * looked at once more, an instruction of an expression are one each. At 0 it gives up and says
+ * false. */
+bool pattern_match_within(const struct pattern *pattern, struct plug_str path, uint64_t *left);
+/* Bytes that it takes. */
+size_t pattern_size(const struct pattern *pattern);
 struct plug_str pattern_text(const struct pattern *pattern); /* lives as long as the pattern */
 
 #endif

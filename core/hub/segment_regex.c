@@ -494,6 +494,7 @@ struct run {
   bool at_begin, at_end;
   bool matched;
   unsigned step;
+  uint64_t taken; /* instructions that were looked at, ranges of sets among them */
   unsigned seen[SEGMENT_REGEX_CODE_MAX]; /* the step in which the instruction was last added */
 };
 
@@ -507,6 +508,7 @@ static void add_state(struct run *run, struct states *states, unsigned pc)
   stack[n++] = (uint16_t)pc;
   while (n) {
     pc = stack[--n];
+    run->taken++;
     if (run->seen[pc] == run->step)
       continue;
     run->seen[pc] = run->step;
@@ -551,7 +553,7 @@ static bool reads(const struct segment_regex_insn *insn, const struct segment_re
 
 bool segment_regex_match(const struct segment_regex_insn *code,
                          const struct segment_regex_range *ranges, uint16_t start,
-                         struct plug_str text)
+                         struct plug_str text, uint64_t *left)
 {
   struct states lists[2];
   struct states *now = &lists[0], *next = &lists[1];
@@ -565,14 +567,22 @@ bool segment_regex_match(const struct segment_regex_insn *code,
     run.matched = false;
     run.step++;
     next->n = 0;
-    for (unsigned i = 0; i < now->n; i++)
-      if (reads(&code[now->items[i]], ranges, c))
+    for (unsigned i = 0; i < now->n; i++) {
+      const struct segment_regex_insn *insn = &code[now->items[i]];
+      run.taken += 1 + (insn->op == OP_SET || insn->op == OP_NOT_SET ? insn->y / 4 : 0);
+      if (reads(insn, ranges, c))
         add_state(&run, next, now->items[i] + 1u);
+    }
+    if (run.taken >= *left) {
+      *left = 0;
+      return false;
+    }
     struct states *swap = now;
     now = next;
     next = swap;
     if (run.at_end)
-      return run.matched;
+      break;
   }
-  return text.len == 0 && run.matched;
+  *left = *left > run.taken ? *left - run.taken : 0;
+  return *left && run.at_end && run.matched;
 }

@@ -7,7 +7,12 @@
  *   * + ? {n} {n,} {n,m}, also with a lazy ? after them  ^ $
  *
  * Characters are code points. Back-references, look-around, word boundaries, possessive
- * quantifiers, and sets within sets are refused. */
+ * quantifiers, and sets within sets are refused.
+ *
+ * It is our own because no library bounds all three of program, memory and time: PCRE2 backtracks,
+ * and where its limit of matches ends a search an honest expression fails on a longer text, too;
+ * its other matcher takes time with the square of what a client writes and has no limit of steps.
+ */
 #ifndef HUB_SEGMENT_REGEX_H
 #define HUB_SEGMENT_REGEX_H
 
@@ -43,10 +48,12 @@ bool segment_regex_add_any_run(struct segment_regex_builder *b, const char **why
 bool segment_regex_add(struct segment_regex_builder *b, struct plug_str regex, const char **why);
 bool segment_regex_end(struct segment_regex_builder *b, const char **why);
 
-/* Runs the program that starts at code[start]. */
+/* Runs the program that starts at code[start], within *left steps, of which it takes off what it
+ * needed: one for each instruction and for four ranges of a set. At 0 it gives up and says false.
+ */
 bool segment_regex_match(const struct segment_regex_insn *code,
                          const struct segment_regex_range *ranges, uint16_t start,
-                         struct plug_str text);
+                         struct plug_str text, uint64_t *left);
 
 /* The code point at *at, which is moved past it. Bytes that are not UTF-8 count as characters of
  * their own, which equal nothing else. */

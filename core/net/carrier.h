@@ -55,7 +55,8 @@ void carrier_sockjs_websocket_begin(struct conn *conn, const struct settings_end
 
 void carrier_websocket_whole_begin(struct conn *conn, const struct service *service, bool deflate);
 
-extern const struct carrier carrier_websocket, carrier_tcp, carrier_sockjs,
+/* carrier_tcp_lf: with a line feed behind each frame. */
+extern const struct carrier carrier_websocket, carrier_tcp, carrier_tcp_lf, carrier_sockjs,
     carrier_sockjs_websocket, carrier_websocket_whole;
 
 #endif

@@ -31,13 +31,17 @@ static bool said_farewell(struct conn *conn)
   return conn->ended;
 }
 
-const struct carrier carrier_tcp = {
-    .name = "tcp",
-    .size = sizeof(struct conn),
-    .wire = WIRE_PLAIN,
-    .listens = EPOLLIN,
-    .receive = receive,
-    .on_end = on_end,
-    .farewell = farewell,
-    .said_farewell = said_farewell,
-};
+#define CARRIER_TCP(its_wire)         \
+  {                                   \
+      .name = "tcp",                  \
+      .size = sizeof(struct conn),    \
+      .wire = (its_wire),             \
+      .listens = EPOLLIN,             \
+      .receive = receive,             \
+      .on_end = on_end,               \
+      .farewell = farewell,           \
+      .said_farewell = said_farewell, \
+  }
+
+const struct carrier carrier_tcp = CARRIER_TCP(WIRE_PLAIN);
+const struct carrier carrier_tcp_lf = CARRIER_TCP(WIRE_PLAIN_LF);

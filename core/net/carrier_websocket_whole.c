@@ -153,5 +153,7 @@ const struct carrier carrier_websocket_whole = {
     .on_end = ws_conn_on_end,
     .farewell = farewell,
     .said_farewell = ws_conn_said_farewell,
+    .deadline = ws_conn_deadline,
+    .tick = ws_conn_tick,
     .fini = fini,
 };

@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,7 +27,6 @@ static int bind_one(const struct addrinfo *ai, bool share_port)
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   /* What is accepted has these from here, without a call for each. */
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   if (share_port)
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (ai->ai_family == AF_INET6)
@@ -84,11 +84,37 @@ plug_status listener_probe(const struct settings_address *address, struct plug_e
   return PLUG_OK;
 }
 
-int listener_bind(const struct settings_address *address, uint16_t *port, struct plug_err *err)
+/* A session that has been closed for its stalled sends has so long to say farewell: the system's
+ * own verdict, which resets the connection, comes after ours. */
+#define FAREWELL_MS 5000u
+
+static void set_option(int fd, int level, int name, uint64_t value)
+{
+  int number = value > INT_MAX ? INT_MAX : (int)value;
+  setsockopt(fd, level, name, &number, sizeof number);
+}
+
+/* What is accepted has these from here, without a call for each. */
+static void notice_vanished(int fd, const struct settings *settings)
+{
+  uint64_t idle_s = (settings->tcp_keepalive_ms + 999) / 1000;
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, settings->send_timeout_ms + FAREWELL_MS);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, idle_s != 0);
+  if (!idle_s)
+    return;
+  /* With a user timeout the number of probes does not count, only when they go out. */
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, (settings->send_timeout_ms + 1999) / 2000);
+}
+
+int listener_bind(const struct settings_address *address, const struct settings *settings,
+                  uint16_t *port, struct plug_err *err)
 {
   int fd = bind_address(address, true, err);
-  if (fd >= 0)
-    *port = port_of(fd);
+  if (fd < 0)
+    return fd;
+  notice_vanished(fd, settings);
+  *port = port_of(fd);
   return fd;
 }
 

@@ -9,8 +9,10 @@
 #include "net/env.h"
 
 /* A bound and listening socket that shares its port with others of this process (SO_REUSEPORT), or
- * -1 with *err filled. *port: the port that was bound. Any thread. */
-int listener_bind(const struct settings_address *address, uint16_t *port, struct plug_err *err);
+ * -1 with *err filled. What it accepts notices peers that vanish, as settings say. *port: the port
+ * that was bound. Any thread. */
+int listener_bind(const struct settings_address *address, const struct settings *settings,
+                  uint16_t *port, struct plug_err *err);
 
 /* Is the port free for this process alone? SO_REUSEPORT would let a second server of the same user
  * share it unnoticed, so this tries to bind without. */

@@ -10,6 +10,9 @@
 enum wire {
   WIRE_WEBSOCKET,
   WIRE_PLAIN, /* without the WebSocket header */
+  /* The same with a line feed behind each NUL, for which some clients over TCP wait; STOMP allows
+   * EOLs between frames. */
+  WIRE_PLAIN_LF,
   WIRE_WEBSOCKET_DEFLATE,
   WIRE_SOCKJS_WEBSOCKET,
   /* Answers that stream, each frame a chunk. */
@@ -37,10 +40,12 @@ struct frame *wire_sockjs_frame(enum wire wire, struct plug_str text);
 
 static inline struct plug_str wire_bytes(struct frame *frame, unsigned wire)
 {
-  if (wire > WIRE_PLAIN)
+  if (wire > WIRE_PLAIN_LF)
     return wire_encoded(frame, wire);
-  size_t skip = wire == WIRE_PLAIN ? frame->ws_header : 0;
-  return (struct plug_str){frame->bytes + skip, frame->len - skip};
+  size_t skip = wire == WIRE_WEBSOCKET ? 0 : frame->ws_header;
+  /* A heart-beat has no NUL, and is a line feed already. */
+  bool feed = wire == WIRE_PLAIN_LF && frame->len && frame->bytes[frame->len - 1] == '\0';
+  return (struct plug_str){frame->bytes + skip, frame->len - skip + feed};
 }
 
 /* Frees what the thread keeps between calls. */

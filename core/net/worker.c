@@ -75,13 +75,13 @@ static void turn_end(struct worker *worker)
   struct net_env *env = &worker->env;
   struct list *node;
   http_conns_take(env, true);
-  hub_take_all(&env->hub, &worker->inbox);
+  hub_take_some(&env->hub, &worker->inbox);
   if (hub_run_calls(&env->hub)) {
     /* What they have published: nobody is woken for what he puts into his own inbox. */
-    hub_take_all(&env->hub, &worker->inbox);
-    if (hub_has_calls(&env->hub))
-      poller_wake(&env->poller);
+    hub_take_some(&env->hub, &worker->inbox);
   }
+  if (hub_has_calls(&env->hub) || hub_has_left(&env->hub))
+    poller_wake(&env->poller);
   do {
     settle_all(worker);
     while ((node = list_first(&env->doomed)))
@@ -166,7 +166,7 @@ static plug_status publish(struct session_env *session, const struct plug_msg *m
   session->congested = status == PLUG_PENDING && broker_congested(env->broker);
   /* The inbox that fills up may be our own, which nobody empties while we read. */
   if (status == PLUG_EAGAIN)
-    hub_take_all(&env->hub, &worker->inbox);
+    hub_take_some(&env->hub, &worker->inbox);
   return status;
 }
 
@@ -187,16 +187,18 @@ static plug_status init_session_env(struct net_env *env,
                  .n_headers = settings->max_headers,
                  .header_bytes = settings->max_header_size},
       .server = "plugboard/" PLUGBOARD_VERSION,
-      .heartbeat_send_ms = settings->spring_profile ? 0 : settings->heartbeat_send_ms,
-      .heartbeat_receive_ms = settings->spring_profile ? 0 : settings->heartbeat_receive_ms,
+      .heartbeat_send_ms = settings->heartbeat_send_ms,
+      .heartbeat_receive_ms = settings->heartbeat_receive_ms,
       .heartbeat_tolerance = settings->heartbeat_tolerance,
       .connect_timeout_ms = settings->connect_timeout_ms,
       .max_subscriptions = settings->max_subscriptions,
       .max_destination_length = settings->max_destination_length,
       .max_transactions = settings->max_transactions,
       .max_transaction_bytes = settings->max_transaction_bytes,
+      .max_session_memory = settings->max_session_memory,
       .patterns = settings->patterns,
       .spring = settings->spring_profile,
+      .ignore_unknown = settings->ignore_unknown,
       .publish = publish,
       .publish_unheard = publish_unheard,
       .wake = conn_wake,
@@ -219,9 +221,12 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   hub->outqs.policy = policies[settings->queue_policy];
   hub->outqs.flush = conn_flush;
   hub->max_unacked = settings->max_unacked;
+  hub->max_pattern_steps = (uint32_t)settings->max_pattern_steps;
+  hub->max_route_bytes = settings->route_cache_bytes;
   hub->on_interest = session_interest;
   hub->on_published = session_published;
   hub->on_unacked_full = session_unacked_full;
+  hub->on_costly = session_costly;
 }
 
 static bool init_sockjs(struct net_env *env)

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include "base/counter.h"
+
 /* RFC 6455 5.5.3: with the payload of the ping. */
 static void answer_ping(struct conn *conn, const struct ws_item *ping)
 {
@@ -40,6 +42,43 @@ void ws_conn_control(struct ws_conn *ws, enum ws_event event, const struct ws_it
   default:
     break; /* a pong: what it proves any byte does */
   }
+}
+
+/* --- silence ------------------------------------------------------------------------------ */
+
+#define PINGS_MAX 2
+
+/* Where the client has not promised heart-beats nobody would notice that it has vanished: behind a
+ * proxy the connection stays. */
+uint64_t ws_conn_deadline(const struct conn *conn)
+{
+  const struct ws_conn *ws = container_of(conn, const struct ws_conn, conn);
+  const struct session *session = &conn->session;
+  uint64_t interval = conn->env->settings->websocket_ping_ms;
+  if (!interval || session->state != SESSION_CONNECTED || session->read_timeout_ms || session->deaf)
+    return UINT64_MAX;
+  return session->last_rx_ms + interval * (ws->pings + 1u);
+}
+
+void ws_conn_tick(struct conn *conn, uint64_t now_ms)
+{
+  struct ws_conn *ws = ws_of(conn);
+  struct plug_str nothing = STR("");
+  if (now_ms < ws_conn_deadline(conn))
+    return;
+  if (ws->pings == PINGS_MAX) {
+    COUNT(closed_silent);
+    conn_fault(conn, CLOSE_PROTOCOL, "nothing received, and no answer to WebSocket pings", NULL);
+    return;
+  }
+  ws->pings++;
+  struct frame *ping = frame_new(0x80u | WS_PING, false, &nothing, 1);
+  if (!ping) {
+    conn_doom(conn);
+    return;
+  }
+  conn_queue(conn, ping);
+  frame_unref(ping);
 }
 
 bool ws_conn_on_end(struct conn *conn)

@@ -12,6 +12,7 @@ struct ws_conn {
   struct ws_reader reader;
   struct utf8_state utf8; /* within a text message */
   uint16_t answer_code;   /* the code of the peer's Close; 0: it has not sent one */
+  uint8_t pings;          /* sent since anything came */
   bool failed;            /* it violated the protocol: nothing that it sends counts any more */
 };
 
@@ -28,6 +29,9 @@ void ws_conn_bad_text(struct ws_conn *ws);
 struct frame *ws_conn_farewell(struct ws_conn *ws, struct plug_str message);
 bool ws_conn_said_farewell(struct conn *conn);
 bool ws_conn_on_end(struct conn *conn);
+/* For carriers: pings a silent peer that has promised no heart-beats, and gives it up. */
+uint64_t ws_conn_deadline(const struct conn *conn);
+void ws_conn_tick(struct conn *conn, uint64_t now_ms);
 
 /* RFC 6455 8.1: a text message that is not UTF-8 fails the connection, as soon as that is clear. */
 static inline bool ws_conn_is_text(struct ws_conn *ws, const struct ws_item *item)
@@ -43,6 +47,7 @@ static inline void ws_conn_receive(struct ws_conn *ws, char *bytes, size_t len,
 {
   struct ws_item item;
   char *end = bytes + len;
+  ws->pings = 0;
   while (!ws->answer_code && !ws->failed) {
     enum ws_event event = ws_reader_next(&ws->reader, &bytes, end, &item);
     if (event == WS_NEED_MORE)

@@ -15,7 +15,9 @@
 #include "message/message_rules.h"
 #include "plugin/answer.h"
 #include "plugin/grant.h"
+#include "plugin/held.h"
 #include "plugin/host_config.h"
+#include "plugin/watch.h"
 #include "plugin/workpool.h"
 
 #define VIOLATION_PERIOD_MS 1000
@@ -160,15 +162,25 @@ static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg
   return PLUG_OK;
 }
 
+/* The first reference to a new message is the plugin's. */
+static const struct plug_msg *hold(const struct plug_host *host, const struct plug_msg *msg)
+{
+  if (!msg || held_add(msg, instance_of(host)))
+    return msg;
+  message_unref(msg);
+  return NULL;
+}
+
 static void refuse_message(struct plugin_instance *instance, const struct plug_msg_init *init,
                            const char *why)
 {
   uint64_t held;
+  char more[LOG_HELD_MAX];
   COUNT(refused_made);
   if (log_limit_pass(&instance->refused_limit, REFUSED_PERIOD_MS, &held))
-    log_warn(instance->name, "a message to '%.*s' is not made: %s (%llu more before, not reported)",
+    log_warn(instance->name, "a message to '%.*s' is not made: %s%s",
              (int)utf8_cut(init->topic.ptr, init->topic.len, 80), init->topic.ptr, why,
-             (unsigned long long)held);
+             log_held(held, more));
 }
 
 static const struct plug_msg *host_msg_make(const struct plug_host *host,
@@ -184,14 +196,34 @@ static const struct plug_msg *host_msg_make(const struct plug_host *host,
     refuse_message(instance_of(host), &mine, why);
     return NULL;
   }
-  return message_new(&mine);
+  return hold(host, message_new(&mine));
 }
 
 static const struct plug_msg *host_msg_decode(const struct plug_host *host, struct plug_str wire)
 {
-  (void)host;
   const char *why;
-  return envelope_parse(wire, &why);
+  return hold(host, envelope_parse(wire, &why));
+}
+
+static void host_msg_ref(const struct plug_msg *msg)
+{
+  /* Not counted without memory: it is then kept for ever, which is the lesser evil. */
+  held_add(msg, watch_instance());
+  message_ref(msg);
+}
+
+static void host_msg_unref(const struct plug_msg *msg)
+{
+  if (held_remove(msg)) {
+    message_unref(msg);
+    return;
+  }
+  struct plugin_instance *instance = watch_instance();
+  const char *what = "given back a message more often than it was taken";
+  if (instance)
+    host_violation(instance, "msg_unref", what);
+  else
+    host_violation_of(NULL, "msg_unref", what);
 }
 
 /* --- "plug.host.auth/1" ------------------------------------------------------------------- */
@@ -311,8 +343,8 @@ void host_init(struct plugin_instance *instance)
       .msg_make = host_msg_make,
       .msg_decode = host_msg_decode,
       .msg_encode = message_encoded,
-      .msg_ref = message_ref,
-      .msg_unref = message_unref,
+      .msg_ref = host_msg_ref,
+      .msg_unref = host_msg_unref,
       .extension = host_extension,
       .app = instance->image->entry.app ? &answer_app_up : NULL,
   };

@@ -1,19 +1,26 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/str.h"
+#include "plugin/handle.h"
 #include "plugin/host.h"
 
-struct plug_io {
+struct watched {
+  struct plug_io *handle;
   uv_poll_t poll;
   struct list link;
   struct plugin_instance *instance;
   plug_io_fn fn;
   void *arg;
-  int fd;
+  int fd;  /* the plugin's, as it is given back to it */
+  int own; /* what is watched: a plugin that closes its own too early must not bring libuv down */
   uint32_t want;
 };
 
-struct plug_timer {
+struct timed {
+  struct plug_timer *handle;
   uv_timer_t timer;
   struct list link;
   struct plugin_instance *instance;
@@ -23,7 +30,7 @@ struct plug_timer {
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
-static void watch(struct plug_io *io)
+static void watch(struct watched *io)
 {
   int events = 0;
   if (io->want & PLUG_IO_READ)
@@ -38,7 +45,7 @@ static void watch(struct plug_io *io)
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
-  struct plug_io *io = container_of(poll, struct plug_io, poll);
+  struct watched *io = container_of(poll, struct watched, poll);
   struct plugin_instance *instance = io->instance;
   uint32_t ready = 0;
   if (status < 0) {
@@ -62,7 +69,9 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 static void io_closed(uv_handle_t *handle)
 {
-  free(container_of((uv_poll_t *)handle, struct plug_io, poll));
+  struct watched *io = container_of((uv_poll_t *)handle, struct watched, poll);
+  close(io->own);
+  free(io);
 }
 
 struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want, plug_io_fn fn,
@@ -71,13 +80,27 @@ struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want
   struct plugin_instance *instance = instance_of(host);
   if (!host_check_home(instance, "io_open"))
     return NULL;
-  struct plug_io *io = calloc(1, sizeof *io);
+  for (struct list *node = instance->watches.next; node != &instance->watches; node = node->next)
+    if (container_of(node, struct watched, link)->fd == fd) {
+      log_error(instance->name, "cannot watch descriptor %d: it is watched already", fd);
+      return NULL;
+    }
+  struct watched *io = calloc(1, sizeof *io);
   if (!io)
     return NULL;
-  int failed = uv_poll_init(loop_uv(instance->loop), &io->poll, fd);
+  io->own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  int failed = io->own < 0 ? uv_translate_sys_error(errno)
+                           : uv_poll_init(loop_uv(instance->loop), &io->poll, io->own);
   if (failed) {
+    if (io->own >= 0)
+      close(io->own);
     log_error(instance->name, "cannot watch descriptor %d: %s", fd, uv_strerror(failed));
     free(io);
+    return NULL;
+  }
+  io->handle = handle_new(HANDLE_IO, io, instance->image);
+  if (!io->handle) {
+    uv_close((uv_handle_t *)&io->poll, io_closed);
     return NULL;
   }
   io->instance = instance;
@@ -87,28 +110,35 @@ struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want
   io->want = want;
   list_append(&instance->watches, &io->link);
   watch(io);
-  return io;
+  return io->handle;
 }
 
-void host_io_want(struct plug_io *io, uint32_t want)
+void host_io_want(struct plug_io *handle, uint32_t want)
 {
-  if (!host_check_home(io->instance, "io_want") || io->want == want)
+  struct watched *io = handle_get(handle, HANDLE_IO, "io_want");
+  if (!io || !host_check_home(io->instance, "io_want") || io->want == want)
     return;
   io->want = want;
   watch(io);
 }
 
-void host_io_close(struct plug_io *io)
+static void close_watch(struct watched *io)
 {
-  if (!io || !host_check_home(io->instance, "io_close"))
-    return;
+  handle_free(io->handle);
   list_remove(&io->link);
   uv_close((uv_handle_t *)&io->poll, io_closed);
 }
 
+void host_io_close(struct plug_io *handle)
+{
+  struct watched *io = handle ? handle_get(handle, HANDLE_IO, "io_close") : NULL;
+  if (io && host_check_home(io->instance, "io_close"))
+    close_watch(io);
+}
+
 static void on_timer(uv_timer_t *uv)
 {
-  struct plug_timer *timer = container_of(uv, struct plug_timer, timer);
+  struct timed *timer = container_of(uv, struct timed, timer);
   struct plugin_instance *instance = timer->instance;
   struct instance_call call;
   instance_call_begin(&call, instance, "a timer callback");
@@ -118,7 +148,7 @@ static void on_timer(uv_timer_t *uv)
 
 static void timer_closed(uv_handle_t *handle)
 {
-  free(container_of((uv_timer_t *)handle, struct plug_timer, timer));
+  free(container_of((uv_timer_t *)handle, struct timed, timer));
 }
 
 struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn fn, void *arg)
@@ -126,38 +156,51 @@ struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn fn, void
   struct plugin_instance *instance = instance_of(host);
   if (!host_check_home(instance, "timer_new"))
     return NULL;
-  struct plug_timer *timer = calloc(1, sizeof *timer);
+  struct timed *timer = calloc(1, sizeof *timer);
   if (!timer)
     return NULL;
+  timer->handle = handle_new(HANDLE_TIMER, timer, instance->image);
+  if (!timer->handle) {
+    free(timer);
+    return NULL;
+  }
   uv_timer_init(loop_uv(instance->loop), &timer->timer);
   timer->instance = instance;
   timer->fn = fn;
   timer->arg = arg;
   list_append(&instance->timers, &timer->link);
-  return timer;
+  return timer->handle;
 }
 
-void host_timer_set(struct plug_timer *timer, uint64_t after_ms)
+void host_timer_set(struct plug_timer *handle, uint64_t after_ms)
 {
-  if (!host_check_home(timer->instance, "timer_set"))
+  struct timed *timer = handle_get(handle, HANDLE_TIMER, "timer_set");
+  if (!timer || !host_check_home(timer->instance, "timer_set"))
     return;
   /* libuv counts from the start of the turn, and a timer must not be early by what has passed. */
   uv_update_time(loop_uv(timer->instance->loop));
   uv_timer_start(&timer->timer, on_timer, after_ms, 0);
 }
 
-void host_timer_stop(struct plug_timer *timer)
+void host_timer_stop(struct plug_timer *handle)
 {
-  if (host_check_home(timer->instance, "timer_stop"))
+  struct timed *timer = handle_get(handle, HANDLE_TIMER, "timer_stop");
+  if (timer && host_check_home(timer->instance, "timer_stop"))
     uv_timer_stop(&timer->timer);
 }
 
-void host_timer_free(struct plug_timer *timer)
+static void close_timer(struct timed *timer)
 {
-  if (!timer || !host_check_home(timer->instance, "timer_free"))
-    return;
+  handle_free(timer->handle);
   list_remove(&timer->link);
   uv_close((uv_handle_t *)&timer->timer, timer_closed);
+}
+
+void host_timer_free(struct plug_timer *handle)
+{
+  struct timed *timer = handle ? handle_get(handle, HANDLE_TIMER, "timer_free") : NULL;
+  if (timer && host_check_home(timer->instance, "timer_free"))
+    close_timer(timer);
 }
 
 size_t host_close_watches(struct plugin_instance *instance)
@@ -165,7 +208,7 @@ size_t host_close_watches(struct plugin_instance *instance)
   size_t n = 0;
   struct list *node;
   while ((node = list_first(&instance->watches))) {
-    host_io_close(container_of(node, struct plug_io, link));
+    close_watch(container_of(node, struct watched, link));
     n++;
   }
   return n;
@@ -176,7 +219,7 @@ size_t host_close_timers(struct plugin_instance *instance)
   size_t n = 0;
   struct list *node;
   while ((node = list_first(&instance->timers))) {
-    host_timer_free(container_of(node, struct plug_timer, link));
+    close_timer(container_of(node, struct timed, link));
     n++;
   }
   return n;

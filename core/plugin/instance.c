@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/fault.h"
+#include "plugin/held.h"
 #include "plugin/host.h"
 #include "plugin/loop_pin.h"
 #include "plugin/watchdog.h"
@@ -77,7 +78,8 @@ void instance_call_end(const struct instance_call *call)
 
 static void instance_free(struct plugin_instance *instance)
 {
-  watchdog_lock(); /* it may look at the last call */
+  held_reclaim(instance); /* of one whose create has failed */
+  watchdog_lock();        /* it may look at the last call */
   watchdog_unlock();
   op_pool_fini(&instance->ops);
   metrics_fini(&instance->metrics);
@@ -427,6 +429,11 @@ void instance_destroy(struct plugin_instance *instance)
   instance_call_begin(&call, instance, "destroy");
   instance->image->entry.destroy(instance->self);
   call_end(&call, CREATE_LIMIT_MS);
+  instance->leaked[0] = '\0';
+  put_leak(instance->leaked, sizeof instance->leaked, held_reclaim(instance), "message",
+           "messages");
+  if (instance->leaked[0])
+    host_violation(instance, "destroy", instance->leaked);
   instance_free(instance);
 }
 

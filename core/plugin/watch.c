@@ -24,6 +24,12 @@ struct watch_record *watch_bind(void)
   return watch_mine;
 }
 
+struct plugin_instance *watch_instance(void)
+{
+  struct watch_record *mine = watch_mine;
+  return mine ? atomic_load_explicit(&mine->instance, memory_order_relaxed) : NULL;
+}
+
 const char *watch_function(void)
 {
   struct watch_record *mine = watch_mine;

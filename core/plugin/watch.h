@@ -52,6 +52,8 @@ static inline void watch_leave(const struct watch_call *call)
   atomic_store_explicit(&mine->number, number + 1, memory_order_release);
 }
 
+/* The plugin that this thread is in; NULL: none. */
+struct plugin_instance *watch_instance(void);
 /* The innermost function of a plugin that this thread is in; NULL: none. */
 const char *watch_function(void);
 

@@ -18,6 +18,7 @@ struct admission {
   bool decided, allowed;      /* that answer, for the frame that comes again */
   bool committing;
   bool warned;         /* the time to warn has come */
+  uint64_t half_ms;    /* when a half is over of what the identity had left when it was granted */
   char *events_id;     /* of the subscription to /plugboard/token; owned, or NULL */
   char *renew_receipt; /* of the renewal that is under way; owned, or NULL */
 };
@@ -146,12 +147,22 @@ static uint16_t close_code_of(const struct login_verdict *verdict)
   return later ? CLOSE_BUSY : CLOSE_DENIED;
 }
 
+/* An identity has been granted. */
+static void note_half(struct session *session)
+{
+  uint64_t now = session->last_rx_ms;
+  uint64_t expires = subject_expires_ms(session->admission->subject);
+  session->admission->half_ms =
+      expires != UINT64_MAX && expires > now ? now + (expires - now) / 2 : now;
+}
+
 static void connect_judged(struct session *session, const struct login_verdict *verdict)
 {
   struct admission *admission = session->admission;
   session->awaiting = false;
   if (verdict->result == LOGIN_GRANTED) {
     COUNT(auth_granted);
+    note_half(session);
     session->class_id = subject_class(admission->subject);
     session_admit(session, &admission->agreement);
   } else {
@@ -178,7 +189,7 @@ static void deny(struct session *session, const char *verb, const struct plug_st
     end_with(session, &error, CLOSE_DENIED);
     return;
   }
-  error.recoverable = true;
+  error.stays = SESSION_STAYS_TRY_AGAIN;
   error.hint = "The connection stays open.";
   session_error(session, &error);
   if (sub)
@@ -313,12 +324,12 @@ static void on_revoked(void *owner, const char *reason)
 /* --- /plugboard/token --------------------------------------------------------------------- */
 
 static void refuse(struct session *session, const struct plug_str *receipt, const char *code,
-                   const char *message)
+                   const char *message, enum session_stays stays)
 {
   struct session_error error = {.message = str_of(message),
                                 .code = code,
                                 .receipt = receipt,
-                                .recoverable = true,
+                                .stays = stays,
                                 .hint = "The connection stays open."};
   session_error(session, &error);
 }
@@ -328,11 +339,11 @@ static void renew(struct session *session, const struct stomp_frame *frame)
   struct admission *admission = session->admission;
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (!subject_who(admission->subject)) {
-    refuse(session, receipt, "nobody", "there is no identity to renew");
+    refuse(session, receipt, "nobody", "there is no identity to renew", SESSION_STAYS);
     return;
   }
   if (subject_logs_in(admission->subject)) {
-    refuse(session, receipt, PLUG_CODE_BUSY, "a renewal is under way");
+    refuse(session, receipt, PLUG_CODE_BUSY, "a renewal is under way", SESSION_STAYS_TRY_AGAIN);
     return;
   }
   free(admission->renew_receipt);
@@ -353,12 +364,13 @@ static void renewal_judged(struct session *session, const struct login_verdict *
   if (session->state == SESSION_CONNECTED) {
     if (verdict->result != LOGIN_GRANTED) {
       struct session_error error = denial(verdict);
-      error.recoverable = true;
+      error.stays = SESSION_STAYS_TRY_AGAIN;
       error.receipt = text ? &receipt : NULL;
       error.hint = "The connection stays open until the identity that it has ends.";
       session_error(session, &error);
     } else {
       COUNT(auth_renewed);
+      note_half(session);
       if (text)
         session_receipt(session, receipt);
       on_changed(session);
@@ -385,6 +397,8 @@ const struct access_events admission_events = {
 
 /* --- the end of an identity --------------------------------------------------------------- */
 
+/* Not before half of the time is over: who renews when he is warned, with tokens that live no
+ * longer than the warning is ahead, would do nothing else. */
 static uint64_t warning_due_ms(const struct session *session)
 {
   const struct admission *admission = session->admission;
@@ -392,7 +406,8 @@ static uint64_t warning_due_ms(const struct session *session)
   uint64_t ahead = settings_of(session)->warning_ms;
   if (admission->warned || !ahead || expires == UINT64_MAX)
     return UINT64_MAX;
-  return expires > ahead ? expires - ahead : 0;
+  uint64_t due = expires > ahead ? expires - ahead : 0;
+  return due > admission->half_ms ? due : admission->half_ms;
 }
 
 uint64_t admission_deadline_ms(const struct session *session)

@@ -35,10 +35,10 @@ struct target {
 
 /* --- messages ----------------------------------------------------------------------------- */
 
-/* NULL: out of memory, or no such destination. */
+/* NULL: status says why. */
 static const struct plug_msg *make_message(struct session_env *env,
                                            const struct plug_app_message *message,
-                                           struct plug_str topic)
+                                           struct plug_str topic, plug_status *status)
 {
   struct plug_msg_init init = {.size = sizeof init,
                                .topic = topic,
@@ -48,7 +48,13 @@ static const struct plug_msg *make_message(struct session_env *env,
     if (message->headers[i].key.len && !message_is_servers_header(message->headers[i].key))
       env->kv[init.n_headers++] = message->headers[i];
   init.headers = env->kv;
-  return message_new(&init);
+  if (message_breaks_frames(&init) || message_over_limit(&init)) {
+    *status = PLUG_ETOOBIG;
+    return NULL;
+  }
+  const struct plug_msg *msg = message_new(&init);
+  *status = msg ? PLUG_OK : PLUG_ENOMEM;
+  return msg;
 }
 
 static plug_status publish(struct session_env *env, const struct plug_app_message *message,
@@ -71,10 +77,11 @@ static plug_status publish(struct session_env *env, const struct plug_app_messag
   default:
     return status;
   }
-  const struct plug_msg *msg = make_message(env, message, text);
-  status = msg ? session_publish(env, msg, waiter) : PLUG_ENOMEM;
-  if (msg)
+  const struct plug_msg *msg = make_message(env, message, text, &status);
+  if (msg) {
+    status = session_publish(env, msg, waiter);
     message_unref(msg);
+  }
 
 free_topic:
   buf_free(&topic);
@@ -82,30 +89,35 @@ free_topic:
 }
 
 /* To what this session alone has subscribed to as /user and the message's destination. */
-static void send_to_session(struct session *session, const struct plug_app_message *message)
+static plug_status send_to_session(struct session *session, const struct plug_app_message *message)
 {
   struct session_env *env = session->env;
   char text[SESSION_ID_TEXT];
   struct buf topic = {0};
   user_put_topic(env->users, session_id_text(session, text), message->destination, &topic);
+  plug_status status = PLUG_ENOMEM;
   const struct plug_msg *msg =
-      topic.failed ? NULL : make_message(env, message, str_from(topic.data, topic.len));
+      topic.failed ? NULL : make_message(env, message, str_from(topic.data, topic.len), &status);
   if (msg) {
     hub_deliver_here(env->hub, msg);
     message_unref(msg);
   }
   buf_free(&topic);
+  return status;
 }
 
 /* The one MESSAGE that answers a SUBSCRIBE. */
-static void answer_subscribe(struct session *session, const struct target *to,
-                             const struct plug_app_message *message)
+static plug_status answer_subscribe(struct session *session, const struct target *to,
+                                    const struct plug_app_message *message)
 {
   enum stomp_version version = (enum stomp_version)session->version;
   struct session_env *env = session->env;
   struct buf *out = &env->out;
-  const struct plug_msg *msg = make_message(env, message, to->destination);
+  plug_status status;
+  const struct plug_msg *msg = make_message(env, message, to->destination, &status);
   char id[128];
+  if (status == PLUG_ETOOBIG)
+    return status;
   out->len = 0;
   out->failed = !msg;
   if (msg) {
@@ -126,6 +138,7 @@ static void answer_subscribe(struct session *session, const struct target *to,
     session_close(session, CLOSE_INTERNAL, "out of memory");
   else
     session_queue(session, str_from(out->data, out->len));
+  return PLUG_OK;
 }
 
 /* --- errors for the sender ---------------------------------------------------------------- */
@@ -188,7 +201,7 @@ void applications_refuse(struct session *session, struct plug_str receipt,
   struct session_error error = {.message = str_of(refusal->reason),
                                 .receipt = &receipt,
                                 .code = refusal->code,
-                                .recoverable = true,
+                                .stays = SESSION_STAYS_TRY_AGAIN,
                                 .hint = "The connection stays open."};
   session_error(session, &error);
 }
@@ -244,17 +257,19 @@ static void refuse(const struct target *to, const struct app_result *result)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-/* The broker cannot be given it: the application's fault, so that its operator is told. */
-static void log_unpublished(const struct app_result *result, struct plug_str destination,
-                            plug_status status)
+/* It cannot be sent: the application's fault, so that its operator is told. */
+static void log_unsent(const struct app_result *result, struct plug_str destination,
+                       plug_status status)
 {
   static struct log_limit limit;
   uint64_t held;
-  if (status == PLUG_EINVAL && log_limit_pass(&limit, 1000, &held))
+  if ((status == PLUG_EINVAL || status == PLUG_ETOOBIG) && log_limit_pass(&limit, 1000, &held))
     log_error(result->instance,
-              "answered with a message to '%.*s', which is neither the broker's nor a user's "
-              "(%llu more before, not reported)",
-              STR_ARG(destination), (unsigned long long)held);
+              "answered with a message to '%.*s', which %s (%llu more before, not reported)",
+              STR_ARG(destination),
+              status == PLUG_EINVAL ? "is neither the broker's nor a user's"
+                                    : "is over a limit of messages or has headers that are no text",
+              (unsigned long long)held);
 }
 
 static void act(const struct target *to, struct app_result *result)
@@ -270,17 +285,23 @@ static void act(const struct target *to, struct app_result *result)
     if (session && (status == PLUG_EAGAIN || to->env->congested))
       session->slow_down = true;
     if (status < 0 && status != PLUG_EAGAIN) {
-      log_unpublished(result, answer->publishes[i].destination, status);
+      log_unsent(result, answer->publishes[i].destination, status);
       if (to->waiter)
         to->waiter->status = status;
     }
   }
   if (!answer || !answer->reply || !session || session->state != SESSION_CONNECTED)
     return;
+  plug_status status = PLUG_OK;
   if (to->id.ptr)
-    answer_subscribe(session, to, answer->reply);
+    status = answer_subscribe(session, to, answer->reply);
   else if (answer->reply->destination.len && answer->reply->destination.ptr[0] == '/')
-    send_to_session(session, answer->reply);
+    status = send_to_session(session, answer->reply);
+  if (status == PLUG_ETOOBIG) {
+    log_unsent(result, to->destination, status);
+    if (to->waiter)
+      to->waiter->status = status;
+  }
 }
 
 static void on_answer(void *owner, struct app_worker *worker, struct app_result *result)

@@ -9,6 +9,8 @@
 #include "message/message_rules.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "session/memory.h"
+#include "session/refusal.h"
 #include "session/session.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
@@ -31,7 +33,7 @@ static void acknowledge(struct session *session, const struct stomp_frame *frame
 }
 
 /* The frame's destination if it may be used and somebody handles it; else the session has failed,
- * or the frame is one to be ignored. */
+ * or the frame is ignored. */
 static const struct plug_str *known_destination(struct session *session,
                                                 const struct stomp_frame *frame,
                                                 enum destination_kind *kind)
@@ -49,7 +51,13 @@ static const struct plug_str *known_destination(struct session *session,
     return NULL;
   }
   struct buf prefixes = {0};
-  switch (*kind = destination_classify(env->destinations, *destination)) {
+  *kind = destination_classify(env->destinations, *destination);
+  bool nobodys = *kind == DESTINATION_NONE || (*kind == DESTINATION_APP && !env->app);
+  if (nobodys && env->ignore_unknown) {
+    session_ignore(session, frame, destination);
+    return NULL;
+  }
+  switch (*kind) {
   case DESTINATION_BROKER:
     return destination;
   case DESTINATION_APP:
@@ -221,8 +229,7 @@ static void send_now(struct session *session, const struct stomp_frame *frame,
 static void handle_send(struct session *session, const struct stomp_frame *frame,
                         const struct target *target)
 {
-  struct session_env *env = session->env;
-  const struct plug_str *receipt = env->spring ? NULL : stomp_frame_header(frame, STR("receipt"));
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (!receipt) {
     send_now(session, frame, target, NULL);
     return;
@@ -232,6 +239,7 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
   }
+  waiter->refusals_only = session->env->spring;
   send_now(session, frame, target, waiter);
   session_waiter_done(waiter, PLUG_OK);
 }
@@ -369,6 +377,10 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   }
   if (hub_find(env->hub, session->number, *id) || admission_has_id(session, *id)) {
+    if (id == destination) { /* nobody chose that id, and what the client wants is so already */
+      acknowledge(session, frame);
+      return;
+    }
     session_fail(session, frame, CLOSE_PROTOCOL, "UNSUBSCRIBE first, or choose another id.",
                  "SUBSCRIBE: the id '%.*s' is in use", session_shown(*id), id->ptr);
     return;
@@ -380,13 +392,11 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   }
   bool is_pattern = kind == DESTINATION_BROKER && pattern_is(*destination);
-  if (is_pattern) {
-    if (!env->patterns && !env->spring) {
-      session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
-                   "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
-                   session_shown(*destination), destination->ptr);
-      return;
-    }
+  if (is_pattern && !env->patterns) {
+    session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
+                 "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
+                 session_shown(*destination), destination->ptr);
+    return;
   }
   if (env->access &&
       !admission_may(session, frame, ACTION_SUBSCRIBE, *destination, is_pattern, &lasting))
@@ -416,9 +426,14 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   }
   session->n_subscriptions++;
+  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
+  size_t bytes = 0;
+  for (size_t i = 0; i < n; i++)
+    bytes += subscription_bytes(subs[i]);
+  if (!session_keep(session, receipt, bytes))
+    return;
   if (statuses[0] == PLUG_OK && kind == DESTINATION_BROKER)
     applications_subscribed(session, subs[0]);
-  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (receipt && !env->spring)
     answer_subscribe(session, *receipt, subs, statuses, n);
 }
@@ -448,7 +463,8 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
 /* --- ACK, NACK ---------------------------------------------------------------------------- */
 
 /* 1.2 names the delivery by the ack header of its MESSAGE, "<message-id>/<subscription id>"; 1.1 by
- * message-id and subscription; 1.0 by message-id alone. */
+ * message-id and subscription; 1.0 by message-id alone. Clients that came to 1.1 from 1.0 leave the
+ * subscription out, or name the destination there: the message-id says enough. */
 static bool find_delivery(struct session *session, const struct stomp_frame *frame)
 {
   struct hub *hub = session->env->hub;
@@ -466,7 +482,8 @@ static bool find_delivery(struct session *session, const struct stomp_frame *fra
   const struct plug_str *sub_id = stomp_frame_header(frame, STR("subscription"));
   if (sub_id) {
     struct subscription *sub = hub_find(hub, session->number, *sub_id);
-    return user_ack(session, sub, *message_id);
+    if (user_ack(session, sub, *message_id))
+      return true;
   }
   for (struct list *node = session->subscriptions.next; node != &session->subscriptions;
        node = node->next)
@@ -481,8 +498,6 @@ static bool ack_now(struct session *session, const struct stomp_frame *frame)
   const struct plug_str *id =
       need_header(session, frame, session->version >= STOMP_1_2 ? STR("id") : STR("message-id"));
   if (!id)
-    return false;
-  if (session->version == STOMP_1_1 && !need_header(session, frame, STR("subscription")))
     return false;
   if (find_delivery(session, frame))
     return true;

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "session/memory.h"
+#include "session/refusal.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
@@ -42,7 +44,7 @@ static void drop_subscriptions(struct session *session)
   while ((node = list_first(&session->subscriptions))) {
     struct subscription *sub = container_of(node, struct subscription, link);
     applications_unsubscribed(session, sub);
-    hub_unsubscribe(session->env->hub, sub);
+    session_end_subscription(session, sub);
   }
   session->n_subscriptions = 0;
 }
@@ -61,6 +63,8 @@ static void waiter_free(struct session_waiter *waiter)
   list_remove(&waiter->link);
   list_remove(&waiter->by_age);
   free(waiter->refusal);
+  if (waiter->session)
+    session_release(waiter->session, sizeof *waiter + waiter->receipt_len);
   free(waiter);
 }
 
@@ -174,8 +178,9 @@ void session_error(struct session *session, const struct session_error *error)
     put_header(session, STOMP_ERROR, STR("error-code"), str_of(error->code));
   if (error->receipt)
     put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
-  if (error->recoverable)
-    put_header(session, STOMP_ERROR, STR("recoverable"), STR("true"));
+  if (error->stays)
+    put_header(session, STOMP_ERROR, STR("recoverable"),
+               error->stays == SESSION_STAYS ? STR("false") : STR("true"));
   if (error->with_versions)
     put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
   put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
@@ -208,43 +213,6 @@ void session_fail(struct session *session, const struct stomp_frame *frame, uint
   session_close(session, code, "");
 }
 
-static const char *refusal_text(plug_status status)
-{
-  switch (status) {
-  case PLUG_EUNAVAIL:
-    return "the broker is unavailable";
-  case PLUG_ESTATE:
-    return "too many messages wait for the broker";
-  case PLUG_ETIMEDOUT:
-    return "the broker did not answer in time";
-  case PLUG_EDENIED:
-    return "the broker's backend refused it";
-  case PLUG_ETOOBIG:
-    return "the message is too large for the broker";
-  case PLUG_EINVAL:
-    return "the broker cannot carry this message";
-  case PLUG_ENOTSUP:
-    return "the broker does not support it";
-  case PLUG_ECANCELED:
-    return "the server is stopping";
-  default:
-    return "the broker failed";
-  }
-}
-
-void session_refuse(struct session *session, struct plug_str receipt, const char *what,
-                    plug_status status)
-{
-  char message[160];
-  snprintf(message, sizeof message, "%s failed: %s", what, refusal_text(status));
-  struct session_error error = {.message = str_of(message),
-                                .receipt = &receipt,
-                                .recoverable = true,
-                                .hint =
-                                    "The connection stays open; the request may be tried again."};
-  session_error(session, &error);
-}
-
 void session_fault(struct session *session, uint16_t code, const char *message)
 {
   session_fail(session, NULL, code, NULL, "%s", message);
@@ -267,6 +235,14 @@ void session_overflow(struct session *session)
                  session->env->hub->max_unacked);
     return;
   }
+  if (session->costly) {
+    session->out.overflow = false;
+    session_fail(session, NULL, CLOSE_PROTOCOL,
+                 "Use simpler patterns or fewer of them, or raise [limits] max-pattern-steps.",
+                 "the patterns take more than max-pattern-steps (%" PRIu32 ") for one message",
+                 session->env->hub->max_pattern_steps);
+    return;
+  }
   COUNT(closed_queue);
   session_close(session, CLOSE_SLOW, "Failed to send message within the configured send limit");
 }
@@ -275,6 +251,14 @@ void session_unacked_full(struct subscription *sub)
 {
   struct session *session = sub->owner;
   session->unacked_full = true;
+  session->out.overflow = true;
+  outq_mark_dirty(&session->env->hub->outqs, &session->out);
+}
+
+void session_costly(struct subscription *sub)
+{
+  struct session *session = sub->owner;
+  session->costly = true;
   session->out.overflow = true;
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
 }
@@ -293,9 +277,14 @@ static void enlist(struct session *session, struct session_waiter *waiter)
 struct session_waiter *session_waiter_new(struct session *session, const char *what,
                                           struct plug_str receipt)
 {
-  struct session_waiter *waiter = malloc(sizeof *waiter + receipt.len);
-  if (!waiter)
+  size_t bytes = sizeof(struct session_waiter) + receipt.len;
+  bool kept = !session || session_keep(session, &receipt, bytes);
+  struct session_waiter *waiter = kept ? malloc(bytes) : NULL;
+  if (!waiter) {
+    if (session)
+      session_release(session, bytes);
     return NULL;
+  }
   *waiter = (struct session_waiter){.session = session, .what = what, .remaining = 1};
   waiter->receipt_len = receipt.len;
   if (receipt.len)
@@ -334,16 +323,16 @@ void session_waiter_done(struct session_waiter *waiter, plug_status status)
   if (--waiter->remaining)
     return;
   struct session *session = waiter->session;
-  list_remove(&waiter->link);
+  list_remove(&waiter->link); /* now: the last one lets a session leave */
   if (waiter->done) {
     waiter->done(waiter);
   } else if (session && session->state != SESSION_CLOSED) {
     struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
     if (waiter->refusal)
       applications_refuse(session, receipt, waiter->refusal);
-    else if (waiter->status == PLUG_OK)
+    else if (waiter->status == PLUG_OK && !waiter->refusals_only)
       session_receipt(session, receipt);
-    else
+    else if (waiter->status != PLUG_OK)
       session_refuse(session, receipt, waiter->what, waiter->status);
     if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
       leave(session);
@@ -379,8 +368,10 @@ void session_interest(struct subscription *sub, plug_status status)
     char message[256];
     snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
              session_shown(subscription_id(sub)), subscription_id(sub).ptr, refusal_text(status));
-    struct session_error error = {
-        .message = str_of(message), .recoverable = true, .hint = "The connection stays open."};
+    struct session_error error = {.message = str_of(message),
+                                  .stays = refusal_passes(status) ? SESSION_STAYS_TRY_AGAIN
+                                                                  : SESSION_STAYS,
+                                  .hint = "The connection stays open."};
     session_error(session, &error);
   }
   user_end(session, sub);
@@ -392,6 +383,7 @@ static void refuse_late(struct session_waiter *waiter)
   struct session *session = waiter->session;
   list_remove(&waiter->by_age);
   list_remove(&waiter->link);
+  session_release(session, sizeof *waiter + waiter->receipt_len);
   waiter->session = NULL;
   session_refuse(session, str_from(waiter->receipt, waiter->receipt_len), waiter->what,
                  PLUG_ETIMEDOUT);
@@ -507,10 +499,14 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
                  "heart-beat '%.*s' is not of the form <cx>,<cy>", session_shown(*beat), beat->ptr);
     return;
   }
+  if (version == STOMP_1_0)
+    cx = cy = 0; /* it has no heart-beats: whoever speaks it cannot be held to what it says there */
   uint64_t tolerated =
       heartbeat_interval(cx, env->heartbeat_receive_ms) * (uint64_t)env->heartbeat_tolerance / 100;
   struct session_agreement agreement = {
       .version = (uint8_t)version,
+      .beats_sent = cy && env->heartbeat_send_ms,
+      .beats_expected = cx && env->heartbeat_receive_ms,
       .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
       .write_interval_ms = heartbeat_interval(cy, env->heartbeat_send_ms)};
   if (env->access)
@@ -533,8 +529,10 @@ void session_admit(struct session *session, const struct session_agreement *agre
 
   char id[SESSION_ID_TEXT], beats[48];
   make_session_id(session->id);
-  snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64, env->heartbeat_send_ms,
-           env->heartbeat_receive_ms);
+  /* Some clients take either number for a promise whatever they have said themselves. */
+  snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64,
+           agreement->beats_sent ? env->heartbeat_send_ms : 0,
+           agreement->beats_expected ? env->heartbeat_receive_ms : 0);
   struct buf *out = begin_frame(session, STOMP_CONNECTED);
   put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
@@ -553,9 +551,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   if (session->env->spring && !receipt) {
-    struct session_error error = {.message = STR("Session closed.")};
-    session_error(session, &error);
-    session_close(session, CLOSE_PROTOCOL, "");
+    session_say_closed(session);
     return;
   }
   if (receipt && !(session->leave_receipt = str_dup(*receipt))) {
@@ -570,7 +566,6 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
     if (!waiter->sub)
       continue;
     waiter->sub->waiter = NULL;
-    list_remove(node);
     waiter_free(waiter);
   }
   drop_subscriptions(session);
@@ -678,6 +673,8 @@ void session_tick(struct session *session, uint64_t now_ms)
   if (session->read_timeout_ms && !session->deaf &&
       now_ms >= session->last_rx_ms + session->read_timeout_ms) {
     COUNT(closed_heartbeat);
+    if (session->env->spring)
+      session_say_closed(session);
     session_fail(session, NULL, CLOSE_PROTOCOL, NULL,
                  "nothing received for %" PRIu64 " ms although heart-beats were agreed",
                  now_ms - session->last_rx_ms);

@@ -54,8 +54,10 @@ struct session_env {
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
   uint64_t connect_timeout_ms;
   uint64_t max_subscriptions, max_destination_length, max_transactions, max_transaction_bytes;
+  uint64_t max_session_memory;
   bool patterns;           /* pattern subscriptions are allowed */
   bool spring;             /* profile = spring */
+  bool ignore_unknown;     /* destinations that nobody has are no fault */
   uint64_t session_number; /* of the last one made */
   struct list waiting;     /* struct session_waiter.by_age of all sessions, oldest first; zeroed:
                             * empty */
@@ -98,8 +100,10 @@ struct session {
   bool deaf;                /* the carrier does not read now: silence is not the client's */
   bool slow_down;           /* the node is congested: the carrier should stop reading for a while */
   bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
+  bool costly;              /* its patterns are over max-pattern-steps; likewise */
   bool no_memory;           /* an answer could not be queued; likewise */
   bool watched;             /* an application was told of a subscription */
+  uint32_t kept_bytes;      /* for max-session-memory, see memory.h */
   const char *close_reason; /* static */
   struct list app_waits;    /* applications.c: requests whose answer is awaited */
   uint8_t id[16];           /* of CONNECTED; a name of user destinations */
@@ -143,10 +147,11 @@ void session_fault(struct session *session, uint16_t code, const char *message);
  * the deadlines. What comes later is dropped. */
 void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms);
 
-/* For the hub's on_published, on_interest and on_unacked_full. */
+/* For the hub's on_published, on_interest, on_unacked_full and on_costly. */
 void session_published(void *waiter, plug_status status);
 void session_interest(struct subscription *sub, plug_status status);
 void session_unacked_full(struct subscription *sub);
+void session_costly(struct subscription *sub);
 
 /* --- within core/session ------------------------------------------------------------------ */
 
@@ -157,13 +162,17 @@ void session_receipt(struct session *session, struct plug_str receipt);
  * to the body. Closes with code. */
 void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
                   const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Whether the connection stays open, and if it does, whether the same request may succeed later:
+ * the header recoverable. */
+enum session_stays { SESSION_ENDS, SESSION_STAYS, SESSION_STAYS_TRY_AGAIN };
+
 /* An ERROR in all its parts; those that are empty or NULL are left out. */
 struct session_error {
   struct plug_str message;
   const struct plug_str *receipt;
   const char *code; /* error-code, for programs */
   const char *hint; /* added to the body */
-  bool recoverable; /* the connection stays open */
+  enum session_stays stays;
   bool with_versions;
 };
 void session_error(struct session *session, const struct session_error *error);
@@ -171,6 +180,7 @@ void session_error(struct session *session, const struct session_error *error);
 /* The client is let in: heart-beats as agreed, CONNECTED is queued. */
 struct session_agreement {
   uint8_t version;
+  bool beats_sent, beats_expected; /* which way heart-beats flow */
   uint32_t read_timeout_ms, write_interval_ms;
 };
 void session_admit(struct session *session, const struct session_agreement *agreement);
@@ -180,8 +190,8 @@ static inline int session_shown(struct plug_str s)
 {
   return (int)utf8_cut(s.ptr, s.len, 80);
 }
-/* An ERROR that names a request which could not be done for a passing reason; the connection stays
- * open, as the header recoverable:true says. */
+/* An ERROR that names a request which the broker did not take; the connection stays open, as the
+ * header recoverable says. */
 void session_refuse(struct session *session, struct plug_str receipt, const char *what,
                     plug_status status);
 
@@ -203,10 +213,12 @@ struct session_waiter {
   void (*done)(struct session_waiter *waiter); /* instead of an answer to a client, or NULL */
   void *arg;                                   /* of done */
   const char *what;                            /* "SEND" */
+  bool refusals_only; /* the profile gives no RECEIPT; that it failed is told */
   size_t receipt_len;
   char receipt[];
 };
 
+/* NULL: out of memory, or the session has failed for max-session-memory. */
 struct session_waiter *session_waiter_new(struct session *session, const char *what,
                                           struct plug_str receipt);
 /* Of a session that is open: its answer is due within the time that the broker has, from now on. */

@@ -2,6 +2,7 @@
 
 #include "session/admission.h"
 #include "session/applications.h"
+#include "session/memory.h"
 
 #define TWIN (UINT64_C(1) << 63) /* of a session's number */
 
@@ -103,9 +104,9 @@ void user_end(struct session *session, struct subscription *sub)
   session->n_subscriptions--;
   if (twin) {
     session_subscribed(twin, PLUG_OK);
-    hub_unsubscribe(session->env->hub, twin);
+    session_end_subscription(session, twin);
   }
-  hub_unsubscribe(session->env->hub, sub);
+  session_end_subscription(session, sub);
 }
 
 void user_forget_waiter(struct session *session, struct subscription *sub)

@@ -291,6 +291,7 @@ static void open_world(uint8_t options)
   w->hub.on_interest = session_interest;
   w->hub.on_published = session_published;
   w->hub.on_unacked_full = session_unacked_full;
+  w->hub.on_costly = session_costly;
   bool spring = options >> 3 & 1;
   w->rules =
       (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring, STR("/user")};
@@ -309,6 +310,7 @@ static void open_world(uint8_t options)
       .max_destination_length = 100,
       .max_transactions = 2,
       .max_transaction_bytes = 4096,
+      .max_session_memory = 20000,
       .patterns = !(options >> 4 & 1),
       .spring = spring,
       .publish = publish,
@@ -337,6 +339,7 @@ static void check(void)
     invariant(session->n_subscriptions <= w->env.max_subscriptions);
     invariant(session->n_transactions <= w->env.max_transactions);
     invariant(session->transaction_bytes <= w->env.max_transaction_bytes);
+    invariant(session->kept_bytes <= w->env.max_session_memory);
     invariant(session->state != SESSION_CLOSED || session->n_subscriptions == 0);
     invariant(session->state == SESSION_CLOSED || session_deadline_ms(session) > 0);
   }

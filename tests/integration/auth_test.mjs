@@ -302,6 +302,19 @@ describe('the end of an identity', () => {
     assert.equal(await stat(server, 'closed_expired'), 2);
   });
 
+  test('tokens that live no longer than the warning is ahead are warned of when half their time is over', async (t) => {
+    const server = await startAuth(t, { set: ['auth.expiry-warning=1h'] });
+    const ms = 4000 * slowness;
+    const client = await stomp(server, as(`alice;exp=${ms}`, { t }));
+    await client.subscribe('/plugboard/token', { id: 'w' });
+    const first = await client.expect('MESSAGE', { subscription: 'w', event: 'token-expires' });
+    assert.ok(Number(first.headers['expires-in']) <= ms / 2 + 50, 'the first came too early');
+    await client.request('SEND', { destination: '/plugboard/token', Authorization: `alice;exp=${ms}` });
+    const second = await client.expect('MESSAGE', { subscription: 'w', event: 'token-expires' });
+    assert.ok(Number(second.headers['expires-in']) <= ms / 2 + 50, 'the second came too early');
+    client.terminate();
+  });
+
   test('a renewal keeps the session, for the same user only', async (t) => {
     const server = await startAuth(t, { set: ['auth.expiry-warning=0'] });
     const ms = 3000 * slowness;
@@ -355,7 +368,7 @@ describe('the end of an identity', () => {
     const nobody = await start({ t, config: '[access]\nall = subscribe, send /topic/**\n' });
     const anonymous = await stomp(nobody, { t });
     anonymous.frame('SEND', { destination: '/plugboard/token', receipt: 'r' });
-    await anonymous.expect('ERROR', { 'error-code': 'nobody', recoverable: 'true', 'receipt-id': 'r' });
+    await anonymous.expect('ERROR', { 'error-code': 'nobody', recoverable: 'false', 'receipt-id': 'r' });
   });
 });
 

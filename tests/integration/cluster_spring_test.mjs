@@ -220,7 +220,7 @@ test('bodies that JSON cannot hold are refused with a clear ERROR, and the conne
   client.raw(encode('SEND', {
     destination: TOPIC, 'content-type': 'application/octet-stream', 'content-length': bytes.length, receipt: 'binary',
   }, bytes), { binary: true });
-  const error = await client.expect('ERROR', { 'receipt-id': 'binary', recoverable: 'true' });
+  const error = await client.expect('ERROR', { 'receipt-id': 'binary', recoverable: 'false' });
   assert.match(error.headers.message, /SEND failed: the broker cannot carry this message/);
   client.raw(encode('SEND', { destination: TOPIC, 'content-length': bytes.length }, bytes), { binary: true });
   await nodes[0].waitForLine(/a message to .* was refused: .*(UTF-8|JSON)/);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { start } from './lib/server.mjs';
+import { run, start } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
 // Everything that was asked for before has been dealt with: the server answers this one in turn.
@@ -63,11 +63,36 @@ describe('profile = spring', { concurrency: 4 }, () => {
     const got = await settled(client, '/sub/fence');
     assert.deepEqual(got.map((f) => [f.headers.subscription, f.body]).sort(), [['all', 'pattern'], ['way', 'train']]);
   });
+  test('what is written wins, and is named', async (t) => {
+    const { server, client } = await spring(t, 'stomp.heart-beat-send=7s', 'destinations.patterns=off', 'destinations.client-send=/sub/fence');
+    const beating = await stomp(server, { t, connect: { 'heart-beat': '1,1' } });
+    assert.equal(beating.session.headers['heart-beat'], '7000,0');
+    assert.deepEqual(await settled(client, '/sub/fence'), []);
+    client.frame('SUBSCRIBE', { id: 'all', destination: '/sub/**' });
+    await client.expectError(/pattern subscriptions are switched off/);
+    for (const key of ['heart-beat-send = 7s', 'patterns = off', 'client-send = /sub/fence']) {
+      assert.ok(server.log.some((line) => line.includes(`${key} wins over profile = spring`)), key);
+    }
+    const { code, stdout } = await run(['--check', '--set', 'stomp.profile=spring', '--set', 'destinations.patterns=off']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^plugboard: note: --set: \[destinations\] patterns = off wins over profile = spring, where it is on$/m);
+  });
+  test('frames for destinations that nobody has are ignored', async (t) => {
+    const { server, client } = await spring(t);
+    client.frame('SUBSCRIBE', { id: 'e', destination: '/user/queue/errors' });
+    client.frame('SUBSCRIBE', { id: 'a', destination: '/app/init', receipt: 'a' });
+    client.send('/app/x', 'x');
+    assert.deepEqual(await settled(client, '/sub/fence'), []);
+    client.send('/app/x', 'x', { receipt: 'r' });
+    await client.expect('ERROR', { 'receipt-id': 'r', recoverable: 'false' });
+    assert.deepEqual(await settled(client, '/sub/fence'), []);
+    assert.equal((await server.stats()).ignored_destination, 4);
+  });
   test('DISCONNECT without a receipt: ERROR and 1002; with one: RECEIPT', async (t) => {
     const { server, client } = await spring(t);
     client.frame('DISCONNECT');
     const error = await client.expectError(/^Session closed\./m);
-    assert.equal(error.headers.message, 'Session closed.');
+    assert.deepEqual([error.pairs, error.body], [[['message', 'Session closed.'], ['content-length', '0']], '']);
     assert.equal(client.closed.code, 1002);
     const other = await stomp(server, { t });
     other.frame('DISCONNECT', { receipt: 'bye' });
@@ -127,6 +152,16 @@ describe('[destinations]', { concurrency: 4 }, () => {
     client.send('/topic/a', 'x');
     const error = await client.expectError();
     assert.equal(error.headers.message, "clients may not SEND to '/topic/a'; they may to nothing");
+  });
+  test('unknown-destination = ignore: no ERROR unless a receipt was asked for', async (t) => {
+    const server = await start({ t, set: ['destinations.unknown-destination=ignore'] });
+    const client = await stomp(server, { t });
+    client.frame('SUBSCRIBE', { id: 'u', destination: '/user/queue/errors' });
+    client.send('/elsewhere', 'x');
+    client.send('/elsewhere', 'x', { receipt: 'r' });
+    const error = await client.expect('ERROR', { 'receipt-id': 'r', recoverable: 'false' });
+    assert.equal(error.headers.message, "SEND: nobody has the destination '/elsewhere'");
+    await client.request('BEGIN', { transaction: 'still here' });
   });
   test('app prefixes without an app plugin say so', async (t) => {
     const server = await start({ t, set: ['destinations.app=/pub'] });

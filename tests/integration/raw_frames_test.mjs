@@ -44,7 +44,7 @@ const SERVER_COMMANDS = ['CONNECTED', 'MESSAGE', 'RECEIPT', 'ERROR'];
 
 // --- connecting
 
-const connected = (version) => `CONNECTED version=${version} heart-beat=10000,10000 session=* server=*|`;
+const connected = (version, beats = '0,0') => `CONNECTED version=${version} heart-beat=${beats} session=* server=*|`;
 for (const command of ['CONNECT', 'STOMP']) {
   for (const [accept, version] of [['1.0', '1.0'], ['1.1', '1.1'], ['1.2', '1.2'], ['1.0,1.1,1.2', '1.2'],
     ['1.2,1.1,1.0', '1.2'], ['1.0,1.1', '1.1'], ['1.1, 1.2', '1.2'], [' 1.0 ', '1.0'], ['2.0,1.1', '1.1'],
@@ -60,9 +60,11 @@ for (const command of ['CONNECT', 'STOMP']) {
     fault(`${command} accept-version:${accept}`, '', `${command}\naccept-version:${accept}\n\n\0`,
       `no supported version in accept-version '${accept}'`, { versions: true });
   }
-  for (const beat of ['0,0', '1,1', '10000,10000', ' 5 , 6 ', '0,4294967296', '9999999999999,0']) {
-    row(`${command} heart-beat:${beat}`, '', `${command}\naccept-version:1.2\nheart-beat:${beat}\n\n\0`, connected('1.2'));
+  for (const [beat, told] of [['0,0', '0,0'], ['1,1', '10000,10000'], ['10000,10000', '10000,10000'], [' 5 , 6 ', '10000,10000'],
+    ['0,4294967296', '10000,0'], ['9999999999999,0', '0,10000']]) {
+    row(`${command} heart-beat:${beat}`, '', `${command}\naccept-version:1.2\nheart-beat:${beat}\n\n\0`, connected('1.2', told));
   }
+  row(`${command} heart-beat:9,9 in 1.0`, '', `${command}\naccept-version:1.0\nheart-beat:9,9\n\n\0`, connected('1.0'));
   for (const beat of ['', '5', ',', '1,', ',1', '1,2,3', 'a,b', '-1,0', '1.5,2', '0x1,0', '+1,1', '99999999999999999999,0']) {
     fault(`${command} heart-beat:${beat}`, '', `${command}\naccept-version:1.2\nheart-beat:${beat}\n\n\0`,
       `heart-beat '${beat}' is not of the form <cx>,<cy>`);
@@ -182,6 +184,8 @@ for (const command of COMMANDS.filter((c) => c !== 'SEND')) {
   fault(`${command} with a body`, '1.2', `${command}\nid:a\ndestination:/topic/@\n\nbody\0`, `${command} frames have no body`);
   fault(`${command} with a content-length`, '1.2', `${command}\nid:a\ncontent-length:4\n\nbody\0`, `${command} frames have no body`);
 }
+row('line ends for a body where there is none', '', 'CONNECT\naccept-version:1.2\n\n\n\0BEGIN\ntransaction:t\nreceipt:r\n\n\r\n\n\0', connected('1.2'), 'RECEIPT receipt-id=r|');
+row('line ends counted as a body where there is none', '1.2', 'BEGIN\ntransaction:t\ncontent-length:2\nreceipt:r\n\n\r\n\0', 'RECEIPT receipt-id=r|');
 row('content-length:0 where no body may be', '1.2', 'BEGIN\ntransaction:t\ncontent-length:0\nreceipt:r\n\n\0', 'RECEIPT receipt-id=r|');
 
 // --- limits: at them and over them
@@ -286,7 +290,9 @@ for (const version of ['1.1', '1.2']) {
   fault(`UNSUBSCRIBE without id in ${version}`, version, 'UNSUBSCRIBE\ndestination:/topic/@\n\n\0', "UNSUBSCRIBE without a 'id' header");
 }
 fault('UNSUBSCRIBE without anything in 1.0', '1.0', 'UNSUBSCRIBE\n\n\0', "UNSUBSCRIBE without a 'id' header");
-fault('ACK without subscription in 1.1', '1.1', 'ACK\nmessage-id:m\n\n\0', "ACK without a 'subscription' header");
+fault('ACK without subscription in 1.1', '1.1', 'ACK\nmessage-id:m\n\n\0', "ACK: no message 'm' waits for it");
+row('SUBSCRIBE twice without ids in 1.0: the first stays', '1.0', 'SUBSCRIBE\ndestination:/topic/@\n\n\0SUBSCRIBE\ndestination:/topic/@\nreceipt:r\n\n\0SEND\ndestination:/topic/@\n\nx\0',
+  'RECEIPT receipt-id=r|', 'MESSAGE subscription=/topic/@ destination=/topic/@ message-id=* content-length=1|x');
 row('SUBSCRIBE without id in 1.0: the destination names it', '1.0', 'SUBSCRIBE\ndestination:/topic/@\n\n\0SEND\ndestination:/topic/@\n\nx\0',
   'MESSAGE subscription=/topic/@ destination=/topic/@ message-id=* content-length=1|x');
 row('UNSUBSCRIBE by destination in 1.0', '1.0', 'SUBSCRIBE\ndestination:/topic/@\n\n\0UNSUBSCRIBE\ndestination:/topic/@\nreceipt:r\n\n\0SEND\ndestination:/topic/@\n\nx\0',

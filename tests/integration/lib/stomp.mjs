@@ -84,6 +84,8 @@ class Client {
     this.frames = []; // arrived and not yet taken
     this.heartbeats = 0;
     this.buffer = Buffer.alloc(0);
+    this.behindFrame = false; // the last thing that came was a frame
+    this.lineEnds = false; // each frame is followed by one
     this.closed = null; // { code, reason } of a WebSocket, {} of TCP
     this.waiting = new Set();
     this.lastReceipt = 0;
@@ -96,7 +98,11 @@ class Client {
     try {
       for (;;) {
         const { frame, used, beats } = decode(this.buffer);
-        this.heartbeats += beats;
+        // Over TCP the line end behind a frame is no beat.
+        const trailing = this.behindFrame && this.lineEnds && this.buffer.length > 0 && (this.buffer[0] === 0x0a || this.buffer[0] === 0x0d);
+        this.heartbeats += beats - (trailing && beats ? 1 : 0);
+        if (frame) this.behindFrame = true;
+        else if (used) this.behindFrame = false;
         this.buffer = this.buffer.subarray(used);
         if (!frame) break;
         this.frames.push(frame);
@@ -294,6 +300,7 @@ class WebSocketClient extends Client {
 class TcpClient extends Client {
   constructor(port, host = '127.0.0.1') {
     super();
+    this.lineEnds = true;
     this.socket = net.connect({ port, host, noDelay: true });
     this.opened = new Promise((done, broken) => {
       this.socket.on('connect', done);

@@ -204,9 +204,10 @@ static void many_refusals_are_few_lines(void **state)
     assert_int_equal(wait_interest(0, name), PLUG_EDENIED);
   }
   const char *log = capture_end();
-  const char *first = strstr(log, "cannot subscribe");
-  assert_non_null(first);
-  assert_null(strstr(first + 1, "cannot subscribe"));
+  unsigned lines = 0;
+  for (const char *at = log; (at = strstr(at, "cannot subscribe")); at++)
+    lines++;
+  assert_in_range(lines, 1, 20); /* ten, and ten more if it takes longer than the period */
 }
 
 int main(void)

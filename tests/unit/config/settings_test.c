@@ -82,6 +82,8 @@ static void expect_defaults(const struct settings *s)
   expect_list(&s->app_prefixes, "");
   expect_list(&s->client_send_prefixes, "/topic");
   assert_false(s->patterns);
+  assert_false(s->ignore_unknown);
+  assert_null(s->profile_notes);
   assert_int_equal(s->max_connections, 0);
   assert_int_equal(s->max_frame_size, 65536);
   assert_int_equal(s->max_headers, 64);
@@ -91,10 +93,15 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->max_unacked, 10000);
   assert_int_equal(s->max_transactions, 16);
   assert_int_equal(s->max_transaction_bytes, 1 << 20);
+  assert_int_equal(s->max_pattern_steps, 100000);
+  assert_int_equal(s->max_session_memory, (4 << 20) + 1024000);
+  assert_int_equal(s->route_cache_bytes, 16 << 20);
   assert_int_equal(s->queue_bytes, 512 << 10);
   assert_int_equal(s->queue_messages, 20000);
   assert_int_equal(s->queue_policy, QUEUE_CLOSE);
   assert_int_equal(s->send_timeout_ms, 10000);
+  assert_int_equal(s->tcp_keepalive_ms, 60000);
+  assert_int_equal(s->websocket_ping_ms, 30000);
   assert_int_equal(s->connect_timeout_ms, 30000);
   assert_int_equal(s->max_request_line, 16 << 10);
   assert_int_equal(s->max_request_head, 32 << 10);
@@ -206,11 +213,19 @@ static const struct {
      "1..1000"},
     {"limits", "max-transaction-size", AT(max_transaction_bytes), "1k", "1g", 1024, 1 << 30, "1023",
      "1025m", "1k..1g"},
+    {"limits", "max-pattern-steps", AT(max_pattern_steps), "1000", "100000000", 1000, 100000000,
+     "999", "100000001", "1000..100000000"},
+    {"limits", "max-session-memory", AT(max_session_memory), "1", "1g", 1, 1 << 30, NULL, "1025m",
+     "0..1g"},
+    {"limits", "route-cache-size", AT(route_cache_bytes), "64k", "4g", 65536, UINT64_C(4) << 30,
+     "65535", "5g", "64k..4g"},
     {"limits", "queue-size", AT(queue_bytes), "65k", "1g", 66560, 1 << 30, "4095", "2g", "4k..1g"},
     {"limits", "queue-messages", AT(queue_messages), "1", "10000000", 1, 10000000, "0", "10000001",
      "1..10000000"},
     {"limits", "send-timeout", AT(send_timeout_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
      "1s..1h"},
+    {"limits", "tcp-keepalive", AT(tcp_keepalive_ms), "0", "2h", 0, 7200000, NULL, "3h", "0..2h"},
+    {"http", "websocket-ping", AT(websocket_ping_ms), "0", "1h", 0, 3600000, NULL, "2h", "0..1h"},
     {"limits", "connect-timeout", AT(connect_timeout_ms), "1s", "10m", 1000, 600000, "0", "11m",
      "1s..10m"},
     {"limits", "max-request-line", AT(max_request_line), "256", "32k", 256, 32768, "255", "33k",
@@ -645,6 +660,41 @@ static void origin_patterns_are_checked(void **state)
   }
 }
 
+static void a_profile_is_a_set_of_defaults(void **state)
+{
+  (void)state;
+  struct settings s;
+  load_good("[stomp]\nprofile=spring\n[destinations]\nbroker=/sub,/topic\n", &s);
+  assert_int_equal(s.heartbeat_send_ms, 0);
+  assert_int_equal(s.heartbeat_receive_ms, 0);
+  assert_true(s.patterns);
+  assert_true(s.ignore_unknown);
+  expect_list(&s.client_send_prefixes, "/topic /sub");
+  assert_null(s.profile_notes);
+  settings_fini(&s);
+  load_good("[stomp]\nprofile=spring\nheart-beat-send=5s\nheart-beat-receive=0\n[destinations]\n"
+            "patterns=off\nunknown-destination=error\nclient-send=/sub/a\n",
+            &s);
+  assert_int_equal(s.heartbeat_send_ms, 5000);
+  assert_int_equal(s.heartbeat_receive_ms, 0);
+  assert_false(s.patterns);
+  assert_false(s.ignore_unknown);
+  expect_list(&s.client_send_prefixes, "/sub/a");
+  assert_string_equal(
+      s.profile_notes,
+      "x.ini:3: [stomp] heart-beat-send = 5s wins over profile = spring, where it is 0\n"
+      "x.ini:6: [destinations] patterns = off wins over profile = spring, where it is on\n"
+      "x.ini:7: [destinations] unknown-destination = error wins over profile = spring, where it is "
+      "ignore\n"
+      "x.ini:8: [destinations] client-send = /sub/a wins over profile = spring, where it is all of "
+      "broker\n");
+  settings_fini(&s);
+  load_good(
+      "[stomp]\nprofile=spring\n[destinations]\nclient-send=/topic,/queue,/sub\npatterns=on\n", &s);
+  assert_null(s.profile_notes);
+  settings_fini(&s);
+}
+
 static void the_documentation_is_the_generated_one(void **state)
 {
   (void)state;
@@ -678,6 +728,7 @@ int main(void)
       cmocka_unit_test(set_wins_over_the_file),
       cmocka_unit_test(mistakes_are_named_with_their_place),
       cmocka_unit_test(origin_patterns_are_checked),
+      cmocka_unit_test(a_profile_is_a_set_of_defaults),
       cmocka_unit_test(the_documentation_is_the_generated_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

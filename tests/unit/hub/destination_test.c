@@ -105,7 +105,10 @@ static void clients_send_only_where_it_is_allowed(void **state)
   assert_false(destination_may_send(&r, STR("/sub/x")));
   assert_false(destination_may_send(&r, STR("/pub/x"))); /* not the broker's */
   r.spring = true;
-  assert_true(destination_may_send(&r, STR("/sub/x")));
+  assert_true(destination_may_send(&r, STR("/sub/opened")));
+  assert_false(destination_may_send(&r, STR("/sub/x")));
+  r.client_send = r.broker;
+  assert_true(destination_may_send(&r, STR("/subway")));
   assert_false(destination_may_send(&r, STR("/other/x")));
 }
 

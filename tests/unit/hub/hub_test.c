@@ -193,19 +193,6 @@ static void routes_follow_patterns_that_come_and_go(void **state)
   assert_int_equal(n_frames(3), 1);
 }
 
-static void the_route_cache_is_bounded(void **state)
-{
-  (void)state;
-  subscribe(0, "0", "/sub/*");
-  for (unsigned i = 0; i < 10000; i++) {
-    char topic[32];
-    snprintf(topic, sizeof topic, "/sub/%u", i);
-    publish(topic, i);
-    forget_frames();
-  }
-  assert_true(w.hub.routes.count <= 4096);
-}
-
 static void a_delivery_for_a_topic_leaves_patterns_alone(void **state)
 {
   (void)state;
@@ -506,7 +493,6 @@ int main(void)
       TEST(different_subscriptions_do_not),
       TEST(one_session_gets_one_frame_per_subscription),
       TEST(routes_follow_patterns_that_come_and_go),
-      TEST(the_route_cache_is_bounded),
       TEST(a_delivery_for_a_topic_leaves_patterns_alone),
       TEST(the_others_keep_what_one_gives_up),
       TEST(ids_are_a_sessions_own),

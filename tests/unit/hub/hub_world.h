@@ -18,7 +18,7 @@ static struct world {
   struct hub hub;
   struct client clients[8];
   /* What the hub reported. */
-  int confirmed, refused, unacked_full;
+  int confirmed, refused, unacked_full, costly;
   struct subscription *last;
 } w;
 
@@ -50,6 +50,13 @@ UNUSED static void on_unacked_full(struct subscription *sub)
   w.unacked_full++;
 }
 
+UNUSED static void on_costly(struct subscription *sub)
+{
+  w.last = sub;
+  w.costly++;
+  w.clients[((struct client *)sub->owner)->number - 1].queue.overflow = true;
+}
+
 UNUSED static int setup(void **state)
 {
   (void)state;
@@ -66,6 +73,7 @@ UNUSED static int setup(void **state)
   w.hub.max_unacked = 1000;
   w.hub.on_interest = on_interest;
   w.hub.on_unacked_full = on_unacked_full;
+  w.hub.on_costly = on_costly;
   for (unsigned i = 0; i < sizeof w.clients / sizeof *w.clients; i++) {
     outq_init(&w.clients[i].queue);
     list_init(&w.clients[i].subscriptions);

@@ -43,11 +43,11 @@ static void put_text(struct outq *q, const char *text)
   frame_unref(frame);
 }
 
-static struct plug_str gather(struct batch_set *batches, const struct outq *q, bool tcp,
+static struct plug_str gather(struct batch_set *batches, const struct outq *q, enum wire wire,
                               size_t max_bytes, uint32_t *n)
 {
   struct plug_str bytes;
-  assert_true(batch_set_get(batches, q, tcp, max_bytes, &bytes, n));
+  assert_true(batch_set_get(batches, q, wire, max_bytes, &bytes, n));
   return bytes;
 }
 
@@ -85,6 +85,31 @@ static void frames_are_joined_without_headers_for_tcp(void **state)
   assert_int_equal(got.len, 3 + 199 + 3);
   expect_str(str_from(got.ptr, 5), STR("onexx"));
   expect_str(str_from(got.ptr + 200, 5), STR("xxtwo"));
+  batch_set_fini(&batches);
+  outq_fini(&q);
+}
+
+static void frames_get_a_line_feed_where_it_is_wanted(void **state)
+{
+  (void)state;
+  struct batch_set batches = {0};
+  struct outq q;
+  uint32_t n = 0;
+  struct plug_str parts[] = {STR("A\n\n\0"), STR("\n"), STR("B\n\n\0")};
+  outq_init(&q);
+  for (size_t i = 0; i < 3; i++) {
+    struct frame *frame = frame_new(FRAME_WS_TEXT, true, &parts[i], 1);
+    assert_non_null(frame);
+    put(&q, frame);
+    frame_unref(frame);
+  }
+  expect_str(wire_bytes(outq_at(&q, 0), WIRE_PLAIN_LF), STR("A\n\n\0\n"));
+  expect_str(gather(&batches, &q, WIRE_PLAIN_LF, NO_LIMIT, &n),
+             STR("A\n\n\0\n\nB\n\n\0\n")); /* a heart-beat is one already */
+  assert_int_equal(n, 3);
+  batch_set_reset(&batches);
+  expect_str(gather(&batches, &q, WIRE_PLAIN_LF, 9, &n), STR("A\n\n\0\n\n"));
+  assert_int_equal(n, 2); /* the line feeds count */
   batch_set_fini(&batches);
   outq_fini(&q);
 }
@@ -277,6 +302,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(frames_are_joined_with_their_headers_for_websocket),
       TEST(frames_are_joined_without_headers_for_tcp),
+      TEST(frames_get_a_line_feed_where_it_is_wanted),
       TEST(sessions_with_the_same_frames_get_the_same_copy),
       TEST(other_frames_are_joined_anew),
       TEST(a_batch_keeps_its_limits),

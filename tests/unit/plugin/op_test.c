@@ -183,9 +183,27 @@ static void without_a_deadline_nothing_times_out(void **state)
   struct plug_op *op = op_new(world->instance, 0, note_done, &waiter);
   assert_true(world->host->op_deadline_ms(op) == UINT64_MAX);
   op_offered(op, PLUG_PENDING);
+  world->host->op_done(op, PLUG_OK, STR(""));
+  wait_for_count(&waiter.calls, 1);
+}
+
+static void complete_with_pending(void)
+{
+  struct world *world = world_new();
+  struct waiter waiter = {.loop = world->loop};
+  struct plug_op *op = op_new(world->instance, 0, note_done, &waiter);
+  op_offered(op, PLUG_PENDING);
   world->host->op_done(op, PLUG_PENDING, STR(""));
   wait_for_count(&waiter.calls, 1);
-  assert_int_equal(waiter.status, PLUG_EINTERNAL); /* PENDING is no outcome */
+  if (waiter.status != PLUG_EINTERNAL)
+    _exit(1);
+  world_free(world);
+}
+
+static void pending_is_no_outcome(void **state)
+{
+  (void)state;
+  expect_violation(complete_with_pending, "op_done: gave status 1");
 }
 
 static void complete_twice(void)
@@ -325,6 +343,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(completing_twice_is_a_violation),
+      cmocka_unit_test(pending_is_no_outcome),
       cmocka_unit_test(completing_what_was_not_taken_is_a_violation),
       cmocka_unit_test(completing_nothing_is_a_violation),
       in_a_world(what_is_not_taken_is_free_and_done_is_not_called),

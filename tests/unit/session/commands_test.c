@@ -52,7 +52,7 @@ static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 {
   (void)state;
   w.env.spring = w.rules.spring = true;
-  w.env.patterns = false; /* they belong to the profile */
+  w.rules.client_send = w.rules.broker;
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "SEND\ndestination:/subway\nreceipt:r\ntransaction:t\nlogin:me\nack:a\n\nhi");
@@ -70,6 +70,69 @@ static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
   RECEIVE(&s, "UNSUBSCRIBE\nid:0\nreceipt:r\n\n");
   EXPECT_NOTHING(&s);
   assert_int_equal(s.state, SESSION_CONNECTED);
+  session_fini(&s);
+}
+
+static void spring_tells_of_sends_that_failed_and_of_nothing_else(void **state)
+{
+  (void)state;
+  w.env.spring = w.rules.spring = true;
+  w.rules.client_send = w.rules.broker;
+  struct session s;
+  connect_as(&s, "1.2");
+  w.answers = PLUG_EUNAVAIL;
+  RECEIVE(&s, "SEND\ndestination:/sub/a\n\nx");
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "SEND\ndestination:/sub/a\nreceipt:r\n\nx");
+  EXPECT_OUT(&s, "ERROR\nmessage:SEND failed\\c the broker is unavailable\nreceipt-id:r\n"
+                 "recoverable:true\ncontent-type:text/plain;charset=UTF-8\ncontent-length:99\n\n"
+                 "SEND failed: the broker is unavailable. The connection stays open; the request "
+                 "may be tried again.\n^@");
+  w.answers = PLUG_PENDING;
+  RECEIVE(&s, "SEND\ndestination:/sub/a\nreceipt:late\n\nx");
+  RECEIVE(&s, "SEND\ndestination:/sub/a\nreceipt:fine\n\nx");
+  EXPECT_NOTHING(&s);
+  answer(2, PLUG_ETIMEDOUT);
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:late\n"));
+  answer(3, PLUG_OK);
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "DISCONNECT\n\n");
+  EXPECT_OUT(&s, "ERROR\nmessage:Session closed.\ncontent-length:0\n\n^@");
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  session_fini(&s);
+}
+
+static void unknown_destinations_may_be_ignored(void **state)
+{
+  (void)state;
+  int64_t counted = counter_read(COUNTER_ignored_destination);
+  struct session s;
+  w.env.ignore_unknown = true;
+  connect_as(&s, "1.2");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/user/queue/errors\n\n");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/**\n\n");
+  RECEIVE(&s, "SEND\ndestination:/app/x\n\nx"); /* without a plugin for it */
+  RECEIVE(&s, "UNSUBSCRIBE\nid:0\n\n");
+  EXPECT_NOTHING(&s);
+  assert_int_equal(s.n_subscriptions, 0);
+  assert_int_equal(counter_read(COUNTER_ignored_destination) - counted, 3);
+  RECEIVE(&s, "SEND\ndestination:/app/x\nreceipt:r\n\nx");
+  EXPECT_OUT(&s, "ERROR\nmessage:SEND\\c nobody has the destination '/app/x'\nreceipt-id:r\n"
+                 "recoverable:false\ncontent-type:text/plain;charset=UTF-8\ncontent-length:86\n\n"
+                 "SEND: nobody has the destination '/app/x'. It was ignored; the connection stays "
+                 "open.\n^@");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
+  w.env.spring = true;
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
+  EXPECT_NOTHING(&s);
+  RECEIVE(&s, "SEND\ndestination:/x\nreceipt:r\n\n");
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
+  w.env.spring = false;
+  /* What is no destination at all is a mistake of another kind, and so is one that is not open. */
+  RECEIVE(&s, "SEND\ndestination:/sub/a\n\nx");
+  expect_error(&s, CLOSE_PROTOCOL,
+               "clients may not SEND to '/sub/a'; they may to /sub/open, /topic");
   session_fini(&s);
 }
 
@@ -130,7 +193,7 @@ static void faulty_frames_are_named_and_end_the_session(void **state)
   expect_refusal("1.1",
                  &(struct refusal){"ACK\nsubscription:0\n\n", "ACK without a 'message-id' header"});
   expect_refusal("1.1",
-                 &(struct refusal){"ACK\nmessage-id:1\n\n", "ACK without a 'subscription' header"});
+                 &(struct refusal){"ACK\nmessage-id:1\n\n", "ACK\\c no message '1' waits for it"});
   w.rules.client_send.n = 0;
   expect_refusal("1.2",
                  &(struct refusal){"SEND\ndestination:/topic/a\n\n",
@@ -234,7 +297,7 @@ static void a_refused_subscription_is_told_once_and_is_gone(void **state)
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/b\n\n"); /* without a receipt */
   answer_interests(PLUG_ENOTSUP);
   EXPECT_OUT(&s, "ERROR\nmessage:subscription '0' failed\\c the broker does not support it\n"
-                 "recoverable:true\ncontent-type:text/plain;charset=UTF-8\ncontent-length:84\n\n"
+                 "recoverable:false\ncontent-type:text/plain;charset=UTF-8\ncontent-length:84\n\n"
                  "subscription '0' failed: the broker does not support it. "
                  "The connection stays open.\n^@");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/b\nreceipt:2\n\n"); /* the id is free again */
@@ -306,6 +369,26 @@ static void version_10_names_subscriptions_by_destination(void **state)
   session_fini(&s);
 }
 
+static void a_second_subscribe_by_destination_changes_nothing(void **state)
+{
+  (void)state;
+  struct session s;
+  connect_as(&s, "1.0");
+  RECEIVE(&s, "SUBSCRIBE\ndestination:/sub/a\n\n");
+  answer_interests(PLUG_OK);
+  RECEIVE(&s, "SUBSCRIBE\ndestination:/sub/a\nack:client\nreceipt:2\n\n");
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:2\n\n^@");
+  assert_int_equal(s.n_subscriptions, 1);
+  deliver("/sub/a", 1, "x");
+  EXPECT_OUT(&s, "MESSAGE\nsubscription:/sub/a\ndestination:/sub/a\nmessage-id:n1-1\n"
+                 "content-length:1\n\nx^@");
+  assert_int_equal(s.n_unacked, 0); /* the first one's ack mode */
+  /* Who chose the id has made a mistake, in 1.0, too. */
+  RECEIVE(&s, "SUBSCRIBE\nid:/sub/a\ndestination:/sub/b\n\n");
+  expect_error(&s, CLOSE_PROTOCOL, "SUBSCRIBE: the id '/sub/a' is in use");
+  session_fini(&s);
+}
+
 static void subscriptions_are_limited(void **state)
 {
   (void)state;
@@ -351,7 +434,17 @@ static void each_version_acknowledges_in_its_own_way(void **state)
   show_out(&s);
   RECEIVE(&s, "ACK\nsubscription:0\nmessage-id:n1-2\nreceipt:1\n\n");
   EXPECT_OUT(&s, "RECEIPT\nreceipt-id:1\n\n^@");
-  assert_int_equal(s.n_unacked, 1); /* cumulative */
+  assert_int_equal(s.n_unacked, 1);                   /* cumulative */
+  RECEIVE(&s, "ACK\nmessage-id:n1-3\nreceipt:2\n\n"); /* as in 1.0 */
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:2\n\n^@");
+  deliver("/sub/a", 4, "x");
+  deliver("/sub/a", 5, "x");
+  show_out(&s);
+  RECEIVE(&s, "NACK\nmessage-id:n1-5\nsubscription:/sub/a\nreceipt:3\n\n");
+  EXPECT_OUT(&s, "RECEIPT\nreceipt-id:3\n\n^@");
+  assert_int_equal(s.n_unacked, 0);
+  RECEIVE(&s, "ACK\nmessage-id:n1-5\n\n");
+  expect_error(&s, CLOSE_PROTOCOL, "ACK\\c no message 'n1-5' waits for it");
   session_fini(&s);
 
   connect_as(&s, "1.0");
@@ -375,6 +468,77 @@ static void auto_subscriptions_take_no_ack(void **state)
   show_out(&s);
   RECEIVE(&s, "ACK\nsubscription:0\nmessage-id:n1-1\n\n");
   expect_error(&s, CLOSE_PROTOCOL, "ACK\\c no message 'n1-1' waits for it");
+  session_fini(&s);
+}
+
+/* --- memory ------------------------------------------------------------------------------- */
+
+static void subscriptions_are_limited_in_bytes(void **state)
+{
+  (void)state;
+  int64_t counted = counter_read(COUNTER_refused_memory);
+  struct session s;
+  char frame[7000], id[6001];
+  memset(id, 'i', sizeof id - 1);
+  id[sizeof id - 1] = '\0';
+  connect_as(&s, "1.2");
+  w.env.max_session_memory = 100000;
+  uint32_t n = 0, before = 0;
+  while (s.state == SESSION_CONNECTED && n < 100) {
+    id[0] = (char)('a' + n++);
+    before = s.kept_bytes;
+    int len =
+        snprintf(frame, sizeof frame, "SUBSCRIBE\nid:%s\ndestination:/sub/a\nreceipt:r\n\n", id);
+    receive_bytes(&s, frame, (size_t)len + 1);
+  }
+  assert_int_equal(n, 9); /* an id is kept twice */
+  assert_true(before <= 100000 && before + 12000 > 100000);
+  struct plug_str out = show_out(&s);
+  assert_non_null(strstr(out.ptr, "ERROR\nmessage:subscriptions and receipts take more than "
+                                  "max-session-memory (100000 bytes)\nreceipt-id:r\n"));
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  assert_int_equal(counter_read(COUNTER_refused_memory) - counted, 1);
+  session_fini(&s);
+
+  connect_as(&s, "1.2"); /* what ends makes room */
+  for (n = 0; n < 100; n++) {
+    int len =
+        snprintf(frame, sizeof frame, "SUBSCRIBE\nid:%s\ndestination:/sub/{a:[a-z]{50}}\n\n", id);
+    receive_bytes(&s, frame, (size_t)len + 1);
+    assert_true(s.kept_bytes > 12000);
+    len = snprintf(frame, sizeof frame, "UNSUBSCRIBE\nid:%s\n\n", id);
+    receive_bytes(&s, frame, (size_t)len + 1);
+    assert_int_equal(s.kept_bytes, 0);
+  }
+  assert_int_equal(s.state, SESSION_CONNECTED);
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/b\nreceipt:1\n\n");
+  answer_interests(PLUG_EDENIED);
+  assert_int_equal(s.kept_bytes, 0);
+  session_fini(&s);
+}
+
+static void receipts_that_wait_are_limited_in_bytes(void **state)
+{
+  (void)state;
+  struct session s;
+  connect_as(&s, "1.2");
+  w.env.max_session_memory = 1000;
+  w.answers = PLUG_PENDING;
+  while (s.state == SESSION_CONNECTED)
+    RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:01234567890123456789\n\nx");
+  assert_in_range(w.n_published, 5, 40);
+  assert_true(s.kept_bytes <= 1000);
+  assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:01234567890123456789\n"));
+  session_fini(&s);
+  for (unsigned i = 0; i < w.n_published; i++)
+    answer(i, PLUG_OK);
+
+  unsigned first = w.n_published;
+  connect_as(&s, "1.2");
+  RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:1\n\nx");
+  assert_true(s.kept_bytes > 0);
+  answer(first, PLUG_OK);
+  assert_int_equal(s.kept_bytes, 0);
   session_fini(&s);
 }
 
@@ -547,6 +711,8 @@ int main(void)
       TEST(a_send_becomes_a_message_with_the_senders_headers),
       TEST(what_nobody_hears_is_no_message_but_has_its_receipt),
       TEST(spring_passes_private_headers_on_and_gives_no_receipts),
+      TEST(spring_tells_of_sends_that_failed_and_of_nothing_else),
+      TEST(unknown_destinations_may_be_ignored),
       TEST(faulty_frames_are_named_and_end_the_session),
       TEST(a_refused_frame_names_its_receipt_and_a_remedy),
       TEST(a_bad_pattern_says_what_is_wrong_with_it),
@@ -557,9 +723,12 @@ int main(void)
       TEST(after_unsubscribe_nothing_comes),
       TEST(an_id_names_one_subscription),
       TEST(version_10_names_subscriptions_by_destination),
+      TEST(a_second_subscribe_by_destination_changes_nothing),
       TEST(subscriptions_are_limited),
       TEST(each_version_acknowledges_in_its_own_way),
       TEST(auto_subscriptions_take_no_ack),
+      TEST(subscriptions_are_limited_in_bytes),
+      TEST(receipts_that_wait_are_limited_in_bytes),
       TEST(a_transaction_holds_its_frames_back_until_commit),
       TEST(abort_forgets_the_held_frames),
       TEST(a_commits_receipt_waits_for_all_its_publishes),

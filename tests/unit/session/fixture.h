@@ -93,6 +93,7 @@ static int world_setup(void **state)
   w.hub.on_interest = session_interest;
   w.hub.on_published = session_published;
   w.hub.on_unacked_full = session_unacked_full;
+  w.hub.on_costly = session_costly;
   w.rules = (struct destination_rules){
       {broker_prefixes, 2}, {app_prefixes, 1}, {send_prefixes, 2}, false, {NULL, 0}};
   w.env = (struct session_env){.hub = &w.hub,
@@ -109,6 +110,7 @@ static int world_setup(void **state)
                                .max_destination_length = 200,
                                .max_transactions = 3,
                                .max_transaction_bytes = 10000,
+                               .max_session_memory = 1 << 20,
                                .patterns = true,
                                .publish = fake_publish};
   w.now = 1000000;

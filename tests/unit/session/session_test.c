@@ -12,7 +12,7 @@ static void connected_names_version_heartbeats_session_and_server(void **state)
   assert_int_equal(counter_read(COUNTER_sessions), 0);
   int64_t total = counter_read(COUNTER_sessions_total);
   RECEIVE(&s, "CONNECT\naccept-version:1.1,1.2\nhost:h\nheart-beat:0,0\n\n");
-  EXPECT_OUT(&s, "CONNECTED\nversion:1.2\nheart-beat:10000,10000\nsession:ID\n"
+  EXPECT_OUT(&s, "CONNECTED\nversion:1.2\nheart-beat:0,0\nsession:ID\n"
                  "server:plugboard/test\n\n^@");
   assert_int_equal(s.state, SESSION_CONNECTED);
   assert_int_equal(counter_read(COUNTER_sessions), 1);
@@ -120,6 +120,7 @@ struct beats {
   const char *header;           /* NULL: none */
   uint64_t send_ms, receive_ms; /* ours */
   uint32_t timeout_ms, interval_ms;
+  const char *told; /* by CONNECTED */
 };
 
 static void connect_with_beats(struct session *s, const struct beats *row)
@@ -138,26 +139,47 @@ static void heartbeats_are_negotiated_per_direction(void **state)
 {
   (void)state;
   static const struct beats rows[] = {
-      {NULL, 10000, 10000, 0, 0},
-      {"0,0", 10000, 10000, 0, 0},
-      {"4000,6000", 10000, 10000, 15000, 10000},
-      {"20000,30000", 10000, 10000, 30000, 30000},
-      {"0,5000", 10000, 10000, 0, 10000},
-      {"5000,0", 10000, 10000, 15000, 0},
-      {"5000,5000", 0, 10000, 15000, 0},
-      {"5000,5000", 10000, 0, 0, 10000},
-      {" 5000 , 6000 ", 1000, 1000, 7500, 6000},
-      {"1,1", 1, 1, 1, 1},
-      {"18446744073709551615,18446744073709551615", 1, 1, 129600000, 86400000},
+      {NULL, 10000, 10000, 0, 0, "0,0"},
+      {"0,0", 10000, 10000, 0, 0, "0,0"},
+      {"4000,6000", 10000, 10000, 15000, 10000, "10000,10000"},
+      {"20000,30000", 10000, 10000, 30000, 30000, "10000,10000"},
+      {"0,5000", 10000, 10000, 0, 10000, "10000,0"},
+      {"5000,0", 10000, 10000, 15000, 0, "0,10000"},
+      {"5000,5000", 0, 10000, 15000, 0, "0,10000"},
+      {"5000,5000", 10000, 0, 0, 10000, "10000,0"},
+      {" 5000 , 6000 ", 1000, 2000, 7500, 6000, "1000,2000"},
+      {"1,1", 1, 1, 1, 1, "1,1"},
+      {"18446744073709551615,18446744073709551615", 1, 1, 129600000, 86400000, "1,1"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct session s;
+    char connected[200];
     connect_with_beats(&s, &rows[i]);
     assert_int_equal(s.state, SESSION_CONNECTED);
     assert_int_equal(s.read_timeout_ms, rows[i].timeout_ms);
     assert_int_equal(s.write_interval_ms, rows[i].interval_ms);
+    snprintf(connected, sizeof connected,
+             "CONNECTED\nversion:1.2\nheart-beat:%s\nsession:ID\nserver:plugboard/test\n\n^@",
+             rows[i].told);
+    expect_str(show_out(&s), str_of(connected));
     session_fini(&s);
   }
+}
+
+static void version_10_has_no_heartbeats(void **state)
+{
+  (void)state;
+  struct session s;
+  session_init(&s, &w.env, w.now);
+  RECEIVE(&s, "CONNECT\naccept-version:1.0\nheart-beat:1000,1000\n\n");
+  EXPECT_OUT(&s, "CONNECTED\nversion:1.0\nheart-beat:0,0\nsession:ID\n"
+                 "server:plugboard/test\n\n^@");
+  assert_int_equal(session_deadline_ms(&s), UINT64_MAX);
+  w.now += 86400000;
+  session_tick(&s, w.now);
+  assert_int_equal(s.state, SESSION_CONNECTED);
+  EXPECT_NOTHING(&s);
+  session_fini(&s);
 }
 
 static void what_is_no_heartbeat_header_is_refused(void **state)
@@ -169,7 +191,7 @@ static void what_is_no_heartbeat_header_is_refused(void **state)
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     struct session s;
     char message[120];
-    connect_with_beats(&s, &(struct beats){headers[i], 1000, 1000, 0, 0});
+    connect_with_beats(&s, &(struct beats){headers[i], 1000, 1000, 0, 0, NULL});
     snprintf(message, sizeof message, "heart-beat '%s' is not of the form <cx>,<cy>", headers[i]);
     expect_error(&s, CLOSE_PROTOCOL, message);
     session_fini(&s);
@@ -181,7 +203,7 @@ static void silence_beyond_the_tolerance_ends_the_session(void **state)
   (void)state;
   int64_t counted = counter_read(COUNTER_closed_heartbeat);
   struct session s;
-  connect_with_beats(&s, &(struct beats){"10000,0", 0, 10000, 0, 0});
+  connect_with_beats(&s, &(struct beats){"10000,0", 0, 10000, 0, 0, NULL});
   show_out(&s);
   uint64_t start = w.now;
   assert_int_equal(session_deadline_ms(&s), start + 15000);
@@ -205,7 +227,7 @@ static void beats_go_out_a_tenth_early(void **state)
 {
   (void)state;
   struct session s;
-  connect_with_beats(&s, &(struct beats){"0,10000", 10000, 0, 0, 0});
+  connect_with_beats(&s, &(struct beats){"0,10000", 10000, 0, 0, 0, NULL});
   show_out(&s);
   uint64_t start = w.now;
   assert_int_equal(session_deadline_ms(&s), start + 9000);
@@ -225,7 +247,7 @@ static void no_beat_joins_frames_that_wait(void **state)
 {
   (void)state;
   struct session s;
-  connect_with_beats(&s, &(struct beats){"0,10000", 10000, 0, 0, 0});
+  connect_with_beats(&s, &(struct beats){"0,10000", 10000, 0, 0, 0, NULL});
   assert_int_equal(s.out.count, 1); /* CONNECTED is on its way */
   session_tick(&s, w.now + 9000);
   assert_int_equal(s.out.count, 1);
@@ -243,13 +265,13 @@ static void the_earlier_deadline_counts(void **state)
 {
   (void)state;
   struct session s;
-  connect_with_beats(&s, &(struct beats){"2000,10000", 10000, 2000, 0, 0});
+  connect_with_beats(&s, &(struct beats){"2000,10000", 10000, 2000, 0, 0, NULL});
   assert_int_equal(session_deadline_ms(&s), w.now + 3000);
   session_fini(&s);
-  connect_with_beats(&s, &(struct beats){"10000,2000", 2000, 10000, 0, 0});
+  connect_with_beats(&s, &(struct beats){"10000,2000", 2000, 10000, 0, 0, NULL});
   assert_int_equal(session_deadline_ms(&s), w.now + 1800);
   session_fini(&s);
-  connect_with_beats(&s, &(struct beats){"0,0", 2000, 10000, 0, 0});
+  connect_with_beats(&s, &(struct beats){"0,0", 2000, 10000, 0, 0, NULL});
   assert_int_equal(session_deadline_ms(&s), UINT64_MAX);
   session_tick(&s, w.now + 100000000);
   assert_int_equal(s.state, SESSION_CONNECTED);
@@ -307,7 +329,7 @@ static void a_client_that_has_said_goodbye_need_not_beat_any_more(void **state)
 {
   (void)state;
   struct session s;
-  connect_with_beats(&s, &(struct beats){"1000,0", 0, 1000, 0, 0});
+  connect_with_beats(&s, &(struct beats){"1000,0", 0, 1000, 0, 0, NULL});
   show_out(&s);
   w.answers = PLUG_PENDING;
   RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:1\n\nx");
@@ -385,29 +407,29 @@ static void a_publish_that_fails_is_told_and_the_session_goes_on(void **state)
   static const struct {
     plug_status status;
     const char *why;
+    bool never; /* the same message will always fail */
   } rows[] = {
-      {PLUG_EUNAVAIL, "the broker is unavailable"},
-      {PLUG_ETIMEDOUT, "the broker did not answer in time"},
-      {PLUG_EDENIED, "the broker's backend refused it"},
-      {PLUG_ETOOBIG, "the message is too large for the broker"},
-      {PLUG_EINVAL, "the broker cannot carry this message"},
-      {PLUG_ENOTSUP, "the broker does not support it"},
-      {PLUG_ECANCELED, "the server is stopping"},
-      {PLUG_EINTERNAL, "the broker failed"},
-      {-99, "the broker failed"},
+      {PLUG_EUNAVAIL, "the broker is unavailable", false},
+      {PLUG_ETIMEDOUT, "the broker did not answer in time", false},
+      {PLUG_EDENIED, "the broker's backend refused it", false},
+      {PLUG_ETOOBIG, "the message is too large for the broker", true},
+      {PLUG_EINVAL, "the broker cannot carry this message", true},
+      {PLUG_ENOTSUP, "the broker does not support it", true},
+      {PLUG_ECANCELED, "the server is stopping", false},
+      {PLUG_EINTERNAL, "the broker failed", false},
+      {-99, "the broker failed", false},
   };
   struct session s;
   connect_as(&s, "1.2");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char body[200], wanted[500];
-    int n = snprintf(body, sizeof body,
-                     "SEND failed: %s. The connection stays open; the request may be tried "
-                     "again.\n",
-                     rows[i].why);
+    int n = snprintf(
+        body, sizeof body, "SEND failed: %s. The connection stays open; %s.\n", rows[i].why,
+        rows[i].never ? "trying again will not help" : "the request may be tried again");
     snprintf(wanted, sizeof wanted,
-             "ERROR\nmessage:SEND failed\\c %s\nreceipt-id:r\nrecoverable:true\n"
+             "ERROR\nmessage:SEND failed\\c %s\nreceipt-id:r\nrecoverable:%s\n"
              "content-type:text/plain;charset=UTF-8\ncontent-length:%d\n\n%s^@",
-             rows[i].why, n, body);
+             rows[i].why, rows[i].never ? "false" : "true", n, body);
     w.answers = PLUG_PENDING; /* once as a late answer */
     RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:r\n\nx");
     EXPECT_NOTHING(&s);
@@ -674,6 +696,31 @@ static void the_first_reason_to_close_stays(void **state)
 
 /* --- profile = spring --------------------------------------------------------------------- */
 
+static void costly_patterns_end_their_session(void **state)
+{
+  (void)state;
+  char topic[201];
+  struct session s, other;
+  memset(topic, 'a', sizeof topic - 1);
+  memcpy(topic, "/sub/", 5);
+  topic[sizeof topic - 1] = '\0';
+  w.hub.max_pattern_steps = 1000;
+  connect_as(&s, "1.2");
+  connect_as(&other, "1.2");
+  RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/sub/{x:(a|a?b?c?)*}d\n\n");
+  RECEIVE(&other, "SUBSCRIBE\nid:0\ndestination:/sub/*\n\n");
+  deliver(topic, 1, "x");
+  assert_int_equal(s.state, SESSION_CONNECTED); /* until its queue is flushed */
+  assert_int_equal(other.out.count, 1);
+  session_overflow(&s);
+  expect_error(&s, CLOSE_PROTOCOL,
+               "the patterns take more than max-pattern-steps (1000) for one message");
+  deliver(topic, 2, "x");
+  assert_int_equal(other.out.count, 2);
+  session_fini(&s);
+  session_fini(&other);
+}
+
 static void spring_answers_disconnect_as_spring_does(void **state)
 {
   (void)state;
@@ -681,7 +728,14 @@ static void spring_answers_disconnect_as_spring_does(void **state)
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "DISCONNECT\n\n");
-  expect_error(&s, CLOSE_PROTOCOL, "Session closed.");
+  EXPECT_OUT(&s, "ERROR\nmessage:Session closed.\ncontent-length:0\n\n^@");
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  session_fini(&s);
+  connect_with_beats(&s, &(struct beats){"10000,0", 0, 10000, 0, 0, NULL});
+  show_out(&s);
+  session_tick(&s, w.now + 15000);
+  EXPECT_OUT(&s, "ERROR\nmessage:Session closed.\ncontent-length:0\n\n^@");
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
   session_fini(&s);
   connect_as(&s, "1.2");
   RECEIVE(&s, "DISCONNECT\nreceipt:1\n\n");
@@ -704,7 +758,7 @@ static void bytes_may_come_in_any_pieces(void **state)
     session_init(&s, &w.env, w.now);
     for (size_t at = 0; at < sizeof stream; at += piece)
       receive_bytes(&s, stream + at, piece < sizeof stream - at ? piece : sizeof stream - at);
-    EXPECT_OUT(&s, "CONNECTED\nversion:1.2\nheart-beat:10000,10000\nsession:ID\n"
+    EXPECT_OUT(&s, "CONNECTED\nversion:1.2\nheart-beat:0,0\nsession:ID\n"
                    "server:plugboard/test\n\n^@RECEIPT\nreceipt-id:r\n\n^@"
                    "RECEIPT\nreceipt-id:bye\n\n^@");
     EXPECT_CLOSED(&s, CLOSE_NORMAL);
@@ -724,6 +778,7 @@ int main(void)
       TEST(frames_of_servers_are_refused),
       TEST(a_connect_that_never_comes_ends_the_connection),
       TEST(heartbeats_are_negotiated_per_direction),
+      TEST(version_10_has_no_heartbeats),
       TEST(what_is_no_heartbeat_header_is_refused),
       TEST(silence_beyond_the_tolerance_ends_the_session),
       TEST(beats_go_out_a_tenth_early),
@@ -747,6 +802,7 @@ int main(void)
       TEST(a_client_that_does_not_acknowledge_gets_an_error),
       TEST(an_answer_for_which_memory_is_short_ends_the_session),
       TEST(the_first_reason_to_close_stays),
+      TEST(costly_patterns_end_their_session),
       TEST(spring_answers_disconnect_as_spring_does),
       TEST(bytes_may_come_in_any_pieces),
   };

@@ -297,7 +297,18 @@ static const struct row broken[] = {
     {V12, W("SUBSCRIBE\nid:1\n\nbody\0"), "!SUBSCRIBE frames have no body"},
     {V12, W("SUBSCRIBE\ncontent-length:4\n\nbody\0"), "!SUBSCRIBE frames have no body"},
     {V12, W("SUBSCRIBE\ncontent-length:no\n\nbody\0"), "!SUBSCRIBE frames have no body"},
-    {V00, W("CONNECT\n\n\n\0"), "!CONNECT frames have no body"},
+    {V00, W("CONNECT\n\n\r\0"), "!CONNECT frames have no body"},
+    {V00, W("CONNECT\n\n\r\r\n\0"), "!CONNECT frames have no body"},
+    {V00, W("CONNECT\n\n\n \n\0"), "!CONNECT frames have no body"},
+    {V12, W("ACK\ncontent-length:2\n\n\n\0\0"), "!ACK frames have no body"},
+    {V12, W("ACK\ncontent-length:2\n\n\n\r\0"), "!ACK frames have no body"},
+    {V12, W("ACK\ncontent-length:2\n\n\n\n\n\0"),
+     "!no NUL after the 2 bytes that content-length promised"},
+    /* Line ends alone are no body where there is none. */
+    {V00, W("CONNECT\n\n\n\0"), "CONNECT{}"},
+    {V12, W("SUBSCRIBE\nid:1\n\n\r\n\n\0\n"), "SUBSCRIBE[id=1]{}"},
+    {V12, W("DISCONNECT\r\n\r\n\r\n\0"), "DISCONNECT{}"},
+    {V12, W("ACK\ncontent-length:3\n\n\n\r\n\0ACK\n\n\0"), "ACK[content-length=3]{} ACK{}"},
     {V00, W("STOMP\n\nx\0"), "!STOMP frames have no body"},
     {V12, W("UNSUBSCRIBE\n\nx\0"), "!UNSUBSCRIBE frames have no body"},
     {V12, W("ACK\n\nx\0"), "!ACK frames have no body"},
@@ -308,7 +319,6 @@ static const struct row broken[] = {
     {V12, W("DISCONNECT\nreceipt:9\n\nx\0"), "!DISCONNECT frames have no body (9)"},
     {V12, W("CONNECTED\n\nx\0"), "!CONNECTED frames have no body"},
     {V12, W("RECEIPT\n\nx\0"), "!RECEIPT frames have no body"},
-    {V12, W("DISCONNECT\r\n\r\n\r\n\0"), "!DISCONNECT frames have no body"},
 
     /* Limits: 6 headers; 512 bytes by content-length alone and with what comes before it. */
     {V12, W("SEND\na:1\nb:2\nc:3\nd:4\ne:5\nreceipt:6\ng:7\n\n\0"),

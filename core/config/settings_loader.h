@@ -1,0 +1,38 @@
+/* What the steps of settings_load share: the sections of the configuration, and the ways to read
+ * one option of them. Private to core/config. The starting thread. */
+#ifndef CONFIG_SETTINGS_LOADER_H
+#define CONFIG_SETTINGS_LOADER_H
+
+#include "config/settings.h"
+#include "config/settings_tables.h"
+
+struct settings_loader {
+  struct settings *settings;
+  const struct config *config;
+  const struct config_section *sections[SECTION_COUNT]; /* NULL: not written */
+  struct plug_err *err;
+};
+
+const struct option_table *loader_table(enum settings_section_id id);
+/* NULL: the value is the default. */
+const struct config_entry *loader_entry(const struct settings_loader *l,
+                                        enum settings_section_id id, const char *key);
+/* The text of an option, an empty one for an option with neither value nor default. */
+struct plug_str loader_text(const struct settings_loader *l, enum settings_section_id id,
+                            const char *key);
+/* After option_check there is a value for every number of the tables, none of them negative. */
+uint64_t loader_number(const struct settings_loader *l, enum settings_section_id id,
+                       const char *key);
+/* The position of the value among the words of the option's range. */
+int loader_choice(const struct settings_loader *l, enum settings_section_id id, const char *key);
+/* A fault of one option, at its place or, for a default, without one. */
+plug_status loader_fault(const struct settings_loader *l, enum settings_section_id id,
+                         const char *key, struct plug_str value, const char *why);
+
+/* Room for the items between the commas of text; at least one element, so that it is never NULL but
+ * for want of memory. */
+void *loader_array(struct plug_str text, size_t element);
+/* A copy of item at the list's end; false when out of memory. */
+bool loader_list_add(struct settings_list *list, struct plug_str item);
+
+#endif

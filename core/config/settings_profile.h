@@ -1,0 +1,13 @@
+/* profile = spring as a set of defaults: what the configuration does not say is as Spring has it,
+ * and what it says and Spring does otherwise is named. No state. Any thread. */
+#ifndef CONFIG_SETTINGS_PROFILE_H
+#define CONFIG_SETTINGS_PROFILE_H
+
+#include "config/settings.h"
+
+/* Fills in the profile's defaults, and settings->profile_notes: a line for each key that was
+ * written otherwise. Does nothing for the standard profile. */
+plug_status settings_profile_apply(struct settings *settings, const struct config *config,
+                                   struct plug_err *err);
+
+#endif
