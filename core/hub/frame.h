@@ -47,8 +47,8 @@ struct frame *frame_alloc(size_t len, uint16_t n_messages, bool droppable);
 uint8_t frame_ws_header_len(size_t len);
 uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len);
 
-/* The messages of a burst as frames of their own, n_messages of them; they are the burst's and live
- * as long as it. NULL when out of memory. */
+/* The messages of a burst of more than one as frames of their own, n_messages of them; they are the
+ * burst's and live as long as it. NULL when out of memory. */
 struct frame *const *frame_split(struct frame *burst);
 
 /* The encoding of this form that has been added, or NULL. frame is a single message. */

@@ -196,6 +196,8 @@ uint32_t outq_push_burst(struct outq_set *set, struct outq *q, struct frame *bur
     return 0;
   if (!q->blocked && !q->singly && outq_fits(set, q, burst))
     return outq_append(set, q, burst) ? burst->n_messages : 0;
+  if (burst->n_messages == 1)
+    return outq_push(set, q, burst);
   struct frame *const *parts = frame_split(burst);
   if (!parts) {
     q->overflow = true;

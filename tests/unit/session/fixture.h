@@ -168,7 +168,8 @@ UNUSED static struct plug_str show_out(struct session *session)
     }
   }
   outq_drop_front(&session->out, session->out.count);
-  return str_from(w.seen.data, w.seen.len);
+  buf_put_char(&w.seen, '\0'); /* for strstr */
+  return str_from(w.seen.data, w.seen.len - 1);
 }
 
 #define EXPECT_OUT(session, text)  expect_str(show_out(session), STR(text))
