@@ -79,7 +79,7 @@ describe('profile = spring', { concurrency: 4 }, () => {
   });
   test('frames for destinations that nobody has are ignored', async (t) => {
     const { server, client } = await spring(t);
-    client.frame('SUBSCRIBE', { id: 'e', destination: '/user/queue/errors' });
+    client.frame('SUBSCRIBE', { id: 'e', destination: '/users/queue/errors' });
     client.frame('SUBSCRIBE', { id: 'a', destination: '/app/init', receipt: 'a' });
     client.send('/app/x', 'x');
     assert.deepEqual(await settled(client, '/sub/fence'), []);

@@ -244,7 +244,7 @@ for (const [destination, why] of [['', 'The destination is empty'], ['topic/x', 
   }
 }
 fault('a destination with an escaped line feed', '1.2', 'SEND\ndestination:/topic/a\\nb\n\n\0', /^SEND: bad destination '.*': A destination contains no control characters$/s);
-for (const destination of ['/', '/topics/a', '/topi', '/other/x', '/user/queue/x', '/Topic/x', '//topic/x']) {
+for (const destination of ['/', '/topics/a', '/topi', '/other/x', '/users/queue/x', '/Topic/x', '//topic/x']) {
   for (const command of ['SEND', 'SUBSCRIBE']) {
     fault(`${command} to ${destination}`, '1.2', `${command}\nid:s\ndestination:${destination}\n\n\0`,
       `${command}: destination '${destination}' is outside every prefix; there are /topic, /queue, /sub`);
