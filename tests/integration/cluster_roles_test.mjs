@@ -21,6 +21,8 @@ async function masterAndReplica(t) {
   const master = await startRedis({ t, args: ['--repl-diskless-sync-delay', '0'] });
   const replica = await startRedis({ t, args: ['--repl-diskless-sync-delay', '0', '--replicaof', '127.0.0.1', String(master.port)] });
   await until(async () => (await replica.info('replication', 'master_link_status')) === 'up', 'replication', 15000);
+  // The master knows it a little later.
+  await until(async () => /state=online/.test(await master.info('replication', 'slave0')), "the replica in the master's list", 15000);
   return { master, replica };
 }
 
