@@ -242,6 +242,7 @@ struct bounded_call {
   sem_t done;
   _Atomic int refs;
   _Atomic bool begun; /* or given up before it began */
+  _Atomic bool ended; /* set and read around done: thread sanitizers do not know sem_clockwait */
 };
 
 static void bounded_unref(struct bounded_call *call)
@@ -257,6 +258,7 @@ static void run_bounded(struct loop_task *task)
   struct bounded_call *call = container_of(task, struct bounded_call, task);
   if (!atomic_exchange(&call->begun, true))
     call->fn(call->arg);
+  atomic_store(&call->ended, true);
   sem_post(&call->done);
   bounded_unref(call);
 }
@@ -281,8 +283,9 @@ bool loop_call_within(struct loop *loop, plug_fn fn, void *arg, uint64_t limit_m
     ;
   if (failed)
     atomic_store(&call->begun, true);
+  bool ended = atomic_load(&call->ended);
   bounded_unref(call);
-  return !failed;
+  return !failed && ended;
 }
 
 bool loop_is_left(const struct loop *loop)
