@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "config/fault.h"
@@ -183,15 +184,27 @@ plug_status app_start(struct app *app, struct plug_err *err)
   return chain_start(&app->chain, err);
 }
 
-/* One per worker; behind all that was in its inbox. */
+/* One per worker; behind all that was in its inbox. Whoever comes last frees it: the worker, or who
+ * waits and may give up. */
 struct settle {
   struct inbox_call call;
   sem_t done;
+  _Atomic int refs;
 };
+
+static void settle_unref(struct settle *at)
+{
+  if (atomic_fetch_sub(&at->refs, 1) > 1)
+    return;
+  sem_destroy(&at->done);
+  free(at);
+}
 
 static void on_settle(struct inbox_call *call)
 {
-  sem_post(&container_of(call, struct settle, call)->done);
+  struct settle *at = container_of(call, struct settle, call);
+  sem_post(&at->done);
+  settle_unref(at);
 }
 
 static void settle(struct app_worker *worker, uint64_t deadline_ms)
@@ -205,17 +218,14 @@ static void settle(struct app_worker *worker, uint64_t deadline_ms)
     return;
   }
   sem_init(&at->done, 0, 0);
+  atomic_init(&at->refs, 2);
   at->call.run = on_settle;
   item->waiter = &at->call;
   if (inbox_put(worker->inbox, item))
     worker->inbox->wake(worker->inbox);
-  int failed;
-  while ((failed = sem_clockwait(&at->done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
+  while (sem_clockwait(&at->done, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
     ;
-  if (failed)
-    return; /* the worker may still come to it: a few bytes are left to it */
-  sem_destroy(&at->done);
-  free(at);
+  settle_unref(at);
 }
 
 static void nothing(void *arg) PLUG_NOEXCEPT
@@ -229,7 +239,8 @@ void app_drain(struct app *app, uint64_t deadline_ms)
     return;
   for (size_t i = 0; i < app->n_workers; i++) /* what they have is on its way to the plugins */
     settle(app->workers[i], deadline_ms);
-  loop_call(app->chain.loop, nothing, NULL); /* and has reached them */
+  uint64_t now_ms = clock_now_ms(); /* and has reached them */
+  loop_call_within(app->chain.loop, nothing, NULL, deadline_ms > now_ms ? deadline_ms - now_ms : 0);
   chain_drain(&app->chain);
   atomic_store(&app->draining, true);
   for (size_t i = 0; i < app->n_workers; i++)

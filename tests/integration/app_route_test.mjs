@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 import { startNode } from './lib/cluster.mjs';
 import { redisClient, startRedis, waitForSubscribers } from './lib/redis.mjs';
-import { build, root, run, start } from './lib/server.mjs';
+import { build, root, run, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,6 +59,7 @@ for (const layout of ['memory', 'topics', 'single']) {
       assert.equal(await outcome(sender, body), 'taken');
       const message = await listener.expect('MESSAGE', { destination, subscription: 'c', 'content-type': 'application/json' });
       assert.equal(message.body, wanted(content));
+      if (spring) await until(() => heard.length, 'the message at the Spring side');
       if (spring) assert.equal(heard.shift(), `{"destination":"${destination}","content":${wanted(content)}}`);
     }
     for (const [body, headers, expected] of [
