@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +21,7 @@ struct script {
   const struct plug_host *host;
   char at[16], what[16], say[64];
   int64_t time_ms, down;
-  int done;
+  _Atomic int done; /* workers publish while the timer is the control thread's */
   struct plug_timer *timer;
 };
 
@@ -59,9 +60,8 @@ static void misbehave(const struct script *script)
 
 static void reach(struct script *script, const char *call)
 {
-  if (script->done || strcmp(script->at, call) != 0)
+  if (strcmp(script->at, call) != 0 || atomic_exchange(&script->done, 1))
     return;
-  script->done = 1;
   misbehave(script);
 }
 
