@@ -193,18 +193,24 @@ static void remove_victim(struct end *end)
   end->victim = NULL;
 }
 
+/* Two that do something to each other: whichever is told first. */
+static void open_rivals(struct end *a, struct end *b, void (*then)(struct end *end))
+{
+  end_open(a);
+  end_open(b);
+  a->victim = b;
+  b->victim = a;
+  a->then = b->then = then;
+  assert_true(poller_add(&poller, &a->watch, EPOLLIN));
+  assert_true(poller_add(&poller, &b->watch, EPOLLIN));
+}
+
 /* Whichever of two is told first takes the other away. */
 static void what_is_removed_is_not_told_of_what_was_ready(void **state)
 {
   (void)state;
   struct end a, b;
-  end_open(&a);
-  end_open(&b);
-  a.victim = &b;
-  b.victim = &a;
-  a.then = b.then = remove_victim;
-  assert_true(poller_add(&poller, &a.watch, EPOLLIN));
-  assert_true(poller_add(&poller, &b.watch, EPOLLIN));
+  open_rivals(&a, &b, remove_victim);
   send_byte(&a);
   send_byte(&b);
   assert_int_equal(turn(), 2);
@@ -263,13 +269,7 @@ static void who_has_come_to_wait_for_nothing_is_not_told(void **state)
 {
   (void)state;
   struct end a, b;
-  end_open(&a);
-  end_open(&b);
-  a.victim = &b;
-  b.victim = &a;
-  a.then = b.then = want_nothing_of_victim;
-  assert_true(poller_add(&poller, &a.watch, EPOLLIN));
-  assert_true(poller_add(&poller, &b.watch, EPOLLIN));
+  open_rivals(&a, &b, want_nothing_of_victim);
   hang_up(&a);
   hang_up(&b);
   assert_int_equal(turn(), 2);
