@@ -73,6 +73,13 @@ void down_queue_close(struct down_queue *queue)
     queue->calls->give_up(queue->ctx, entry, PLUG_ECANCELED);
 }
 
+/* libuv counts from the start of the turn, and a timer must not be early by what has passed. */
+static void start_timer(uv_timer_t *timer, uv_timer_cb fn, uint64_t after_ms)
+{
+  uv_update_time(timer->loop);
+  uv_timer_start(timer, fn, after_ms, 0);
+}
+
 static void on_wait_timer(uv_timer_t *timer)
 {
   struct down_queue *queue = timer->data;
@@ -83,7 +90,7 @@ static void on_wait_timer(uv_timer_t *timer)
     if (queue->returning) /* what is about to be sent is not given up now */
       until_ms += queue->settings.delay_ms;
     if (until_ms > now) {
-      uv_timer_start(timer, on_wait_timer, until_ms - now, 0);
+      start_timer(timer, on_wait_timer, until_ms - now);
       return;
     }
     queue->calls->give_up(queue->ctx, take_first(queue), PLUG_ETIMEDOUT);
@@ -98,7 +105,7 @@ bool down_queue_add(struct down_queue *queue, struct down_queue_entry *entry, si
   entry->until_ms = clock_now_ms() + queue->settings.wait_ms;
   entry_link(queue, entry, &queue->entries);
   if (queue->wait_timer && !uv_is_active((uv_handle_t *)queue->wait_timer))
-    uv_timer_start(queue->wait_timer, on_wait_timer, queue->settings.wait_ms, 0);
+    start_timer(queue->wait_timer, on_wait_timer, queue->settings.wait_ms);
   return true;
 }
 
@@ -129,7 +136,7 @@ bool down_queue_delay(struct down_queue *queue)
   if (!queue->return_timer || !queue->settings.delay_ms)
     return false;
   queue->returning = true;
-  uv_timer_start(queue->return_timer, on_return_timer, queue->settings.delay_ms, 0);
+  start_timer(queue->return_timer, on_return_timer, queue->settings.delay_ms);
   return true;
 }
 
