@@ -43,6 +43,14 @@ enum settings_transport {
   TRANSPORT_COUNT
 };
 
+/* [api-key NAME] */
+#define SETTINGS_API_PUBLISH    1u
+#define SETTINGS_API_DISCONNECT 2u
+struct settings_api_key {
+  char *name, *secret;
+  unsigned rights; /* of these */
+};
+
 enum queue_policy { QUEUE_CLOSE, QUEUE_DROP_OLDEST, QUEUE_DROP_NEWEST };
 enum when_down { WHEN_DOWN_REJECT, WHEN_DOWN_QUEUE };
 
@@ -127,6 +135,15 @@ struct settings {
   int app_line;
   uint64_t app_timeout_ms, app_queue, app_queue_bytes;
   bool app_ignore_unclaimed, app_close_on_error;
+
+  /* [api]; without keys it is off */
+  struct settings_address *api_listen;
+  size_t n_api_listen;
+  char *api_socket; /* or NULL */
+  struct settings_api_key *api_keys;
+  size_t n_api_keys;
+  uint64_t api_max_body, api_max_batch, api_max_in_flight, api_max_failures;
+  uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

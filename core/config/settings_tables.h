@@ -17,6 +17,8 @@ enum settings_section_id {
   SECTION_AUTH,
   SECTION_ACCESS,
   SECTION_APP,
+  SECTION_API,
+  SECTION_API_KEY,
   SECTION_COUNT
 };
 
