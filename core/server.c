@@ -19,6 +19,7 @@
 #include "config/fault.h"
 #include "message/message.h"
 #include "message/message_rules.h"
+#include "net/api_service.h"
 #include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -43,6 +44,8 @@ struct server {
   struct app *app;                                            /* NULL: there are no applications */
   struct app_worker *app_workers[INTEREST_WORKERS_MAX];
   struct user_names users;
+  struct refused_users *refused;
+  struct api_service *api; /* NULL: there is no HTTP API */
   struct interest_table *interests;
   struct sockjs_registry *sockjs;
   const struct service *const *services; /* by endpoint, or NULL */
@@ -257,6 +260,15 @@ static plug_status create_app(struct server *server, struct plug_err *err)
   return PLUG_OK;
 }
 
+static plug_status create_api(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  server->refused = refused_users_new((size_t)settings->api_max_refused_users);
+  server->api = settings->n_api_keys ? api_service_new(settings) : NULL;
+  bool well = server->refused && (server->api || !settings->n_api_keys);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -264,6 +276,8 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   struct session_env *env = &worker->env.session;
   env->worker = i;
   env->users = &server->users;
+  env->refused = server->refused;
+  worker->env.api = server->api;
   worker->env.hub.user_prefix = server->users.prefix;
   if (!server->app)
     return PLUG_OK;
@@ -325,6 +339,8 @@ static void server_fini(struct server *server)
   broker_free(server->broker);
   app_free(server->app);
   access_free(server->access);
+  api_service_free(server->api);
+  refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
@@ -359,8 +375,11 @@ static plug_status listen_on(struct server *server, const struct settings_addres
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u", door->carrier ? door->carrier->name : "http", open,
-           a.host, shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u",
+           door->carrier    ? door->carrier->name
+           : door->api_only ? "http-api"
+                            : "http",
+           open, a.host, shut, a.port);
   return PLUG_OK;
 }
 
@@ -372,11 +391,14 @@ static plug_status listen_all(struct server *server, struct plug_err *err)
   const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
                            .trusted_proxies = &settings->tcp_trusted_proxies,
                            .proxy_protocol = settings->tcp_proxy_protocol};
+  const struct door api = {.trusted_proxies = &settings->http_trusted_proxies, .api_only = true};
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
     status = listen_on(server, &settings->http_listen[i], &http, err);
   for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
     status = listen_on(server, &settings->tcp_listen[i], &tcp, err);
+  for (size_t i = 0; i < settings->n_api_listen && status == PLUG_OK; i++)
+    status = listen_on(server, &settings->api_listen[i], &api, err);
   return status;
 }
 
@@ -458,6 +480,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = create_access(server, err);
   if (status == PLUG_OK)
     status = create_app(server, err);
+  if (status == PLUG_OK)
+    status = create_api(server, err);
   if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);

@@ -58,7 +58,8 @@ bool api_json_known(const json_t *object, long item, const char *const *names, s
 {
   const char *name;
   json_t *value;
-  json_object_foreach ((json_t *)(uintptr_t)object, name, value) {
+  json_object_foreach((json_t *)(uintptr_t)object, name, value)
+  {
     size_t i = 0;
     while (i < n_names && strcmp(names[i], name) != 0)
       i++;

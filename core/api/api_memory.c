@@ -140,8 +140,8 @@ enum api_memory_verdict api_memory_begin(struct api_memory *memory, struct plug_
   if (known) {
     *answer = known->answer;
     verdict = memcmp(known->request, what, DIGEST_BYTES) != 0 ? API_MEMORY_OTHER
-              : known->done                                    ? API_MEMORY_DONE
-                                                               : API_MEMORY_UNDER_WAY;
+              : known->done                                   ? API_MEMORY_DONE
+                                                              : API_MEMORY_UNDER_WAY;
   } else {
     make_room(memory, now_ms);
     *entry = memory->map.count < memory->max ? add(memory, name, what) : NULL;

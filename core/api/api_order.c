@@ -105,11 +105,10 @@ void api_order_fini(struct api_order *order)
 
 bool api_order_put(const struct api_order *order, struct buf *out)
 {
-  json_t *json = json_pack("{s:i, s:s, s:s*, s:s*, s:s*, s:s*}", "version", VERSION, "order",
-                           kinds[order->kind], "user", order->user[0] ? order->user : NULL,
-                           "session", order->session[0] ? order->session : NULL, "reason",
-                           order->reason[0] ? order->reason : NULL, "destination",
-                           order->destination);
+  json_t *json = json_pack(
+      "{s:i, s:s, s:s*, s:s*, s:s*, s:s*}", "version", VERSION, "order", kinds[order->kind], "user",
+      order->user[0] ? order->user : NULL, "session", order->session[0] ? order->session : NULL,
+      "reason", order->reason[0] ? order->reason : NULL, "destination", order->destination);
   if (json && order->refuse_s)
     json_object_set_new(json, "refuseSeconds", json_integer((json_int_t)order->refuse_s));
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -137,8 +136,7 @@ enum api_order_heard api_order_hear(struct plug_str text, size_t max_destination
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
       if (strcmp(kind, kinds[i]) == 0) {
         order->kind = (enum api_order_kind)i;
-        heard =
-            read_all(root, max_destination, order, &fault) ? API_ORDER_HEARD : API_ORDER_BAD;
+        heard = read_all(root, max_destination, order, &fault) ? API_ORDER_HEARD : API_ORDER_BAD;
       }
   }
   json_decref(root);

@@ -1,7 +1,7 @@
 /* What is to happen to the sessions of a user, or to one session, on all nodes: they are
- * disconnected, or lose a subscription. Reads the bodies of POST /api/disconnect and /api/unsubscribe,
- * and writes and reads the messages by which nodes tell each other. No I/O; an order owns its
- * texts. Any thread. */
+ * disconnected, or lose a subscription. Reads the bodies of POST /api/disconnect and
+ * /api/unsubscribe, and writes and reads the messages by which nodes tell each other. No I/O; an
+ * order owns its texts. Any thread. */
 #ifndef API_API_ORDER_H
 #define API_API_ORDER_H
 

@@ -106,10 +106,9 @@ static bool read_destination(const struct api_world *world, const json_t *object
   if (user.len && session.len)
     return api_refuse(fault, 400, "bad-value", api_json_path(path, item, "session"),
                       "there is a 'user' already");
-  return user.len || session.len
-             ? read_users_destination(world, item, user.len ? user : session, destination, draft,
-                                      fault)
-             : read_plain_destination(world, item, destination, draft, fault);
+  return user.len || session.len ? read_users_destination(world, item, user.len ? user : session,
+                                                          destination, draft, fault)
+                                 : read_plain_destination(world, item, destination, draft, fault);
 }
 
 /* --- what --------------------------------------------------------------------------------- */
@@ -207,10 +206,12 @@ static bool read_headers(const struct api_world *world, const json_t *object, lo
   if (!json_is_object(headers))
     return api_refuse(fault, 400, "bad-type", path, "'headers' is to be an object of strings");
   if (json_object_size(headers) > world->n_kv)
-    return api_refuse(fault, 413, "too-large", path, "there are more headers than a frame can have");
-  json_object_foreach (headers, name, value) {
-    if (!*name || !json_is_string(value) || memchr(json_string_value(value), 0,
-                                                   json_string_length(value)))
+    return api_refuse(fault, 413, "too-large", path,
+                      "there are more headers than a frame can have");
+  json_object_foreach(headers, name, value)
+  {
+    if (!*name || !json_is_string(value) ||
+        memchr(json_string_value(value), 0, json_string_length(value)))
       return api_refuse(fault, 400, "bad-type", path,
                         "the header '%.80s' is to have a name, and text without NUL", name);
     if (message_is_servers_header(str_of(name)))
@@ -237,15 +238,15 @@ static bool is_carried(const struct api_world *world, long item, const struct dr
                       "the body is larger than the broker carries, %llu bytes",
                       (unsigned long long)world->max_payload);
   const char *broken = message_breaks_frames(&draft->init);
-  return !broken || api_refuse(fault, 400, "bad-value", path, "the message cannot be sent: %s",
-                               broken);
+  return !broken ||
+         api_refuse(fault, 400, "bad-value", path, "the message cannot be sent: %s", broken);
 }
 
 static const struct plug_msg *read_message(const struct api_world *world, const json_t *object,
                                            long item, struct api_fault *fault)
 {
-  static const char *const names[] = {"destination", "user",        "session", "body", "json",
-                                      "base64",      "contentType", "headers"};
+  static const char *const names[] = {"destination", "user",   "session",     "body",
+                                      "json",        "base64", "contentType", "headers"};
   struct draft draft = {.init = {.size = sizeof draft.init}};
   const struct plug_msg *msg = NULL;
   char path[96];
@@ -257,8 +258,8 @@ static const struct plug_msg *read_message(const struct api_world *world, const 
   if (api_json_known(object, item, names, sizeof names / sizeof *names, fault) &&
       read_destination(world, object, item, &draft, fault) &&
       read_body(object, item, &draft, fault) && read_type(object, item, &draft, fault) &&
-      read_headers(world, object, item, &draft, fault) &&
-      is_carried(world, item, &draft, fault) && !(msg = message_new(&draft.init)))
+      read_headers(world, object, item, &draft, fault) && is_carried(world, item, &draft, fault) &&
+      !(msg = message_new(&draft.init)))
     no_memory(fault);
   draft_free(&draft);
   return msg;
@@ -310,8 +311,8 @@ bool api_publish_read(const struct api_world *world, struct plug_str body, struc
   if (!root)
     return false;
   const json_t *list = json_object_get(root, "messages");
-  bool well = list ? read_list(world, root, list, batch, fault)
-                   : read_single(world, root, batch, fault);
+  bool well =
+      list ? read_list(world, root, list, batch, fault) : read_single(world, root, batch, fault);
   json_decref(root);
   if (!well)
     api_batch_free(batch);

@@ -1,6 +1,6 @@
 /* Reads what POST /api/publish is given: one message or a batch, judged as a whole and made into
- * messages that are ready for the broker. No I/O. A batch owns its messages. The thread that has the
- * world's scratch. */
+ * messages that are ready for the broker. No I/O. A batch owns its messages. The thread that has
+ * the world's scratch. */
 #ifndef API_API_PUBLISH_H
 #define API_API_PUBLISH_H
 

@@ -108,7 +108,8 @@ static plug_status load_secret(struct settings_loader *l, const struct config_se
   char why[240];
   if (!plain == !file)
     return key_fault(l, section, plain ? "secret-file" : "secret",
-                     plain ? "there is a secret already" : "is missing; secret-file is the other way");
+                     plain ? "there is a secret already"
+                           : "is missing; secret-file is the other way");
   key->secret = plain ? str_dup(str_of(plain->value)) : read_secret(file->value, why);
   if (!key->secret)
     return file ? key_fault(l, section, "secret-file", why) : fault_no_memory(l->err);
@@ -163,7 +164,7 @@ static plug_status load_place(struct settings_loader *l)
   const struct config_entry *socket = loader_entry(l, SECTION_API, "socket");
   struct plug_str path = str_of(socket ? socket->value : "");
   if (socket) {
-    if (!path.len || path.len >= sizeof ((struct sockaddr_un *)0)->sun_path)
+    if (!path.len || path.len >= sizeof((struct sockaddr_un *)0)->sun_path)
       return loader_fault(l, SECTION_API, "socket", path, "is no path of 1 to 107 characters");
     s->api_socket = str_dup(path);
     if (!s->api_socket)

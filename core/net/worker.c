@@ -12,6 +12,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "message/message.h"
+#include "net/api_routes.h"
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
@@ -259,6 +260,7 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->conns);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
+  list_init(&env->api_waiting);
   list_init(&env->http_ready);
   list_init(&env->paused);
   list_init(&env->doomed);
@@ -439,6 +441,7 @@ static void *run(void *arg)
   pthread_setname_np(pthread_self(), name);
   counter_bind_thread();
   interest_bind_worker((int)worker->index);
+  control_start(env);
   if (!open_sender(worker)) {
     log_error("net", "worker %u: out of memory", worker->index);
     abort();
@@ -460,6 +463,7 @@ static void *run(void *arg)
   cut_all(worker);
   wire_drop_scratch();
   sockjs_routes_drop_scratch();
+  api_routes_drop_scratch();
   block_drop_cache();
   return NULL;
 }
