@@ -273,8 +273,8 @@ static const struct plug_option api_options[] = {
     {"max-in-flight", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
      "Messages of all requests that the broker has not taken yet; more are refused with 503."},
     {"max-failures", PLUG_OPT_INTEGER, 0, "30", "1..1000000",
-     "Requests without a valid key that one address may make in a minute, an IPv6 address by its "
-     "first 64 bits; then it is answered with 429, whatever it shows."},
+     "Wrong keys that one address may show in a minute, an IPv6 address by its first 64 bits; then "
+     "it is answered with 429, whatever it shows."},
     {"idempotency-keys", PLUG_OPT_INTEGER, 0, "10000", "0..10000000",
      "Answers kept for requests that come again with the same `Idempotency-Key`. When there are "
      "more the oldest is forgotten."},
@@ -343,10 +343,11 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                      "the plugin `route`, and what it lets one name in others, `[app.route NAME]`. "
                      "[apps.md](apps.md) tells how it all works.",
                      TABLE(app_options)},
-    [SECTION_API] = {"api", "api",
-                     "Publishing and disconnecting over HTTP, for services: [api.md](api.md). It is "
-                     "off as long as there is no `[api-key NAME]`.",
-                     TABLE(api_options)},
+    [SECTION_API] =
+        {"api", "api",
+         "Publishing and disconnecting over HTTP, for services: [api.md](api.md). It is "
+         "off as long as there is no `[api-key NAME]`.",
+         TABLE(api_options)},
     [SECTION_API_KEY] = {"api-key", "api-key NAME",
                          "One section for each key of the API, with a name of your own for the "
                          "log.",
