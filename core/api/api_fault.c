@@ -1,7 +1,6 @@
 #include "api/api_fault.h"
 
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,10 +11,17 @@ bool api_refuse(struct api_fault *fault, uint16_t status, const char *code, cons
                 const char *format, ...)
 {
   va_list args;
-  *fault = (struct api_fault){.status = status, .code = code};
   va_start(args, format);
-  vsnprintf(fault->message, sizeof fault->message, format, args);
+  bool refused = api_refuse_with(fault, status, code, field, format, args);
   va_end(args);
+  return refused;
+}
+
+bool api_refuse_with(struct api_fault *fault, uint16_t status, const char *code, const char *field,
+                     const char *format, va_list args)
+{
+  *fault = (struct api_fault){.status = status, .code = code};
+  vsnprintf(fault->message, sizeof fault->message, format, args);
   size_t len = strlen(fault->message);
   while (len && !utf8_valid(fault->message, len)) /* cut within a character */
     fault->message[--len] = '\0';

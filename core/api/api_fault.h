@@ -4,6 +4,7 @@
 #ifndef API_API_FAULT_H
 #define API_API_FAULT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
@@ -18,6 +19,9 @@ struct api_fault {
 /* Fills fault; returns false for the caller to pass on. field may be NULL. */
 bool api_refuse(struct api_fault *fault, uint16_t status, const char *code, const char *field,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+bool api_refuse_with(struct api_fault *fault, uint16_t status, const char *code, const char *field,
+                     const char *format, va_list args);
 
 /* {"code":...,"message":...,"field":...} */
 void api_fault_put(const struct api_fault *fault, struct buf *out);

@@ -24,32 +24,36 @@ json_t *api_json_read(struct plug_str body, struct api_fault *fault)
   return NULL;
 }
 
-const char *api_json_path(char out[96], long item, const char *name)
+bool api_json_refuse(struct api_fault *fault, uint16_t status, const char *code, long item,
+                     const char *name, const char *format, ...)
 {
-  const char *dot = *name ? "." : "";
+  char path[96];
+  va_list args;
   if (item < 0)
-    snprintf(out, 96, "%.80s", name);
+    snprintf(path, sizeof path, "%.80s", name);
   else
-    snprintf(out, 96, "messages[%ld]%s%.60s", item, dot, name);
-  return out;
+    snprintf(path, sizeof path, "messages[%ld]%s%.60s", item, *name ? "." : "", name);
+  va_start(args, format);
+  bool refused = api_refuse_with(fault, status, code, path, format, args);
+  va_end(args);
+  return refused;
 }
 
 bool api_json_text(const json_t *object, long item, const char *name, size_t max,
                    struct plug_str *out, struct api_fault *fault)
 {
-  char path[96];
   const json_t *value = json_object_get(object, name);
   *out = STR("");
   if (!value)
     return true;
-  api_json_path(path, item, name);
   if (!json_is_string(value))
-    return api_refuse(fault, 400, "bad-type", path, "'%s' is to be a string", name);
+    return api_json_refuse(fault, 400, "bad-type", item, name, "'%s' is to be a string", name);
   *out = api_json_str(value);
   if (!out->len)
-    return api_refuse(fault, 400, "bad-value", path, "'%s' is empty", name);
+    return api_json_refuse(fault, 400, "bad-value", item, name, "'%s' is empty", name);
   if (out->len > max)
-    return api_refuse(fault, 400, "bad-value", path, "'%s' is longer than %zu bytes", name, max);
+    return api_json_refuse(fault, 400, "bad-value", item, name, "'%s' is longer than %zu bytes",
+                           name, max);
   return true;
 }
 
@@ -65,9 +69,8 @@ bool api_json_known(const json_t *object, long item, const char *const *names, s
       i++;
     if (i < n_names)
       continue;
-    char path[96];
-    return api_refuse(fault, 400, "unknown-field", api_json_path(path, item, name),
-                      "there is no field '%.80s' here", name);
+    return api_json_refuse(fault, 400, "unknown-field", item, name,
+                           "there is no field '%.80s' here", name);
   }
   return true;
 }

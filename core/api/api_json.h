@@ -11,8 +11,10 @@
 /* The body as an object, for json_decref; NULL with a fault. */
 json_t *api_json_read(struct plug_str body, struct api_fault *fault);
 
-/* "messages[3].destination" for item 3; "destination" for item -1. */
-const char *api_json_path(char out[96], long item, const char *name);
+/* As api_refuse, about a field: "messages[3].destination" for item 3, "destination" for item -1. */
+bool api_json_refuse(struct api_fault *fault, uint16_t status, const char *code, long item,
+                     const char *name, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /* A member that is a string, neither longer than max bytes nor empty. Absent: *out is empty, and
  * that is no fault. */

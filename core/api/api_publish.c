@@ -39,18 +39,16 @@ static bool read_users_destination(const struct api_world *world, long item, str
                                    struct plug_str destination, struct draft *draft,
                                    struct api_fault *fault)
 {
-  char path[96];
-  api_json_path(path, item, "destination");
   if (!world->users->prefix.len)
-    return api_refuse(fault, 400, "bad-destination", path,
-                      "there are no user destinations: [destinations] user is empty");
+    return api_json_refuse(fault, 400, "bad-destination", item, "destination",
+                           "there are no user destinations: [destinations] user is empty");
   if (str_has_prefix(destination, world->users->prefix) &&
       (destination.len == world->users->prefix.len ||
        destination.ptr[world->users->prefix.len] == '/'))
-    return api_refuse(fault, 400, "bad-destination", path,
-                      "with 'user' or 'session' the destination is what follows '%.*s', as "
-                      "/queue/x",
-                      STR_ARG(world->users->prefix));
+    return api_json_refuse(fault, 400, "bad-destination", item, "destination",
+                           "with 'user' or 'session' the destination is what follows '%.*s', as "
+                           "/queue/x",
+                           STR_ARG(world->users->prefix));
   user_put_topic(world->users, name, destination, &draft->topic);
   draft->init.topic = str_from(draft->topic.data, draft->topic.len);
   return !draft->topic.failed || no_memory(fault);
@@ -60,8 +58,6 @@ static bool read_plain_destination(const struct api_world *world, long item,
                                    struct plug_str destination, struct draft *draft,
                                    struct api_fault *fault)
 {
-  char path[96];
-  api_json_path(path, item, "destination");
   switch (destination_classify(world->destinations, destination)) {
   case DESTINATION_BROKER:
     draft->init.topic = destination;
@@ -73,15 +69,16 @@ static bool read_plain_destination(const struct api_world *world, long item,
     }
     if (draft->topic.failed)
       return no_memory(fault);
-    return api_refuse(fault, 400, "bad-destination", path,
-                      "'destination' is not of the form %.*s/NAME/DESTINATION",
-                      STR_ARG(world->users->prefix));
+    return api_json_refuse(fault, 400, "bad-destination", item, "destination",
+                           "'destination' is not of the form %.*s/NAME/DESTINATION",
+                           STR_ARG(world->users->prefix));
   case DESTINATION_APP:
-    return api_refuse(fault, 400, "bad-destination", path,
-                      "'destination' is the applications', who answer clients only");
+    return api_json_refuse(fault, 400, "bad-destination", item, "destination",
+                           "'destination' is the applications', who answer clients only");
   default:
-    return api_refuse(fault, 400, "bad-destination", path,
-                      "'destination' is outside every prefix of [destinations] broker and user");
+    return api_json_refuse(
+        fault, 400, "bad-destination", item, "destination",
+        "'destination' is outside every prefix of [destinations] broker and user");
   }
 }
 
@@ -90,22 +87,19 @@ static bool read_destination(const struct api_world *world, const json_t *object
 {
   struct plug_str destination, user, session;
   const char *why;
-  char path[96];
   if (!api_json_text(object, item, "destination", SIZE_MAX, &destination, fault) ||
       !api_json_text(object, item, "user", USER_MAX, &user, fault) ||
       !api_json_text(object, item, "session", USER_MAX, &session, fault))
     return false;
-  api_json_path(path, item, "destination");
   if (!destination.len)
-    return api_refuse(fault, 400, "missing", path, "'destination' is missing");
+    return api_json_refuse(fault, 400, "missing", item, "destination", "'destination' is missing");
   if (!destination_valid(destination, world->max_destination, &why)) {
     if (destination.len > world->max_destination)
       COUNT(refused_destination);
-    return api_refuse(fault, 400, "bad-destination", path, "%s", why);
+    return api_json_refuse(fault, 400, "bad-destination", item, "destination", "%s", why);
   }
   if (user.len && session.len)
-    return api_refuse(fault, 400, "bad-value", api_json_path(path, item, "session"),
-                      "there is a 'user' already");
+    return api_json_refuse(fault, 400, "bad-value", item, "session", "there is a 'user' already");
   return user.len || session.len ? read_users_destination(world, item, user.len ? user : session,
                                                           destination, draft, fault)
                                  : read_plain_destination(world, item, destination, draft, fault);
@@ -127,12 +121,12 @@ static bool is_base64(struct plug_str text)
   return text.len % 4 == 0;
 }
 
-static bool decode_base64(struct plug_str text, struct draft *draft, const char *path,
+static bool decode_base64(struct plug_str text, struct draft *draft, long item,
                           struct api_fault *fault)
 {
   if (!is_base64(text))
-    return api_refuse(fault, 400, "bad-value", path,
-                      "'base64' is not base64 of RFC 4648, section 4, with its padding");
+    return api_json_refuse(fault, 400, "bad-value", item, "base64",
+                           "'base64' is not base64 of RFC 4648, section 4, with its padding");
   if (!text.len)
     return true;
   if (!buf_reserve(&draft->decoded, text.len / 4 * 3 + 1))
@@ -140,7 +134,7 @@ static bool decode_base64(struct plug_str text, struct draft *draft, const char 
   int len = EVP_DecodeBlock((unsigned char *)draft->decoded.data, (const unsigned char *)text.ptr,
                             (int)text.len);
   if (len < 0)
-    return api_refuse(fault, 400, "bad-value", path, "'base64' is not base64");
+    return api_json_refuse(fault, 400, "bad-value", item, "base64", "'base64' is not base64");
   size_t padding =
       (size_t)(text.ptr[text.len - 1] == '=') + (size_t)(text.ptr[text.len - 2] == '=');
   draft->decoded.len = (size_t)len - padding;
@@ -152,16 +146,16 @@ static bool read_body(const json_t *object, long item, struct draft *draft, stru
 {
   const json_t *body = json_object_get(object, "body"), *json = json_object_get(object, "json"),
                *base64 = json_object_get(object, "base64");
-  char path[96];
   int n = (body != NULL) + (json != NULL) + (base64 != NULL);
   if (n != 1)
-    return api_refuse(fault, 400, n ? "bad-value" : "missing", api_json_path(path, item, "body"),
-                      "one of 'body' (text), 'json' (any JSON) and 'base64' (bytes) is needed%s",
-                      n ? ", and only one" : "");
+    return api_json_refuse(
+        fault, 400, n ? "bad-value" : "missing", item, "body",
+        "one of 'body' (text), 'json' (any JSON) and 'base64' (bytes) is needed%s",
+        n ? ", and only one" : "");
   if (body) {
     if (!json_is_string(body))
-      return api_refuse(fault, 400, "bad-type", api_json_path(path, item, "body"),
-                        "'body' is to be a string; 'json' takes other JSON");
+      return api_json_refuse(fault, 400, "bad-type", item, "body",
+                             "'body' is to be a string; 'json' takes other JSON");
     draft->init.payload = api_json_str(body);
     draft->init.content_type = STR("text/plain;charset=UTF-8");
     return true;
@@ -172,23 +166,21 @@ static bool read_body(const json_t *object, long item, struct draft *draft, stru
     draft->init.content_type = STR("application/json");
     return draft->json || no_memory(fault);
   }
-  api_json_path(path, item, "base64");
   if (!json_is_string(base64))
-    return api_refuse(fault, 400, "bad-type", path, "'base64' is to be a string");
+    return api_json_refuse(fault, 400, "bad-type", item, "base64", "'base64' is to be a string");
   draft->init.content_type = STR("application/octet-stream");
-  return decode_base64(api_json_str(base64), draft, path, fault);
+  return decode_base64(api_json_str(base64), draft, item, fault);
 }
 
 static bool read_type(const json_t *object, long item, struct draft *draft, struct api_fault *fault)
 {
   struct plug_str type;
-  char path[96];
   if (!api_json_text(object, item, "contentType", TYPE_MAX, &type, fault))
     return false;
   for (size_t i = 0; i < type.len; i++)
     if ((unsigned char)type.ptr[i] < ' ' || type.ptr[i] == 0x7f)
-      return api_refuse(fault, 400, "bad-value", api_json_path(path, item, "contentType"),
-                        "'contentType' has a control character");
+      return api_json_refuse(fault, 400, "bad-value", item, "contentType",
+                             "'contentType' has a control character");
   if (type.len)
     draft->init.content_type = type;
   return true;
@@ -199,24 +191,24 @@ static bool read_headers(const struct api_world *world, const json_t *object, lo
 {
   json_t *headers = json_object_get(object, "headers"), *value;
   const char *name;
-  char path[96];
   if (!headers)
     return true;
-  api_json_path(path, item, "headers");
   if (!json_is_object(headers))
-    return api_refuse(fault, 400, "bad-type", path, "'headers' is to be an object of strings");
+    return api_json_refuse(fault, 400, "bad-type", item, "headers",
+                           "'headers' is to be an object of strings");
   if (json_object_size(headers) > world->n_kv)
-    return api_refuse(fault, 413, "too-large", path,
-                      "there are more headers than a frame can have");
+    return api_json_refuse(fault, 413, "too-large", item, "headers",
+                           "there are more headers than a frame can have");
   json_object_foreach(headers, name, value)
   {
     if (!*name || !json_is_string(value) ||
         memchr(json_string_value(value), 0, json_string_length(value)))
-      return api_refuse(fault, 400, "bad-type", path,
-                        "the header '%.80s' is to have a name, and text without NUL", name);
+      return api_json_refuse(fault, 400, "bad-type", item, "headers",
+                             "the header '%.80s' is to have a name, and text without NUL", name);
     if (message_is_servers_header(str_of(name)))
-      return api_refuse(fault, 400, "bad-value", path, "the header '%s' is the server's to write%s",
-                        name, strcmp(name, "content-type") == 0 ? "; see 'contentType'" : "");
+      return api_json_refuse(fault, 400, "bad-value", item, "headers",
+                             "the header '%s' is the server's to write%s", name,
+                             strcmp(name, "content-type") == 0 ? "; see 'contentType'" : "");
     world->kv[draft->init.n_headers++] = (struct plug_kv){str_of(name), api_json_str(value)};
   }
   draft->init.headers = world->kv;
@@ -228,18 +220,17 @@ static bool read_headers(const struct api_world *world, const json_t *object, lo
 static bool is_carried(const struct api_world *world, long item, const struct draft *draft,
                        struct api_fault *fault)
 {
-  char path[96];
   const char *limit = message_over_limit(&draft->init);
-  api_json_path(path, item, "");
   if (limit)
-    return api_refuse(fault, 413, "too-large", path, "the message cannot be sent: %s", limit);
+    return api_json_refuse(fault, 413, "too-large", item, "", "the message cannot be sent: %s",
+                           limit);
   if (world->max_payload && draft->init.payload.len > world->max_payload)
-    return api_refuse(fault, 413, "too-large", path,
-                      "the body is larger than the broker carries, %llu bytes",
-                      (unsigned long long)world->max_payload);
+    return api_json_refuse(fault, 413, "too-large", item, "",
+                           "the body is larger than the broker carries, %llu bytes",
+                           (unsigned long long)world->max_payload);
   const char *broken = message_breaks_frames(&draft->init);
-  return !broken ||
-         api_refuse(fault, 400, "bad-value", path, "the message cannot be sent: %s", broken);
+  return !broken || api_json_refuse(fault, 400, "bad-value", item, "",
+                                    "the message cannot be sent: %s", broken);
 }
 
 static const struct plug_msg *read_message(const struct api_world *world, const json_t *object,
@@ -249,10 +240,8 @@ static const struct plug_msg *read_message(const struct api_world *world, const 
                                       "json",        "base64", "contentType", "headers"};
   struct draft draft = {.init = {.size = sizeof draft.init}};
   const struct plug_msg *msg = NULL;
-  char path[96];
   if (!json_is_object(object)) {
-    api_refuse(fault, 400, "bad-type", api_json_path(path, item, ""),
-               "a message is to be an object");
+    api_json_refuse(fault, 400, "bad-type", item, "", "a message is to be an object");
     return NULL;
   }
   if (api_json_known(object, item, names, sizeof names / sizeof *names, fault) &&
