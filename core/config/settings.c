@@ -55,9 +55,8 @@ static plug_status check_sections(struct settings_loader *l)
     struct plug_str path, name;
     plug_status status = PLUG_OK;
     size_t id = 0;
-    while (id < SECTION_COUNT &&
-           (id == SECTION_ENDPOINT || id == SECTION_API_KEY ||
-            strcmp(section->name, settings_sections[id].name) != 0))
+    while (id < SECTION_COUNT && (id == SECTION_ENDPOINT || id == SECTION_API_KEY ||
+                                  strcmp(section->name, settings_sections[id].name) != 0))
       id++;
     if (doors_endpoint_path(section, &path)) {
       status = doors_check_endpoint(section, path, l->err);

@@ -224,6 +224,17 @@ static bool is_down(const struct net_env *env, struct api_fault *fault)
   return true;
 }
 
+/* Who publishes on a connection of his own is read no further for a while; a request is refused as
+ * a whole, for what a full worker cannot hold would be dropped. */
+static bool is_congested(const struct net_env *env, struct api_fault *fault)
+{
+  if (!broker_congested(env->broker))
+    return false;
+  COUNT(api_refused_congested);
+  (void)api_refuse(fault, 503, "busy", NULL, "the node is congested");
+  return true;
+}
+
 /* --- operations ----------------------------------------------------------------------------- */
 
 /* False: it has been answered. */
@@ -287,7 +298,7 @@ static void serve_publish(struct net_env *env, struct http_conn *http, struct pl
   }
   if (begin_once(env, http, body, &entry)) {
     struct api_wait *wait = NULL;
-    if (is_down(env, &fault))
+    if (is_down(env, &fault) || is_congested(env, &fault))
       refuse(http, &fault);
     else
       wait = wait_new(env, http, batch.n);
