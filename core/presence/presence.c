@@ -318,7 +318,8 @@ static void on_list_done(void *arg, plug_status status, struct plug_str detail)
 {
   struct ask *ask = arg;
   report(ask->presence, "a list", status, detail);
-  ask_ready(ask, status);
+  if (!ask->answered)
+    ask_ready(ask, status);
 }
 
 static void on_list_release(void *arg, plug_status status, struct plug_str detail)
@@ -703,10 +704,8 @@ static void drain_on_home(void *arg) PLUG_NOEXCEPT
   for (node = presence->asks.next; node != &presence->asks;) {
     struct ask *ask = container_of(node, struct ask, link);
     node = node->next;
-    if (!list_empty(&ask->wait.link)) { /* others have an operation, which ends by itself */
-      list_remove(&ask->wait.link);
-      ask_ready(ask, PLUG_ECANCELED);
-    }
+    list_remove(&ask->wait.link);
+    ask_ready(ask, PLUG_ECANCELED);
   }
   wake(presence);
 }
