@@ -72,8 +72,11 @@ async function play({ t, nodes, redis, seed, steps, restartNode }) {
   const roll = rng(seed);
   const model = new Model();
   const eyes = [];
+  let n_eyes = 0;
   const addEye = async (n) => {
-    const one = await eye(nodes[n], `eye${n}`, t);
+    // of another name each time: one that is still there from before would join without a word
+    n_eyes += 1;
+    const one = await eye(nodes[n], `eye${n}.${n_eyes}`, t);
     one.node = n;
     model.sessions.set(one.client, { user: one.name, node: n, rooms: new Map(ROOMS.map((r) => [r, r])) });
     eyes.push(one);
