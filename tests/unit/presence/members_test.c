@@ -13,10 +13,10 @@
 #include "base/str.h"
 #include "presence/members.h"
 
-#define TOPICS    4
-#define SESSIONS  12
-#define PENDING   64
-#define OP_STEPS  6000
+#define TOPICS   4
+#define SESSIONS 12
+#define PENDING  64
+#define OP_STEPS 6000
 
 struct pending {
   struct members_batch *batch;
@@ -342,7 +342,8 @@ static void batches_are_bounded(void **state)
   char name[16];
   for (int i = 0; i < 1700; i++) {
     int len = snprintf(name, sizeof name, "A%d", i);
-    struct plug_member member = {.topic = STR("a"), .member = {name, (size_t)len}, .user = STR("u")};
+    struct plug_member member = {
+        .topic = STR("a"), .member = {name, (size_t)len}, .user = STR("u")};
     assert_int_equal(members_join(&w.members, &member, NULL), PLUG_PENDING);
   }
   members_pump(&w.members, w.now_ms);

@@ -20,10 +20,10 @@
 #define SETTLE   500
 
 struct topic {
-  bool there[USERS];     /* at the backend */
-  bool told[USERS];      /* what its watcher knows */
-  bool told_known;       /* the baseline is there */
-  bool is_watched;       /* at the backend */
+  bool there[USERS]; /* at the backend */
+  bool told[USERS];  /* what its watcher knows */
+  bool told_known;   /* the baseline is there */
+  bool is_watched;   /* at the backend */
   uint64_t offset, epoch;
   struct plug_presence_change queue[QUEUE]; /* on its way */
   size_t first, last;
@@ -298,11 +298,8 @@ static void begin(struct world *w, uint64_t seed)
   memset(w, 0, sizeof *w);
   w->seed = seed;
   w->now_ms = 1000;
-  w->backend = (struct presence_backend){.watch = on_watch,
-                                         .unwatch = on_unwatch,
-                                         .list = on_list,
-                                         .tell = on_tell,
-                                         .ctx = w};
+  w->backend = (struct presence_backend){
+      .watch = on_watch, .unwatch = on_unwatch, .list = on_list, .tell = on_tell, .ctx = w};
   rooms_init(&w->rooms, &w->backend, 100, SETTLE);
 }
 

@@ -3,8 +3,8 @@
  * plugboard/ext/presence.h: who is in which room, on all nodes together.
  *
  * Two extensions. "plug.broker.presence/1" is between the server and a broker: the broker keeps the
- * members of all nodes where it keeps its messages. "plug.host.presence/1" is between the server and
- * an application: any application works with any broker that has the first.
+ * members of all nodes where it keeps its messages. "plug.host.presence/1" is between the server
+ * and an application: any application works with any broker that has the first.
  *
  * A MEMBER is one session in one topic; several members of one user count as one user, who joins
  * with the first of them and leaves with the last. Members belong to the node that has joined them.
@@ -60,8 +60,8 @@ struct plug_broker_presence {
   /* [home] They are gone; those that were not there are no failure. info is not looked at. */
   plug_status (*leave)(void *self, const struct plug_member *v, size_t n,
                        struct plug_op *op) PLUG_NOEXCEPT;
-  /* [home] Done: every later change of the topic, on whatever node, is told to changed. May be asked
-   * for twice, and is after lost. */
+  /* [home] Done: every later change of the topic, on whatever node, is told to changed. May be
+   * asked for twice, and is after lost. */
   plug_status (*watch)(void *self, struct plug_str topic, struct plug_op *op) PLUG_NOEXCEPT;
   /* [home] A change that comes late is ignored. */
   void (*unwatch)(void *self, struct plug_str topic) PLUG_NOEXCEPT;
