@@ -46,6 +46,7 @@ enum settings_transport {
 /* [api-key NAME] */
 #define SETTINGS_API_PUBLISH    1u
 #define SETTINGS_API_DISCONNECT 2u
+#define SETTINGS_API_PRESENCE   4u
 struct settings_api_key {
   char *name, *secret;
   unsigned rights; /* of these */
@@ -136,6 +137,8 @@ struct settings {
   uint64_t app_timeout_ms, app_queue, app_queue_bytes;
   bool app_ignore_unclaimed, app_close_on_error;
 
+  uint64_t presence_members, presence_info_bytes, presence_rooms,
+      presence_settle_ms; /* [presence] */
   /* [api]; without keys it is off */
   struct settings_address *api_listen;
   size_t n_api_listen;
@@ -143,7 +146,7 @@ struct settings {
   struct settings_api_key *api_keys;
   size_t n_api_keys;
   uint64_t api_max_body, api_max_batch, api_max_in_flight, api_max_failures;
-  uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users;
+  uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users, api_max_listed;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

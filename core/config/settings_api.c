@@ -123,7 +123,9 @@ static plug_status load_rights(struct settings_loader *l, const struct config_se
   static const struct {
     const char *name;
     unsigned right;
-  } rights[] = {{"publish", SETTINGS_API_PUBLISH}, {"disconnect", SETTINGS_API_DISCONNECT}};
+  } rights[] = {{"publish", SETTINGS_API_PUBLISH},
+                {"disconnect", SETTINGS_API_DISCONNECT},
+                {"presence", SETTINGS_API_PRESENCE}};
   const size_t n_rights = sizeof rights / sizeof *rights;
   struct plug_str text = STR(""), item;
   (void)option_str(loader_table(SECTION_API_KEY), section, "rights", &text);
@@ -132,7 +134,7 @@ static plug_status load_rights(struct settings_loader *l, const struct config_se
     while (i < n_rights && !str_eq(item, str_of(rights[i].name)))
       i++;
     if (i == n_rights)
-      return key_fault(l, section, "rights", "there are publish and disconnect");
+      return key_fault(l, section, "rights", "there are publish, disconnect and presence");
     key->rights |= rights[i].right;
   }
   return key->rights ? PLUG_OK : key_fault(l, section, "rights", "is empty");

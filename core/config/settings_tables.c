@@ -261,6 +261,19 @@ static const struct plug_option app_options[] = {
      "connection."},
 };
 
+static const struct plug_option presence_options[] = {
+    {"max-members", PLUG_OPT_INTEGER, 0, "200000", "1..10000000",
+     "Members that this node keeps in rooms: each session in each room is one. What is beyond is "
+     "not counted."},
+    {"max-info", PLUG_OPT_BYTES, 0, "4k", "64..64k",
+     "Bytes of what an application says about one member."},
+    {"max-rooms", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+     "Rooms that this node watches, each with all its users in memory."},
+    {"settle", PLUG_OPT_DURATION, 0, "2s", "0..1m",
+     "After the backend has lost members, how long all nodes are given to join theirs again before "
+     "anybody is told who is missing."},
+};
+
 static const struct plug_option api_options[] = {
     {"listen", PLUG_OPT_LIST, 0, "", NULL,
      "Addresses that serve the API and nothing else, written as for HTTP. Empty, without `socket`: "
@@ -279,6 +292,8 @@ static const struct plug_option api_options[] = {
      "Answers kept for requests that come again with the same `Idempotency-Key`. When there are "
      "more the oldest is forgotten."},
     {"idempotency-time", PLUG_OPT_DURATION, 0, "10m", "1s..24h", "How long they are kept."},
+    {"max-listed", PLUG_OPT_INTEGER, 0, "10000", "0..1000000",
+     "Users of one room that are listed by name; they are counted all the same."},
     {"max-refused-users", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
      "Users that may be refused for a while after they were disconnected; more are disconnected "
      "and may come back at once."},
@@ -290,7 +305,8 @@ static const struct plug_option api_key_options[] = {
      "the environment."},
     {"secret-file", PLUG_OPT_PATH, 0, NULL, NULL, "A file with the key in one line, instead."},
     {"rights", PLUG_OPT_LIST, 0, "publish", NULL,
-     "What it is good for: `publish`, and `disconnect`, which takes subscriptions away, too."},
+     "What it is good for: `publish`; `disconnect`, which takes subscriptions away, too; "
+     "`presence`."},
 };
 
 const struct settings_section settings_sections[SECTION_COUNT] = {
@@ -343,9 +359,13 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                      "the plugin `route`, and what it lets one name in others, `[app.route NAME]`. "
                      "[apps.md](apps.md) tells how it all works.",
                      TABLE(app_options)},
+    [SECTION_PRESENCE] = {"presence", "presence",
+                          "Who is in which room, kept for applications by a broker that can do it, "
+                          "on all nodes together. [apps.md](apps.md#presence) tells how it works.",
+                          TABLE(presence_options)},
     [SECTION_API] =
         {"api", "api",
-         "Publishing and disconnecting over HTTP, for services: [api.md](api.md). It is "
+         "Publishing, disconnecting and presence over HTTP, for services: [api.md](api.md). It is "
          "off as long as there is no `[api-key NAME]`.",
          TABLE(api_options)},
     [SECTION_API_KEY] = {"api-key", "api-key NAME",

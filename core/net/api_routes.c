@@ -21,12 +21,23 @@ void api_routes_drop_scratch(void)
 }
 
 static const struct operation {
-  struct plug_str path;
+  struct plug_str path; /* of presence: what it starts with */
   unsigned right;
+  const char *allow, *right_name;
 } operations[API_OPERATIONS] = {
-    [API_PUBLISH] = {{"publish", 7}, SETTINGS_API_PUBLISH},
-    [API_DISCONNECT] = {{"disconnect", 10}, SETTINGS_API_DISCONNECT},
-    [API_UNSUBSCRIBE] = {{"unsubscribe", 11}, SETTINGS_API_DISCONNECT},
+    [API_PUBLISH] = {{"publish", 7}, SETTINGS_API_PUBLISH, "allow: POST, OPTIONS\r\n", "publish"},
+    [API_DISCONNECT] = {{"disconnect", 10},
+                        SETTINGS_API_DISCONNECT,
+                        "allow: POST, OPTIONS\r\n",
+                        "disconnect"},
+    [API_UNSUBSCRIBE] = {{"unsubscribe", 11},
+                         SETTINGS_API_DISCONNECT,
+                         "allow: POST, OPTIONS\r\n",
+                         "disconnect"},
+    [API_PRESENCE] = {{"presence/", 9},
+                      SETTINGS_API_PRESENCE,
+                      "allow: GET, HEAD, OPTIONS\r\n",
+                      "presence"},
 };
 
 bool api_routes_have(const struct net_env *env, const struct http_request *request,
@@ -144,7 +155,9 @@ static void free_task(struct http_task *task)
 {
   struct api_task *api = container_of(task, struct api_task, task);
   api_forget(api->wait);
+  api_look_forget(api->look);
   free(api->idempotency);
+  free(api->destination);
   buf_free(&task->body);
   free(api);
 }
@@ -189,6 +202,88 @@ static bool is_printable(struct plug_str text)
   return text.len != 0;
 }
 
+static struct api_task *task_new(const struct net_env *env, enum api_operation operation,
+                                 const struct api_key *key)
+{
+  struct api_task *task = calloc(1, sizeof *task);
+  if (!task)
+    return NULL;
+  task->task.kind = &kind;
+  task->task.max_body = (size_t)env->settings->api_max_body;
+  task->operation = operation;
+  task->key = key;
+  return task;
+}
+
+/* task may be NULL; complete: all of it was made. */
+static enum http_route give(const struct net_env *env, struct api_task *task, bool complete,
+                            struct http_reply *reply)
+{
+  if (task && complete && !env->quiet) {
+    reply->task = &task->task;
+    return HTTP_ROUTE_SERVE;
+  }
+  if (task)
+    free_task(&task->task);
+  if (env->quiet)
+    REFUSE(reply, 503, "stopping", RETRY_AFTER, "the server is stopping");
+  REFUSE(reply, 503, "out-of-memory", RETRY_AFTER, "the server is out of memory");
+}
+
+static int hex(char c)
+{
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
+
+/* "topic/a" and "%2Ftopic%2Fa" are both "/topic/a". Not from the path as it was normalised, for
+ * destinations may have what paths may not. */
+static void put_destination(struct plug_str raw, struct buf *out)
+{
+  for (size_t i = 0; i < raw.len; i++) {
+    char c = raw.ptr[i];
+    int high = c == '%' && i + 2 < raw.len ? hex(raw.ptr[i + 1]) : -1;
+    int low = high >= 0 ? hex(raw.ptr[i + 2]) : -1;
+    if (low >= 0) {
+      c = (char)(high << 4 | low);
+      i += 2;
+    }
+    if (!out->len && c != '/')
+      buf_put_char(out, '/');
+    buf_put_char(out, c);
+  }
+}
+
+static enum http_route begin_presence(struct net_env *env, const struct http_head *head,
+                                      const struct api_key *key, struct http_reply *reply)
+{
+  const struct session_env *session = &env->session;
+  struct plug_str prefix = STR(PREFIX "presence/"), raw = head->path;
+  struct buf text = {0};
+  const char *why = NULL;
+  if (str_has_prefix(raw, prefix))
+    put_destination(str_from(raw.ptr + prefix.len, raw.len - prefix.len), &text);
+  struct plug_str destination = str_from(text.data, text.len);
+  if (destination_valid(destination, (size_t)session->max_destination_length, &why) &&
+      destination_classify(session->destinations, destination) != DESTINATION_BROKER)
+    why = "The destination is not one of the broker";
+  if (why && !text.failed) {
+    struct api_fault fault;
+    (void)api_refuse(&fault, 400, "bad-destination", "destination", "%s", why);
+    buf_free(&text);
+    return refuse(reply, &fault, "");
+  }
+  struct api_task *task = text.failed ? NULL : task_new(env, API_PRESENCE, key);
+  if (task) {
+    task->destination = str_dup(destination);
+    task->task.head_only = head->method == HTTP_HEAD;
+  }
+  buf_free(&text);
+  return give(env, task, task && task->destination, reply);
+}
+
 static enum http_route begin(struct net_env *env, const struct http_head *head,
                              enum api_operation operation, const struct api_key *key,
                              struct http_reply *reply)
@@ -197,30 +292,20 @@ static enum http_route begin(struct net_env *env, const struct http_head *head,
   const struct http_field *type = http_head_field(head, HTTP_CONTENT_TYPE);
   size_t n = operation == API_PUBLISH ? find_field(head, STR("idempotency-key"), &idempotency) : 0;
   if (!(key->rights & operations[operation].right))
-    REFUSE(reply, 403, "no-right", "", "this key has no right to %.*s",
-           STR_ARG(operation == API_PUBLISH ? STR("publish") : STR("disconnect")));
+    REFUSE(reply, 403, "no-right", "", "this key does not have the right %s",
+           operations[operation].right_name);
+  if (operation == API_PRESENCE)
+    return begin_presence(env, head, key, reply);
   if (!type || head->counts[HTTP_CONTENT_TYPE] > 1 || !is_json(type->value))
     REFUSE(reply, 415, "not-json", "accept-post: application/json\r\n",
            "the body is to be of the content type application/json");
   if (n > 1 || (n && (!is_printable(idempotency) || idempotency.len > IDEMPOTENCY_MAX)))
     REFUSE(reply, 400, "bad-request", "",
            "Idempotency-Key is to be given once, as 1 to %d characters of ASCII", IDEMPOTENCY_MAX);
-  if (env->quiet)
-    REFUSE(reply, 503, "stopping", RETRY_AFTER, "the server is stopping");
-  struct api_task *task = calloc(1, sizeof *task);
-  char *name = n ? str_dup(idempotency) : NULL;
-  if (!task || (n && !name)) {
-    free(task);
-    free(name);
-    REFUSE(reply, 503, "out-of-memory", RETRY_AFTER, "the server is out of memory");
-  }
-  task->task.kind = &kind;
-  task->task.max_body = (size_t)env->settings->api_max_body;
-  task->operation = operation;
-  task->key = key;
-  task->idempotency = name;
-  reply->task = &task->task;
-  return HTTP_ROUTE_SERVE;
+  struct api_task *task = task_new(env, operation, key);
+  if (task && n)
+    task->idempotency = str_dup(idempotency);
+  return give(env, task, !n || (task && task->idempotency), reply);
 }
 
 static enum http_route describe(const struct http_head *head, struct http_reply *reply)
@@ -248,17 +333,21 @@ enum http_route api_route(struct net_env *env, const struct http_request *reques
   if (str_eq(rest, STR("openapi.json")))
     return describe(head, reply);
   enum api_operation operation = 0;
-  while (operation < API_OPERATIONS && !str_eq(rest, operations[operation].path))
+  while (operation < API_OPERATIONS &&
+         !(operation == API_PRESENCE ? str_has_prefix(rest, operations[operation].path)
+                                     : str_eq(rest, operations[operation].path)))
     operation++;
   if (operation == API_OPERATIONS)
     REFUSE(reply, 404, "not-found", "",
            "there is nothing here; /api/openapi.json lists what there is");
   if (head->method == HTTP_OPTIONS) {
-    reply->answer = (struct http_answer){.status = 204, .headers = "allow: POST, OPTIONS\r\n"};
+    reply->answer = (struct http_answer){.status = 204, .headers = operations[operation].allow};
     return HTTP_ROUTE_ANSWER;
   }
-  if (head->method != HTTP_POST)
-    REFUSE(reply, 405, "bad-method", "allow: POST, OPTIONS\r\n", "only POST is answered here");
+  bool get = head->method == HTTP_GET || head->method == HTTP_HEAD;
+  if (operation == API_PRESENCE ? !get : head->method != HTTP_POST)
+    REFUSE(reply, 405, "bad-method", operations[operation].allow, "only %s answered here",
+           operation == API_PRESENCE ? "GET and HEAD are" : "POST is");
   enum http_route route = check_key(env, head, reply, &key);
   if (route != HTTP_ROUTE_SERVE)
     return route;

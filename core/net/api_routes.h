@@ -7,8 +7,9 @@
 #include "api/api_order.h"
 #include "net/http_routes.h"
 
-enum api_operation { API_PUBLISH, API_DISCONNECT, API_UNSUBSCRIBE, API_OPERATIONS };
+enum api_operation { API_PUBLISH, API_DISCONNECT, API_UNSUBSCRIBE, API_PRESENCE, API_OPERATIONS };
 
+struct api_look;
 struct api_wait;
 
 /* A request that may be carried out. */
@@ -17,7 +18,9 @@ struct api_task {
   enum api_operation operation;
   const struct api_key *key;
   char *idempotency;     /* what it is known by if it comes again, or NULL */
+  char *destination;     /* whose presence is asked for, or NULL */
   struct api_wait *wait; /* what it waits for (api_serve.c), or NULL */
+  struct api_look *look; /* likewise (api_presence.c) */
 };
 
 /* Is the path the API's, and the API served to this request? */
@@ -35,5 +38,13 @@ void api_routes_drop_scratch(void);
 void api_serve(struct net_env *env, struct http_conn *http);
 /* The client of a request that waits has gone. */
 void api_forget(struct api_wait *wait);
+/* Answers; text is freed. lines: further headers, or NULL. */
+void api_answer(struct http_conn *http, uint16_t status, const char *lines, struct buf *text);
+void api_answer_fault(struct http_conn *http, const struct api_fault *fault);
+
+/* --- api_presence.c ------------------------------------------------------------------------ */
+
+void api_serve_presence(struct net_env *env, struct http_conn *http);
+void api_look_forget(struct api_look *look); /* as api_forget */
 
 #endif

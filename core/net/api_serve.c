@@ -39,42 +39,42 @@ static struct api_task *task_of(const struct http_conn *http)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static void answer(struct http_conn *http, uint16_t status, const char *lines, struct buf *text)
+#define NO_STORE "cache-control: no-store\r\n"
+
+void api_answer(struct http_conn *http, uint16_t status, const char *lines, struct buf *text)
 {
-  struct http_answer head = {.status = status, .headers = lines, .type = "application/json"};
+  struct http_answer head = {
+      .status = status, .headers = lines ? lines : NO_STORE, .type = "application/json"};
   struct plug_str out = str_from(text->data, text->len);
   if (text->failed) {
     head.status = 503;
-    out = STR("{}\n");
+    out = STR("{\"code\":\"out-of-memory\",\"message\":\"the server is out of memory\"}\n");
   }
   (void)http_conn_answer(http, &head, out);
   buf_free(text);
 }
 
-#define NO_STORE "cache-control: no-store\r\n"
-
-static void refuse(struct http_conn *http, const struct api_fault *fault)
+void api_answer_fault(struct http_conn *http, const struct api_fault *fault)
 {
   struct buf text = {0};
   COUNT(api_refused);
   api_fault_put(fault, &text);
-  answer(http, fault->status,
-         fault->status == 503 || fault->status == 409 ? NO_STORE "retry-after: 1\r\n" : NO_STORE,
-         &text);
+  bool later = fault->status == 503 || fault->status == 409;
+  api_answer(http, fault->status, later ? NO_STORE "retry-after: 1\r\n" : NULL, &text);
 }
 
 static void answer_published(struct http_conn *http, uint64_t n, bool again)
 {
   struct buf text = {0};
   buf_putf(&text, "{\"published\":%llu}\n", (unsigned long long)n);
-  answer(http, 200, again ? NO_STORE "idempotency-replayed: true\r\n" : NO_STORE, &text);
+  api_answer(http, 200, again ? NO_STORE "idempotency-replayed: true\r\n" : NULL, &text);
 }
 
 static void answer_ordered(struct http_conn *http)
 {
   struct buf text = {0};
   buf_put_str(&text, STR("{\"accepted\":true}\n"));
-  answer(http, 202, NO_STORE, &text);
+  api_answer(http, 202, NULL, &text);
 }
 
 /* What the broker had against it. */
@@ -123,7 +123,7 @@ static void finish(struct api_wait *wait)
       http_conn_unpark_one(http);
     if (wait->n_failed) {
       describe(wait, &fault);
-      refuse(http, &fault);
+      api_answer_fault(http, &fault);
     } else if (wait->operation == API_PUBLISH) {
       answer_published(http, wait->n, false);
     } else {
@@ -176,7 +176,7 @@ static struct api_wait *wait_new(struct net_env *env, struct http_conn *http, si
     wait = NULL;
   }
   if (!wait) {
-    refuse(http, &fault);
+    api_answer_fault(http, &fault);
     return NULL;
   }
   COUNT_BY(api_in_flight, n);
@@ -264,7 +264,7 @@ static bool begin_once(struct net_env *env, struct http_conn *http, struct plug_
                      "this Idempotency-Key was used for another request");
     break;
   }
-  refuse(http, &fault);
+  api_answer_fault(http, &fault);
   return false;
 }
 
@@ -293,13 +293,13 @@ static void serve_publish(struct net_env *env, struct http_conn *http, struct pl
   struct api_fault fault;
   struct api_memory_entry *entry;
   if (!api_publish_read(&world, body, &batch, &fault)) {
-    refuse(http, &fault);
+    api_answer_fault(http, &fault);
     return;
   }
   if (begin_once(env, http, body, &entry)) {
     struct api_wait *wait = NULL;
     if (is_down(env, &fault) || is_congested(env, &fault))
-      refuse(http, &fault);
+      api_answer_fault(http, &fault);
     else
       wait = wait_new(env, http, batch.n);
     if (wait) {
@@ -341,7 +341,7 @@ static void serve_order(struct net_env *env, struct http_conn *http, struct plug
         api_refuse(&fault, 400, "no-users", "user",
                    "nobody is asked who they are here ([auth] plugins): only sessions have names");
   if (!well || is_down(env, &fault))
-    refuse(http, &fault);
+    api_answer_fault(http, &fault);
   else
     wait = wait_new(env, http, 1);
   if (wait) {
@@ -360,7 +360,9 @@ static void serve_order(struct net_env *env, struct http_conn *http, struct plug
 void api_serve(struct net_env *env, struct http_conn *http)
 {
   struct plug_str body = str_from(http_conn_task(http)->body.data, http_conn_task(http)->body.len);
-  if (task_of(http)->operation == API_PUBLISH)
+  if (task_of(http)->operation == API_PRESENCE)
+    api_serve_presence(env, http);
+  else if (task_of(http)->operation == API_PUBLISH)
     serve_publish(env, http, body);
   else
     serve_order(env, http, body);

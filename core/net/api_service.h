@@ -8,10 +8,15 @@
 #include "config/settings.h"
 #include "net/addresses.h"
 
+struct loop;
+struct presence;
+
 struct api_service {
   struct api_keyring *keys;
   struct api_memory *memory;
   struct addresses *failures; /* wrong keys, by the address that they came from */
+  struct presence *presence;  /* NULL: the broker keeps none; not owned */
+  struct loop *loop;          /* where that is at home */
   _Atomic int64_t in_flight;  /* messages that the broker has not taken yet */
   bool everywhere;            /* it has no doors of its own: it is served where clients connect */
 };

@@ -34,6 +34,7 @@ struct net_env {
   struct list conns;       /* struct conn.link */
   struct list http_conns;  /* struct http_conn.link */
   struct list http_ready;  /* struct http_conn.ready: those with more requests to read */
+  struct inbox *inbox;     /* the worker's own */
   struct list api_waiting; /* likewise: requests of the API that the broker has not answered */
   struct mpsc handed;      /* struct http_conn.handed: by other workers, which wake this one */
   struct sockjs_registry *sockjs;

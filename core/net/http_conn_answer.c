@@ -159,7 +159,8 @@ void http_conn_put_head(struct http_conn *conn, struct buf *out, struct http_ans
 bool http_conn_answer(struct http_conn *conn, struct http_answer *head, struct plug_str body)
 {
   http_conn_put_head(conn, &conn->out, head, body.len);
-  buf_put_str(&conn->out, body);
+  if (!conn->task->head_only)
+    buf_put_str(&conn->out, body);
   return http_conn_send(conn, str_from(NULL, 0));
 }
 

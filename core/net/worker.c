@@ -276,6 +276,7 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   worker->index = index;
   worker->inbox.wake = wake;
   init_net_env(worker, settings, broker, pages, n_sockets);
+  env->inbox = &worker->inbox;
   env->addresses = addresses;
   init_hub(worker, interests);
   sem_init(&worker->quiet, 0, 0);

@@ -201,6 +201,8 @@ static const struct {
      "10000001", "0..10000000"},
     {"api", "idempotency-time", AT(api_idempotency_ms), "1s", "24h", 1000, 86400000, "999ms", "25h",
      "1s..24h"},
+    {"api", "max-listed", AT(api_max_listed), "0", "1000000", 0, 1000000, NULL, "1000001",
+     "0..1000000"},
     {"api", "max-refused-users", AT(api_max_refused_users), "1", "10000000", 1, 10000000, "0",
      "10000001", "1..10000000"},
     {"auth", "timeout", AT(auth_timeout_ms), "100ms", "5m", 100, 300000, "99ms", "6m", "100ms..5m"},
