@@ -20,7 +20,7 @@ struct api_look {
   /* The control thread's, until it has given them back. */
   struct buf list;
   size_t n_listed, max_listed;
-  uint64_t users, members;
+  uint64_t users;
   plug_status status;
   size_t topic_len;
   char topic[];
@@ -55,11 +55,11 @@ static void on_user(void *arg, struct plug_str user, struct plug_str info,
                     uint64_t members) PLUG_NOEXCEPT
 {
   struct api_look *look = arg;
+  (void)members; /* not known where the room is watched */
   if (look->n_listed == look->max_listed)
     return;
   buf_put_str(&look->list, look->n_listed++ ? STR(",{\"user\":") : STR("{\"user\":"));
   api_put_string(&look->list, user);
-  buf_putf(&look->list, ",\"members\":%llu", (unsigned long long)members);
   if (info.len && utf8_valid(info.ptr, info.len)) {
     buf_put_str(&look->list, STR(",\"info\":"));
     api_put_string(&look->list, info);
@@ -70,8 +70,8 @@ static void on_user(void *arg, struct plug_str user, struct plug_str info,
 static void on_done(void *arg, plug_status status, uint64_t users, uint64_t members) PLUG_NOEXCEPT
 {
   struct api_look *look = arg;
+  (void)members;
   look->users = users;
-  look->members = members;
   give_back(look, status);
 }
 
@@ -91,8 +91,7 @@ static void answer_list(struct http_conn *http, const struct api_look *look)
   struct buf text = {0};
   buf_put_str(&text, STR("{\"destination\":"));
   api_put_string(&text, str_from(look->topic, look->topic_len));
-  buf_putf(&text, ",\"users\":%llu,\"members\":%llu,\"complete\":%s,\"list\":[",
-           (unsigned long long)look->users, (unsigned long long)look->members,
+  buf_putf(&text, ",\"users\":%llu,\"complete\":%s,\"list\":[", (unsigned long long)look->users,
            look->n_listed == look->users ? "true" : "false");
   buf_put(&text, look->list.data, look->list.len);
   buf_put_str(&text, STR("]}\n"));

@@ -87,6 +87,30 @@ test('orders of a version that is not known, and what is none, are passed over',
   await api.publish({ destination: '/topic/a', body: 'x' });
 });
 
+test('presence is that of all nodes', async (t) => {
+  const config = `[destinations]
+app = /pub
+[app]
+plugins = presence
+[app.presence rooms]
+watch = /topic/{room}/watch
+linger = 0
+`;
+  const { redis, nodes } = await cluster(t, { config, set: ['broker.when-down=reject'] });
+  const apis = await Promise.all(nodes.map((node) => apiOf(node)));
+  for (const [i, name] of ['alice', 'alice', 'bob'].entries()) await (await stomp(nodes[i % 2], as(name, { t }))).subscribe('/topic/a/watch');
+  for (const api of apis) {
+    await until(async () => {
+      const { body } = await api.presence('topic/a/watch');
+      return body.users === 2 && body.list.length === 2;
+    }, 'both see two users');
+  }
+  await redis.kill();
+  await waitReady(nodes[0], false);
+  const { status } = await apis[0].presence('topic/other/watch');
+  assert.ok(status === 503 || status === 504, `${status}`);
+});
+
 test('while the broker is down nothing is taken, and all of it is again afterwards', async (t) => {
   const { redis, nodes, api } = await cluster(t, { set: ['broker.when-down=reject'] });
   const client = await stomp(nodes[1], as('alice', { t }));

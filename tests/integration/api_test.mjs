@@ -313,6 +313,53 @@ test('nobody reaches the topic by which nodes tell each other', async (t) => {
   assert.equal((await server.stats()).api_bad_orders, 0);
 });
 
+test('who is in a room, as far as the broker knows', async (t) => {
+  const config = `[destinations]
+app = /pub
+[app]
+plugins = presence
+[app.presence rooms]
+watch = /topic/{room}/watch
+linger = 0
+`;
+  const { server, api } = await world(t, { config, set: ['api.max-listed=2', 'api-key writer.secret=0123456789abcdef-writer'] });
+  const there = async (path) => (await api.presence(path)).body;
+  const nobody = { destination: '/topic/a/watch', users: 0, complete: true, list: [] };
+  assert.deepEqual(await there('topic/a/watch'), nobody);
+  const clients = await Promise.all(['alice', 'alice', 'b"o/b'].map((name) => stomp(server, as(name, { t }))));
+  for (const client of clients) await client.subscribe('/topic/a/watch');
+  const sorted = ({ list, ...rest }) => ({ ...rest, list: list.map(({ user }) => user).sort() });
+  await until(async () => (await there('topic/a/watch')).users === 2, 'two users');
+  for (const path of ['topic/a/watch', '%2Ftopic%2Fa%2Fwatch', '/topic/a/watch'])
+    assert.deepEqual(sorted(await there(path)), { destination: '/topic/a/watch', users: 2, complete: true, list: ['alice', 'b"o/b'] });
+  const carol = await stomp(server, as('carol', { t }));
+  await carol.subscribe('/topic/a/watch');
+  await until(async () => (await there('topic/a/watch')).users === 3, 'three users');
+  const { list, ...rest } = await there('topic/a/watch');
+  assert.deepEqual([rest, list.length], [{ destination: '/topic/a/watch', users: 3, complete: false }, 2]);
+  for (const client of [carol, ...clients]) client.terminate();
+  await until(async () => (await there('topic/a/watch')).users === 0, 'nobody');
+  assert.deepEqual(await there('topic/a/watch'), nobody);
+
+  const answer = await api.presence('topic/a/watch', { method: 'HEAD', check: false });
+  assert.deepEqual([answer.status, answer.text], [200, '']);
+  for (const [path, status] of [['elsewhere', 400], ['pub/a', 400], ['topic%00', 400], ['user/alice/queue/x', 400], [`topic/${'x'.repeat(2000)}`, 400]])
+    assert.equal((await api.presence(path)).status, status, path);
+  assert.equal((await api.presence('topic/a/watch', { key: '0123456789abcdef-writer' })).status, 403);
+  assert.equal((await api.presence('topic/a/watch', { key: null })).status, 401);
+  assert.equal((await api.request('presence/topic/a', { body: {}, check: false })).headers.get('allow'), 'GET, HEAD, OPTIONS');
+  // many at once, and clients that do not wait for the answer
+  const many = await Promise.all(Array.from({ length: 50 }, () => api.presence('topic/a/watch')));
+  assert.ok(many.every(({ status }) => status === 200));
+  for (let i = 0; i < 20; i += 1) {
+    const socket = net.connect(server.httpPort, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(`GET /api/presence/topic/a/watch HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: ${KEY}\r\n\r\n`, () => socket.destroy());
+  }
+  const text = await exchange(server.httpPort, [`GET /api/presence/topic/a/watch HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: ${KEY}\r\n\r\n`.repeat(20)], (so) => count(so, /"list":/g) === 20);
+  assert.equal(count(text, /HTTP\/1\.1 200 OK/g), 20);
+});
+
 // --- keys -------------------------------------------------------------------------------------
 
 test('without a key there is no API, and with one only for it', async (t) => {
@@ -360,7 +407,7 @@ test('keys come from the environment and from files, and bad ones stop the start
     ['[api-key a b]\nsecret = 0123456789abcdef\n', /a name is missing/],
     ['[api-key a]\nsecret = short\n', /shorter than 16/],
     ['[api-key a]\nsecret = 0123456789 abcdef\n', /a blank/],
-    ['[api-key a]\nsecret = 0123456789abcdef\nrights = all\n', /rights: there are publish and disconnect/],
+    ['[api-key a]\nsecret = 0123456789abcdef\nrights = all\n', /rights: there are publish, disconnect and presence/],
     ['[api-key a]\nsecret = 0123456789abcdef\nrights =\n', /rights: is empty/],
     [`[api-key a]\nsecret = 0123456789abcdef\nsecret-file = ${file}\n`, /there is a secret already/],
     ['[api-key a]\nsecret-file = /nowhere/at/all\n', /secret-file: No such file/],
@@ -462,7 +509,7 @@ test('methods, types and paths', async (t) => {
     await api.refused(415, 'not-json', undefined, 'publish', '{"destination":"/topic/a","body":"x"}', { type });
   for (const type of ['application/json; charset=utf-8', 'Application/JSON'])
     assert.equal((await api.post('publish', { destination: '/topic/a', body: 'x' }, { type })).status, 200);
-  for (const path of ['', 'publish/', 'publish/x', 'Publish', 'unknown', 'presence/'])
+  for (const path of ['', 'publish/', 'publish/x', 'Publish', 'unknown', 'presence'])
     assert.equal((await api.request(path, { body: {}, check: false })).status, 404, path);
   const describe = await fetch(server.url('/api/openapi.json'), { method: 'HEAD' });
   assert.equal(describe.status, 200);

@@ -11,7 +11,7 @@ import Ajv from 'ajv/dist/2020.js';
 import { within } from './server.mjs';
 
 export const KEY = 'a-key-for-the-tests-1234567890';
-export const apiSet = [`api-key tests.secret=${KEY}`, 'api-key tests.rights=publish, disconnect'];
+export const apiSet = [`api-key tests.secret=${KEY}`, 'api-key tests.rights=publish, disconnect, presence'];
 
 // What the description is made of, with validators.
 export class Description {
@@ -58,7 +58,7 @@ class Api {
   }
 
   // body: what is sent as JSON, or text or bytes as they are.
-  async request(name, { method = 'POST', body, headers = {}, key = this.key, type = 'application/json', check = true } = {}) {
+  async request(name, { method = 'POST', described = name, body, headers = {}, key = this.key, type = 'application/json', check = true } = {}) {
     const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
     const answer = await within(fetch(`${this.base}/api/${name}`, {
       method,
@@ -67,7 +67,7 @@ class Api {
     }), 20000, `${method} /api/${name}`);
     const text = await answer.text();
     const result = { status: answer.status, headers: answer.headers, text, body: text ? JSON.parse(text) : undefined };
-    if (check) this.description.checkAnswer(name, method, result);
+    if (check) this.description.checkAnswer(described, method, result);
     return result;
   }
 
@@ -79,6 +79,11 @@ class Api {
     const answer = await this.post('publish', body, options);
     assert.equal(answer.status, 200, answer.text);
     return answer.body.published;
+  }
+
+  // path: as it stands behind /api/presence/.
+  presence(path, options) {
+    return this.request(`presence/${path}`, { method: 'GET', described: 'presence/{destination}', ...options });
   }
 
   // An order that is taken.
