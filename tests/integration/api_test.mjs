@@ -414,6 +414,7 @@ test('keys come from the environment and from files, and bad ones stop the start
     ['[api-key a]\nsecret = 0123456789abcdef\n[api-key b]\nsecret = 0123456789abcdef\n', /that of another key/],
     ['[api-key a]\nsecret = 0123456789abcdef\n[api-key  a]\nsecret = 0123456789abcdeg\n', /given twice/],
     ['[api]\nlisten = 127.0.0.1:0\n', /would serve nobody/],
+    ['[http]\nlisten =\n[tcp]\nlisten = 127.0.0.1:8090\n[api-key a]\nsecret = 0123456789abcdef\n', /\[api-key a\] opens nothing/],
     ['[api]\nmax-bdy = 1\n', /did you mean 'max-body'/],
     ['[http]\nlisten = 127.0.0.1:8090\n[api]\nlisten = 127.0.0.1:8090\n[api-key a]\nsecret = 0123456789abcdef\n', /\[api\] listen: .*listened on twice/],
   ]) {
@@ -423,7 +424,7 @@ test('keys come from the environment and from files, and bad ones stop the start
     assert.equal(code, 78, `${text}${stderr}`);
     assert.match(stderr, expected);
     assert.doesNotMatch(stderr, /0123456789abcde/);
-    assert.match(stderr, /bad\.ini:\d+: /);
+    if (!/opens nothing/.test(stderr)) assert.match(stderr, /bad\.ini:\d+: /);
   }
 });
 
