@@ -196,6 +196,7 @@ static void advance(struct redis_presence *p)
     send_condemn(p);
     break;
   case MEMBERS:
+    p->lease.used = true;
     redis_members_fill(&p->members, &p->call, redis_str(p->lease.name));
     send_call(p, &p->call, false);
     break;
