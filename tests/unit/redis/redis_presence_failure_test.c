@@ -46,9 +46,9 @@ static int begin(void **state)
 static int end(void **state)
 {
   (void)state;
-  mock_presence_end();
   redis_server_cleanup(&server);
   server = (struct redis_server){0};
+  mock_presence_end();
   mock_loop_free(loop);
   return 0;
 }
@@ -599,7 +599,8 @@ int main(int argc, char **argv)
                                       begin_with_users, end),
       cmocka_unit_test_setup_teardown(the_rights_in_the_manual_are_enough, begin_with_users, end),
   };
-  if (argc > 1) cmocka_set_test_filter(argv[1]);
+  if (argc > 1)
+    cmocka_set_test_filter(argv[1]);
   if (!redis_server_installed()) {
     puts("redis-server is not installed");
     return 1; /* a test that cannot run has proved nothing */

@@ -34,9 +34,9 @@ static int begin(void **state)
 static int end(void **state)
 {
   (void)state;
-  mock_presence_end();
   redis_server_cleanup(&server);
   server = (struct redis_server){0};
+  mock_presence_end();
   mock_loop_free(loop);
   return 0;
 }
