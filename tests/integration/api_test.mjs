@@ -275,6 +275,25 @@ test('one session is disconnected, or loses a subscription', async (t) => {
   assert.equal((await server.stats()).subscriptions, 1 + 4 + 1);
 });
 
+test('sessions over SockJS and TCP are disconnected, too, with or without a request that waits', async (t) => {
+  const { server, api } = await world(t, { tcp: true });
+  const tcp = await stomp(server, { t, transport: 'tcp', connect: { Authorization: 'alice' } });
+  const poll = async (name, kind, body) => (await fetch(server.url(`/ws/000/${name}/${kind}`), { method: 'POST', body })).text();
+  for (const name of ['waits', 'is-away']) {
+    assert.equal(await poll(name, 'xhr'), 'o\n');
+    await poll(name, 'xhr_send', JSON.stringify(['CONNECT\naccept-version:1.2\nhost:x\nAuthorization:alice\n\n\0']));
+    assert.match(await poll(name, 'xhr'), /^a\["CONNECTED/);
+  }
+  const waiting = poll('waits', 'xhr');
+  await until(async () => (await server.stats()).sessions === 3, 'three sessions');
+  await api.order('disconnect', { user: 'alice', reason: 'bye' });
+  await tcp.expectError(/bye/);
+  assert.match(await within(waiting, 10000, 'the poll'), /^a\["ERROR\\nmessage:bye\\nerror-code:disconnected/);
+  assert.match(await poll('is-away', 'xhr'), /^a\["ERROR\\nmessage:bye\\nerror-code:disconnected/);
+  await until(async () => (await server.stats()).sessions === 0, 'no sessions');
+  assert.equal((await server.stats()).closed_disconnected, 3);
+});
+
 test('orders that no session can be meant by are refused', async (t) => {
   const { api } = await world(t);
   await api.refused(400, 'missing', 'user', 'disconnect', {});
