@@ -43,9 +43,9 @@ enum settings_transport {
   TRANSPORT_COUNT
 };
 
-struct settings_page { /* [try-page]; empty texts: not configured */
-  bool sign_in;        /* and the page is served */
-  char *secret;        /* of sign_in, else NULL */
+struct settings_page {                          /* [try-page]; empty texts: not configured */
+  bool sign_in;                                 /* and the page is served */
+  char *secret;                                 /* of sign_in, else NULL */
   char *room_send, *room_messages, *room_watch; /* with a segment {room} */
 };
 

@@ -17,8 +17,8 @@
 static bool lies_below(struct plug_str destination, const struct settings_list *prefixes)
 {
   for (size_t i = 0; i < prefixes->n; i++)
-    if (str_has_prefix(destination, prefixes->items[i]) && destination.len > prefixes->items[i].len &&
-        destination.ptr[prefixes->items[i].len] == '/')
+    if (str_has_prefix(destination, prefixes->items[i]) &&
+        destination.len > prefixes->items[i].len && destination.ptr[prefixes->items[i].len] == '/')
       return true;
   return false;
 }
@@ -31,7 +31,8 @@ static const char *shape_fault(const char *destination)
       (place[strlen(VARIABLE)] && place[strlen(VARIABLE)] != '/'))
     return "has no segment " VARIABLE;
   if (strcspn(destination, "{") != (size_t)(place - destination) ||
-      strcspn(place + 1, "{*?") != strlen(place + 1) || strcspn(destination, "*? \t") != strlen(destination))
+      strcspn(place + 1, "{*?") != strlen(place + 1) ||
+      strcspn(destination, "*? \t") != strlen(destination))
     return "has more than one " VARIABLE ", a pattern or a blank";
   return NULL;
 }
@@ -60,11 +61,10 @@ static plug_status load_room(struct settings_loader *l)
 {
   struct settings *s = l->settings;
   struct settings_page *page = &s->page;
-  plug_status status =
-      load_destination(l, "room-send", &s->app_prefixes, "app", &page->room_send);
+  plug_status status = load_destination(l, "room-send", &s->app_prefixes, "app", &page->room_send);
   if (!status)
-    status = load_destination(l, "room-messages", &s->broker_prefixes, "broker",
-                              &page->room_messages);
+    status =
+        load_destination(l, "room-messages", &s->broker_prefixes, "broker", &page->room_messages);
   if (!status)
     status = load_destination(l, "room-watch", &s->broker_prefixes, "broker", &page->room_watch);
   if (status)
@@ -124,8 +124,8 @@ static plug_status load_sign_in(struct settings_loader *l)
                     "with [auth] plugins; take one of them out");
   if (own)
     return fault_at(l->err, own->file, own->line,
-                    "[try-page] sign-in writes [" "auth." SIGN_IN_PLUGIN
-                    "] itself; take the section out, or the sign-in");
+                    "[try-page] sign-in writes ["
+                    "auth." SIGN_IN_PLUGIN "] itself; take the section out, or the sign-in");
   char *file = str_dup(str_of(entry->file));
   struct plug_str *items = calloc(1, sizeof *items);
   if (!file || !items) {

@@ -79,10 +79,10 @@ static bool is_in_name(uint32_t c)
 {
   static const struct {
     uint32_t first, last;
-  } hidden[] = {{0x80, 0xa0},       {0xad, 0xad},       {0x61c, 0x61c},     {0x115f, 0x1160},
-                {0x1680, 0x1680},   {0x180b, 0x180f},   {0x2000, 0x206f},   {0x3000, 0x3000},
-                {0x3164, 0x3164},   {0xe000, 0xf8ff},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
-                {0xffa0, 0xffa0},   {0xfff0, 0xffff},   {0x1d173, 0x1d17a}, {0x1fffe, 0x1ffff},
+  } hidden[] = {{0x80, 0xa0},       {0xad, 0xad},     {0x61c, 0x61c},     {0x115f, 0x1160},
+                {0x1680, 0x1680},   {0x180b, 0x180f}, {0x2000, 0x206f},   {0x3000, 0x3000},
+                {0x3164, 0x3164},   {0xe000, 0xf8ff}, {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+                {0xffa0, 0xffa0},   {0xfff0, 0xffff}, {0x1d173, 0x1d17a}, {0x1fffe, 0x1ffff},
                 {0xe0000, 0x10ffff}};
   if (c < 0x80)
     return is_ascii_letter_or_digit(c) || c == '.' || c == '_' || c == '-' || c == '\'' || c == ' ';
@@ -148,9 +148,9 @@ bool sign_in_put_token(struct buf *out, struct plug_str secret, struct plug_str 
   buf_put_str(out, STR("."));
   put_base64url(out, text, strlen(text));
   free(text);
-  if (out->failed || !HMAC(EVP_sha256(), secret.ptr, (int)secret.len,
-                           (const unsigned char *)out->data + start, out->len - start, mac,
-                           &mac_len))
+  if (out->failed ||
+      !HMAC(EVP_sha256(), secret.ptr, (int)secret.len, (const unsigned char *)out->data + start,
+            out->len - start, mac, &mac_len))
     return false;
   buf_put_str(out, STR("."));
   put_base64url(out, mac, mac_len);
