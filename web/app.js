@@ -18,7 +18,7 @@ const wide = window.matchMedia('(min-width: 70rem)');
 let wasConnected = false;
 
 const connection = new Connection({
-  onState: showState, onConnect, onLost, onError, onNotice: showNotice, onRefused: onSignInRefused,
+  onState: showState, onConnect, onLost, onError, onNotice: (text) => showNotice(text, true), onRefused: onSignInRefused,
 });
 const conversations = new Conversations(
   { lists: { room: byId('rooms'), topic: byId('topics') }, scroller: byId('scroller') },
@@ -34,9 +34,11 @@ const hasRooms = () => Boolean(connection.facts.room && connection.facts.signIn)
 
 // ---- what is shown
 
-function showNotice(text) {
+// passing: a connection proves it wrong.
+function showNotice(text, passing = false) {
   byId('notice-text').textContent = text;
   byId('notice').hidden = false;
+  byId('notice').dataset.passing = passing;
 }
 
 function showState(state, text) {
@@ -105,6 +107,7 @@ function arrange() {
 // ---- the connection
 
 function onConnect(frame) {
+  if (byId('notice').dataset.passing === 'true') byId('notice').hidden = true;
   const { server, version } = frame.headers;
   const beats = (frame.headers['heart-beat'] || '0,0').split(',').map(Number);
   byId('fact-node').textContent = connection.facts.node || 'does not say';

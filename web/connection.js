@@ -143,12 +143,12 @@ export class Connection {
     if (this.told) return;
     let ready;
     try { ready = await fetch(here('ready'), { cache: 'no-store' }); } catch { return; }
+    const said = (await ready.text()).trim();
     if (this.online || !this.wanted || this.told) return;
     this.told = true;
-    const said = (await ready.text()).trim();
-    if (ready.status === 503) {
-      this.hooks.onNotice(`The server is there, but ${said || 'not ready'}. Its log says more.`);
-      return;
+    if (!ready.ok) {
+      if (said.startsWith('not ready')) this.hooks.onNotice(`The server is there, but ${said}.`);
+      return; // a proxy without a server behind it
     }
     this.hooks.onNotice(`The server answers, but refuses the WebSocket handshake at ${this.url}.\n`
         + 'Its log says why: look for a line with "origin" or "handshake". Behind a proxy, the proxy has to pass '
