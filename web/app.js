@@ -128,7 +128,9 @@ function onError(frame) {
   const what = frame.headers.message || 'The server reported an error.';
   const more = frame.body.trim();
   if (frame.headers['receipt-id'] && conversations.refuse(frame.headers['receipt-id'], what)) return;
-  showNotice(more && more !== what ? `${what}\n${more}` : what);
+  const why = more && more !== what ? `${what}\n${more}` : what;
+  const stranger = connection.facts.auth && !connection.facts.signIn && byId('state').dataset.state !== 'connected';
+  showNotice(stranger ? `${why}\nThis server asks clients who they are ([auth] plugins), and the page has nothing to show.` : why);
 }
 
 async function onToggle() {

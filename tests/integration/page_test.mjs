@@ -163,6 +163,12 @@ test('the page dials the endpoint that is configured, and says where to look whe
   await cut.locator('#notice').waitFor();
   assert.match(await cut.textContent('#notice-text'), /refuses the WebSocket handshake at ws:.*\/elsewhere.*log.*trusted-proxies/s);
 
+  const asking = await start({ t, config: `[auth]\nplugins = jwt\n[auth.jwt]\nsecret = ${'s'.repeat(40)}\naudience = x\n` });
+  const stranger = await openTab(await chrome.newContext(), asking, problems);
+  await stranger.locator('#notice').waitFor();
+  assert.match(await stranger.textContent('#notice-text'), /asks clients who they are/);
+  await stranger.close();
+
   const none = await start({ t, config: '[endpoint /only/sockjs]\nwebsocket = off\n' });
   const deaf = await openTab(await chrome.newContext(), none, problems);
   await deaf.locator('#notice').waitFor();
