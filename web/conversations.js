@@ -6,6 +6,7 @@ import { People } from './people.js';
 
 const KEPT_MESSAGES = 500; // per conversation; older ones leave the page
 const GROUP_MS = 2 * 60 * 1000;
+const DOUBT_MS = 500; // how long a list of people may disagree with its count
 const ANSWER_MS = 15000; // after that a message without an answer says so
 
 // parts: { lists: { room, topic }, scroller }; hooks: onChange(conversation), onLatency(ms),
@@ -31,7 +32,7 @@ export class Conversations {
       badgeWords: element('span', 'visually-hidden'),
       log: element('ol', 'log'),
       unread: 0, joined: false, refused: '', subscriptions: [],
-      people: channel.watch ? new People() : null,
+      people: channel.watch ? new People() : null, asking: null,
       lastFrom: null, lastAt: 0,
     };
     made.button.type = 'button';
@@ -222,6 +223,16 @@ export class Conversations {
   receivePresence(one, message) {
     for (const text of one.people.take(message.body)) this.appendEvent(one, text);
     this.hooks.onChange(one);
+    if (one.people.isDoubtful && one.channel.members && !one.asking) {
+      one.asking = setTimeout(() => this.askWhoIsHere(one), DOUBT_MS); // the list may be on its way
+    }
+  }
+
+  // An application answers a SUBSCRIBE to its destination once, and that was it.
+  askWhoIsHere(one) {
+    one.asking = null;
+    if (!one.people.isDoubtful || !this.hooks.isOnline() || !this.all.has(one.channel.key)) return;
+    this.hooks.client().subscribe(one.channel.members, (message) => this.receivePresence(one, message));
   }
 
   // ---- saying

@@ -1,5 +1,6 @@
-// Who is in a room: the members as the server tells them, by the messages of the room's watch
-// destination. Counts are the server's own; the list is what the page has heard.
+// Who is in a room, as the messages of its watch destination tell it: the whole list when one
+// subscribes, then every JOIN and LEAVE with the count after it. Counts are the server's own. Where
+// the list does not agree with the count, several changes came as one message: it is to be asked for.
 
 export class People {
   constructor() {
@@ -9,36 +10,46 @@ export class People {
   forget() {
     this.members = new Map(); // userId -> name
     this.count = null; // not known
+    this.listed = false; // the whole list has come
+    this.isShort = false; // and had a part of the members only
   }
 
   // Takes one message; returns lines for the log.
   take(body) {
     let told;
     try { told = JSON.parse(body); } catch { return []; }
-    if (told === null || typeof told !== 'object') return [];
-    if (Number.isSafeInteger(told.watcherCount)) this.count = told.watcherCount;
-    if (Array.isArray(told.members)) {
+    if (told === null || typeof told !== 'object' || !Number.isSafeInteger(told.count)) return [];
+    this.count = told.count;
+    if (told.type === 'MEMBERS' && Array.isArray(told.members)) {
       this.members.clear();
       for (const member of told.members) this.add(member);
+      this.listed = true;
+      this.isShort = this.members.size < this.count;
       return [];
     }
-    const watcher = told.watchingSession ? told.watchingSession.watcher : null;
-    if (!watcher || typeof watcher.userId !== 'string') return [];
+    if (typeof told.userId !== 'string') return [];
     if (told.type === 'JOIN') {
-      const known = this.members.has(watcher.userId);
-      this.add(watcher);
-      return known ? [] : [`${this.members.get(watcher.userId)} joined`];
+      const known = this.members.has(told.userId);
+      this.add(told);
+      return known ? [] : [`${this.members.get(told.userId)} joined`];
     }
     if (told.type === 'LEAVE') {
-      const name = this.members.get(watcher.userId) || watcher.name || watcher.userId;
-      return this.members.delete(watcher.userId) ? [`${name} left`] : [];
+      const name = this.members.get(told.userId) || this.nameOf(told);
+      return this.members.delete(told.userId) ? [`${name} left`] : [];
     }
     return [];
   }
 
+  // The list is not what the count says.
+  get isDoubtful() {
+    return this.count !== null && (!this.listed || (!this.isShort && this.members.size !== this.count));
+  }
+
+  nameOf(member) {
+    return typeof member.name === 'string' && member.name ? member.name : member.userId;
+  }
+
   add(member) {
-    if (!member || typeof member.userId !== 'string') return;
-    const named = typeof member.name === 'string' && member.name;
-    this.members.set(member.userId, named || member.userId);
+    if (member && typeof member.userId === 'string') this.members.set(member.userId, this.nameOf(member));
   }
 }

@@ -482,6 +482,7 @@ void settings_fini(struct settings *settings)
   free(settings->page.room_send);
   free(settings->page.room_messages);
   free(settings->page.room_watch);
+  free(settings->page.room_members);
   addresses_free(settings->http_listen, settings->n_http_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
   for (size_t i = 0; i < settings->n_endpoints; i++) {

@@ -43,10 +43,10 @@ enum settings_transport {
   TRANSPORT_COUNT
 };
 
-struct settings_page {                          /* [try-page]; empty texts: not configured */
-  bool sign_in;                                 /* and the page is served */
-  char *secret;                                 /* of sign_in, else NULL */
-  char *room_send, *room_messages, *room_watch; /* with a segment {room} */
+struct settings_page { /* [try-page]; empty texts: not configured */
+  bool sign_in;        /* and the page is served */
+  char *secret;        /* of sign_in, else NULL */
+  char *room_send, *room_messages, *room_watch, *room_members; /* with a segment {room} */
 };
 
 enum queue_policy { QUEUE_CLOSE, QUEUE_DROP_OLDEST, QUEUE_DROP_NEWEST };

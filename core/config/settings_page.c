@@ -67,10 +67,12 @@ static plug_status load_room(struct settings_loader *l)
         load_destination(l, "room-messages", &s->broker_prefixes, "broker", &page->room_messages);
   if (!status)
     status = load_destination(l, "room-watch", &s->broker_prefixes, "broker", &page->room_watch);
+  if (!status)
+    status = load_destination(l, "room-members", &s->app_prefixes, "app", &page->room_members);
   if (status)
     return status;
   const char *missing = !*page->room_send ? "room-send" : "room-messages";
-  bool any = *page->room_send || *page->room_messages || *page->room_watch;
+  bool any = *page->room_send || *page->room_messages || *page->room_watch || *page->room_members;
   if (any && (!*page->room_send || !*page->room_messages))
     return fault_at(l->err, l->sections[SECTION_PAGE]->file, l->sections[SECTION_PAGE]->line,
                     "[try-page]: a room needs %s, too", missing);

@@ -280,6 +280,8 @@ static const struct plug_option page_options[] = {
     {"room-watch", PLUG_OPT_STRING, 0, "", NULL,
      "Where it is told who comes and goes: `/sub/rooms/{room}/watch`. Empty: it does not show who "
      "is there."},
+    {"room-members", PLUG_OPT_STRING, 0, "", NULL,
+     "What answers a SUBSCRIBE once with all who are there: `/pub/rooms/{room}/members`."},
 };
 
 const struct settings_section settings_sections[SECTION_COUNT] = {

@@ -19,8 +19,9 @@ static json_t *room_of(const struct settings_page *page)
 {
   if (!page->room_send || !*page->room_send)
     return json_null();
-  return json_pack("{s:s, s:s, s:s*}", "send", page->room_send, "messages", page->room_messages,
-                   "watch", *page->room_watch ? page->room_watch : NULL);
+  return json_pack("{s:s, s:s, s:s*, s:s*}", "send", page->room_send, "messages",
+                   page->room_messages, "watch", *page->room_watch ? page->room_watch : NULL,
+                   "members", *page->room_members ? page->room_members : NULL);
 }
 
 plug_status page_facts_add(struct pages *pages, const struct settings *settings,

@@ -76,6 +76,7 @@ static void expect_defaults(const struct settings *s)
   assert_string_equal(s->page.room_send, "");
   assert_string_equal(s->page.room_messages, "");
   assert_string_equal(s->page.room_watch, "");
+  assert_string_equal(s->page.room_members, "");
   assert_int_equal(s->n_tcp_listen, 0);
   assert_int_equal(s->n_endpoints, 1);
   assert_string_equal(s->endpoints[0].path, "/ws");
@@ -708,13 +709,15 @@ static void the_page_has_a_room_and_a_sign_in(void **state)
   (void)state;
   struct settings s;
   load_good(ROOMS "sign-in = on\nroom-send = /pub/rooms/{room}/chat\n"
-                  "room-messages = /topic/{room}\nroom-watch = /sub/a/{room}/watch\n",
+                  "room-messages = /topic/{room}\nroom-watch = /sub/a/{room}/watch\n"
+                  "room-members = /pub/{room}\n",
             &s);
   assert_true(s.page.sign_in);
   assert_int_equal(strlen(s.page.secret), 64);
   assert_string_equal(s.page.room_send, "/pub/rooms/{room}/chat");
   assert_string_equal(s.page.room_messages, "/topic/{room}");
   assert_string_equal(s.page.room_watch, "/sub/a/{room}/watch");
+  assert_string_equal(s.page.room_members, "/pub/{room}");
   expect_list(&s.auth_plugins, "jwt");
   struct config *config = config_new();
   struct plug_err err = {0};
