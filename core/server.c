@@ -23,6 +23,7 @@
 #include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
+#include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
 
@@ -30,6 +31,8 @@
  * noticed. */
 #define INSTANCE_STOP_MS 15000
 #define STOP_GRACE_MS    2000
+/* For the members of this node to leave; what is left goes as it does with a node that has died. */
+#define PRESENCE_LEAVE_MS 2000
 
 struct server {
   const struct config *config;
@@ -39,6 +42,7 @@ struct server {
   struct loop *loop;
   struct workpool *pool;
   struct broker *broker;
+  struct presence *presence; /* NULL: the broker has none */
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct app *app;                                            /* NULL: there are no applications */
@@ -172,6 +176,19 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   return status;
 }
 
+static plug_status create_presence(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  const struct presence_settings ps = {.max_members = settings->presence_members,
+                                       .max_info = settings->presence_info_bytes,
+                                       .max_rooms = settings->presence_rooms,
+                                       .settle_ms = settings->presence_settle_ms,
+                                       .timeout_ms = settings->operation_timeout_ms};
+  plug_status status;
+  server->presence = presence_new(&ps, broker_instance(server->broker), server->loop, &status);
+  return status == PLUG_ENOMEM ? fault_no_memory(err) : PLUG_OK;
+}
+
 static struct rules_world rules_world_of(const struct server *server)
 {
   return (struct rules_world){.destinations = &server->destinations,
@@ -240,6 +257,9 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                                       .plugin_dir = settings->plugin_dir,
                                       .file = settings->app_file,
                                       .line = settings->app_line,
+                                      .extension = server->presence
+                                                       ? presence_extension(server->presence)
+                                                       : NULL,
                                       .timeout_ms = settings->app_timeout_ms},
                             .destinations = &server->destinations,
                             .users = server->users,
@@ -327,8 +347,9 @@ static void server_fini(struct server *server)
     access_worker_free(server->access_workers[i]);
   for (unsigned i = 0; i < server->settings->workers; i++)
     app_worker_free(server->app_workers[i]);
-  broker_free(server->broker);
   app_free(server->app);
+  presence_free(server->presence);
+  broker_free(server->broker);
   access_free(server->access);
   workpool_free(server->pool);
   if (server->loop)
@@ -460,6 +481,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   loop_set_pool(server->loop, server->pool);
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
+    status = create_presence(server, err);
+  if (status == PLUG_OK)
     status = create_access(server, err);
   if (status == PLUG_OK)
     status = create_app(server, err);
@@ -481,6 +504,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   }
   if (status == PLUG_OK)
     status = listen_all(server, err);
+  if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
+    snprintf(err->text, sizeof err->text, "the control thread does not come back");
+    status = PLUG_ETIMEDOUT;
+  }
   if (status == PLUG_OK) {
     status = broker_start(server->broker, err);
     server->broker_started = true;
@@ -516,7 +543,7 @@ static uint64_t stop_limit_ms(const struct server *server)
 {
   size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0) +
                        (server->app ? app_chain(server->app)->n : 0);
-  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS;
+  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
@@ -530,6 +557,8 @@ static void stop_all(struct server *server)
     worker_wait_quiet(&server->workers[i], deadline_ms);
   if (server->app && server->n_running)
     app_drain(server->app, deadline_ms);
+  if (server->presence)
+    presence_drain(server->presence, clock_now_ms() + PRESENCE_LEAVE_MS);
   if (server->broker_started)
     broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -593,6 +622,8 @@ int server_check(const struct config *config, const struct settings *settings)
   plug_status status = server_init(&server, config, settings, &err);
   if (status == PLUG_OK)
     status = create_broker(&server, &err);
+  if (status == PLUG_OK)
+    status = create_presence(&server, &err);
   if (status == PLUG_OK)
     status = create_access(&server, &err);
   if (status == PLUG_OK)

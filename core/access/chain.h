@@ -11,6 +11,7 @@
 struct chain_settings {
   const char *kind;               /* "auth"; set by whoever owns the chain */
   bool named;                     /* there may be sections "[auth.jwt NAME]", too */
+  const struct instance_extension *extension; /* for named ones, or NULL */
   const struct plug_str *plugins; /* names or absolute paths; NUL-terminated, too */
   size_t n_plugins;
   const char *plugin_dir;

@@ -35,6 +35,13 @@ struct app_settings {
 /* A message that an application publishes by itself. */
 struct app_publish;
 
+/* Where it goes, if not to the broker. */
+struct app_local {
+  uint64_t session;             /* 0: to all of the node */
+  struct inbox *inbox;          /* of that session's worker; NULL with 0 */
+  struct plug_str subscription; /* of that session */
+};
+
 /* [start] NULL on failure, with err->text. loop NULL: for --check. */
 struct app *app_new(const struct app_settings *settings, const struct config *config,
                     struct loop *loop, struct plug_err *err);
@@ -61,6 +68,7 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
 void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
 struct app *app_of(const struct app_worker *worker);
 void app_published(struct app_publish *publish, plug_status status); /* [worker] */
+const struct app_local *app_publish_local(const struct app_publish *publish); /* NULL: by the broker */
 
 /* --- requests ----------------------------------------------------------------------------- */
 

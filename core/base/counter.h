@@ -73,6 +73,13 @@
   X(app_refused, 0, "requests refused over [app] queue or queue-size")                   \
   X(app_errors, 0, "requests that an application answered with an error, or not at all") \
   X(app_unclaimed, 0, "SENDs and SUBSCRIBEs that no application claims")                 \
+  X(presence_members, 1, "members that this node keeps in rooms")                        \
+  X(presence_rooms, 1, "rooms that this node watches")                                   \
+  X(presence_users, 1, "users of these rooms, on all nodes")                             \
+  X(presence_changes, 0, "joins and leaves of users in these rooms")                     \
+  X(presence_lists, 0, "rooms that were listed, at first and after a gap")               \
+  X(presence_failed, 0, "batches of presence that the backend did not take")             \
+  X(presence_refused, 0, "members and rooms refused over a limit of [presence]")         \
   X(closed_expired, 0, "sessions closed because their identity expired")                 \
   X(closed_revoked, 0, "sessions closed because an auth plugin revoked them")            \
   X(pool_jobs, 0, "jobs that the work pool has begun")                                   \

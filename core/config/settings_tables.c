@@ -261,6 +261,19 @@ static const struct plug_option app_options[] = {
      "connection."},
 };
 
+static const struct plug_option presence_options[] = {
+    {"max-members", PLUG_OPT_INTEGER, 0, "200000", "1..10000000",
+     "Members that this node keeps in rooms: each session in each room is one. What is beyond is "
+     "not counted."},
+    {"max-info", PLUG_OPT_BYTES, 0, "4k", "64..64k",
+     "Bytes of what an application says about one member."},
+    {"max-rooms", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+     "Rooms that this node watches, each with all its users in memory."},
+    {"settle", PLUG_OPT_DURATION, 0, "2s", "0..1m",
+     "After the backend has lost members, how long all nodes are given to join theirs again before "
+     "anybody is told who is missing."},
+};
+
 static const struct plug_option page_options[] = {
     {"sign-in", PLUG_OPT_BOOL, 0, "off", NULL,
      "For development only: whoever opens the page may sign in by any name, without a password. "
@@ -334,6 +347,10 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                      "the plugin `route`, and what it lets one name in others, `[app.route NAME]`. "
                      "[apps.md](apps.md) tells how it all works.",
                      TABLE(app_options)},
+    [SECTION_PRESENCE] = {"presence", "presence",
+                          "Who is in which room, kept for applications by a broker that can do it, "
+                          "on all nodes together. [apps.md](apps.md#presence) tells how it works.",
+                          TABLE(presence_options)},
     [SECTION_PAGE] = {"try-page", "try-page",
                       "What the page of `[http] try-page` offers beside topics: a room to chat "
                       "in, as `etc/room.ini` has it.",

@@ -354,6 +354,33 @@ void hub_deliver_here(struct hub *hub, const struct plug_msg *msg)
     fanout(hub, &msg, 1, topic->groups, topic->n_groups);
 }
 
+plug_status hub_deliver_node(struct hub *hub, const struct plug_msg *msg)
+{
+  return interest_deliver(hub->interests, 0, msg);
+}
+
+plug_status hub_deliver_one(struct inbox *inbox, uint64_t session, struct plug_str id,
+                            const struct plug_msg *msg)
+{
+  struct inbox_item *item = inbox_item_new(INBOX_DELIVER_ONE, id);
+  if (!item)
+    return PLUG_ENOMEM;
+  message_ref(msg);
+  item->msg = msg;
+  item->interest = session;
+  if (inbox_put(inbox, item))
+    inbox->wake(inbox);
+  return PLUG_OK;
+}
+
+static void deliver_one(struct hub *hub, const struct inbox_item *item)
+{
+  struct subscription *sub =
+      hub_find(hub, item->interest, str_from(item->text, item->text_len));
+  if (sub && str_eq(subscription_topic(sub), item->msg->topic))
+    fanout_one(hub, sub, item->msg);
+}
+
 static void interest_answered(struct hub *hub, const struct inbox_item *item)
 {
   struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), item->interest != 0);
@@ -448,6 +475,9 @@ static void take(struct hub *hub, struct inbox *inbox, uint64_t until_steps)
       break;
     case INBOX_DELIVER_PATTERN:
       deliver_to_pattern(hub, item);
+      break;
+    case INBOX_DELIVER_ONE:
+      deliver_one(hub, item);
       break;
     case INBOX_INTEREST:
       interest_answered(hub, item);

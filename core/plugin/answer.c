@@ -138,8 +138,23 @@ static plug_status up_publish(const struct plug_host *host, const struct plug_ap
   return copy ? instance->app_up.publish(instance->app_up.ctx, copy, done, arg) : PLUG_ENOMEM;
 }
 
+static plug_status up_publish_local(const struct plug_host *host,
+                                    const struct plug_app_message *message, uint64_t session,
+                                    struct plug_str subscription)
+{
+  struct plugin_instance *instance = instance_of(host);
+  struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
+  size_t len;
+  if (instance_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish_local)
+    return PLUG_ESTATE;
+  struct plug_app_answer *copy = answer_copy(&one, &len);
+  return copy ? instance->app_up.publish_local(instance->app_up.ctx, copy, session, subscription)
+              : PLUG_ENOMEM;
+}
+
 const struct plug_app_up answer_app_up = {
     .size = sizeof answer_app_up,
     .answer = up_answer,
     .publish = up_publish,
+    .publish_local = up_publish_local,
 };

@@ -115,7 +115,7 @@ struct plug_str session_id_text(const struct session *session, char out[SESSION_
 /* The number by which plugins know it, unique on the node. */
 static inline uint64_t session_node_number(const struct session *session)
 {
-  return ((uint64_t)session->env->worker + 1) << 48 | session->number;
+  return node_session_number(session->env->worker, session->number);
 }
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);

@@ -7,7 +7,7 @@
 #include "redis_env.h"
 #include "redis_url.h"
 
-enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 18 };
+enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 20 };
 
 struct redis_config {
   struct redis_url url;
@@ -22,6 +22,7 @@ struct redis_config {
   uint64_t connect_timeout_ms, reconnect_min_ms, reconnect_max_ms;
   uint64_t probe_interval_ms, probe_timeout_ms;
   size_t publish_queue, publish_queue_bytes;
+  uint64_t presence_ttl_ms, presence_renew_ms;
 };
 
 extern const struct plug_option redis_options[REDIS_N_OPTIONS];
