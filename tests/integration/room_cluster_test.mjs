@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 import { startBalancer } from './lib/balancer.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
-import { LIMIT, browser, delivered, inState, joinedRoom, openTab, refusal, say, screenshot, shown, signIn } from './lib/page.mjs';
+import { LIMIT, browser, delivered, event, here, inState, joinedRoom, openTab, refusal, say, screenshot, shown, signIn } from './lib/page.mjs';
 import { freePort, startRedis } from './lib/redis.mjs';
 import { root, until } from './lib/server.mjs';
 
@@ -25,7 +25,7 @@ async function personAt(chrome, server, name, problems) {
 
 const nodeOf = (tab) => tab.textContent('#fact-node');
 
-test('two windows on two nodes talk, also after Redis has been away', { timeout: 8 * LIMIT }, async (t) => {
+test('two windows on two nodes see each other, also after Redis has been away', { timeout: 8 * LIMIT }, async (t) => {
   const redis = await startRedis({ t });
   const nodes = [await startRoomNode(t, 'node-1', redis), await startRoomNode(t, 'node-2', redis)];
   await Promise.all(nodes.map((node) => waitReady(node)));
@@ -41,6 +41,8 @@ test('two windows on two nodes talk, also after Redis has been away', { timeout:
   assert.deepEqual(await shown(grace, 'from node 1'), { own: false, pending: false, name: 'Ada' });
   await say(grace, 'from node 2');
   assert.deepEqual(await shown(ada, 'from node 2'), { own: false, pending: false, name: 'Grace' });
+  for (const tab of [ada, grace]) await here(tab, ['Ada', 'Grace']);
+  await event(ada, /^Grace joined$/);
   await screenshot(ada, 'two-nodes');
 
   await redis.kill();
@@ -54,6 +56,19 @@ test('two windows on two nodes talk, also after Redis has been away', { timeout:
   await delivered(ada, 'back again');
   assert.equal((await shown(grace, 'back again')).name, 'Ada');
   assert.equal(await grace.locator('.message', { hasText: 'while Redis is away' }).count(), 0);
+  for (const tab of [ada, grace]) await here(tab, ['Ada', 'Grace']);
+
+  const barbara = await personAt(chrome, nodes[1], 'Barbara', problems);
+  for (const tab of [ada, grace, barbara]) await here(tab, ['Ada', 'Barbara', 'Grace']);
+  await barbara.context().close(); // hard: nothing says goodbye
+  await event(ada, /^Barbara left$/);
+  for (const tab of [ada, grace]) await here(tab, ['Ada', 'Grace']);
+
+  await nodes[1].kill();
+  await inState(grace, 'reconnecting');
+  assert.equal(await grace.textContent('#people-count'), '', 'nothing is known there');
+  await here(ada, ['Ada']);
+  await event(ada, /^Grace left$/);
   assert.deepEqual(problems, []);
 });
 
@@ -80,5 +95,6 @@ test('behind a balancer a killed node\'s people go on at the other', { timeout: 
   await say(ada, 'still talking');
   await delivered(ada, 'still talking');
   assert.equal((await shown(grace, 'still talking')).name, 'Ada');
+  for (const tab of people) await here(tab, ['Ada', 'Grace']);
   assert.deepEqual(problems, []);
 });

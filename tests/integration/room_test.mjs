@@ -5,9 +5,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { startRedis } from './lib/redis.mjs';
 import {
-  LIMIT, boxes, browser, delivered, inState, joinAnother, joined, joinedRoom, openTab, refusal, say, screenshot, shown, signIn,
+  LIMIT, boxes, browser, delivered, event, here, inState, joinAnother, joined, joinedRoom, openTab, refusal, say, screenshot, shown, signIn,
 } from './lib/page.mjs';
 import { root, run, start } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
@@ -18,7 +17,7 @@ const post = (server, query, headers = {}) => fetch(server.url(`/try-page/sign-i
 const tokenOf = async (server, name) => (await (await post(server, `?name=${encodeURIComponent(name)}`)).json()).token;
 
 // A window of its own, as another person's browser would be.
-async function personAt(t, chrome, server, name, problems, options = {}) {
+async function personAt(chrome, server, name, problems, options = {}) {
   const context = await chrome.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const tab = await openTab(context, server, problems);
   await signIn(tab, name);
@@ -217,13 +216,86 @@ test('two people sign in, talk, and are told what is refused', { timeout: 8 * LI
   assert.deepEqual(problems, []);
 });
 
+test('who is here, how many, who comes and who goes', { timeout: 8 * LIMIT }, async (t) => {
+  const server = await startRoom({ t });
+  const chrome = await browser(t);
+  const problems = [];
+  const ada = await personAt(chrome, server, 'Ada', problems);
+  await here(ada, ['Ada']);
+
+  const grace = await personAt(chrome, server, 'Grace', problems);
+  await here(grace, ['Ada', 'Grace']);
+  await here(ada, ['Ada', 'Grace']);
+  await event(ada, /^Grace joined$/);
+  assert.equal(await ada.locator('#people-list .person').first().textContent(), 'AAda (you)', 'oneself comes first');
+
+  await t.test('several tabs of one user are one member, who leaves with the last', async () => {
+    const second = await personAt(chrome, server, 'Grace', problems);
+    await here(second, ['Ada', 'Grace']);
+    await second.close();
+    await say(grace, 'one tab less');
+    await shown(ada, 'one tab less');
+    await here(ada, ['Ada', 'Grace']);
+    assert.equal(await ada.locator('.event', { hasText: /left/ }).count(), 0);
+  });
+
+  await t.test('a tab that is closed hard leaves', async () => {
+    await grace.context().close();
+    await here(ada, ['Ada']);
+    await event(ada, /^Grace left$/);
+  });
+
+  await t.test('a page that reloads does not', async () => {
+    const again = await personAt(chrome, server, 'Grace', problems);
+    await here(ada, ['Ada', 'Grace']);
+    const left = await ada.locator('.event', { hasText: /left/ }).count();
+    await again.reload();
+    await joinedRoom(again, 'lobby');
+    await here(again, ['Ada', 'Grace']);
+    await say(again, 'reloaded');
+    await shown(ada, 'reloaded');
+    assert.equal(await ada.locator('.event', { hasText: /left/ }).count(), left);
+    await again.click('#sign-out');
+    await here(ada, ['Ada']);
+  });
+
+  await t.test('more than max-events at once: the list is right in the end', async () => {
+    const crowd = await Promise.all(Array.from({ length: 40 }, async (_, i) => {
+      const client = await stomp(server, { t, connect: { Authorization: `Bearer ${await tokenOf(server, `member-${i}`)}` } });
+      await client.subscribe('/sub/rooms/lobby/watch');
+      return client;
+    }));
+    await here(ada, ['Ada', ...crowd.map((_, i) => `member-${i}`)]);
+    for (const client of crowd) client.close();
+    await here(ada, ['Ada']);
+  });
+
+  await t.test('rooms are counted apart, and nobody is known while offline', async () => {
+    await joinAnother(ada, 'room', 'kitchen');
+    await here(ada, ['Ada']);
+    const barbara = await personAt(chrome, server, 'Barbara', problems);
+    await here(barbara, ['Ada', 'Barbara']);
+    await here(ada, ['Ada']);
+    await ada.click('[data-room="lobby"]');
+    await here(ada, ['Ada', 'Barbara']);
+    await screenshot(ada, 'room');
+    await ada.click('#toggle');
+    await inState(ada, 'offline');
+    assert.equal(await ada.textContent('#people-count'), '');
+    await here(barbara, ['Barbara']);
+    await ada.click('#toggle');
+    await here(ada, ['Ada', 'Barbara']);
+  });
+  assert.deepEqual(problems, []);
+});
+
 test('at 390 pixels the room fits', { timeout: 6 * LIMIT }, async (t) => {
   const server = await startRoom({ t });
   const chrome = await browser(t);
   const problems = [];
   const name = 'Wolfeschlegelsteinhausenberger X';
   const phone = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' };
-  const tab = await personAt(t, chrome, server, name, problems, phone);
+  const tab = await personAt(chrome, server, name, problems, phone);
   await say(tab, 'x'.repeat(200));
   await delivered(tab, 'x'.repeat(200));
   const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -231,7 +303,13 @@ test('at 390 pixels the room fits', { timeout: 6 * LIMIT }, async (t) => {
   for (const box of await boxes(tab, '.message, .message .name, #room-title, #state')) {
     assert.ok(box.left >= 0 && box.right <= 390, `${box.what} is from ${box.left} to ${box.right}`);
   }
+  await tab.locator('#open-people').waitFor();
   for (const button of await boxes(tab, 'button')) assert.ok(button.height >= 44, `${button.what} is ${button.height} high`);
+  assert.match(await tab.textContent('#open-people'), /^\s*1 here, show who\s*$/);
+  await screenshot(tab, 'room-390');
+  await tab.click('#open-people');
+  await tab.locator('#who .person', { hasText: name }).waitFor();
+  await tab.locator('#who [data-close]').click();
   await tab.click('#open-more');
   assert.equal(await tab.textContent('#account-name'), name);
   const cut = await tab.locator('#account-name').evaluate((e) => e.scrollWidth - e.clientWidth > 0 && getComputedStyle(e).display !== 'inline');

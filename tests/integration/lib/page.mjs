@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { chromium } from 'playwright-core';
 
-import { patience, root } from './server.mjs';
+import { patience, root, until } from './server.mjs';
 
 const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
 const screenshots = join(root, 'build/screenshots');
@@ -106,3 +106,20 @@ export function boxes(tab, selector) {
       return { what: e.id || e.textContent.trim().slice(0, 20), left, top, right, bottom, width, height };
     }));
 }
+
+// Who the tab says is here: { count, people }, once it is as expected.
+export async function here(tab, people) {
+  const expected = [...people].sort();
+  const seen = async () => ({
+    count: await tab.textContent('#people-count'),
+    people: (await tab.locator('#people-list .person').evaluateAll((all) => all.map((e) => e.dataset.user))).sort(),
+  });
+  const wanted = JSON.stringify({ count: String(expected.length), people: expected });
+  let last;
+  await until(async () => {
+    last = JSON.stringify(await seen());
+    return last === wanted;
+  }, `the list being ${wanted}`, 20000).catch((error) => { throw new Error(`${error.message}; it is ${last}`); });
+}
+
+export const event = (tab, text) => tab.locator('.log:not([hidden]) .event', { hasText: text }).last().waitFor();
