@@ -69,6 +69,7 @@ export function roomChannel(name, room, user) {
   const of = (destination) => (destination ? destination.replace('{room}', name) : null);
   return {
     kind: 'room',
+    user,
     key: `room:${name}`,
     title: `# ${name}`,
     label: name,

@@ -32,7 +32,7 @@ export class Conversations {
       badgeWords: element('span', 'visually-hidden'),
       log: element('ol', 'log'),
       unread: 0, joined: false, refused: '', subscriptions: [],
-      people: channel.watch ? new People() : null, asking: null,
+      people: channel.watch ? new People(channel.user) : null, asking: null,
       lastFrom: null, lastAt: 0,
     };
     made.button.type = 'button';

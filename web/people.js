@@ -3,7 +3,9 @@
 // the list does not agree with the count, several changes came as one message: it is to be asked for.
 
 export class People {
-  constructor() {
+  // user: who is signed in here, and needs not be told of oneself.
+  constructor(user) {
+    this.user = user;
     this.forget();
   }
 
@@ -31,7 +33,7 @@ export class People {
     if (told.type === 'JOIN') {
       const known = this.members.has(told.userId);
       this.add(told);
-      return known ? [] : [`${this.members.get(told.userId)} joined`];
+      return known || told.userId === this.user ? [] : [`${this.members.get(told.userId)} joined`];
     }
     if (told.type === 'LEAVE') {
       const name = this.members.get(told.userId) || this.nameOf(told);
