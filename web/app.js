@@ -332,8 +332,8 @@ async function start() {
     document.body.dataset.view = 'talk';
     showState('offline', 'Offline');
     byId('toggle').disabled = true;
-    showNotice('The STOMP client library is missing: stomp.umd.min.js was not there when this server was built.\n'
-        + 'Run "npm ci" in the source directory and build again; "./dev run" does both.');
+    showNotice('The STOMP client library is missing: there is no stomp.umd.min.js in the server\'s [http] web-dir.\n'
+        + '"./dev build" puts it there.');
     return;
   }
   connection.makeClient();
