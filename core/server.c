@@ -29,8 +29,8 @@
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
-#define INSTANCE_STOP_MS 15000
-#define STOP_GRACE_MS    2000
+#define INSTANCE_STOP_MS  15000
+#define STOP_GRACE_MS     2000
 /* For the members of this node to leave; what is left goes as it does with a node that has died. */
 #define PRESENCE_LEAVE_MS 2000
 
@@ -42,7 +42,7 @@ struct server {
   struct loop *loop;
   struct workpool *pool;
   struct broker *broker;
-  struct presence *presence; /* NULL: the broker has none */
+  struct presence *presence;                                  /* NULL: the broker has none */
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct app *app;                                            /* NULL: there are no applications */
@@ -252,22 +252,21 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
 static plug_status create_app(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
-  struct app_settings as = {.chain = {.plugins = settings->app_plugins.items,
-                                      .n_plugins = settings->app_plugins.n,
-                                      .plugin_dir = settings->plugin_dir,
-                                      .file = settings->app_file,
-                                      .line = settings->app_line,
-                                      .extension = server->presence
-                                                       ? presence_extension(server->presence)
-                                                       : NULL,
-                                      .timeout_ms = settings->app_timeout_ms},
-                            .destinations = &server->destinations,
-                            .users = server->users,
-                            .timeout_ms = settings->app_timeout_ms,
-                            .queue = settings->app_queue,
-                            .queue_bytes = settings->app_queue_bytes,
-                            .ignore_unclaimed = settings->app_ignore_unclaimed,
-                            .close_on_error = settings->app_close_on_error};
+  struct app_settings as = {
+      .chain = {.plugins = settings->app_plugins.items,
+                .n_plugins = settings->app_plugins.n,
+                .plugin_dir = settings->plugin_dir,
+                .file = settings->app_file,
+                .line = settings->app_line,
+                .extension = server->presence ? presence_extension(server->presence) : NULL,
+                .timeout_ms = settings->app_timeout_ms},
+      .destinations = &server->destinations,
+      .users = server->users,
+      .timeout_ms = settings->app_timeout_ms,
+      .queue = settings->app_queue,
+      .queue_bytes = settings->app_queue_bytes,
+      .ignore_unclaimed = settings->app_ignore_unclaimed,
+      .close_on_error = settings->app_close_on_error};
   struct app *app = app_new(&as, server->config, server->loop, err);
   if (!app)
     return PLUG_EINVAL;

@@ -1,6 +1,7 @@
 // Who is in a room, as the messages of its watch destination tell it: the whole list when one
 // subscribes, then every JOIN and LEAVE with the count after it. Counts are the server's own. Where
-// the list does not agree with the count, several changes came as one message: it is to be asked for.
+// several changes came as one message, or the list does not agree with the count, it is to be asked
+// for again.
 
 export class People {
   // user: who is signed in here, and needs not be told of oneself.
@@ -14,6 +15,7 @@ export class People {
     this.count = null; // not known
     this.listed = false; // the whole list has come
     this.isShort = false; // and had a part of the members only
+    this.missed = false; // changes that have no message of their own
   }
 
   // Takes one message; returns lines for the log.
@@ -26,10 +28,12 @@ export class People {
       this.members.clear();
       for (const member of told.members) this.add(member);
       this.listed = true;
+      this.missed = false;
       this.isShort = this.members.size < this.count;
       return [];
     }
     if (typeof told.userId !== 'string') return [];
+    if (told.merged > 1) this.missed = true;
     if (told.type === 'JOIN') {
       const known = this.members.has(told.userId);
       this.add(told);
@@ -44,7 +48,7 @@ export class People {
 
   // The list is not what the count says.
   get isDoubtful() {
-    return this.count !== null && (!this.listed || (!this.isShort && this.members.size !== this.count));
+    return this.count !== null && (!this.listed || this.missed || (!this.isShort && this.members.size !== this.count));
   }
 
   nameOf(member) {

@@ -68,7 +68,8 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
 void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
 struct app *app_of(const struct app_worker *worker);
 void app_published(struct app_publish *publish, plug_status status); /* [worker] */
-const struct app_local *app_publish_local(const struct app_publish *publish); /* NULL: by the broker */
+const struct app_local *app_publish_local(
+    const struct app_publish *publish); /* NULL: by the broker */
 
 /* --- requests ----------------------------------------------------------------------------- */
 

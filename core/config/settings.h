@@ -135,7 +135,8 @@ struct settings {
   uint64_t app_timeout_ms, app_queue, app_queue_bytes;
   bool app_ignore_unclaimed, app_close_on_error;
 
-  uint64_t presence_members, presence_info_bytes, presence_rooms, presence_settle_ms; /* [presence] */
+  uint64_t presence_members, presence_info_bytes, presence_rooms,
+      presence_settle_ms; /* [presence] */
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

@@ -375,8 +375,7 @@ plug_status hub_deliver_one(struct inbox *inbox, uint64_t session, struct plug_s
 
 static void deliver_one(struct hub *hub, const struct inbox_item *item)
 {
-  struct subscription *sub =
-      hub_find(hub, item->interest, str_from(item->text, item->text_len));
+  struct subscription *sub = hub_find(hub, item->interest, str_from(item->text, item->text_len));
   if (sub && str_eq(subscription_topic(sub), item->msg->topic))
     fanout_one(hub, sub, item->msg);
 }

@@ -28,8 +28,8 @@ struct plugin_instance {
   struct plugin_image *image;
   struct loop *loop;
   struct instance_broker_up up;
-  struct instance_auth_up auth_up; /* its functions NULL: nobody listens */
-  struct instance_app_up app_up;   /* likewise */
+  struct instance_auth_up auth_up;            /* its functions NULL: nobody listens */
+  struct instance_app_up app_up;              /* likewise */
   struct instance_presence_up presence_up;    /* likewise */
   const struct instance_extension *extension; /* or NULL */
   void *self;

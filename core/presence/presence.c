@@ -26,7 +26,7 @@ struct presence {
   struct presence_backend backend;
   struct members members;
   struct rooms rooms;
-  struct list asks;  /* struct ask.link: unanswered */
+  struct list asks;           /* struct ask.link: unanswered */
   struct list ready, telling; /* those with an answer */
   struct loop_hook hook;
   struct loop_task again;
@@ -180,8 +180,7 @@ static void report(struct presence *presence, const char *what, plug_status stat
   static struct log_limit limit;
   uint64_t held;
   char more[LOG_HELD_MAX];
-  if (status >= 0 || status == PLUG_EAGAIN ||
-      !log_limit_pass(&limit, REPORT_PERIOD_MS, &held))
+  if (status >= 0 || status == PLUG_EAGAIN || !log_limit_pass(&limit, REPORT_PERIOD_MS, &held))
     return;
   log_warn(instance_name(presence->broker), "presence: %s failed with status %d%s%.*s%s", what,
            status, detail.len ? ": " : "", STR_ARG(detail), log_held(held, more));
@@ -356,8 +355,7 @@ static void on_user(struct plug_op *op, struct plug_str user, struct plug_str in
   }
 }
 
-static void on_total(struct plug_op *op, uint64_t users, uint64_t members,
-                     struct plug_position pos)
+static void on_total(struct plug_op *op, uint64_t users, uint64_t members, struct plug_position pos)
 {
   struct room *room = op_arg(op, on_room_done);
   struct ask *ask = room ? NULL : find_ask(op);
@@ -407,9 +405,8 @@ static plug_status change_member(const struct plug_host *host, const struct plug
   struct ask *ask = NULL;
   if (done && !(ask = ask_new(presence, instance, str_from(NULL, 0), done, arg)))
     return PLUG_ENOMEM;
-  plug_status status = joins
-                           ? members_join(&presence->members, member, ask ? &ask->wait : NULL)
-                           : members_leave(&presence->members, member, ask ? &ask->wait : NULL);
+  plug_status status = joins ? members_join(&presence->members, member, ask ? &ask->wait : NULL)
+                             : members_leave(&presence->members, member, ask ? &ask->wait : NULL);
   if (status == PLUG_ETOOBIG)
     COUNT(presence_refused);
   if (ask && status != PLUG_PENDING)
@@ -654,8 +651,7 @@ struct presence *presence_new(const struct presence_settings *settings,
   presence->loop = loop;
   memcpy(&presence->plugin, theirs,
          theirs->size < sizeof presence->plugin ? theirs->size : sizeof presence->plugin);
-  presence->extension =
-      (struct instance_extension){PLUG_EXT_PRESENCE, &presence_table, presence};
+  presence->extension = (struct instance_extension){PLUG_EXT_PRESENCE, &presence_table, presence};
   presence->backend = (struct presence_backend){.join = backend_members,
                                                 .leave = backend_members,
                                                 .restored = backend_restored,
@@ -732,8 +728,7 @@ void presence_drain(struct presence *presence, uint64_t deadline_ms)
                            .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
   uint64_t now_ms = clock_now_ms();
   uint64_t limit_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-  if (!presence->running ||
-      !loop_call_within(presence->loop, drain_on_home, presence, limit_ms))
+  if (!presence->running || !loop_call_within(presence->loop, drain_on_home, presence, limit_ms))
     return;
   while (sem_clockwait(&presence->drained, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
     ;

@@ -241,10 +241,9 @@ static void consider(struct room *room, const struct plug_presence_change *chang
 
 static void keep(struct room *room, const struct plug_presence_change *change)
 {
-  struct kept_change *kept =
-      room->n_changes < CHANGES_MAX
-          ? malloc(sizeof *kept + change->user.len + change->info.len)
-          : NULL;
+  struct kept_change *kept = room->n_changes < CHANGES_MAX
+                                 ? malloc(sizeof *kept + change->user.len + change->info.len)
+                                 : NULL;
   if (!kept) {
     room->broken = true;
     drop_changes(room);
@@ -393,8 +392,8 @@ static void begin(struct room *room, uint64_t now_ms)
   room->has_total = room->broken = false;
   room->is_listing = room->watched;
   rooms->n_under_way++;
-  plug_status status = room->watched ? backend->list(backend->ctx, room)
-                                     : backend->watch(backend->ctx, room);
+  plug_status status =
+      room->watched ? backend->list(backend->ctx, room) : backend->watch(backend->ctx, room);
   if (status != PLUG_PENDING)
     rooms_released(room, status, now_ms);
 }

@@ -16,7 +16,7 @@
 struct rooms {
   const struct presence_backend *backend;
   uint64_t max, settle_ms;
-  struct map map;             /* struct room.by_topic */
+  struct map map;                      /* struct room.by_topic */
   struct list todo, settling, refused; /* struct room.todo */
   size_t n_under_way;
   uint64_t settled_at_ms, refused_until_ms;

@@ -21,8 +21,7 @@ json_t *watch_info(struct plug_str info)
 bool watch_list_begin(struct watch_list *list, const struct watch_section *section,
                       const struct plug_str *variables)
 {
-  *list = (struct watch_list){
-      .section = section, .variables = variables, .members = json_array()};
+  *list = (struct watch_list){.section = section, .variables = variables, .members = json_array()};
   return list->members != NULL;
 }
 

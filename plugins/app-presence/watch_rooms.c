@@ -30,9 +30,9 @@ struct watch_seat {
   struct name_entry entry; /* by the session's number and the room, in text */
   struct watch_rooms *rooms;
   struct watch_room *room;
-  struct watch_seat *next, *prev;             /* of the room */
-  struct watch_seat *later, *earlier;         /* of those that linger */
-  unsigned refs;                              /* the map's, and answers that are awaited */
+  struct watch_seat *next, *prev;     /* of the room */
+  struct watch_seat *later, *earlier; /* of those that linger */
+  unsigned refs;                      /* the map's, and answers that are awaited */
   size_t n_subscriptions;
   bool counted, asked, joined, lingers, given_up;
   uint64_t leave_at_ms;
@@ -106,8 +106,7 @@ bool watch_rooms_init(struct watch_rooms *rooms, const struct plug_host *host,
     rooms->n_seats = metrics->gauge(host, "seats", "sessions of this node in rooms");
     rooms->n_events = metrics->counter(host, "events", "joins and leaves told to rooms");
     rooms->n_merged = metrics->counter(host, "merged", "joins and leaves merged over max-events");
-    rooms->n_ignored =
-        metrics->counter(host, "ignored", "subscriptions that could not be counted");
+    rooms->n_ignored = metrics->counter(host, "ignored", "subscriptions that could not be counted");
   }
   return rooms->lingering != NULL;
 }
@@ -209,9 +208,8 @@ static plug_status publish(const struct watch_rooms *rooms, const struct watch_s
                            struct plug_str destination, struct plug_str body, uint64_t session,
                            struct plug_str subscription)
 {
-  struct plug_app_message message = {.destination = destination,
-                                     .content_type = route_str(section->content_type),
-                                     .body = body};
+  struct plug_app_message message = {
+      .destination = destination, .content_type = route_str(section->content_type), .body = body};
   return rooms->host->app->publish_local(rooms->host, &message, session, subscription);
 }
 
@@ -427,8 +425,7 @@ static void want_snapshots(struct watch_seat *seat)
   ask_for_snapshots(seat->rooms, seat->room);
 }
 
-static void on_joined(void *arg, plug_status status, uint64_t users,
-                      uint64_t members) PLUG_NOEXCEPT
+static void on_joined(void *arg, plug_status status, uint64_t users, uint64_t members) PLUG_NOEXCEPT
 {
   struct watch_seat *seat = arg;
   (void)status, (void)users, (void)members;
@@ -492,9 +489,9 @@ static struct watch_room *room_new(struct watch_rooms *rooms, const struct watch
   for (size_t i = 0; i < section->path.n; i++)
     bytes += variables[i].len;
   room->variables_text = malloc(bytes);
-  room->destination = topic_of(section, variables,
-                               section->destination ? section->destination : section->topic,
-                               &room->destination_len);
+  room->destination =
+      topic_of(section, variables, section->destination ? section->destination : section->topic,
+               &room->destination_len);
   if (room->variables_text && room->destination &&
       watch_events_init(&room->events, section->max_events) &&
       name_map_add(&rooms->rooms, &room->entry)) {
@@ -590,8 +587,7 @@ static struct watch_seat *find_seat(const struct watch_rooms *rooms, uint64_t se
 
 static void end_linger(struct watch_seat *seat)
 {
-  struct watch_queue *queue =
-      &seat->rooms->lingering[seat->room->section - seat->rooms->sections];
+  struct watch_queue *queue = &seat->rooms->lingering[seat->room->section - seat->rooms->sections];
   if (!seat->lingers)
     return;
   if (seat->earlier)
@@ -638,8 +634,7 @@ static void add_snapshot(struct watch_seat *seat, const struct plug_app_event *e
 static bool watch(struct watch_rooms *rooms, struct watch_seat *seat)
 {
   struct watch_room *room = seat->room;
-  plug_status status =
-      rooms->presence->watch(rooms->host, room->entry.name, on_watched, seat);
+  plug_status status = rooms->presence->watch(rooms->host, room->entry.name, on_watched, seat);
   if (status == PLUG_PENDING) {
     seat->refs++;
     room->refs++;

@@ -25,12 +25,12 @@ struct watch_rooms {
   const struct plug_host *host;
   const struct plug_presence *presence;
   struct name_map rooms, seats;
-  struct watch_room *waiting; /* rooms with an event that waits */
+  struct watch_room *waiting;    /* rooms with an event that waits */
   struct watch_queue *lingering; /* by section */
   const struct watch_section *sections;
   size_t n_sections;
   struct plug_timer *timer;
-  uint64_t timer_at_ms; /* UINT64_MAX: it is not set */
+  uint64_t timer_at_ms;               /* UINT64_MAX: it is not set */
   const struct plug_metrics *metrics; /* or NULL */
   struct plug_metric *n_rooms, *n_seats, *n_events, *n_merged, *n_ignored;
 };

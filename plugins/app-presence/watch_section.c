@@ -20,11 +20,12 @@ static void set_scopes(struct watch_section *section)
   const struct route_path *path = &section->path;
   section->plain = (struct route_scope){.path = path};
   section->sender = (struct route_scope){.path = path, .has_sender = true};
-  section->event = (struct route_scope){
-      .path = path,
-      .roots = {[WATCH_USER] = "user", [WATCH_INFO] = "info", [WATCH_COUNT] = "count",
-                [WATCH_MERGED] = "merged"},
-      .n_roots = 4};
+  section->event = (struct route_scope){.path = path,
+                                        .roots = {[WATCH_USER] = "user",
+                                                  [WATCH_INFO] = "info",
+                                                  [WATCH_COUNT] = "count",
+                                                  [WATCH_MERGED] = "merged"},
+                                        .n_roots = 4};
   section->member_scope = (struct route_scope){
       .path = path, .roots = {[WATCH_USER] = "user", [WATCH_INFO] = "info"}, .n_roots = 2};
   section->list_scope = (struct route_scope){

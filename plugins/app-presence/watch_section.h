@@ -7,8 +7,8 @@
 
 struct watch_section {
   char *name;
-  struct route_path path;   /* "watch" */
-  struct route_path members; /* "members", claim NULL: none */
+  struct route_path path;                   /* "watch" */
+  struct route_path members;                /* "members", claim NULL: none */
   size_t variables[PLUG_APP_VARIABLES_MAX]; /* of path: their numbers in members */
   struct route_scope plain, sender, event, member_scope, list_scope;
   struct route_template *topic; /* the watched destination itself */
@@ -18,7 +18,8 @@ struct watch_section {
   uint64_t linger_ms, max_events, max_list;
 };
 
-/* Begins with the key "watch"; PLUG_EINVAL with err->text. watch_section_fini is due in any case. */
+/* Begins with the key "watch"; PLUG_EINVAL with err->text. watch_section_fini is due in any case.
+ */
 plug_status watch_section_begin(struct watch_section *section, struct plug_str name,
                                 struct plug_str watch, struct plug_err *err);
 plug_status watch_section_set(struct watch_section *section, struct plug_kv entry,
@@ -35,6 +36,6 @@ bool watch_section_variables(const struct watch_section *section, const struct p
 
 /* The roots of the templates. */
 enum { WATCH_USER, WATCH_INFO, WATCH_COUNT, WATCH_MERGED }; /* join, leave; member: the first two */
-enum { WATCH_LIST_COUNT, WATCH_LIST_MEMBERS };             /* list */
+enum { WATCH_LIST_COUNT, WATCH_LIST_MEMBERS };              /* list */
 
 #endif

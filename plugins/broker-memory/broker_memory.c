@@ -125,8 +125,7 @@ static plug_status memory_list(void *self, struct plug_str topic, struct plug_op
   struct listing listing = {memory, op};
   if (!memory->presence_up)
     return PLUG_ENOTSUP;
-  struct presence_total total =
-      presence_table_list(&memory->presence, topic, list_user, &listing);
+  struct presence_total total = presence_table_list(&memory->presence, topic, list_user, &listing);
   memory->presence_up->total(op, total.users, total.members, total.pos);
   return PLUG_OK;
 }
@@ -164,9 +163,13 @@ static const struct plug_broker memory_broker = {
 };
 
 const struct plug_plugin PLUG_ENTRY = {
-    PLUG_PLUGIN_HEAD,         .id = "plugboard.broker.memory",
-    .version = "0.1.0",       .summary = "delivers within one node, without a backend",
-    .broker = &memory_broker, .create = memory_create,
-    .start = memory_start,    .destroy = memory_destroy,
+    PLUG_PLUGIN_HEAD,
+    .id = "plugboard.broker.memory",
+    .version = "0.1.0",
+    .summary = "delivers within one node, without a backend",
+    .broker = &memory_broker,
+    .create = memory_create,
+    .start = memory_start,
+    .destroy = memory_destroy,
     .extension = memory_extension,
 };

@@ -20,8 +20,7 @@ struct name_map {
   uint64_t key[2];
 };
 
-#define NAME_OWNER(entry, type, member) \
-  ((type *)(void *)((char *)(entry) - offsetof(type, member)))
+#define NAME_OWNER(entry, type, member) ((type *)(void *)((char *)(entry) - offsetof(type, member)))
 
 void name_map_init(struct name_map *map);
 void name_map_fini(struct name_map *map); /* its entries are the caller's */

@@ -31,8 +31,8 @@ struct route_scope {
 
 /* What it is filled from. */
 struct route_values {
-  const struct plug_identity *who; /* of the sender, or NULL */
-  struct plug_str session;         /* likewise */
+  const struct plug_identity *who;                   /* of the sender, or NULL */
+  struct plug_str session;                           /* likewise */
   struct plug_str variables[PLUG_APP_VARIABLES_MAX]; /* checked */
   json_t *roots[ROUTE_ROOTS_MAX];                    /* NULL: nothing needs it */
   int64_t now_ms;                                    /* Unix */

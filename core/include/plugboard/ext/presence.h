@@ -3,8 +3,8 @@
  * plugboard/ext/presence.h: who is in which room, on all nodes together.
  *
  * Two extensions. "plug.broker.presence/1" is between the server and a broker: the broker keeps the
- * members of all nodes where it keeps its messages. "plug.host.presence/1" is between the server and
- * an application: any application works with any broker that has the first.
+ * members of all nodes where it keeps its messages. "plug.host.presence/1" is between the server
+ * and an application: any application works with any broker that has the first.
  *
  * A MEMBER is one session in one topic; several members of one user count as one user, who joins
  * with the first of them and leaves with the last. Members belong to the node that has joined them.
@@ -60,7 +60,8 @@ struct plug_broker_presence {
   /* [home] They are gone; those that were not there are no failure. info is not looked at. */
   plug_status (*leave)(void *self, const struct plug_member *v, size_t n,
                        struct plug_op *op) PLUG_NOEXCEPT;
-  /* [home] Done: every later change of the topic, on whatever node, is told to changed. */
+  /* [home] Done: every later change of the topic, on whatever node, is told to changed. May be
+   * asked for twice, and is after lost. */
   plug_status (*watch)(void *self, struct plug_str topic, struct plug_op *op) PLUG_NOEXCEPT;
   /* [home] A change that comes late is ignored. */
   void (*unwatch)(void *self, struct plug_str topic) PLUG_NOEXCEPT;
@@ -95,10 +96,11 @@ struct plug_presence_app {
   void (*changed)(void *self, const struct plug_presence_change *) PLUG_NOEXCEPT;
 };
 
-/* [home] Once per user; borrowed for the call. */
+/* [home] Once per user; borrowed for the call. members: 0 if it is not known, as from memory. */
 typedef void (*plug_presence_user_fn)(void *arg, struct plug_str user, struct plug_str info,
                                       uint64_t members) PLUG_NOEXCEPT;
-/* [home] Exactly once if the call's result is PLUG_PENDING, else never; stop must wait for it. */
+/* [home] Exactly once if the call's result is PLUG_PENDING, else never, and before stop: when the
+ * server stops, with PLUG_ECANCELED. */
 typedef void (*plug_presence_done_fn)(void *arg, plug_status, uint64_t users,
                                       uint64_t members) PLUG_NOEXCEPT;
 
