@@ -22,16 +22,27 @@ void redis_lease_connect(struct redis_lease *lease, uint64_t now_ms)
 static void remove_old(struct redis_lease *lease, size_t i)
 {
   memmove(lease->old[i], lease->old[i + 1], (lease->n_old - i - 1) * sizeof lease->old[0]);
+  memmove(lease->old_used + i, lease->old_used + i + 1, (lease->n_old - i - 1) * sizeof(bool));
   lease->n_old--;
+}
+
+static size_t dispensable(const struct redis_lease *lease)
+{
+  for (size_t i = 0; i < lease->n_old; i++)
+    if (!lease->old_used[i])
+      return i;
+  return 1;
 }
 
 void redis_lease_rename(struct redis_lease *lease, uint64_t nonce, bool condemned)
 {
   if (lease->name[0] != '\0' && !condemned) {
     if (lease->n_old == REDIS_LEASE_MAX_OLD)
-      remove_old(lease, 0);
+      remove_old(lease, dispensable(lease));
+    lease->old_used[lease->n_old] = lease->used;
     memcpy(lease->old[lease->n_old++], lease->name, sizeof lease->name);
   }
+  lease->used = false;
   lease->replid[0] = '\0';
   /* The name of the node is for people, the number makes it unique: two nodes of one name do not
    * meet. The scripts read the time to live at the end. */

@@ -25,7 +25,9 @@ struct redis_lease {
   uint64_t ttl_ms, slack_ms;
   char name[REDIS_LEASE_NAME];                     /* empty: none */
   char old[REDIS_LEASE_MAX_OLD][REDIS_LEASE_NAME]; /* the newest last */
+  bool old_used[REDIS_LEASE_MAX_OLD];
   size_t n_old;
+  bool used; /* members have been joined under the name, or may have been; set by the owner */
   char replid[REDIS_LEASE_REPLID]; /* of the server that has the name */
   uint64_t server_ms; /* its clock at some time from sent_ms to answered_ms; 0: not known */
   uint64_t sent_ms, answered_ms;
@@ -51,7 +53,8 @@ void redis_lease_init(struct redis_lease *lease, const char *node, uint64_t ttl_
 /* A connection is there: what was known of clocks is not valid any more. */
 void redis_lease_connect(struct redis_lease *lease, uint64_t now_ms);
 /* Another name, made of nonce; the one so far becomes an old one, unless it has been condemned. Of
- * too many old ones the oldest is left to run out. */
+ * too many old ones one is left to run out: one that has no members, or else the second, since the
+ * first is the last one that had all. */
 void redis_lease_rename(struct redis_lease *lease, uint64_t nonce, bool condemned);
 /* Between which times of Redis others may be condemned now; false: they may not. */
 bool redis_lease_bounds(const struct redis_lease *lease, uint64_t now_ms, uint64_t *from_ms,

@@ -1,17 +1,18 @@
 #include "redis_listing.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "redis_change.h"
-#include "redis_error.h"
+
+enum { META_BEFORE = 1, INFOS, USERS, META_AFTER, N_REPLIES = META_AFTER, MAX_TRIES = 20 };
 
 struct redis_listing_op {
   struct redis_listing_op *next;
   struct plug_op *op;
   struct plug_str topic; /* the server's */
   bool fits;             /* the size has been asked for */
+  unsigned n_tries;
 };
 
 void redis_listing_init(struct redis_listing *listing, const struct redis_env *env,
@@ -23,6 +24,11 @@ void redis_listing_init(struct redis_listing *listing, const struct redis_env *e
 
 void redis_listing_fini(struct redis_listing *listing)
 {
+  struct redis_listing_pairs *pairs[] = {&listing->infos, &listing->users};
+  for (size_t i = 0; i < 2; i++) {
+    redis_buf_fini(&pairs[i]->bytes);
+    redis_buf_fini(&pairs[i]->spans);
+  }
   redis_buf_fini(&listing->users_key);
   redis_buf_fini(&listing->infos_key);
   redis_buf_fini(&listing->meta_key);
@@ -69,19 +75,18 @@ bool redis_listing_next(struct redis_listing *listing, redis_listing_send_fn sen
                   meta = key(listing, &listing->meta_key, "t:");
   if (listing->users_key.failed || listing->infos_key.failed || listing->meta_key.failed)
     return false;
+  const struct plug_str look[] = {redis_str("HMGET"), meta, redis_str("e"), redis_str("n"),
+                                  redis_str("m")};
+  listing->n_taken = 0;
+  listing->status = PLUG_OK;
   if (!listing->head->fits) {
     *n_replies = 1;
     return send(arg, (const struct plug_str[]){redis_str("HLEN"), users}, 2);
   }
-  *n_replies = 5;
-  return send(arg, (const struct plug_str[]){redis_str("MULTI")}, 1) &&
-         send(arg,
-              (const struct plug_str[]){redis_str("HMGET"), meta, redis_str("e"), redis_str("n"),
-                                        redis_str("m")},
-              5) &&
-         send(arg, (const struct plug_str[]){redis_str("HGETALL"), users}, 2) &&
+  *n_replies = N_REPLIES;
+  return send(arg, look, 5) &&
          send(arg, (const struct plug_str[]){redis_str("HGETALL"), infos}, 2) &&
-         send(arg, (const struct plug_str[]){redis_str("EXEC")}, 1);
+         send(arg, (const struct plug_str[]){redis_str("HGETALL"), users}, 2) && send(arg, look, 5);
 }
 
 static void finish(struct redis_listing *listing, plug_status status, const char *why)
@@ -102,109 +107,181 @@ void redis_listing_fail(struct redis_listing *listing, plug_status status, const
     finish(listing, status, why);
 }
 
-static bool is_pairs(const redisReply *reply)
-{
-  if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0)
-    return false;
-  for (size_t i = 0; i < reply->elements; i++)
-    if (reply->element[i]->type != REDIS_REPLY_STRING)
-      return false;
-  return true;
-}
-
-static struct plug_str str_of(const redisReply *reply)
-{
-  return (struct plug_str){reply->str, reply->len};
-}
-
 /* 0 if there is none. */
-static uint64_t number_of(const redisReply *reply)
+static uint64_t number_in(struct plug_str s)
 {
   uint64_t number;
-  const char *p = reply->str;
-  if (reply->type != REDIS_REPLY_STRING || !redis_number_read(&p, p + reply->len, &number))
-    return 0;
-  return number;
+  const char *p = s.ptr;
+  return s.len > 0 && redis_number_read(&p, p + s.len, &number) ? number : 0;
 }
 
-static int compare(struct plug_str a, struct plug_str b)
+static struct plug_str str_at(const redisReply *reply, size_t i)
 {
-  int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+  const redisReply *e = reply->element[i];
+  return e->type == REDIS_REPLY_STRING ? (struct plug_str){e->str, e->len}
+                                       : (struct plug_str){"", 0};
+}
+
+static void fail(struct redis_listing *listing, plug_status status, const char *why)
+{
+  if (listing->status != PLUG_OK)
+    return;
+  listing->status = status;
+  snprintf(listing->why, sizeof listing->why, "%s", why);
+}
+
+static struct redis_listing_look look_of(struct redis_listing *listing, const redisReply *reply)
+{
+  if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 3)
+    return (struct redis_listing_look){.epoch = number_in(str_at(reply, 0)),
+                                       .offset = number_in(str_at(reply, 1)),
+                                       .members = number_in(str_at(reply, 2))};
+  fail(listing, PLUG_EINTERNAL, "Redis answered with something that is no list");
+  return (struct redis_listing_look){0};
+}
+
+static void copy_pairs(struct redis_listing *listing, struct redis_listing_pairs *pairs,
+                       const redisReply *reply)
+{
+  redis_buf_clear(&pairs->bytes);
+  redis_buf_clear(&pairs->spans);
+  pairs->n = 0;
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0) {
+    fail(listing, PLUG_EINTERNAL, "Redis answered with something that is no list");
+    return;
+  }
+  pairs->n = reply->elements / 2;
+  for (size_t i = 0; i < reply->elements; i++) {
+    struct plug_str s = str_at(reply, i);
+    redis_buf_put(&pairs->bytes, s.ptr, s.len);
+    redis_buf_put(&pairs->spans, &s.len, sizeof s.len);
+  }
+  if (pairs->bytes.failed || pairs->spans.failed)
+    fail(listing, PLUG_ENOMEM, "out of memory");
+}
+
+struct pair {
+  struct plug_str key, value;
+};
+
+/* Walks through the copy from *at in spans and *p in bytes. */
+static struct plug_str next_str(const struct redis_listing_pairs *pairs, size_t *at, const char **p)
+{
+  struct plug_str s = {*p, 0};
+  memcpy(&s.len, pairs->spans.ptr + *at, sizeof s.len);
+  *at += sizeof s.len;
+  *p += s.len;
+  return s;
+}
+
+static int compare_strs(struct plug_str a, struct plug_str b)
+{
+  size_t n = a.len < b.len ? a.len : b.len;
+  int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
   return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static int compare_infos(const void *a, const void *b)
+static int compare(const void *a, const void *b)
 {
-  redisReply *const *const *x = a, *const *const *y = b;
-  return compare(str_of((*x)[0]), str_of((*y)[0]));
+  return compare_strs(((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
-static int compare_to_info(const void *user, const void *info)
+/* The infos, sorted by user. NULL: out of memory. */
+static struct pair *sort_infos(const struct redis_listing_pairs *infos)
 {
-  redisReply *const *const *x = info;
-  return compare(*(const struct plug_str *)user, str_of((*x)[0]));
-}
-
-/* Pointers to the pairs of infos, sorted by user. NULL: out of memory. */
-static redisReply *const **sort_infos(const redisReply *infos)
-{
-  size_t n = infos->elements / 2;
-  redisReply *const **v = malloc((n + 1) * sizeof *v);
+  struct pair *v = malloc((infos->n + 1) * sizeof *v);
+  const char *p = infos->bytes.ptr;
+  size_t at = 0;
   if (v == NULL)
     return NULL;
-  for (size_t i = 0; i < n; i++)
-    v[i] = (redisReply *const *)&infos->element[2 * i];
-  qsort(v, n, sizeof *v, compare_infos);
+  for (size_t i = 0; i < infos->n; i++) {
+    v[i].key = next_str(infos, &at, &p);
+    v[i].value = next_str(infos, &at, &p);
+  }
+  qsort(v, infos->n, sizeof *v, compare);
   return v;
 }
 
-static plug_status tell(struct redis_listing *listing, const redisReply *reply)
+static void tell(struct redis_listing *listing)
 {
-  const redisReply *meta = reply->element[0], *users = reply->element[1],
-                   *infos = reply->element[2];
-  if (meta->type != REDIS_REPLY_ARRAY || meta->elements != 3 || !is_pairs(users) ||
-      !is_pairs(infos))
-    return PLUG_EINTERNAL;
-  redisReply *const **by_user = sort_infos(infos);
-  if (by_user == NULL)
-    return PLUG_ENOMEM;
+  const struct redis_listing_pairs *users = &listing->users;
+  const struct redis_listing_look *look = &listing->before;
   struct plug_op *op = listing->head->op;
-  for (size_t i = 0; i < users->elements; i += 2) {
-    struct plug_str user = str_of(users->element[i]);
-    redisReply *const **found =
-        bsearch(&user, by_user, infos->elements / 2, sizeof *by_user, compare_to_info);
-    listing->up->user(op, user, found != NULL ? str_of((*found)[1]) : (struct plug_str){"", 0},
-                      number_of(users->element[i + 1]));
+  struct pair *infos = sort_infos(&listing->infos);
+  const char *p = users->bytes.ptr;
+  size_t at = 0;
+  if (infos == NULL) {
+    fail(listing, PLUG_ENOMEM, "out of memory");
+    return;
   }
-  free(by_user);
-  const struct plug_position pos = {.offset = number_of(meta->element[1]),
-                                    .epoch = number_of(meta->element[0])};
-  listing->up->total(op, users->elements / 2, number_of(meta->element[2]), pos);
-  return PLUG_OK;
+  for (size_t i = 0; i < users->n; i++) {
+    struct pair user = {.key = next_str(users, &at, &p)};
+    user.value = next_str(users, &at, &p);
+    const struct pair *info = bsearch(&user, infos, listing->infos.n, sizeof *infos, compare);
+    listing->up->user(op, user.key, info != NULL ? info->value : (struct plug_str){"", 0},
+                      number_in(user.value));
+  }
+  free(infos);
+  listing->up->total(op, users->n, look->members,
+                     (struct plug_position){.offset = look->offset, .epoch = look->epoch});
+}
+
+static void take_size(struct redis_listing *listing, const redisReply *reply)
+{
+  char why[REDIS_WHY_MAX];
+  listing->head->fits = reply->integer <= REDIS_LISTING_MAX_USERS;
+  if (listing->head->fits)
+    return;
+  snprintf(why, sizeof why, "there are %lld users in the topic, and lists have at most %d",
+           reply->integer, REDIS_LISTING_MAX_USERS);
+  finish(listing, PLUG_ETOOBIG, why);
+}
+
+static void refuse_size(struct redis_listing *listing)
+{
+  fail(listing, PLUG_EINTERNAL, "Redis answered with something that is no list");
+  finish(listing, listing->status, listing->why);
+}
+
+/* All has come. */
+static void take_all(struct redis_listing *listing, const struct redis_listing_look *after)
+{
+  const struct redis_listing_look *before = &listing->before;
+  if (listing->status == PLUG_OK &&
+      (before->epoch != after->epoch || before->offset != after->offset ||
+       before->members != after->members)) {
+    if (++listing->head->n_tries < MAX_TRIES)
+      return; /* once more */
+    fail(listing, PLUG_EUNAVAIL, "the topic changes while it is listed");
+  }
+  if (listing->status == PLUG_OK)
+    tell(listing);
+  finish(listing, listing->status, listing->status == PLUG_OK ? "" : listing->why);
 }
 
 void redis_listing_take(struct redis_listing *listing, const redisReply *reply)
 {
-  char why[REDIS_WHY_MAX] = "";
+  listing->n_taken++;
   if (reply->type == REDIS_REPLY_ERROR) {
     struct plug_str error = {reply->str, reply->len};
+    char why[REDIS_WHY_MAX];
     redis_count(listing->env, REDIS_M_PRESENCE_ERRORS, 1);
     redis_error_explain(error, false, why);
-    finish(listing, redis_error_status(error), why);
-  } else if (!listing->head->fits && reply->type == REDIS_REPLY_INTEGER) {
-    listing->head->fits = reply->integer <= REDIS_LISTING_MAX_USERS;
-    if (listing->head->fits)
-      return;
-    snprintf(why, sizeof why, "there are %lld users in the topic, and lists have at most %d",
-             reply->integer, REDIS_LISTING_MAX_USERS);
-    finish(listing, PLUG_ETOOBIG, why);
-  } else if (listing->head->fits && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3) {
-    plug_status status = tell(listing, reply);
-    finish(listing, status,
-           status == PLUG_ENOMEM ? "out of memory"
-           : status == PLUG_OK   ? ""
-                                 : "Redis answered with something that is no list");
+    fail(listing, redis_error_status(error), why);
+  }
+  if (!listing->head->fits) {
+    if (listing->status == PLUG_OK && reply->type == REDIS_REPLY_INTEGER)
+      take_size(listing, reply);
+    else
+      refuse_size(listing);
+  } else if (listing->n_taken == META_BEFORE) {
+    listing->before = look_of(listing, reply);
+  } else if (listing->n_taken == INFOS) {
+    copy_pairs(listing, &listing->infos, reply);
+  } else if (listing->n_taken == USERS) {
+    copy_pairs(listing, &listing->users, reply);
   } else {
-    finish(listing, PLUG_EINTERNAL, "Redis answered with something that is no list");
+    struct redis_listing_look after = look_of(listing, reply);
+    take_all(listing, &after);
   }
 }

@@ -196,6 +196,7 @@ static void advance(struct redis_presence *p)
     send_condemn(p);
     break;
   case MEMBERS:
+    p->lease.used = true;
     redis_members_fill(&p->members, &p->call, redis_str(p->lease.name));
     send_call(p, &p->call, false);
     break;
@@ -217,12 +218,16 @@ static void fail_members(struct redis_presence *p, plug_status status, const cha
   show_gauge(p);
 }
 
+/* What waits for Redis' word that it listens keeps its place in the line of answers. */
 static void fail_all(struct redis_presence *p, plug_status status, const char *why)
 {
   fail_members(p, status, why);
   redis_listing_fail(&p->listing, status, why);
-  while (p->watches != NULL)
-    redis_presence_listens(p, status, why);
+  for (struct watch_op *watch = p->watches; watch != NULL; watch = watch->next) {
+    if (watch->op != NULL)
+      p->env->host->op_done(watch->op, status, redis_str(why));
+    watch->op = NULL;
+  }
 }
 
 /* Another name, under which all members are to be joined again. */
@@ -251,8 +256,10 @@ static struct plug_str str_at(const redisReply *reply, size_t i)
                                        : (struct plug_str){"", 0};
 }
 
+/* Nothing of before succeeds after it. */
 static void tell_lost(struct redis_presence *p)
 {
+  fail_all(p, PLUG_EUNAVAIL, "all members are joined again");
   p->tells_lost = p->told = false;
   p->up->lost(p->env->host);
 }
@@ -371,8 +378,7 @@ static void take(struct redis_presence *p, enum task task, const redisReply *rep
   case MEMBERS:
     take_members(p, reply);
     break;
-  case LIST:
-    redis_listing_take(&p->listing, reply);
+  case LIST: /* taken as it came */
     break;
   case REAP:
     redis_reaper_take(&p->reaper, reply);
@@ -397,6 +403,8 @@ void redis_presence_reply(struct redis_presence *p, const redisReply *reply)
     if (goes_again(p, reply))
       return;
   }
+  if (p->task == LIST)
+    redis_listing_take(&p->listing, reply);
   if (--p->n_replies > 0)
     return;
   enum task task = p->task;
@@ -512,6 +520,8 @@ void redis_presence_disconnect(struct redis_presence *p, plug_status status, con
     p->env->host->timer_stop(p->timer);
   redis_reaper_clear(&p->reaper);
   fail_all(p, status, why);
+  while (p->watches != NULL)
+    redis_presence_listens(p, status, why); /* nothing answers any more */
 }
 
 void redis_presence_stop(struct redis_presence *p)
@@ -538,6 +548,13 @@ bool redis_presence_drain(struct redis_presence *p)
     advance(p);
   }
   return p->gone && p->task == NONE && p->reaper.n_dead == 0;
+}
+
+/* The server shall ask: not before it has been told that all is lost, lest it be told afterwards.
+ */
+static bool takes_operations(const struct redis_presence *p)
+{
+  return p->connected && !p->leaves && (!p->tells_lost || p->told);
 }
 
 static plug_status append_watch(struct redis_presence *p, struct plug_op *op)
@@ -577,7 +594,7 @@ static bool put_channel(struct redis_presence *p, struct plug_str topic)
 plug_status redis_presence_watch(struct redis_presence *p, struct plug_str topic,
                                  struct plug_op *op)
 {
-  if (!p->connected || p->leaves || p->n_watches >= p->config.max_ops)
+  if (!takes_operations(p) || p->n_watches >= p->config.max_ops)
     return PLUG_EUNAVAIL;
   if (!put_channel(p, topic))
     return PLUG_ENOMEM;
@@ -599,7 +616,7 @@ void redis_presence_unwatch(struct redis_presence *p, struct plug_str topic)
 
 plug_status redis_presence_list(struct redis_presence *p, struct plug_str topic, struct plug_op *op)
 {
-  if (!p->connected || p->leaves)
+  if (!takes_operations(p))
     return PLUG_EUNAVAIL;
   begin_use(p);
   plug_status status = redis_listing_add(&p->listing, topic, op);
@@ -610,7 +627,7 @@ plug_status redis_presence_list(struct redis_presence *p, struct plug_str topic,
 plug_status redis_presence_join(struct redis_presence *p, bool join, const struct plug_member *v,
                                 size_t n, struct plug_op *op)
 {
-  if (!p->connected || p->leaves)
+  if (!takes_operations(p))
     return PLUG_EUNAVAIL;
   begin_use(p);
   if (!p->held && p->refused[0] != '\0') {

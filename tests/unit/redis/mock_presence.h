@@ -53,7 +53,7 @@ void mock_presence_end(void);
 
 /* The presence of a host that is up. */
 struct mock_presence *mock_presence_new(struct mock_host *h);
-/* Before the host goes. */
+/* After its host has gone. */
 void mock_presence_free(struct mock_presence *mp);
 
 void mock_presence_join(struct mock_presence *mp, const char *topic, const char *member,

@@ -34,9 +34,9 @@ static int begin(void **state)
 static int end(void **state)
 {
   (void)state;
-  mock_presence_end();
   redis_server_cleanup(&server);
   server = (struct redis_server){0};
+  mock_presence_end();
   mock_loop_free(loop);
   return 0;
 }
@@ -48,9 +48,8 @@ static struct mock_presence *node(const char *name, const char *const *options)
 
 static void end_node(struct mock_presence *mp)
 {
-  struct mock_host *h = mp->h;
+  mock_host_free(mp->h);
   mock_presence_free(mp);
-  mock_host_free(h);
 }
 
 static void users_are_seen_on_all_nodes_and_counted_once(void **state)
