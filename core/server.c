@@ -19,6 +19,7 @@
 #include "config/fault.h"
 #include "message/message.h"
 #include "message/message_rules.h"
+#include "net/page_facts.h"
 #include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -329,6 +330,10 @@ static plug_status server_init(struct server *server, const struct config *confi
       log_warn("net", "the page to try the server on is not there: %s", err->text);
       err->text[0] = '\0';
     }
+    if (settings->page.sign_in)
+      log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
+                      "name; this is for development only");
+    return page_facts_add(&server->pages, settings, err);
   }
   return PLUG_OK;
 }

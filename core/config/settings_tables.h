@@ -18,6 +18,7 @@ enum settings_section_id {
   SECTION_ACCESS,
   SECTION_APP,
   SECTION_PRESENCE,
+  SECTION_PAGE,
   SECTION_COUNT
 };
 

@@ -7,6 +7,7 @@
 #include "config/origin_match.h"
 #include "http/http_forwarded.h"
 #include "http/http_path.h"
+#include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "websocket/ws_deflate.h"
 
@@ -92,6 +93,8 @@ static enum http_route route_plain(struct net_env *env, const struct http_head *
     return answer(reply, 426, "upgrade: websocket\r\nconnection: upgrade\r\n",
                   "This is a WebSocket endpoint for STOMP.");
   }
+  if (env->settings->page.sign_in && str_eq(path, STR(SIGN_IN_PATH)))
+    return sign_in_route(env, head, forwarded, reply);
   const struct page *page = pages_find(env->pages, path);
   bool ready = str_eq(path, STR("/ready"));
   if ((page || ready) && !get)
