@@ -243,6 +243,7 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                             .destinations = &server->destinations,
                             .users = server->users,
                             .timeout_ms = settings->app_timeout_ms,
+                            .max_destination = settings->max_destination_length,
                             .queue = settings->app_queue,
                             .queue_bytes = settings->app_queue_bytes,
                             .ignore_unclaimed = settings->app_ignore_unclaimed,

@@ -37,6 +37,7 @@ struct instance_app_up {
   /* message: one publish; taken over. */
   plug_status (*publish)(void *ctx, struct plug_app_answer *message, plug_app_published_fn done,
                          void *arg);
+  plug_status (*check)(void *ctx, const struct plug_app_message *message);
   void *ctx;
 };
 

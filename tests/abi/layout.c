@@ -320,11 +320,12 @@ OFFSET(plug_app, claims, 8);
 OFFSET(plug_app, request, 16);
 OFFSET(plug_app, event, 24);
 
-SIZE(plug_app_up, 24);
+SIZE(plug_app_up, 32);
 OFFSET(plug_app_up, size, 0);
 OFFSET(plug_app_up, reserved, 4);
 OFFSET(plug_app_up, answer, 8);
 OFFSET(plug_app_up, publish, 16);
+OFFSET(plug_app_up, check, 24);
 
 SIZE(plug_config, 32);
 OFFSET(plug_config, size, 0);
