@@ -5,14 +5,12 @@ secret = os.environ["WEBHOOK_SECRET"].encode()
 rooms = collections.defaultdict(set)  # name -> the subscriptions that are there
 
 def is_signed(headers, body):
-    stamp = headers.get("webhook-timestamp", "0")
-    text = f"{headers.get('webhook-id')}.{stamp}.".encode() + body
+    text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     wanted = "v1," + base64.b64encode(hmac.digest(secret, text, hashlib.sha256)).decode()
-    return abs(time.time() - int(stamp)) < 300 and hmac.compare_digest(headers.get("webhook-signature", ""), wanted)
+    return hmac.compare_digest(headers["webhook-signature"] or "", wanted) and abs(time.time() - int(headers["webhook-timestamp"])) < 300
 
 def answer(event):
-    kind, room = event["type"], event["variables"]["room"]
-    name = event["user"]["name"] if event["user"] else "somebody"
+    kind, room, name = event["type"], event["variables"]["room"], (event["user"] or {"name": "somebody"})["name"]
     publish = lambda value: {"publish": [{"destination": f"/topic/rooms/{room}", "json": value}]}
     if kind == "subscribe": return {"reply": {"json": {"room": room, "count": len(rooms[room])}}}
     if kind == "subscribed": rooms[room].add((event["session"], event["subscription"]))
@@ -28,8 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         good = is_signed(self.headers, body)
         text = json.dumps(answer(json.loads(body))).encode() if good else b""
         self.send_response(200 if good else 401)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(text)))
+        for name, value in ("content-type", "application/json"), ("content-length", str(len(text))): self.send_header(name, value)
         self.end_headers()
         self.wfile.write(text)
 

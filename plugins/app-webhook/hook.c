@@ -507,8 +507,8 @@ plug_status hook_request(struct hook *hook, const struct plug_app_request *reque
   if (is_full(hook, request->body.len)) {
     hook_count(hook->env, HOOK_M_BUSY);
     hook_log(hook->env, &hook->busy, PLUG_LOG_WARN,
-             "hook '%s': refused a request: %zu wait already", hook->config->name,
-             hook->queue.n_waiting);
+             "hook '%s': refused a request: %zu wait already, of %" PRIu64 " bytes",
+             hook->config->name, hook->n_held - hook->n_flying, hook->bytes);
     refuse(hook, op, &busy);
     return PLUG_PENDING;
   }
@@ -616,12 +616,6 @@ bool hook_cancel(struct hook *hook, struct plug_op *op)
   return true;
 }
 
-void hook_drain(struct hook *hook)
-{
-  hook->draining = true;
-  pump(hook);
-}
-
 static struct job *any_job(struct hook *hook)
 {
   struct job *job = TAILQ_FIRST(&hook->flying);
@@ -644,6 +638,15 @@ void hook_abort(struct hook *hook)
     take_out(hook, job, false);
     give_up(job, &stopping, "the server is stopping");
   }
+}
+
+void hook_drain(struct hook *hook)
+{
+  hook->draining = true;
+  if (hook->breaker.state == HOOK_OPEN && !hook_breaker_lets(&hook->breaker, now_of(hook)))
+    hook_abort(hook); /* the end does not wait for a backend that is down */
+  else
+    pump(hook);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
