@@ -50,7 +50,7 @@ struct hook {
   bool draining, pumping;
   void (*idle)(void *ctx);
   void *ctx;
-  struct hook_log_limit failures, bad_answers, lost, busy;
+  struct hook_log_limit failures, bad_answers, lost, busy, trials;
 };
 
 static const char *what_of(const struct job *job)
@@ -256,7 +256,7 @@ static void end_round(struct hook *hook, uint32_t round, bool good)
              hook->config->name, breaker->failures, hook->config->url, breaker->pause_ms);
     refuse_waiting(hook);
   } else if (breaker->state == HOOK_OPEN) {
-    hook_log(hook->env, &hook->failures, PLUG_LOG_WARN,
+    hook_log(hook->env, &hook->trials, PLUG_LOG_WARN,
              "hook '%s': the trial has failed, the circuit breaker stays open", hook->config->name);
     refuse_waiting(hook);
   } else if (breaker->state == HOOK_CLOSED) {

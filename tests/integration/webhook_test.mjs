@@ -96,7 +96,7 @@ test('what a backend is asked, and what its answers do', async (t) => {
 
   next = { error: { code: 'no-swearing', message: 'not here, please' } };
   await client.subscribe('/user/queue/errors', { id: 'e' });
-  assert.equal(await outcome(nobody, '/pub/x/2', Buffer.from([255, 0])), 'no-swearing: not here, please');
+  assert.equal(await outcome(nobody, '/pub/x/2', Buffer.from([255, 0]), { 'content-length': 2 }), 'no-swearing: not here, please');
   assert.equal(backend.events[1].user, null);
   assert.equal(backend.events[1].base64, '/wA=');
   assert.equal(backend.events[1].body, undefined);
@@ -159,7 +159,7 @@ test('every wrong answer is an error for the sender and a line in the log, and p
     bad({ publish: [good, { body: 'no destination' }] }), bad({ publish: [good, { destination: 7 }] }),
     bad({ publish: [good, { destination: '/pub/x/1', body: 'a loop' }] }), bad({ publish: [good, { destination: '/nowhere/a' }] }),
     bad({ publish: [good, { destination: '/user/only' }] }), bad({ publish: [good, { destination: '/topic/\u0001' }] }),
-    bad({ publish: [good, { destination: `/topic/${'a'.repeat(3000)}` }] }), bad({ publish: [good, { destination: '/topic/*' }] }),
+    bad({ publish: [good, { destination: `/topic/${'a'.repeat(3000)}` }] }),
     bad({ publish: [good, { ...good, base64: '' }] }), bad({ publish: [good, { destination: '/topic/a', base64: 'A' }] }),
     bad({ publish: [good, { ...good, headers: { a: 1 } }] }), bad({ publish: [good, { ...good, headers: [] }] }),
     bad({ publish: [good, { ...good, contentType: 7 }] }), bad({ publish: [good, good, good, good] }),
@@ -194,8 +194,8 @@ test('every wrong answer is an error for the sender and a line in the log, and p
 
 test('a message over the limits of the server, behind a good one: none is published', async (t) => {
   const { backend, server } = await setUp(t, {
-    answer: () => ({ publish: [{ destination: '/topic/a', body: 'x' }, { destination: '/topic/a', body: 'y'.repeat(2000) }] }),
-    set: ['limits.max-frame-size=1k'],
+    answer: () => ({ publish: [{ destination: '/topic/a', body: 'x' }, { destination: '/topic/a', body: 'y'.repeat(5000) }] }),
+    set: ['limits.max-frame-size=4k', 'limits.max-header-size=1k'],
   });
   const client = await stomp(server, { t });
   await client.subscribe('/topic/a', { id: 'a' });
@@ -296,18 +296,18 @@ test('the circuit breaker opens, refuses at once, lets one try, and closes', asy
   assert.equal(await outcome(client), 'taken'); // not in a row
   backend.mode = 'stall';
   // The third failure takes those along that wait behind it.
-  const all = [1, 2, 3].map(() => outcome(client));
+  const all = [1, 2, 3, 4, 5].map(() => outcome(client));
   await until(() => backend.held.length === 1, 'the first of them');
   backend.mode = 'status-500';
   backend.held.splice(0);
   for (const socket of backend.sockets) socket.destroy();
-  assert.deepEqual(await Promise.all(all), Array(3).fill(UNAVAILABLE));
+  assert.deepEqual(await Promise.all(all), Array(5).fill(UNAVAILABLE));
   await server.waitForLine(/error app\.webhook: hook 'hook': the circuit breaker opens after 3 failures in a row: nobody asks http/);
   let asked = backend.events.length;
   let stats = await server.stats();
   assert.equal(stats['app.webhook.breakers_open'], 1);
   assert.equal(stats['app.webhook.breaker_opened'], 1);
-  assert.equal(stats['app.webhook.refused_open'] >= 0, true);
+  assert.equal(stats['app.webhook.refused_open'], 2);
   // Within the pause nobody is asked; then one is, and fails.
   await until(async () => { await outcome(client); return backend.events.length > asked; }, 'a trial');
   assert.ok(backend.events.at(-1).at - backend.events.at(-2).at >= 900);
@@ -453,13 +453,13 @@ test('SIGTERM lets calls under way come to their end', async (t) => {
   backend.mode = 'stall';
   const result = outcome(client);
   await until(() => backend.held.length === 1, 'the request');
-  server.signal('SIGTERM');
-  await server.waitForLine(/drain|stopping|SIGTERM/i);
+  const stopped = server.stop({ ms: 30000 });
+  await server.waitForLine(/stopping: no new connections/);
   await sleep(200);
   backend.release();
   assert.equal(await result, 'taken');
   assert.equal((await client.expect('MESSAGE')).body, 'still');
-  await server.stop();
+  await stopped;
 });
 
 test('SIGTERM does not wait for ever: neither for an answer nor for a backend that is down', async (t) => {
@@ -508,7 +508,7 @@ test('TLS: only what the certificate authorities vouch for, by its name', async 
   for (const name of ['empty.crt', 'missing.crt']) {
     writeFileSync(file('x.ini'), configOf(backend.url, { 'ca-file': file(name) }));
     const { code, stderr } = await run(['--check', '--config', file('x.ini')]);
-    assert.match(stderr, /x\.ini:14: \[app\.webhook hook\] ca-file: .*: no certificates can be read from it/);
+    assert.match(stderr, /x\.ini:12: \[app\.webhook hook\] ca-file: .*: no certificates can be read from it/);
     assert.equal(code, 78);
   }
 });
