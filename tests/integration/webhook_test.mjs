@@ -10,7 +10,7 @@ import { test } from 'node:test';
 
 import { startBackend } from './lib/backend.mjs';
 import { build, root, run, sleep, start, until, within } from './lib/server.mjs';
-import { stomp } from './lib/stomp.mjs';
+import { encode, stomp } from './lib/stomp.mjs';
 
 const SECRET = 'a secret of more than 24 bytes';
 const auth = [`auth.plugins=${join(build, 'tests/plugins/auth-script.so')}`, 'auth.anonymous=on'];
@@ -96,7 +96,8 @@ test('what a backend is asked, and what its answers do', async (t) => {
 
   next = { error: { code: 'no-swearing', message: 'not here, please' } };
   await client.subscribe('/user/queue/errors', { id: 'e' });
-  assert.equal(await outcome(nobody, '/pub/x/2', Buffer.from([255, 0]), { 'content-length': 2 }), 'no-swearing: not here, please');
+  nobody.raw(encode('SEND', { destination: '/pub/x/2', receipt: 'bytes', 'content-length': 2 }, Buffer.from([255, 0])), { binary: true });
+  assert.equal(await resultOf(nobody, 'bytes'), 'no-swearing: not here, please');
   assert.equal(backend.events[1].user, null);
   assert.equal(backend.events[1].base64, '/wA=');
   assert.equal(backend.events[1].body, undefined);
