@@ -615,6 +615,19 @@ test('faults of a configuration name file and line', async (t) => {
   assert.equal((await run(['--check', '--config', file])).code, 0);
 });
 
+test('docs/app-webhook.md has the options and counters that there are', async (t) => {
+  const text = readFileSync(join(root, 'docs/app-webhook.md'), 'utf8');
+  const section = (name) => text.split(`\n## ${name}\n`)[1].split('\n## ')[0];
+  const { stdout } = await run(['--plugin-info', join(build, 'lib/plugboard/app-webhook.so')]);
+  const options = [...stdout.matchAll(/^option\.([a-z-]+)=[a-z]+(?:, default ([^,\n]+))?/gm)].map(([, name, value]) => `${name} ${value ?? ''}`);
+  const written = [...section('Options').matchAll(/^\| `([a-z-]+)` \| [^|]+ \| (?:`([^`]+)`)? \|/gm)].map(([, name, value]) => `${name} ${value ?? ''}`);
+  assert.deepEqual(written.sort(), options.sort());
+  const { server } = await setUp(t);
+  const counters = Object.keys(await server.stats()).filter((name) => name.startsWith('app.webhook.')).map((name) => name.slice('app.webhook.'.length));
+  const named = [...section('Counters').matchAll(/^\| (`.*`) \|/gm)].flatMap(([, names]) => names.replaceAll('`', '').split(', '));
+  assert.deepEqual(named.sort(), counters.sort());
+});
+
 for (const [name, command, script] of [['Node', process.execPath, 'webhook-backend.mjs'], ['Python', 'python3', 'webhook-backend.py']]) {
   test(`the sample in ${name} with etc/webhook.ini`, async (t) => {
     const secret = 'fMKSzjEKyEFFAvDQSyEYzLBIhtZpQ';
