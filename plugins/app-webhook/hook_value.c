@@ -27,7 +27,7 @@ static bool parse_number(uint32_t type, struct plug_str text, uint64_t *out)
     return true;
   for (; unit->name; unit++)
     if (hook_eq(rest, unit->name)) {
-      *out = number * unit->factor;
+      *out = number > UINT64_MAX / unit->factor ? UINT64_MAX : number * unit->factor;
       return true;
     }
   return false;
