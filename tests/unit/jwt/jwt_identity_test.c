@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "jwt_base64.h"
-#include "strict_json.h"
 #include "signer.h"
+#include "strict_json.h"
 
 static void paths(void **state)
 {
