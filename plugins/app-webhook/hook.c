@@ -440,7 +440,9 @@ static void pump(struct hook *hook)
 
 static void on_timer(void *arg) PLUG_NOEXCEPT
 {
-  pump(arg);
+  struct hook *hook = arg;
+  pump(hook);
+  check_idle(hook);
 }
 
 /* --- what comes in -------------------------------------------------------------------------- */
