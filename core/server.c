@@ -262,6 +262,7 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                 .timeout_ms = settings->app_timeout_ms},
       .destinations = &server->destinations,
       .users = server->users,
+      .max_destination = settings->max_destination_length,
       .timeout_ms = settings->app_timeout_ms,
       .queue = settings->app_queue,
       .queue_bytes = settings->app_queue_bytes,
