@@ -19,6 +19,8 @@ enum settings_section_id {
   SECTION_APP,
   SECTION_PRESENCE,
   SECTION_PAGE,
+  SECTION_API,
+  SECTION_API_KEY,
   SECTION_COUNT
 };
 

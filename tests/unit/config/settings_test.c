@@ -166,7 +166,7 @@ static void the_sample_shows_the_defaults(void **state)
   assert_true(s.broker_line > 0);
   for (size_t i = 0; i < SECTION_COUNT; i++) {
     const char *name = i == SECTION_ENDPOINT ? "endpoint /ws" : settings_sections[i].name;
-    if (i != SECTION_ACCESS) /* one without rules is a mistake */
+    if (i != SECTION_ACCESS && i != SECTION_API_KEY) /* without rules, a secret: a mistake */
       assert_non_null(config_find(config, name));
   }
   settings_fini(&s);
@@ -198,6 +198,20 @@ static const struct {
     {"server", "pool-threads", AT(pool_threads), "1", "8", 1, 8, "0", "9", "1..8"},
     {"server", "pool-queue", AT(pool_queue), "1", "1000000", 1, 1000000, "0", "1000001",
      "1..1000000"},
+    {"api", "max-body", AT(api_max_body), "1k", "64m", 1024, 64 << 20, "1023", "65m", "1k..64m"},
+    {"api", "max-batch", AT(api_max_batch), "1", "100000", 1, 100000, "0", "100001", "1..100000"},
+    {"api", "max-in-flight", AT(api_max_in_flight), "1", "10000000", 1, 10000000, "0", "10000001",
+     "1..10000000"},
+    {"api", "max-failures", AT(api_max_failures), "1", "1000000", 1, 1000000, "0", "1000001",
+     "1..1000000"},
+    {"api", "idempotency-keys", AT(api_idempotency_keys), "0", "10000000", 0, 10000000, NULL,
+     "10000001", "0..10000000"},
+    {"api", "idempotency-time", AT(api_idempotency_ms), "1s", "24h", 1000, 86400000, "999ms", "25h",
+     "1s..24h"},
+    {"api", "max-listed", AT(api_max_listed), "0", "1000000", 0, 1000000, NULL, "1000001",
+     "0..1000000"},
+    {"api", "max-refused-users", AT(api_max_refused_users), "1", "10000000", 1, 10000000, "0",
+     "10000001", "1..10000000"},
     {"auth", "timeout", AT(auth_timeout_ms), "100ms", "5m", 100, 300000, "99ms", "6m", "100ms..5m"},
     {"auth", "expiry-warning", AT(auth_warning_ms), "0", "24h", 0, 86400000, NULL, "25h", "0..24h"},
     {"http", "keep-alive-timeout", AT(keep_alive_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
