@@ -488,9 +488,9 @@ static int begin_with_users(void **state)
   /* What docs/broker-redis.md says. */
   REDIS(&server, "ACL", "SETUSER", "presence", "on", ">x", "resetchannels", "&plugboard:*",
         "resetkeys", "~plugboard:*", "-@all", "+client|setname", "+publish", "+subscribe",
-        "+unsubscribe", "+role", "+evalsha", "+eval", "+info", "+time", "+zadd",
-        "+zrem", "+zscore", "+zrangebyscore", "+hset", "+hsetnx", "+hget", "+hmget", "+hgetall",
-        "+hdel", "+hincrby", "+hlen", "+hrandfield", "+pexpire", "+persist");
+        "+unsubscribe", "+role", "+evalsha", "+eval", "+info", "+time", "+zadd", "+zrem", "+zscore",
+        "+zrangebyscore", "+hset", "+hsetnx", "+hget", "+hmget", "+hgetall", "+hdel", "+hincrby",
+        "+hlen", "+hrandfield", "+pexpire", "+persist");
   return 0;
 }
 
