@@ -271,6 +271,24 @@ static void a_redis_without_its_data_gets_all_of_it_again(void **state)
   end_node(b);
 }
 
+static void a_redis_that_is_emptied_gets_all_of_it_again(void **state)
+{
+  (void)state;
+  struct mock_presence *a = node("a", OPTIONS(LONG)), *b = node("b", OPTIONS(LONG));
+  mock_presence_watch(b, "/t");
+  mock_presence_join(a, "/t", "a1", "kim", "k");
+  mock_presence_join(b, "/t", "b1", "lee", "");
+  AWAIT(SEES(b, "kim", "lee"));
+  CALM();
+  REDIS(&server, "FLUSHALL");
+  AWAIT(a->n_restored == 1 && b->n_restored == 1);
+  AWAIT(SEES(b, "kim", "lee"));
+  await_members(b, 2);
+  assert_int_equal(a->h->n_down + b->h->n_down, 0);
+  end_node(a);
+  end_node(b);
+}
+
 static void a_redis_with_old_data_is_put_right(void **state)
 {
   (void)state;
@@ -587,6 +605,7 @@ int main(int argc, char **argv)
       TEST(several_losses_before_all_is_restored_leave_nothing_behind),
       TEST(who_leaves_while_redis_is_away_is_gone_when_it_is_back),
       TEST(a_redis_without_its_data_gets_all_of_it_again),
+      TEST(a_redis_that_is_emptied_gets_all_of_it_again),
       TEST(a_redis_with_old_data_is_put_right),
       TEST(a_master_with_the_data_of_another_is_noticed),
       TEST(a_full_redis_refuses_joins_and_nothing_else),
