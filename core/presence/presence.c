@@ -50,9 +50,9 @@ struct ask {
   uint64_t users, members;
   bool of_room; /* answered by what is known of the room, when it is told */
   bool answered;
-  unsigned refs; /* until it is told, and the operation's */
-  size_t topic_len;
-  char topic[];
+  unsigned refs;              /* until it is told, and the operation's */
+  size_t topic_len, name_len; /* name_len 0: of all users */
+  char topic[];               /* behind it the name */
 };
 
 /* One application that watches one room. */
@@ -95,9 +95,10 @@ static void on_answer(struct presence_wait *wait, plug_status status)
 }
 
 static struct ask *ask_new(struct presence *presence, struct plugin_instance *instance,
-                           struct plug_str topic, plug_presence_done_fn done, void *arg)
+                           struct plug_str topic, struct plug_str name, plug_presence_done_fn done,
+                           void *arg)
 {
-  struct ask *ask = calloc(1, sizeof *ask + topic.len);
+  struct ask *ask = calloc(1, sizeof *ask + topic.len + name.len);
   if (!ask)
     return NULL;
   ask->presence = presence;
@@ -109,6 +110,9 @@ static struct ask *ask_new(struct presence *presence, struct plugin_instance *in
   ask->topic_len = topic.len;
   if (topic.len)
     memcpy(ask->topic, topic.ptr, topic.len);
+  ask->name_len = name.len;
+  if (name.len)
+    memcpy(ask->topic + topic.len, name.ptr, name.len);
   list_init(&ask->link);
   list_init(&ask->wait.link);
   list_append(&presence->asks, &ask->link);
@@ -124,14 +128,28 @@ static void ask_unref(struct ask *ask)
   free(ask);
 }
 
+static struct plug_str ask_name(const struct ask *ask)
+{
+  return str_from(ask->topic + ask->topic_len, ask->name_len);
+}
+
+static void visit_user(const struct ask *ask, const struct map_entry *entry)
+{
+  const struct room_user *user = container_of(entry, struct room_user, by_name);
+  ask->user(ask->arg, user->by_name.key, room_user_info(user), user->members);
+}
+
 static void visit_users(const struct ask *ask, const struct room *room)
 {
   struct map_iter it = {0};
   struct map_entry *entry;
-  while ((entry = map_next(&room->users, &it))) {
-    const struct room_user *user = container_of(entry, struct room_user, by_name);
-    ask->user(ask->arg, user->by_name.key, room_user_info(user), user->members);
+  if (ask->name_len) {
+    if ((entry = map_find(&room->users, ask_name(ask))))
+      visit_user(ask, entry);
+    return;
   }
+  while ((entry = map_next(&room->users, &it)))
+    visit_user(ask, entry);
 }
 
 static void tell_answer(struct ask *ask)
@@ -343,7 +361,7 @@ static void on_user(struct plug_op *op, struct plug_str user, struct plug_str in
   struct ask *ask = room ? NULL : find_ask(op);
   if (room)
     rooms_user(room, user, info, members);
-  if (!ask || !user.len || !ask->user)
+  if (!ask || !user.len || !ask->user || (ask->name_len && !str_eq(user, ask_name(ask))))
     return;
   struct instance_call call;
   if (!ask->instance) {
@@ -403,7 +421,7 @@ static plug_status change_member(const struct plug_host *host, const struct plug
     return member->info.len > presence->settings.max_info ? PLUG_ETOOBIG : PLUG_EINVAL;
   }
   struct ask *ask = NULL;
-  if (done && !(ask = ask_new(presence, instance, str_from(NULL, 0), done, arg)))
+  if (done && !(ask = ask_new(presence, instance, str_from(NULL, 0), str_from(NULL, 0), done, arg)))
     return PLUG_ENOMEM;
   plug_status status = joins ? members_join(&presence->members, member, ask ? &ask->wait : NULL)
                              : members_leave(&presence->members, member, ask ? &ask->wait : NULL);
@@ -456,7 +474,7 @@ static plug_status app_watch(const struct plug_host *host, struct plug_str topic
     return PLUG_ESTATE;
   if (!topic.len)
     return PLUG_EINVAL;
-  struct ask *ask = ask_new(presence, instance, topic, done, arg);
+  struct ask *ask = ask_new(presence, instance, topic, str_from(NULL, 0), done, arg);
   struct watcher *fresh = calloc(1, sizeof *fresh);
   struct room *room = ask && fresh && done ? rooms_watch(&presence->rooms, topic, &status) : NULL;
   if (!room) {
@@ -499,14 +517,14 @@ static void app_unwatch(const struct plug_host *host, struct plug_str topic)
 }
 
 static plug_status list_of(struct presence *presence, struct plugin_instance *instance,
-                           struct plug_str topic, plug_presence_user_fn user,
+                           struct plug_str topic, struct plug_str name, plug_presence_user_fn user,
                            plug_presence_done_fn done, void *arg)
 {
   if (!done || !topic.len)
     return PLUG_EINVAL;
   if (presence->draining || !presence->running)
     return PLUG_ESTATE;
-  struct ask *ask = ask_new(presence, instance, topic, done, arg);
+  struct ask *ask = ask_new(presence, instance, topic, name, done, arg);
   if (!ask)
     return PLUG_ENOMEM;
   ask->user = user;
@@ -540,13 +558,24 @@ static plug_status app_list(const struct plug_host *host, struct plug_str topic,
 {
   void *ctx = NULL;
   struct plugin_instance *instance = instance_calling(host, "list", &ctx);
-  return instance ? list_of(ctx, instance, topic, user, done, arg) : PLUG_ESTATE;
+  return instance ? list_of(ctx, instance, topic, str_from(NULL, 0), user, done, arg) : PLUG_ESTATE;
+}
+
+static plug_status app_find(const struct plug_host *host, struct plug_str topic,
+                            struct plug_str name, plug_presence_user_fn user,
+                            plug_presence_done_fn done, void *arg)
+{
+  void *ctx = NULL;
+  struct plugin_instance *instance = instance_calling(host, "find", &ctx);
+  if (instance && !name.len)
+    return PLUG_EINVAL;
+  return instance ? list_of(ctx, instance, topic, name, user, done, arg) : PLUG_ESTATE;
 }
 
 plug_status presence_list(struct presence *presence, struct plug_str topic,
                           plug_presence_user_fn user, plug_presence_done_fn done, void *arg)
 {
-  return list_of(presence, NULL, topic, user, done, arg);
+  return list_of(presence, NULL, topic, str_from(NULL, 0), user, done, arg);
 }
 
 static const struct plug_presence presence_table = {
@@ -556,6 +585,7 @@ static const struct plug_presence presence_table = {
     .watch = app_watch,
     .unwatch = app_unwatch,
     .list = app_list,
+    .find = app_find,
 };
 
 /* --- turns -------------------------------------------------------------------------------- */

@@ -35,10 +35,14 @@ struct watch_seat {
   unsigned refs;                      /* the map's, and answers that are awaited */
   size_t n_subscriptions;
   bool counted, asked, joined, lingers, given_up;
+  bool is_asked_for; /* whether its user is there is being found out, for WATCH_JOIN */
+  bool was_there;
   uint64_t leave_at_ms;
   struct snapshot *snapshots; /* until it has joined */
   struct plug_member member;  /* its texts are in text; info is for free() */
   char *info;
+  char *info_there; /* of its user, when was_there */
+  size_t info_there_len;
   char text[];
 };
 
@@ -166,6 +170,7 @@ static void seat_unref(struct watch_seat *seat)
     return;
   snapshots_free(&seat->snapshots);
   free(seat->info);
+  free(seat->info_there);
   free(seat);
 }
 
@@ -213,13 +218,13 @@ static plug_status publish(const struct watch_rooms *rooms, const struct watch_s
   return rooms->host->app->publish_local(rooms->host, &message, session, subscription);
 }
 
-static void send_event(struct watch_rooms *rooms, struct watch_room *room,
-                       const struct watch_event *event)
+/* The event's text for free(), or NULL. */
+static char *make_event(const struct watch_room *room, const struct watch_event *event, size_t *len,
+                        struct route_refusal *refusal)
 {
   const struct watch_section *section = room->section;
   struct route_values values = {.now_ms = watch_now_ms()};
-  struct route_refusal refusal = {.code = NULL};
-  size_t len;
+  refusal->code = NULL;
   for (size_t i = 0; i < section->path.n; i++)
     values.variables[i] = room->variables[i];
   values.roots[WATCH_USER] = json_stringn(event->user.ptr, event->user.len);
@@ -228,7 +233,19 @@ static void send_event(struct watch_rooms *rooms, struct watch_room *room,
   values.roots[WATCH_MERGED] = json_integer((json_int_t)event->merged);
   const struct route_template *template =
       event->kind == PLUG_PRESENCE_JOINED ? section->join : section->leave;
-  char *text = route_template_fill(template, &values, &len, &refusal);
+  char *text = route_template_fill(template, &values, len, refusal);
+  for (size_t i = 0; i < ROUTE_ROOTS_MAX; i++)
+    json_decref(values.roots[i]);
+  return text;
+}
+
+static void send_event(struct watch_rooms *rooms, struct watch_room *room,
+                       const struct watch_event *event)
+{
+  const struct watch_section *section = room->section;
+  struct route_refusal refusal;
+  size_t len;
+  char *text = make_event(room, event, &len, &refusal);
   plug_status status =
       text ? publish(rooms, section, route_slice(room->destination, room->destination_len),
                      route_slice(text, len), 0, route_str(""))
@@ -238,8 +255,6 @@ static void send_event(struct watch_rooms *rooms, struct watch_room *room,
   count(rooms, rooms->n_events, status == PLUG_OK);
   count(rooms, rooms->n_merged, (int64_t)event->merged - 1);
   free(text);
-  for (size_t i = 0; i < ROUTE_ROOTS_MAX; i++)
-    json_decref(values.roots[i]);
 }
 
 static struct watch_room *find_room(const struct watch_rooms *rooms, struct plug_str topic)
@@ -435,14 +450,9 @@ static void on_joined(void *arg, plug_status status, uint64_t users, uint64_t me
   seat_unref(seat);
 }
 
-static void take_part(struct watch_seat *seat)
+static void join(struct watch_seat *seat)
 {
   struct watch_rooms *rooms = seat->rooms;
-  if (!seat->counted || seat->asked) {
-    if (!seat->counted || seat->joined)
-      want_snapshots(seat);
-    return;
-  }
   plug_status status = rooms->presence->join(rooms->host, &seat->member, on_joined, seat);
   if (status == PLUG_PENDING) {
     seat->asked = true;
@@ -457,6 +467,79 @@ static void take_part(struct watch_seat *seat)
              status == PLUG_ETOOBIG ? "a limit of [presence] is reached" : "it is refused");
   }
   want_snapshots(seat);
+}
+
+static void on_there(void *arg, struct plug_str user, struct plug_str info,
+                     uint64_t members) PLUG_NOEXCEPT
+{
+  struct watch_seat *seat = arg;
+  (void)user, (void)members;
+  free(seat->info_there);
+  seat->info_there = malloc(info.len + 1);
+  seat->was_there = seat->info_there != NULL;
+  seat->info_there_len = info.len;
+  if (seat->was_there && info.len)
+    memcpy(seat->info_there, info.ptr, info.len);
+}
+
+/* Its user is there already, so that the room hears nothing of another session: it alone does. */
+static void greet(struct watch_seat *seat, uint64_t users)
+{
+  struct watch_room *room = seat->room;
+  struct watch_event event = {PLUG_PRESENCE_JOINED, seat->member.user,
+                              route_slice(seat->info_there, seat->info_there_len), users, 1};
+  struct route_refusal refusal;
+  size_t len;
+  char *text = make_event(room, &event, &len, &refusal);
+  for (const struct snapshot *to = seat->snapshots; text && to; to = to->next)
+    publish(seat->rooms, room->section, room->entry.name, route_slice(text, len), to->session,
+            route_slice(to->subscription, to->len));
+  free(text);
+}
+
+static void on_found(void *arg, plug_status status, uint64_t users, uint64_t members) PLUG_NOEXCEPT
+{
+  struct watch_seat *seat = arg;
+  (void)members;
+  seat->is_asked_for = false;
+  if (!seat->given_up) {
+    if (status == PLUG_OK && seat->was_there)
+      greet(seat, users);
+    snapshots_free(&seat->snapshots);
+    if (!seat->asked && seat->rooms->timer)
+      join(seat);
+  }
+  seat_unref(seat);
+}
+
+/* Before it joins: otherwise the room is told. */
+static void find_user(struct watch_seat *seat)
+{
+  struct watch_rooms *rooms = seat->rooms;
+  if (seat->is_asked_for)
+    return;
+  seat->was_there = false;
+  seat->is_asked_for = rooms->presence->find(rooms->host, seat->room->entry.name, seat->member.user,
+                                             on_there, on_found, seat) == PLUG_PENDING;
+  if (seat->is_asked_for) {
+    seat->refs++;
+    return;
+  }
+  snapshots_free(&seat->snapshots);
+  if (!seat->asked)
+    join(seat);
+}
+
+/* The room is watched: its events are heard from now on. */
+static void take_part(struct watch_seat *seat)
+{
+  enum watch_snapshot snapshot = seat->room->section->snapshot;
+  if (snapshot == WATCH_JOIN && seat->counted)
+    find_user(seat);
+  else if (seat->counted && !seat->asked)
+    join(seat);
+  else if (!seat->counted || seat->joined)
+    want_snapshots(seat);
 }
 
 static void on_watched(void *arg, plug_status status, uint64_t users,
@@ -621,8 +704,9 @@ static void linger(struct watch_seat *seat)
 static void add_snapshot(struct watch_seat *seat, const struct plug_app_event *event)
 {
   struct plug_str id = event->subscription;
-  struct snapshot *snapshot =
-      seat->room->section->snapshot ? malloc(sizeof *snapshot + id.len) : NULL;
+  bool wanted = seat->room->section->snapshot == WATCH_LIST ||
+                (seat->room->section->snapshot == WATCH_JOIN && seat->counted);
+  struct snapshot *snapshot = wanted ? malloc(sizeof *snapshot + id.len) : NULL;
   if (!snapshot)
     return;
   *snapshot = (struct snapshot){seat->snapshots, event->session, id.len};
@@ -698,7 +782,7 @@ void watch_rooms_event(struct watch_rooms *rooms, const struct plug_app_event *e
       if (seat->room->watched)
         take_part(seat);
     }
-  } else if (seat && --seat->n_subscriptions == 0) {
+  } else if (seat && seat->n_subscriptions && --seat->n_subscriptions == 0) {
     if (section->linger_ms)
       linger(seat);
     else

@@ -85,6 +85,20 @@ static plug_status set_switch(struct plug_str value, bool *out, struct plug_err 
                      value.ptr ? value.ptr : "");
 }
 
+static plug_status set_snapshot(struct plug_str value, enum watch_snapshot *out,
+                                struct plug_err *why)
+{
+  static const char *const words[] = {
+      [WATCH_NOTHING] = "off", [WATCH_LIST] = "list", [WATCH_JOIN] = "join"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (route_eq(value, words[i])) {
+      *out = (enum watch_snapshot)i;
+      return PLUG_OK;
+    }
+  return route_fault(why, "'%.*s' is none of off, list and join", (int)value.len,
+                     value.ptr ? value.ptr : "");
+}
+
 static plug_status set_linger(struct plug_str value, uint64_t *out, struct plug_err *why)
 {
   static const struct {
@@ -162,7 +176,7 @@ static plug_status set(struct watch_section *section, struct plug_kv entry, bool
   if (route_eq(key, "anonymous"))
     return set_switch(value, &section->anonymous, why);
   if (route_eq(key, "snapshot"))
-    return set_switch(value, &section->snapshot, why);
+    return set_snapshot(value, &section->snapshot, why);
   if (route_eq(key, "linger"))
     return set_linger(value, &section->linger_ms, why);
   if (route_eq(key, "max-events"))

@@ -5,6 +5,13 @@
 
 #include "route_template.h"
 
+/* What a new subscription gets for itself. */
+enum watch_snapshot {
+  WATCH_NOTHING,
+  WATCH_LIST, /* the list */
+  WATCH_JOIN, /* the join of its user, if he was there before and the room is not told of it */
+};
+
 struct watch_section {
   char *name;
   struct route_path path;                   /* "watch" */
@@ -14,7 +21,8 @@ struct watch_section {
   struct route_template *topic; /* the watched destination itself */
   struct route_template *destination, *info, *join, *leave, *member, *list;
   char *reply, *content_type;
-  bool anonymous, snapshot;
+  bool anonymous;
+  enum watch_snapshot snapshot;
   uint64_t linger_ms, max_events, max_list;
 };
 

@@ -373,7 +373,7 @@ OFFSET(plug_presence_app, size, 0);
 OFFSET(plug_presence_app, reserved, 4);
 OFFSET(plug_presence_app, changed, 8);
 
-SIZE(plug_presence, 48);
+SIZE(plug_presence, 56);
 OFFSET(plug_presence, size, 0);
 OFFSET(plug_presence, reserved, 4);
 OFFSET(plug_presence, join, 8);
@@ -381,3 +381,4 @@ OFFSET(plug_presence, leave, 16);
 OFFSET(plug_presence, watch, 24);
 OFFSET(plug_presence, unwatch, 32);
 OFFSET(plug_presence, list, 40);
+OFFSET(plug_presence, find, 48);

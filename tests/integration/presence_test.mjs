@@ -90,6 +90,12 @@ for (const broker of ['memory', 'redis']) {
     lee.frame('SUBSCRIBE', { destination: `/pub/contents/${ROOM}/watchers`, id: 'once' });
     assert.equal((await body(lee, { subscription: 'once' })).watcherCount, 2);
     await lee.subscribe(WATCH, { id: 'lower' }); // the same room, the same member
+    assert.equal((await lee.expect('MESSAGE', { subscription: 'lower' })).body, text('JOIN', 'lee', second, 2));
+    const tab = await stomp(nodes[0], as(claims('lee'), { t })); // hears what it is, and nobody else does
+    await tab.subscribe(WATCH, { id: 'tab' });
+    assert.equal((await tab.expect('MESSAGE', { subscription: 'tab' }, patience(10000))).body, text('JOIN', 'lee', second, 2));
+    await kim.expectSilence(100);
+    tab.terminate();
     const nobody = await stomp(nodes[1], as(null, { t }));
     await nobody.subscribe(WATCH);
     await nobody.subscribe('/user/queue/errors');
@@ -137,7 +143,7 @@ for (const broker of ['memory', 'redis']) {
   });
 
   test(`snapshots come to the new subscription alone, before what follows, ${broker}`, async (t) => {
-    const { nodes } = await startNodes(t, broker, { config: rooms('snapshot = on\nmax-list = 3\ndestination = /sub/{room}/events\n') });
+    const { nodes } = await startNodes(t, broker, { config: rooms('snapshot = list\nmax-list = 3\ndestination = /sub/{room}/events\n') });
     const first = await stomp(nodes[0], as('u0', { t }));
     await first.subscribe('/sub/a/events', { id: 'e' });
     await first.subscribe('/sub/a/watch', { id: 's', ack: 'client-individual' });
@@ -241,6 +247,7 @@ test('what is wrong is told with file and line', async (t) => {
     [{ watch: '/sub/{a:b}', members: undefined }, '6: [app.presence rooms] watch: \'{a:b}\': there are the types uuid, int, slug, and words as in {a:news|chat}'],
     [{ anonymous: 'maybe' }, "7: [app.presence rooms] anonymous: 'maybe' is neither on nor off"],
     [{ members: '/{other}/m' }, '8: [app.presence rooms] members: must have the variable {room} of the pattern that is watched'],
+    [{ snapshot: 'on' }, "9: [app.presence rooms] snapshot: 'on' is none of off, list and join"],
     [{ linger: '5' }, "9: [app.presence rooms] linger: '5' is no duration of at most 10m, as in 500ms, 2s or 0"],
     [{ linger: '11m' }, "9: [app.presence rooms] linger: '11m' is no duration of at most 10m, as in 500ms, 2s or 0"],
     [{ 'max-events': '0' }, "9: [app.presence rooms] max-events: '0' is not a whole number from 1 to 1000"],
@@ -258,4 +265,8 @@ test('what is wrong is told with file and line', async (t) => {
     assert.equal(code, 78, stderr);
     assert.ok(stderr.includes(`${file}:${text}`), `${stderr}\nwanted: ${text}`);
   }
+  writeFileSync(file, rooms());
+  const { code, stderr } = await run(['--check', '--config', file, '--set', `broker.plugin=${join(build, 'tests/plugins/broker-script.so')}`]);
+  assert.equal(code, 78, stderr);
+  assert.ok(stderr.includes(`${file}:5: [app.presence rooms] the broker in use cannot tell who is there: it has no presence`), stderr);
 });

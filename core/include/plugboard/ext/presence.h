@@ -121,6 +121,10 @@ struct plug_presence {
   /* [home] Who is there; from memory if the topic is watched. */
   plug_status (*list)(const struct plug_host *, struct plug_str topic, plug_presence_user_fn user,
                       plug_presence_done_fn done, void *arg) PLUG_NOEXCEPT;
+  /* [home] The same, but of the users only the one of that name is visited, if there. */
+  plug_status (*find)(const struct plug_host *, struct plug_str topic, struct plug_str name,
+                      plug_presence_user_fn user, plug_presence_done_fn done,
+                      void *arg) PLUG_NOEXCEPT;
 };
 
 #ifdef __cplusplus
