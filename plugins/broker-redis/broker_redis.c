@@ -4,6 +4,7 @@
  *   host ──► redis_publish ──► redis_link ──► Redis ──► redis_link ──► redis_topics ──► host
  *             (PUBLISH)         two connections          (SUBSCRIBE, messages)
  *
+ * redis_presence uses both connections for who is in which room, if the server asks for that.
  * redis_handover keeps a connection for subscriptions beyond the loss of the link, until the next
  * one has caught up. redis_probe decides when a connected Redis counts as up, and when no longer.
  * Everything here runs on the home thread. */

@@ -53,6 +53,8 @@ struct redis_presence {
   struct redis_log_limit error_limit;
 };
 
+static const char lease_gone[] = "another node has declared this one dead, or Redis was emptied";
+
 static void advance(struct redis_presence *p);
 
 static uint64_t next_random(struct redis_presence *p)
@@ -65,11 +67,6 @@ static uint64_t next_random(struct redis_presence *p)
 static uint64_t now_ms(const struct redis_presence *p)
 {
   return p->env->host->now_ms(p->env->host);
-}
-
-static void show_gauge(const struct redis_presence *p)
-{
-  redis_gauge(p->env, REDIS_M_PRESENCE_WAITING, (int64_t)p->members.n_ops);
 }
 
 /* Up to a quarter earlier, so that the nodes of a cluster do not do the same at the same time. */
@@ -204,15 +201,9 @@ static void advance(struct redis_presence *p)
   }
 }
 
-static void fail_members(struct redis_presence *p, plug_status status, const char *why)
-{
-  redis_members_fail(&p->members, status, why);
-  show_gauge(p);
-}
-
 static void fail_all(struct redis_presence *p, plug_status status, const char *why)
 {
-  fail_members(p, status, why);
+  redis_members_fail(&p->members, status, why);
   redis_listing_fail(&p->listing, status, why);
   redis_watch_fail(&p->watch, status, why);
 }
@@ -227,6 +218,7 @@ static void begin_again(struct redis_presence *p, bool condemned)
   redis_lease_rename(&p->lease, next_random(p), condemned);
 }
 
+/* at_once: else with the next renewal, lest it go round and round. */
 static void relapse(struct redis_presence *p, bool condemned, bool at_once, const char *why)
 {
   redis_count(p->env, REDIS_M_PRESENCE_REJOINS, 1);
@@ -262,7 +254,7 @@ static void refuse(struct redis_presence *p, plug_status status, const char *why
   p->refused_status = status;
   if (!p->entering)
     return; /* the lease lasts a while yet */
-  fail_members(p, status, why);
+  redis_members_fail(&p->members, status, why);
   /* Told now for the sake of what is watched, and once more when members can be joined: what was
    * denied is not tried again before. */
   bool tells = p->tells_lost && !p->told;
@@ -291,7 +283,7 @@ static void take_lease(struct redis_presence *p, const redisReply *reply)
   enum redis_lease_verdict verdict =
       redis_lease_take(&p->lease, &answer, p->entering, p->sent_ms, now_ms(p));
   if (verdict == REDIS_LEASE_OVER) {
-    relapse(p, true, true, "another node has declared this one dead");
+    relapse(p, true, true, lease_gone);
   } else if (verdict == REDIS_LEASE_STRANGE) {
     relapse(p, false, true, "Redis is not the one that it was");
   } else {
@@ -304,11 +296,9 @@ static void take_lease(struct redis_presence *p, const redisReply *reply)
 static void take_members(struct redis_presence *p, const redisReply *reply)
 {
   enum redis_members_result result = redis_members_take(&p->members, reply);
-  show_gauge(p);
   if (result == REDIS_MEMBERS_OVER)
-    relapse(p, true, true, "another node has declared this one dead");
+    relapse(p, true, true, lease_gone);
   else if (result == REDIS_MEMBERS_LOST)
-    /* Not at once, lest it go round and round. */
     relapse(p, false, false, "a script was broken off, and nobody knows what it has written");
 }
 
@@ -519,7 +509,7 @@ bool redis_presence_drain(struct redis_presence *p)
     p->leaves = true;
     p->gone = !p->held;
     p->condemns = p->held;
-    fail_members(p, PLUG_ECANCELED, "the server stops");
+    redis_members_fail(&p->members, PLUG_ECANCELED, "the server stops");
     advance(p);
   }
   return p->gone && p->task == NONE && p->reaper.n_dead == 0;
@@ -582,7 +572,6 @@ plug_status redis_presence_join(struct redis_presence *p, bool join, const struc
     return PLUG_PENDING;
   }
   plug_status status = redis_members_add(&p->members, join, v, n, op);
-  show_gauge(p);
   advance(p);
   return status;
 }
