@@ -22,6 +22,8 @@
 #include "message/message_rules.h"
 #include "net/api_service.h"
 #include "net/doors.h"
+#include "net/page_facts.h"
+#include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "presence/presence.h"
@@ -196,6 +198,7 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                 .timeout_ms = settings->app_timeout_ms},
       .destinations = &server->destinations,
       .users = server->users,
+      .max_destination = settings->max_destination_length,
       .timeout_ms = settings->app_timeout_ms,
       .queue = settings->app_queue,
       .queue_bytes = settings->app_queue_bytes,
@@ -279,6 +282,10 @@ static plug_status server_init(struct server *server, const struct config *confi
       log_warn("net", "the page to try the server on is not there: %s", err->text);
       err->text[0] = '\0';
     }
+    if (settings->page.sign_in)
+      log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
+                      "name; this is for development only");
+    return page_facts_add(&server->pages, settings, err);
   }
   return PLUG_OK;
 }

@@ -22,6 +22,8 @@
   X(hosts_refused, 0, "requests to a host that is not in allowed-hosts")                 \
   X(handshakes_refused, 0, "HTTP requests to an endpoint refused before the upgrade")    \
   X(origins_refused, 0, "upgrades refused because of their Origin")                      \
+  X(sign_ins, 0, "tokens that the try page's sign-in has given out")                     \
+  X(sign_ins_refused, 0, "requests that it has refused")                                 \
   X(sockjs_sessions, 1, "SockJS sessions carried by HTTP requests")                      \
   X(sockjs_requests, 0, "requests of SockJS sessions")                                   \
   X(sockjs_handed_over, 0, "those of them that came to another worker than the session") \

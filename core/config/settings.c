@@ -5,6 +5,7 @@
 #include "config/settings_api.h"
 #include "config/settings_doors.h"
 #include "config/settings_loader.h"
+#include "config/settings_page.h"
 #include "config/settings_profile.h"
 
 #include <errno.h>
@@ -465,7 +466,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
       check_sections,       load_numbers,       check_limits,     load_server,
       doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
       load_destinations,    load_broker,        load_auth,        load_app,
-      apply_profile,        resolve_memory,     api_load_keys,
+      settings_page_load,   apply_profile,      resolve_memory,   api_load_keys,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -492,6 +493,11 @@ void settings_fini(struct settings *settings)
   free(settings->profile_notes);
   free(settings->plugin_dir);
   free(settings->web_dir);
+  free(settings->page.secret);
+  free(settings->page.room_send);
+  free(settings->page.room_messages);
+  free(settings->page.room_watch);
+  free(settings->page.room_members);
   addresses_free(settings->http_listen, settings->n_http_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
   addresses_free(settings->api_listen, settings->n_api_listen);

@@ -43,6 +43,12 @@ enum settings_transport {
   TRANSPORT_COUNT
 };
 
+struct settings_page { /* [try-page]; empty texts: not configured */
+  bool sign_in;        /* and the page is served */
+  char *secret;        /* of sign_in, else NULL */
+  char *room_send, *room_messages, *room_watch, *room_members; /* with a segment {room} */
+};
+
 /* [api-key NAME] */
 #define SETTINGS_API_PUBLISH    1u
 #define SETTINGS_API_DISCONNECT 2u
@@ -78,6 +84,7 @@ struct settings {
   struct settings_list allowed_hosts;           /* empty: any */
   bool try_page;
   char *web_dir;
+  struct settings_page page;
   struct settings_address *tcp_listen;
   size_t n_tcp_listen;
   bool trailing_lf; /* behind each frame over TCP */

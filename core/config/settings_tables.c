@@ -274,6 +274,29 @@ static const struct plug_option presence_options[] = {
      "anybody is told who is missing."},
 };
 
+static const struct plug_option page_options[] = {
+    {"sign-in", PLUG_OPT_BOOL, 0, "off", NULL,
+     "For development only: whoever opens the page may sign in by any name, without a password. "
+     "`POST /try-page/sign-in?name=NAME` gives out a token, and `auth-jwt` accepts these tokens "
+     "and "
+     "no others. Not together with `[auth] plugins`; off where `[http] try-page` is."},
+    {"sign-in-secret", PLUG_OPT_SECRET, 0, "", NULL,
+     "What the tokens are signed with, 32 to 256 of `A-Z a-z 0-9 - _ + / = .`; the same on all "
+     "nodes where a balancer stands in front of them. Empty: made at each start."},
+    {"room-send", PLUG_OPT_STRING, 0, "", NULL,
+     "Where the page's room SENDs `{\"content\":...}` to: a destination below "
+     "`[destinations] app` with a segment `{room}`, as in `/pub/rooms/{room}/chat`. Empty: the "
+     "page "
+     "has topics only."},
+    {"room-messages", PLUG_OPT_STRING, 0, "", NULL,
+     "Where the room's messages come from: `/sub/rooms/{room}/chat`."},
+    {"room-watch", PLUG_OPT_STRING, 0, "", NULL,
+     "Where it is told who comes and goes: `/sub/rooms/{room}/watch`. Empty: it does not show who "
+     "is there."},
+    {"room-members", PLUG_OPT_STRING, 0, "", NULL,
+     "What answers a SUBSCRIBE once with all who are there: `/pub/rooms/{room}/members`."},
+};
+
 static const struct plug_option api_options[] = {
     {"listen", PLUG_OPT_LIST, 0, "", NULL,
      "Addresses that serve the API and nothing else, written as for HTTP. Empty, without `socket`: "
@@ -363,6 +386,10 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                           "Who is in which room, kept for applications by a broker that can do it, "
                           "on all nodes together. [apps.md](apps.md#presence) tells how it works.",
                           TABLE(presence_options)},
+    [SECTION_PAGE] = {"try-page", "try-page",
+                      "What the page of `[http] try-page` offers beside topics: a room to chat "
+                      "in, as `etc/room.ini` has it.",
+                      TABLE(page_options)},
     [SECTION_API] =
         {"api", "api",
          "Publishing, disconnecting and presence over HTTP, for services: [api.md](api.md). It is "

@@ -8,6 +8,7 @@
 #include "http/http_forwarded.h"
 #include "http/http_path.h"
 #include "net/api_routes.h"
+#include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "websocket/ws_deflate.h"
 
@@ -99,6 +100,8 @@ static enum http_route route_plain(struct net_env *env, const struct http_reques
     return answer(reply, 426, "upgrade: websocket\r\nconnection: upgrade\r\n",
                   "This is a WebSocket endpoint for STOMP.");
   }
+  if (env->settings->page.sign_in && str_eq(path, STR(SIGN_IN_PATH)))
+    return sign_in_route(env, head, forwarded, reply);
   const struct page *page = pages_find(env->pages, path);
   if ((page || ready) && !get)
     return not_allowed(reply);

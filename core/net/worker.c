@@ -16,6 +16,7 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "plugin/crash.h"
 #include "plugin/watchdog.h"
@@ -464,6 +465,7 @@ static void *run(void *arg)
   cut_all(worker);
   wire_drop_scratch();
   sockjs_routes_drop_scratch();
+  sign_in_drop_scratch();
   api_routes_drop_scratch();
   block_drop_cache();
   return NULL;

@@ -50,7 +50,7 @@ struct ask {
   uint64_t users, members;
   bool of_room; /* answered by what is known of the room, when it is told */
   bool answered;
-  unsigned refs; /* until it is told, and the operation's */
+  unsigned refs;              /* until it is told, and the operation's */
   size_t topic_len, name_len; /* name_len 0: of all users */
   char topic[];               /* behind it the name */
 };
@@ -517,8 +517,8 @@ static void app_unwatch(const struct plug_host *host, struct plug_str topic)
 }
 
 static plug_status list_of(struct presence *presence, struct plugin_instance *instance,
-                           struct plug_str topic, struct plug_str name,
-                           plug_presence_user_fn user, plug_presence_done_fn done, void *arg)
+                           struct plug_str topic, struct plug_str name, plug_presence_user_fn user,
+                           plug_presence_done_fn done, void *arg)
 {
   if (!done || !topic.len)
     return PLUG_EINVAL;

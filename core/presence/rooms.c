@@ -378,7 +378,7 @@ void rooms_released(struct room *room, plug_status status, uint64_t now_ms)
   free_users(&room->listed);
   room->listed = (struct map){0};
   drop_changes(room);
-  if (room->stale && list_empty(&room->todo))
+  if ((room->stale || !room->n_watchers) && list_empty(&room->todo))
     put_todo(room);
 }
 

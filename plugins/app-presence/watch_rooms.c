@@ -497,8 +497,7 @@ static void greet(struct watch_seat *seat, uint64_t users)
   free(text);
 }
 
-static void on_found(void *arg, plug_status status, uint64_t users,
-                     uint64_t members) PLUG_NOEXCEPT
+static void on_found(void *arg, plug_status status, uint64_t users, uint64_t members) PLUG_NOEXCEPT
 {
   struct watch_seat *seat = arg;
   (void)members;
@@ -520,9 +519,8 @@ static void find_user(struct watch_seat *seat)
   if (seat->is_asked_for)
     return;
   seat->was_there = false;
-  seat->is_asked_for =
-      rooms->presence->find(rooms->host, seat->room->entry.name, seat->member.user, on_there,
-                            on_found, seat) == PLUG_PENDING;
+  seat->is_asked_for = rooms->presence->find(rooms->host, seat->room->entry.name, seat->member.user,
+                                             on_there, on_found, seat) == PLUG_PENDING;
   if (seat->is_asked_for) {
     seat->refs++;
     return;
@@ -784,7 +782,7 @@ void watch_rooms_event(struct watch_rooms *rooms, const struct plug_app_event *e
       if (seat->room->watched)
         take_part(seat);
     }
-  } else if (seat && --seat->n_subscriptions == 0) {
+  } else if (seat && seat->n_subscriptions && --seat->n_subscriptions == 0) {
     if (section->linger_ms)
       linger(seat);
     else

@@ -4,6 +4,7 @@
  *   host ──► redis_publish ──► redis_link ──► Redis ──► redis_link ──► redis_topics ──► host
  *             (PUBLISH)         two connections          (SUBSCRIBE, messages)
  *
+ * redis_presence uses both connections for who is in which room, if the server asks for that.
  * redis_handover keeps a connection for subscriptions beyond the loss of the link, until the next
  * one has caught up. redis_probe decides when a connected Redis counts as up, and when no longer.
  * Everything here runs on the home thread. */
@@ -15,7 +16,7 @@
 #include "redis_handover.h"
 #include "redis_inbox.h"
 #include "redis_link.h"
-#include "redis_presence.h"
+#include "redis_presence_table.h"
 #include "redis_probe.h"
 #include "redis_publish.h"
 
@@ -451,20 +452,8 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 {
   struct redis_broker *self = arg;
   const struct redis_config *c = &self->config;
-  struct redis_link_config link = {
-      .addr = c->url.addr,
-      .login = {c->user, c->password, c->client_name,
-                c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
-      .sentinel = {.addrs = c->sentinels,
-                   .n_addrs = c->n_sentinels,
-                   .master = c->master,
-                   .login = {c->sentinel_user, c->sentinel_password, c->client_name,
-                             REDIS_ROLE_ANY},
-                   .timeout_ms = c->connect_timeout_ms / 2 + 1},
-      .connect_timeout_ms = c->connect_timeout_ms,
-      .reconnect_min_ms = c->reconnect_min_ms,
-      .reconnect_max_ms = c->reconnect_max_ms,
-      .leaves_subscriptions = c->channel != NULL};
+  struct redis_link_config link;
+  redis_config_link(c, &link);
   self->start_timer = self->env.host->timer_new(self->env.host, on_start_timer, self);
   if (self->start_timer == NULL)
     return PLUG_ENOMEM;
@@ -570,57 +559,15 @@ static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
     snprintf(out->text, sizeof out->text, "not started");
 }
 
-static plug_status presence_join(void *arg, const struct plug_member *v, size_t n,
-                                 struct plug_op *op) PLUG_NOEXCEPT
+struct redis_presence *redis_presence_of(void *self)
 {
-  struct redis_broker *self = arg;
-  return redis_presence_join(self->presence, true, v, n, op);
+  return ((struct redis_broker *)self)->presence;
 }
-
-static plug_status presence_leave(void *arg, const struct plug_member *v, size_t n,
-                                  struct plug_op *op) PLUG_NOEXCEPT
-{
-  struct redis_broker *self = arg;
-  return redis_presence_join(self->presence, false, v, n, op);
-}
-
-static plug_status presence_watch(void *arg, struct plug_str topic,
-                                  struct plug_op *op) PLUG_NOEXCEPT
-{
-  struct redis_broker *self = arg;
-  return redis_presence_watch(self->presence, topic, op);
-}
-
-static void presence_unwatch(void *arg, struct plug_str topic) PLUG_NOEXCEPT
-{
-  struct redis_broker *self = arg;
-  redis_presence_unwatch(self->presence, topic);
-}
-
-static plug_status presence_list(void *arg, struct plug_str topic, struct plug_op *op) PLUG_NOEXCEPT
-{
-  struct redis_broker *self = arg;
-  return redis_presence_list(self->presence, topic, op);
-}
-
-static void presence_restored(void *arg) PLUG_NOEXCEPT
-{
-  struct redis_broker *self = arg;
-  redis_presence_restored(self->presence);
-}
-
-static const struct plug_broker_presence presence_table = {.size = sizeof presence_table,
-                                                           .join = presence_join,
-                                                           .leave = presence_leave,
-                                                           .watch = presence_watch,
-                                                           .unwatch = presence_unwatch,
-                                                           .list = presence_list,
-                                                           .restored = presence_restored};
 
 static const void *extension(void *arg, const char *id) PLUG_NOEXCEPT
 {
   const struct redis_broker *self = arg;
-  return self->presence != NULL && strcmp(id, PLUG_EXT_BROKER_PRESENCE) == 0 ? &presence_table
+  return self->presence != NULL && strcmp(id, PLUG_EXT_BROKER_PRESENCE) == 0 ? &redis_presence_table
                                                                              : NULL;
 }
 

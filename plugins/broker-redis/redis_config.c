@@ -231,6 +231,24 @@ plug_status redis_config_read(struct redis_config *config, const struct redis_en
   return r.status;
 }
 
+void redis_config_link(const struct redis_config *c, struct redis_link_config *out)
+{
+  *out = (struct redis_link_config){
+      .addr = c->url.addr,
+      .login = {c->user, c->password, c->client_name,
+                c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
+      .sentinel = {.addrs = c->sentinels,
+                   .n_addrs = c->n_sentinels,
+                   .master = c->master,
+                   .login = {c->sentinel_user, c->sentinel_password, c->client_name,
+                             REDIS_ROLE_ANY},
+                   .timeout_ms = c->connect_timeout_ms / 2 + 1},
+      .connect_timeout_ms = c->connect_timeout_ms,
+      .reconnect_min_ms = c->reconnect_min_ms,
+      .reconnect_max_ms = c->reconnect_max_ms,
+      .leaves_subscriptions = c->channel != NULL};
+}
+
 void redis_config_fini(struct redis_config *config)
 {
   redis_url_fini(&config->url);

@@ -5,6 +5,7 @@
 #include <plugboard/plugin.h>
 
 #include "redis_env.h"
+#include "redis_link.h"
 #include "redis_url.h"
 
 enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 20 };
@@ -30,6 +31,8 @@ extern const struct plug_option redis_options[REDIS_N_OPTIONS];
 /* Fills err with a sentence that holds no secret. */
 plug_status redis_config_read(struct redis_config *config, const struct redis_env *env,
                               struct plug_err *err);
+/* What they say of the way to Redis; borrows the strings. */
+void redis_config_link(const struct redis_config *config, struct redis_link_config *out);
 void redis_config_fini(struct redis_config *config);
 
 #endif

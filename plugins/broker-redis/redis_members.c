@@ -23,6 +23,12 @@ void redis_members_init(struct redis_members *members, const struct redis_env *e
   *members = (struct redis_members){.env = env, .names = *names, .max_ops = max_ops};
 }
 
+static void count_ops(struct redis_members *members, size_t n)
+{
+  members->n_ops = n;
+  redis_gauge(members->env, REDIS_M_PRESENCE_WAITING, (int64_t)n);
+}
+
 static bool is_too_long(struct plug_str s)
 {
   return s.len > REDIS_MEMBERS_MAX_STR;
@@ -62,7 +68,7 @@ plug_status redis_members_add(struct redis_members *members, bool join, const st
   else
     members->tail->next = added;
   members->tail = added;
-  members->n_ops++;
+  count_ops(members, members->n_ops + 1);
   return PLUG_PENDING;
 }
 
@@ -161,7 +167,7 @@ static void finish(struct redis_members *members, plug_status status, const char
   members->head = op->next;
   if (members->head == NULL)
     members->tail = NULL;
-  members->n_ops--;
+  count_ops(members, members->n_ops - 1);
   if (members->n_ops == 0)
     members->apart = false;
   if (op->op != NULL)

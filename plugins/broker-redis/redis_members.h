@@ -13,7 +13,7 @@
 #include "redis_script.h"
 
 enum {
-  /* About a millisecond of Redis' time. */
+  /* About two milliseconds of Redis' time. */
   REDIS_MEMBERS_PER_CALL = 200,
   REDIS_MEMBERS_CALL_BYTES = 256 << 10, /* and one member more, at most */
   REDIS_MEMBERS_MAX_STR = 64 << 10,     /* of a topic, member, user or info */

@@ -5,40 +5,32 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "redis_change.h"
 #include "redis_lease.h"
 #include "redis_listing.h"
 #include "redis_members.h"
 #include "redis_reaper.h"
+#include "redis_watch.h"
 
 /* What is under way at Redis. */
 enum task { NONE, LEASE, CONDEMN, MEMBERS, LIST, REAP };
-
-struct watch_op {
-  struct watch_op *next;
-  struct plug_op *op;
-};
 
 struct redis_presence {
   const struct redis_env *env;
   const struct plug_broker_presence_up *up;
   struct redis_presence_config config;
   struct redis_publisher *pub;
-  struct redis_topics *topics;
   const struct redis_presence_events *events;
   void *arg;
-  struct redis_buf base, channel; /* names points there */
+  struct redis_buf text; /* of the names */
   struct redis_presence_names names;
   struct redis_scripts scripts;
   struct redis_lease lease;
   struct redis_members members;
   struct redis_listing listing;
   struct redis_reaper reaper;
+  struct redis_watch watch;
   struct redis_call call;
   struct plug_timer *timer; /* NULL until the first connection */
-  struct watch_op *watches, **watches_tail;
-  size_t n_watches;
-  struct redis_buf scratch;
 
   bool connected;
   bool in_use; /* the server has asked for something */
@@ -58,8 +50,10 @@ struct redis_presence {
   uint64_t sent_ms, random;
   char refused[REDIS_WHY_MAX]; /* why there is no lease; empty: nothing is known against it */
   plug_status refused_status;
-  struct redis_log_limit bad_limit, error_limit;
+  struct redis_log_limit error_limit;
 };
+
+static const char lease_gone[] = "another node has declared this one dead, or Redis was emptied";
 
 static void advance(struct redis_presence *p);
 
@@ -73,11 +67,6 @@ static uint64_t next_random(struct redis_presence *p)
 static uint64_t now_ms(const struct redis_presence *p)
 {
   return p->env->host->now_ms(p->env->host);
-}
-
-static void show_gauge(const struct redis_presence *p)
-{
-  redis_gauge(p->env, REDIS_M_PRESENCE_WAITING, (int64_t)p->members.n_ops);
 }
 
 /* Up to a quarter earlier, so that the nodes of a cluster do not do the same at the same time. */
@@ -212,22 +201,11 @@ static void advance(struct redis_presence *p)
   }
 }
 
-static void fail_members(struct redis_presence *p, plug_status status, const char *why)
-{
-  redis_members_fail(&p->members, status, why);
-  show_gauge(p);
-}
-
-/* What waits for Redis' word that it listens keeps its place in the line of answers. */
 static void fail_all(struct redis_presence *p, plug_status status, const char *why)
 {
-  fail_members(p, status, why);
+  redis_members_fail(&p->members, status, why);
   redis_listing_fail(&p->listing, status, why);
-  for (struct watch_op *watch = p->watches; watch != NULL; watch = watch->next) {
-    if (watch->op != NULL)
-      p->env->host->op_done(watch->op, status, redis_str(why));
-    watch->op = NULL;
-  }
+  redis_watch_fail(&p->watch, status, why);
 }
 
 /* Another name, under which all members are to be joined again. */
@@ -240,6 +218,7 @@ static void begin_again(struct redis_presence *p, bool condemned)
   redis_lease_rename(&p->lease, next_random(p), condemned);
 }
 
+/* at_once: else with the next renewal, lest it go round and round. */
 static void relapse(struct redis_presence *p, bool condemned, bool at_once, const char *why)
 {
   redis_count(p->env, REDIS_M_PRESENCE_REJOINS, 1);
@@ -275,11 +254,13 @@ static void refuse(struct redis_presence *p, plug_status status, const char *why
   p->refused_status = status;
   if (!p->entering)
     return; /* the lease lasts a while yet */
-  fail_members(p, status, why);
-  if (p->tells_lost && !p->told) {
-    p->told = true; /* for the sake of what is watched; once more when members can be joined */
+  redis_members_fail(&p->members, status, why);
+  /* Told now for the sake of what is watched, and once more when members can be joined: what was
+   * denied is not tried again before. */
+  bool tells = p->tells_lost && !p->told;
+  p->tells_lost = p->told = true;
+  if (tells)
     p->up->lost(p->env->host);
-  }
 }
 
 static void take_lease(struct redis_presence *p, const redisReply *reply)
@@ -302,7 +283,7 @@ static void take_lease(struct redis_presence *p, const redisReply *reply)
   enum redis_lease_verdict verdict =
       redis_lease_take(&p->lease, &answer, p->entering, p->sent_ms, now_ms(p));
   if (verdict == REDIS_LEASE_OVER) {
-    relapse(p, true, true, "another node has declared this one dead");
+    relapse(p, true, true, lease_gone);
   } else if (verdict == REDIS_LEASE_STRANGE) {
     relapse(p, false, true, "Redis is not the one that it was");
   } else {
@@ -315,11 +296,9 @@ static void take_lease(struct redis_presence *p, const redisReply *reply)
 static void take_members(struct redis_presence *p, const redisReply *reply)
 {
   enum redis_members_result result = redis_members_take(&p->members, reply);
-  show_gauge(p);
   if (result == REDIS_MEMBERS_OVER)
-    relapse(p, true, true, "another node has declared this one dead");
+    relapse(p, true, true, lease_gone);
   else if (result == REDIS_MEMBERS_LOST)
-    /* Not at once, lest it go round and round. */
     relapse(p, false, false, "a script was broken off, and nobody knows what it has written");
 }
 
@@ -415,18 +394,6 @@ void redis_presence_reply(struct redis_presence *p, const redisReply *reply)
   p->events->progress(p->arg);
 }
 
-static plug_status make_names(struct redis_presence *p)
-{
-  static const char tag[] = "{presence}:", channel[] = "p:";
-  redis_buf_put(&p->base, p->config.prefix.ptr, p->config.prefix.len);
-  redis_buf_put(&p->channel, p->config.prefix.ptr, p->config.prefix.len);
-  redis_buf_put(&p->base, tag, sizeof tag - 1);
-  redis_buf_put(&p->channel, channel, sizeof channel - 1);
-  p->names = (struct redis_presence_names){redis_buf_str(&p->base), redis_buf_str(&p->channel)};
-  return p->base.failed || p->channel.failed || !redis_scripts_init(&p->scripts) ? PLUG_ENOMEM
-                                                                                 : PLUG_OK;
-}
-
 struct redis_presence *redis_presence_new(const struct redis_env *env,
                                           const struct redis_presence_config *config,
                                           struct redis_publisher *pub, struct redis_topics *topics,
@@ -446,11 +413,10 @@ struct redis_presence *redis_presence_new(const struct redis_env *env,
   p->up = up;
   p->config = *config;
   p->pub = pub;
-  p->topics = topics;
   p->events = events;
   p->arg = arg;
-  p->watches_tail = &p->watches;
-  if (make_names(p) != PLUG_OK) {
+  if (!redis_presence_names_make(&p->names, &p->text, config->prefix) ||
+      !redis_scripts_init(&p->scripts)) {
     redis_presence_free(p);
     return NULL;
   }
@@ -458,6 +424,7 @@ struct redis_presence *redis_presence_new(const struct redis_env *env,
   redis_call_init(&p->call, &p->scripts);
   redis_members_init(&p->members, env, &p->names, config->max_ops);
   redis_listing_init(&p->listing, env, up, &p->names, config->max_ops);
+  redis_watch_init(&p->watch, env, up, topics, p->names.channel, config->max_ops);
   redis_reaper_init(&p->reaper, env, &p->names, &p->scripts);
   return p;
 }
@@ -469,9 +436,8 @@ void redis_presence_free(struct redis_presence *p)
   redis_call_fini(&p->call);
   redis_listing_fini(&p->listing);
   redis_reaper_fini(&p->reaper);
-  redis_buf_fini(&p->base);
-  redis_buf_fini(&p->channel);
-  redis_buf_fini(&p->scratch);
+  redis_buf_fini(&p->text);
+  redis_watch_fini(&p->watch);
   free(p);
 }
 
@@ -520,8 +486,7 @@ void redis_presence_disconnect(struct redis_presence *p, plug_status status, con
     p->env->host->timer_stop(p->timer);
   redis_reaper_clear(&p->reaper);
   fail_all(p, status, why);
-  while (p->watches != NULL)
-    redis_presence_listens(p, status, why); /* nothing answers any more */
+  redis_watch_reset(&p->watch, status, why);
 }
 
 void redis_presence_stop(struct redis_presence *p)
@@ -544,7 +509,7 @@ bool redis_presence_drain(struct redis_presence *p)
     p->leaves = true;
     p->gone = !p->held;
     p->condemns = p->held;
-    fail_members(p, PLUG_ECANCELED, "the server stops");
+    redis_members_fail(&p->members, PLUG_ECANCELED, "the server stops");
     advance(p);
   }
   return p->gone && p->task == NONE && p->reaper.n_dead == 0;
@@ -557,50 +522,21 @@ static bool takes_operations(const struct redis_presence *p)
   return p->connected && !p->leaves && (!p->tells_lost || p->told);
 }
 
-static plug_status append_watch(struct redis_presence *p, struct plug_op *op)
-{
-  struct watch_op *watch = malloc(sizeof *watch);
-  if (watch == NULL)
-    return PLUG_ENOMEM;
-  *watch = (struct watch_op){.op = op};
-  *p->watches_tail = watch;
-  p->watches_tail = &watch->next;
-  p->n_watches++;
-  return PLUG_PENDING;
-}
-
 void redis_presence_listens(struct redis_presence *p, plug_status status, const char *why)
 {
-  struct watch_op *watch = p->watches;
-  if (watch == NULL)
-    return;
-  p->watches = watch->next;
-  if (p->watches == NULL)
-    p->watches_tail = &p->watches;
-  p->n_watches--;
-  if (watch->op != NULL)
-    p->env->host->op_done(watch->op, status, redis_str(why));
-  free(watch);
-}
-
-static bool put_channel(struct redis_presence *p, struct plug_str topic)
-{
-  redis_buf_clear(&p->scratch);
-  redis_buf_put(&p->scratch, p->names.channel.ptr, p->names.channel.len);
-  redis_buf_put(&p->scratch, topic.ptr, topic.len);
-  return !p->scratch.failed;
+  if (p != NULL)
+    redis_watch_answered(&p->watch, status, why);
 }
 
 plug_status redis_presence_watch(struct redis_presence *p, struct plug_str topic,
                                  struct plug_op *op)
 {
-  if (!takes_operations(p) || p->n_watches >= p->config.max_ops)
+  bool broken;
+  if (!takes_operations(p))
     return PLUG_EUNAVAIL;
-  if (!put_channel(p, topic))
-    return PLUG_ENOMEM;
   begin_use(p);
-  plug_status status = append_watch(p, op);
-  if (status == PLUG_PENDING && !redis_topics_listen(p->topics, redis_buf_str(&p->scratch), true))
+  plug_status status = redis_watch_add(&p->watch, topic, op, &broken);
+  if (broken)
     p->events->broken(p->arg, "out of memory");
   advance(p);
   return status;
@@ -608,9 +544,10 @@ plug_status redis_presence_watch(struct redis_presence *p, struct plug_str topic
 
 void redis_presence_unwatch(struct redis_presence *p, struct plug_str topic)
 {
-  if (!p->connected || !put_channel(p, topic))
-    return; /* what still comes is ignored by the server */
-  if (!redis_topics_listen(p->topics, redis_buf_str(&p->scratch), false))
+  bool broken = false;
+  if (p->connected)
+    redis_watch_remove(&p->watch, topic, &broken);
+  if (broken)
     p->events->broken(p->arg, "out of memory");
 }
 
@@ -635,7 +572,6 @@ plug_status redis_presence_join(struct redis_presence *p, bool join, const struc
     return PLUG_PENDING;
   }
   plug_status status = redis_members_add(&p->members, join, v, n, op);
-  show_gauge(p);
   advance(p);
   return status;
 }
@@ -650,34 +586,5 @@ void redis_presence_restored(struct redis_presence *p)
 
 bool redis_presence_hear(struct redis_presence *p, struct plug_str channel, struct plug_str message)
 {
-  struct redis_changes in;
-  struct redis_change change;
-  if (p == NULL || channel.len < p->names.channel.len ||
-      memcmp(channel.ptr, p->names.channel.ptr, p->names.channel.len) != 0)
-    return false;
-  struct plug_str topic = {channel.ptr + p->names.channel.len, channel.len - p->names.channel.len};
-  bool ok = redis_changes_open(&in, message);
-  while (ok && in.n_left > 0) {
-    ok = redis_changes_next(&in, &change);
-    if (!ok)
-      break;
-    const struct plug_presence_change told = {.size = sizeof told,
-                                              .kind = change.joined ? PLUG_PRESENCE_JOINED
-                                                                    : PLUG_PRESENCE_LEFT,
-                                              .topic = topic,
-                                              .user = change.user,
-                                              .info = change.info,
-                                              .users = change.users,
-                                              .pos = {.offset = change.offset, .epoch = in.epoch}};
-    redis_count(p->env, REDIS_M_PRESENCE_CHANGES, 1);
-    p->up->changed(p->env->host, &told);
-  }
-  if (!ok) {
-    redis_count(p->env, REDIS_M_PRESENCE_BAD_CHANGES, 1);
-    redis_log_limited(p->env, &p->bad_limit, PLUG_LOG_WARN,
-                      "dropped a message of %zu bytes on the channel %.*s: it says nothing about "
-                      "presence; something else publishes there",
-                      message.len, (int)(channel.len < 200 ? channel.len : 200), channel.ptr);
-  }
-  return true;
+  return p != NULL && redis_watch_hear(&p->watch, channel, message);
 }

@@ -11,9 +11,9 @@
 #ifndef REDIS_PRESENCE_H
 #define REDIS_PRESENCE_H
 
-#include "redis_publish.h"
-
 #include <plugboard/ext/presence.h>
+
+#include "redis_publish.h"
 
 struct redis_presence_config {
   struct plug_str prefix;

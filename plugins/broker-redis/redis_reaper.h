@@ -12,7 +12,7 @@
 
 enum {
   REDIS_REAPER_MAX = 32,       /* more are found again at the next renewal */
-  REDIS_REAPER_PER_CALL = 200, /* about a millisecond of Redis' time */
+  REDIS_REAPER_PER_CALL = 200, /* about two milliseconds of Redis' time */
 };
 
 enum redis_reaper_step { REDIS_REAPER_PEEK, REDIS_REAPER_APPLY, REDIS_REAPER_BURY };

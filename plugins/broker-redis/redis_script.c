@@ -154,6 +154,20 @@ bool redis_scripts_init(struct redis_scripts *scripts)
   return true;
 }
 
+bool redis_presence_names_make(struct redis_presence_names *names, struct redis_buf *text,
+                               struct plug_str prefix)
+{
+  static const char tag[] = "{presence}:", channel[] = "p:";
+  redis_buf_put(text, prefix.ptr, prefix.len);
+  redis_buf_put(text, tag, sizeof tag - 1);
+  size_t base_len = text->len;
+  redis_buf_put(text, prefix.ptr, prefix.len);
+  redis_buf_put(text, channel, sizeof channel - 1);
+  names->base = (struct plug_str){text->ptr, base_len};
+  names->channel = (struct plug_str){text->ptr + base_len, text->len - base_len};
+  return !text->failed;
+}
+
 void redis_call_init(struct redis_call *call, const struct redis_scripts *scripts)
 {
   *call = (struct redis_call){.scripts = scripts};

@@ -56,6 +56,10 @@ struct redis_presence_names {
   struct plug_str base, channel;
 };
 
+/* text holds them. False: out of memory. */
+bool redis_presence_names_make(struct redis_presence_names *names, struct redis_buf *text,
+                               struct plug_str prefix);
+
 struct redis_call {
   const struct redis_scripts *scripts;
   enum redis_script script;
