@@ -319,8 +319,21 @@ static void server_fini(struct server *server)
 
 /* --- statistics --------------------------------------------------------------------------- */
 
+/* Of a line of counters; the log cuts what is longer than 2,048. */
+#define STATS_LINE_BYTES 1800
+
+static void log_stats_line(struct buf *line)
+{
+  if (!line->failed)
+    log_line(LOG_INFO, "core", str_from(line->data, line->len));
+  line->len = 0;
+  buf_put_str(line, STR("stats"));
+}
+
 static void put_stat(struct buf *line, const char *owner, const char *name, int64_t value)
 {
+  if (line->len > STATS_LINE_BYTES)
+    log_stats_line(line);
   buf_putf(line, " %s%s%s=%lld", owner, *owner ? "." : "", name, (long long)value);
 }
 
@@ -351,15 +364,14 @@ static void log_stats(struct server *server)
   struct plugin_instance *instance = broker_instance(server->broker);
   struct metric_sink sink = {&line, instance_name(instance)};
   buf_put_str(&line, STR("stats"));
-  for (int i = 0; i < COUNTER_COUNT; i++)
-    put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
   instance_each_metric(instance, put_metric, &sink);
   if (server->access)
     put_chain_metrics(access_chain(server->access), &sink);
   if (server->app)
     put_chain_metrics(app_chain(server->app), &sink);
-  if (!line.failed)
-    log_line(LOG_INFO, "core", str_from(line.data, line.len));
+  for (int i = 0; i < COUNTER_COUNT; i++)
+    put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
+  log_stats_line(&line);
   buf_free(&line);
 }
 

@@ -178,10 +178,12 @@ class Server {
   async stats() {
     const from = this.log.length;
     this.child.kill('SIGUSR1');
-    const line = await this.waitForLine(/(^|: |")stats \w/, { from });
+    await this.waitForLine(/(^|: |")stats (.* )?bytes_out=/, { from }); // the last counter of the last line
     const values = {};
-    for (const [, name, value] of line.matchAll(/([A-Za-z][\w.-]*)=([^\s"]+)/g)) {
-      values[name] = Number.isNaN(Number(value)) ? value : Number(value);
+    for (const line of this.log.slice(from).filter((each) => /(^|: |")stats \w/.test(each))) {
+      for (const [, name, value] of line.matchAll(/([A-Za-z][\w.-]*)=([^\s"]+)/g)) {
+        values[name] = Number.isNaN(Number(value)) ? value : Number(value);
+      }
     }
     return values;
   }
