@@ -571,6 +571,75 @@ static void the_rights_in_the_manual_are_enough(void **state)
   end_node(b);
 }
 
+static int begin_without_scripts(void **state)
+{
+  (void)state;
+  loop = mock_loop_new();
+  redis_server_start(&server, OPTIONS("--rename-command", "EVALSHA", ""));
+  mock_presence_begin();
+  return 0;
+}
+
+static void a_redis_without_scripts_has_messages_and_no_presence(void **state)
+{
+  (void)state;
+  struct mock_presence *a = node("a", OPTIONS(LONG));
+  struct plug_member m = {{"/t", 2}, {"s", 1}, {"u", 1}, {"", 0}};
+  struct plug_op op = {0};
+  assert_int_equal(a->ext->join(a->h->self, &m, 1, &op), PLUG_PENDING);
+  MOCK_WAIT(loop, 10000, op.done);
+  assert_int_equal(op.status, PLUG_EDENIED);
+  assert_non_null(strstr(op.detail, "unknown command"));
+  assert_true(mock_logged(a->h, "presence does not work, messages do"));
+  assert_int_equal(mock_subscribe(a->h, 1, "/t"), PLUG_OK);
+  assert_int_equal(mock_publish(a->h, "/t", NULL, "m", NULL), PLUG_OK);
+  MOCK_WAIT(loop, 10000, mock_count(a->h, 1, "m") == 1);
+  end_node(a);
+}
+
+static int begin_cluster(void **state)
+{
+  (void)state;
+  loop = mock_loop_new();
+  redis_server_start(&server, OPTIONS("--cluster-enabled", "yes"));
+  assert_string_equal(REDIS(&server, "CLUSTER", "ADDSLOTSRANGE", "0", "16383"), "OK");
+  for (int i = 0; i < 1000 && strcmp(REDIS(&server, "SET", "k", "v"), "OK") != 0; i++)
+    mock_pause(loop, 20);
+  assert_string_equal(REDIS(&server, "DEL", "k"), "1");
+  mock_presence_begin();
+  return 0;
+}
+
+/* All keys are in one slot: whoever has it serves presence. */
+static void in_a_redis_cluster_one_server_has_all(void **state)
+{
+  (void)state;
+  char slot[16];
+  snprintf(slot, sizeof slot, "%s", REDIS(&server, "CLUSTER", "KEYSLOT", BASE "leases"));
+  struct mock_presence *a = node("a", OPTIONS(LONG)), *b = node("b", OPTIONS(LONG));
+  mock_presence_watch(b, "/t");
+  mock_presence_join(a, "/t", "a1", "kim", "");
+  mock_presence_join(b, "/t", "b1", "lee", "");
+  AWAIT(SEES(b, "kim", "lee"));
+  CALM();
+  int n_keys = atoi(REDIS(&server, "CLUSTER", "COUNTKEYSINSLOT", slot));
+  assert_int_equal(atoi(REDIS(&server, "DBSIZE")), n_keys);
+  a->refused = false;
+  REDIS(&server, "CONFIG", "SET", "cluster-require-full-coverage", "no");
+  REDIS(&server, "CLUSTER", "DELSLOTS", slot);
+  mock_presence_join(a, "/t", "a2", "new", "");
+  AWAIT(a->refused);
+  assert_non_null(strstr(a->last_detail, "CLUSTERDOWN"));
+  AWAIT(mock_logged(b->h, "presence does not work, messages do"));
+  assert_int_equal(a->h->n_down, 0);
+  REDIS(&server, "CLUSTER", "ADDSLOTS", slot);
+  AWAIT(mock_logged(b->h, "presence works again"));
+  mock_presence_join(a, "/t", "a3", "late", "");
+  AWAIT(mock_view_user(mock_presence_view(b, "/t"), "late") != NULL);
+  end_node(a);
+  end_node(b);
+}
+
 static void what_breaks_a_script_is_survived(void **state)
 {
   (void)state;
@@ -618,6 +687,9 @@ int main(int argc, char **argv)
       TEST(what_breaks_a_script_is_survived),
       cmocka_unit_test_setup_teardown(a_user_without_rights_has_messages_and_no_presence,
                                       begin_with_users, end),
+      cmocka_unit_test_setup_teardown(a_redis_without_scripts_has_messages_and_no_presence,
+                                      begin_without_scripts, end),
+      cmocka_unit_test_setup_teardown(in_a_redis_cluster_one_server_has_all, begin_cluster, end),
       cmocka_unit_test_setup_teardown(the_rights_in_the_manual_are_enough, begin_with_users, end),
   };
   if (argc > 1)
