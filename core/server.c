@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,9 +17,12 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/broker_section.h"
 #include "config/fault.h"
 #include "message/message.h"
 #include "message/message_rules.h"
+#include "net/api_service.h"
+#include "net/page_facts.h"
 #include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -47,12 +51,14 @@ struct server {
   struct app *app;                                            /* NULL: there are no applications */
   struct app_worker *app_workers[INTEREST_WORKERS_MAX];
   struct user_names users;
+  struct refused_users *refused;
+  struct api_service *api; /* NULL: there is no HTTP API */
   struct interest_table *interests;
   struct sockjs_registry *sockjs;
   const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
-  bool broker_started;
+  bool broker_started, bound_socket;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic int64_t n_sockets;
   struct addresses *addresses; /* NULL: no limits per address */
@@ -65,81 +71,12 @@ static struct destination_prefixes prefixes_of(const struct settings_list *list)
   return (struct destination_prefixes){.items = list->items, .n = list->n};
 }
 
-/* Puts "FILE:LINE: " before a message about the line that chose the plugin. */
-static void blame_plugin_line(const struct settings *settings, struct plug_err *err)
-{
-  char text[sizeof err->text];
-  memcpy(text, err->text, sizeof text);
-  if (settings->broker_line)
-    snprintf(err->text, sizeof err->text, "%s:%d: %.180s", settings->broker_file,
-             settings->broker_line, text);
-  else if (settings->broker_file)
-    snprintf(err->text, sizeof err->text, "%s: %.200s", settings->broker_file, text);
-}
-
-/* "broker.redis" for "redis"; for a path, "broker." and the file's name without kind and ending. */
-static void instance_section(const struct settings *settings, char *out, size_t size)
-{
-  const char *name = settings->broker_plugin;
-  const char *slash = strrchr(name, '/');
-  if (slash)
-    name = slash + 1;
-  if (strncmp(name, "broker-", 7) == 0)
-    name += 7;
-  size_t len = strlen(name);
-  if (len > 3 && strcmp(name + len - 3, ".so") == 0)
-    len -= 3;
-  snprintf(out, size, "broker.%.*s", (int)len, name);
-}
-
-/* The section of a broker that is not the one in use. */
-static bool is_unused(const struct config_section *section, const char *used)
-{
-  return strncmp(section->name, "broker.", 7) == 0 && strcmp(section->name, used) != 0;
-}
-
-static bool is_installed(const struct server *server, const char *name)
-{
-  char path[PATH_MAX];
-  int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
-  return n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0;
-}
-
-/* A section may wait for the day on which its plugin is chosen; but whoever has forgotten to choose
- * it has nodes that do not hear each other, and is told. One of a plugin that is not even there is
- * a slip, and what it sets would be missing without a word. */
-static plug_status check_unused_sections(const struct server *server, const char *used,
-                                         struct plug_err *err)
-{
-  const struct list *head = &server->config->sections;
-  for (const struct list *link = head->next; link != head; link = link->next) {
-    const struct config_section *section = container_of(link, struct config_section, link);
-    if (is_unused(section, used) && !is_installed(server, section->name + 7))
-      return fault_at(err, section->file, section->line,
-                      "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
-  }
-  for (const struct list *link = head->next; link != head; link = link->next) {
-    const struct config_section *section = container_of(link, struct config_section, link);
-    char place[16] = "";
-    if (!is_unused(section, used))
-      continue;
-    if (section->line > 0)
-      snprintf(place, sizeof place, ":%d", section->line);
-    log_warn("server",
-             "%s%s: [%s] is not read: the broker in use is '%s'; to use this one, set plugin = %s "
-             "in [broker], otherwise take the section out",
-             section->file, place, section->name, server->settings->broker_plugin,
-             section->name + 7);
-  }
-  return PLUG_OK;
-}
-
 static plug_status create_broker(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   char section[128];
-  instance_section(settings, section, sizeof section);
-  if (check_unused_sections(server, section, err) != PLUG_OK)
+  broker_section_name(settings, section, sizeof section);
+  if (broker_section_check_others(settings, server->config, section, err) != PLUG_OK)
     return PLUG_EINVAL;
   struct broker_settings bs = {.queue_when_down = settings->when_down == WHEN_DOWN_QUEUE,
                                .down_queue_messages = settings->down_queue_messages,
@@ -152,7 +89,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   struct plugin_image *image =
       image_load(settings->plugin_dir, "broker", settings->broker_plugin, err);
   if (!image) {
-    blame_plugin_line(settings, err);
+    broker_section_blame(settings, err);
     return PLUG_EINVAL;
   }
   struct inbox *inboxes[INTEREST_WORKERS_MAX];
@@ -171,7 +108,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   plug_status status = broker_create(server->broker, image, server->loop, section,
                                      config_find(server->config, section), server->interests, err);
   if (status != PLUG_OK && !strstr(err->text, ": "))
-    blame_plugin_line(settings, err);
+    broker_section_blame(settings, err);
   return status;
 }
 
@@ -261,6 +198,7 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                 .timeout_ms = settings->app_timeout_ms},
       .destinations = &server->destinations,
       .users = server->users,
+      .max_destination = settings->max_destination_length,
       .timeout_ms = settings->app_timeout_ms,
       .queue = settings->app_queue,
       .queue_bytes = settings->app_queue_bytes,
@@ -276,6 +214,19 @@ static plug_status create_app(struct server *server, struct plug_err *err)
   return PLUG_OK;
 }
 
+static plug_status create_api(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  server->refused = refused_users_new((size_t)settings->api_max_refused_users);
+  server->api = settings->n_api_keys ? api_service_new(settings) : NULL;
+  if (server->api) {
+    server->api->presence = server->presence;
+    server->api->loop = server->loop;
+  }
+  bool well = server->refused && (server->api || !settings->n_api_keys);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -283,6 +234,8 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   struct session_env *env = &worker->env.session;
   env->worker = i;
   env->users = &server->users;
+  env->refused = server->refused;
+  worker->env.api = server->api;
   worker->env.hub.user_prefix = server->users.prefix;
   if (!server->app)
     return PLUG_OK;
@@ -329,6 +282,10 @@ static plug_status server_init(struct server *server, const struct config *confi
       log_warn("net", "the page to try the server on is not there: %s", err->text);
       err->text[0] = '\0';
     }
+    if (settings->page.sign_in)
+      log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
+                      "name; this is for development only");
+    return page_facts_add(&server->pages, settings, err);
   }
   return PLUG_OK;
 }
@@ -345,11 +302,15 @@ static void server_fini(struct server *server)
   presence_free(server->presence);
   broker_free(server->broker);
   access_free(server->access);
+  api_service_free(server->api);
+  refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
+  if (server->bound_socket)
+    unlink(server->settings->api_socket);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -379,9 +340,37 @@ static plug_status listen_on(struct server *server, const struct settings_addres
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u", door->carrier ? door->carrier->name : "http", open,
-           a.host, shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u",
+           door->carrier    ? door->carrier->name
+           : door->api_only ? "http-api"
+                            : "http",
+           open, a.host, shut, a.port);
   return PLUG_OK;
+}
+
+/* One socket, from which all workers accept. */
+static plug_status listen_at_path(struct server *server, const struct door *door,
+                                  struct plug_err *err)
+{
+  const char *path = server->settings->api_socket;
+  int fd = listener_bind_unix(path, err);
+  if (fd < 0)
+    return PLUG_EUNAVAIL;
+  server->bound_socket = true;
+  plug_status status = PLUG_OK;
+  for (unsigned i = 0; i < server->settings->workers && status == PLUG_OK; i++) {
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    status = own < 0 ? PLUG_EUNAVAIL : worker_listen(&server->workers[i], own, door);
+    if (status != PLUG_OK) {
+      snprintf(err->text, sizeof err->text, "cannot listen on unix:%.160s for all workers", path);
+      if (own >= 0)
+        close(own);
+    }
+  }
+  close(fd);
+  if (status == PLUG_OK)
+    log_info("net", "listening on http-api://unix:%s", path);
+  return status;
 }
 
 static plug_status listen_all(struct server *server, struct plug_err *err)
@@ -392,11 +381,16 @@ static plug_status listen_all(struct server *server, struct plug_err *err)
   const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
                            .trusted_proxies = &settings->tcp_trusted_proxies,
                            .proxy_protocol = settings->tcp_proxy_protocol};
+  const struct door api = {.trusted_proxies = &settings->http_trusted_proxies, .api_only = true};
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
     status = listen_on(server, &settings->http_listen[i], &http, err);
   for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
     status = listen_on(server, &settings->tcp_listen[i], &tcp, err);
+  for (size_t i = 0; i < settings->n_api_listen && status == PLUG_OK; i++)
+    status = listen_on(server, &settings->api_listen[i], &api, err);
+  if (settings->api_socket && status == PLUG_OK)
+    status = listen_at_path(server, &api, err);
   return status;
 }
 
@@ -480,6 +474,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     status = create_access(server, err);
   if (status == PLUG_OK)
     status = create_app(server, err);
+  if (status == PLUG_OK)
+    status = create_api(server, err);
   if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);

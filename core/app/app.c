@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "config/fault.h"
 #include "hub/hub.h"
+#include "message/message_rules.h"
 
 struct app_worker {
   struct app *app;
@@ -100,7 +101,7 @@ static bool is_publishable(const struct app *app, struct plug_str destination)
   const char *why;
   struct plug_str name, rest;
   const struct app_settings *settings = &app->settings;
-  if (!destination_valid(destination, UINT16_MAX, &why))
+  if (!destination_valid(destination, settings->max_destination, &why))
     return false;
   switch (destination_classify(settings->destinations, destination)) {
   case DESTINATION_BROKER:
@@ -172,6 +173,33 @@ static plug_status on_publish_local(void *ctx, struct plug_app_answer *message, 
   return hand_over(app, &template);
 }
 
+static plug_status on_check(void *ctx, const struct plug_app_message *message)
+{
+  const struct app_link *link = ctx;
+  struct plug_kv headers[64];
+  struct plug_msg_init init = {.size = sizeof init,
+                               .topic = message->destination,
+                               .content_type = message->content_type,
+                               .payload = message->body,
+                               .headers = headers};
+  /* Those that only the server writes are left out when it is published. */
+  for (size_t i = 0; i < message->n_headers; i++) {
+    if (!message->headers[i].key.len || message_is_servers_header(message->headers[i].key))
+      continue;
+    if (init.n_headers == sizeof headers / sizeof *headers)
+      return PLUG_ETOOBIG;
+    headers[init.n_headers++] = message->headers[i];
+  }
+  /* What goes to users has a topic that may be longer than its destination by a hash. */
+  const struct app_settings *settings = &link->app->settings;
+  bool is_broker =
+      destination_classify(settings->destinations, message->destination) == DESTINATION_BROKER;
+  if (message_breaks_frames(&init) || message_over_limit(&init) ||
+      (!is_broker && message->destination.len + USER_TOPIC_ADDS > settings->max_destination))
+    return PLUG_ETOOBIG;
+  return is_publishable(link->app, message->destination) ? PLUG_OK : PLUG_EINVAL;
+}
+
 /* --- life --------------------------------------------------------------------------------- */
 
 static plug_status load_claims(struct app *app, struct plug_err *err)
@@ -184,7 +212,7 @@ static plug_status load_claims(struct app *app, struct plug_err *err)
   for (size_t i = 0; i < app->chain.n; i++) {
     struct plugin_instance *instance = app->chain.instances[i];
     app->links[i] = (struct app_link){app, instance};
-    struct instance_app_up up = {on_publish, on_publish_local, &app->links[i]};
+    struct instance_app_up up = {on_publish, on_publish_local, on_check, &app->links[i]};
     instance_set_app_up(instance, &up);
     if (claims_add(&app->claims, instance, &why) != PLUG_OK)
       return fault_at(err, settings->chain.file, settings->chain.line, "%s", why.text);

@@ -28,6 +28,7 @@ struct app_settings {
   struct user_names users;
   uint64_t timeout_ms;         /* for one request */
   uint64_t queue, queue_bytes; /* requests that wait for applications */
+  uint64_t max_destination;    /* bytes */
   bool ignore_unclaimed;       /* what nobody claims is not even an ERROR */
   bool close_on_error;         /* an application's error ends the session */
 };

@@ -70,6 +70,12 @@ struct hub {
   struct plug_str user_prefix;
   /* A subscriber of an acknowledged subscription does not acknowledge: the session is to end. */
   void (*on_unacked_full)(struct subscription *sub);
+  /* A topic whose messages go to no session but to on_control, which may be called in the midst of
+   * a session's command (hub_call_later), as on_control_interest with the broker's answers to the
+   * interest. Empty: there is none. interest_join is the owner's. */
+  struct plug_str control;
+  void (*on_control)(struct hub *hub, const struct plug_msg *msg);
+  void (*on_control_interest)(struct hub *hub, plug_status status);
   uint32_t max_pattern_steps; /* that the patterns of a session may take for one message */
   size_t max_route_bytes;     /* that the cache of destinations and their patterns may take */
   /* The patterns of its session take more. Called amid the matching: the session's queue is marked
@@ -145,6 +151,8 @@ static inline bool hub_has_left(const struct hub *hub)
 /* Runs the INBOX_CALLs that were taken. Apart from hub_take_all, which may be called in the midst
  * of a session's command: calls may do anything to any session. */
 bool hub_run_calls(struct hub *hub); /* false: there were none */
+/* Runs it with the next hub_run_calls. False when out of memory. */
+bool hub_call_later(struct hub *hub, struct inbox_call *call);
 static inline bool hub_has_calls(const struct hub *hub)
 {
   return hub->calls != NULL;

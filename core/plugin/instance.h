@@ -41,6 +41,7 @@ struct instance_app_up {
                          void *arg);
   plug_status (*publish_local)(void *ctx, struct plug_app_answer *message, uint64_t session,
                                struct plug_str subscription);
+  plug_status (*check)(void *ctx, const struct plug_app_message *message);
   void *ctx;
 };
 

@@ -321,12 +321,13 @@ OFFSET(plug_app, claims, 8);
 OFFSET(plug_app, request, 16);
 OFFSET(plug_app, event, 24);
 
-SIZE(plug_app_up, 32);
+SIZE(plug_app_up, 40);
 OFFSET(plug_app_up, size, 0);
 OFFSET(plug_app_up, reserved, 4);
 OFFSET(plug_app_up, answer, 8);
 OFFSET(plug_app_up, publish, 16);
 OFFSET(plug_app_up, publish_local, 24);
+OFFSET(plug_app_up, check, 32);
 
 SIZE(plug_config, 32);
 OFFSET(plug_config, size, 0);

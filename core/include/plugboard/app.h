@@ -143,6 +143,10 @@ struct plug_app_up {
    */
   plug_status (*publish_local)(const struct plug_host *, const struct plug_app_message *,
                                uint64_t session, struct plug_str subscription) PLUG_NOEXCEPT;
+  /* [any] Would this be published? For answers that come from elsewhere and hold several messages,
+   * so that all of them are, or none. PLUG_ETOOBIG: it is over the [limits] of the server, or has a
+   * header that is no text; PLUG_EINVAL: else there is no such destination; PLUG_ESTATE. */
+  plug_status (*check)(const struct plug_host *, const struct plug_app_message *) PLUG_NOEXCEPT;
 };
 
 #ifdef __cplusplus

@@ -528,6 +528,58 @@ static void a_full_queue_stops_nobody_else(void **state)
   assert_int_equal(n_frames(2), 1);
 }
 
+static int n_control, control_status, n_called;
+static uint64_t last_control;
+static struct inbox_call control_call;
+
+static void on_control_called(struct inbox_call *call)
+{
+  assert_ptr_equal(call, &control_call);
+  n_called++;
+}
+
+static void on_control(struct hub *hub, const struct plug_msg *msg)
+{
+  n_control++;
+  last_control = msg->id;
+  assert_true(hub_call_later(hub, &control_call));
+}
+
+static void on_control_interest(struct hub *hub, plug_status status)
+{
+  (void)hub;
+  control_status = status;
+}
+
+static void the_control_topic_goes_to_no_session(void **state)
+{
+  (void)state;
+  n_control = n_called = 0;
+  control_call.run = on_control_called;
+  w.hub.control = STR("node:control");
+  w.hub.on_control = on_control;
+  w.hub.on_control_interest = on_control_interest;
+  assert_int_equal(interest_join(w.table, 0, w.hub.control, false), PLUG_PENDING);
+  for (const char *const *pattern = (const char *const[]){"/**", "/*", "/sub/**", NULL}; *pattern;
+       pattern++)
+    subscribe(0, *pattern, *pattern);
+  broker_answers(PLUG_OK);
+  assert_int_equal(control_status, PLUG_OK);
+  publish("node:control", 7);
+  publish("node:control", 8);
+  publish("node:contro", 9);
+  assert_int_equal(n_control, 2);
+  assert_int_equal(last_control, 8);
+  assert_int_equal(n_frames(0), 0);
+  assert_int_equal(n_called, 0);
+  assert_true(hub_run_calls(&w.hub));
+  assert_int_equal(n_called, 2);
+  publish("/sub/a", 10);
+  assert_int_equal(n_control, 2);
+  assert_int_equal(n_frames(0), 2);
+  interest_leave(w.table, 0, w.hub.control, false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -558,6 +610,7 @@ int main(void)
       TEST(the_limit_of_unacked_messages_is_the_sessions),
       TEST(a_message_that_the_queue_drops_needs_no_ack),
       TEST(a_full_queue_stops_nobody_else),
+      TEST(the_control_topic_goes_to_no_session),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
