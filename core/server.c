@@ -1,7 +1,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "message/message.h"
 #include "message/message_rules.h"
 #include "net/api_service.h"
+#include "net/doors.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
 #include "plugin/watchdog.h"
@@ -317,83 +317,6 @@ static void server_fini(struct server *server)
   block_drop_cache();
 }
 
-/* --- listening ---------------------------------------------------------------------------- */
-
-/* One socket per worker on the same port; port 0 is resolved by the first. */
-static plug_status listen_on(struct server *server, const struct settings_address *address,
-                             const struct door *door, struct plug_err *err)
-{
-  struct settings_address a = *address;
-  /* Here, not for all addresses before: two names of one address share it just as unnoticed. */
-  plug_status status = listener_probe(address, err);
-  if (status != PLUG_OK)
-    return status;
-  for (unsigned i = 0; i < server->settings->workers; i++) {
-    int fd = listener_bind(&a, server->settings, &a.port, err);
-    if (fd < 0)
-      return PLUG_EUNAVAIL;
-    status = worker_listen(&server->workers[i], fd, door);
-    if (status != PLUG_OK) {
-      close(fd);
-      snprintf(err->text, sizeof err->text, "out of memory");
-      return status;
-    }
-  }
-  const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u",
-           door->carrier    ? door->carrier->name
-           : door->api_only ? "http-api"
-                            : "http",
-           open, a.host, shut, a.port);
-  return PLUG_OK;
-}
-
-/* One socket, from which all workers accept. */
-static plug_status listen_at_path(struct server *server, const struct door *door,
-                                  struct plug_err *err)
-{
-  const char *path = server->settings->api_socket;
-  int fd = listener_bind_unix(path, err);
-  if (fd < 0)
-    return PLUG_EUNAVAIL;
-  server->bound_socket = true;
-  plug_status status = PLUG_OK;
-  for (unsigned i = 0; i < server->settings->workers && status == PLUG_OK; i++) {
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    status = own < 0 ? PLUG_EUNAVAIL : worker_listen(&server->workers[i], own, door);
-    if (status != PLUG_OK) {
-      snprintf(err->text, sizeof err->text, "cannot listen on unix:%.160s for all workers", path);
-      if (own >= 0)
-        close(own);
-    }
-  }
-  close(fd);
-  if (status == PLUG_OK)
-    log_info("net", "listening on http-api://unix:%s", path);
-  return status;
-}
-
-static plug_status listen_all(struct server *server, struct plug_err *err)
-{
-  const struct settings *settings = server->settings;
-  const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
-                            .proxy_protocol = settings->http_proxy_protocol};
-  const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
-                           .trusted_proxies = &settings->tcp_trusted_proxies,
-                           .proxy_protocol = settings->tcp_proxy_protocol};
-  const struct door api = {.trusted_proxies = &settings->http_trusted_proxies, .api_only = true};
-  plug_status status = PLUG_OK;
-  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->http_listen[i], &http, err);
-  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->tcp_listen[i], &tcp, err);
-  for (size_t i = 0; i < settings->n_api_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->api_listen[i], &api, err);
-  if (settings->api_socket && status == PLUG_OK)
-    status = listen_at_path(server, &api, err);
-  return status;
-}
-
 /* --- statistics --------------------------------------------------------------------------- */
 
 static void put_stat(struct buf *line, const char *owner, const char *name, int64_t value)
@@ -493,7 +416,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
-    status = listen_all(server, err);
+    status = doors_open(server->workers, settings, &server->bound_socket, err);
   if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
     snprintf(err->text, sizeof err->text, "the control thread does not come back");
     status = PLUG_ETIMEDOUT;

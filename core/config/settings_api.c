@@ -176,6 +176,11 @@ static plug_status load_place(struct settings_loader *l)
     return loader_fault(l, SECTION_API, s->api_socket ? "socket" : "listen",
                         s->api_socket ? path : loader_text(l, SECTION_API, "listen"),
                         "would serve nobody: there is no [api-key NAME]");
+  if (s->n_api_keys && !s->n_http_listen && !s->n_api_listen && !s->api_socket)
+    return fault_at(l->err, NULL, 0,
+                    "[api-key %s] opens nothing: 'listen' is empty in both [http] and [api], and "
+                    "there is no 'socket'",
+                    s->api_keys[0].name);
   return PLUG_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "net/api_routes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/api_openapi.h"
@@ -130,9 +131,11 @@ static enum http_route check_key(struct net_env *env, const struct http_head *he
 {
   struct plug_str shown;
   if (addresses_are_spent(env->api->failures, reply->peer.address, env->now_ms)) {
+    char later[48]; /* each wrong key has its share of a minute */
+    uint64_t max = env->settings->api_max_failures;
+    snprintf(later, sizeof later, "retry-after: %llu\r\n", (unsigned long long)(59 / max + 1));
     COUNT(api_limited);
-    REFUSE(reply, 429, "too-many-failures", "retry-after: 60\r\n",
-           "too many wrong keys came from this address");
+    REFUSE(reply, 429, "too-many-failures", later, "too many wrong keys came from this address");
   }
   size_t n = find_key(head, &shown);
   if (n > 1)
