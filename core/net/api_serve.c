@@ -320,10 +320,11 @@ static void log_order(const struct api_task *task, const struct api_order *order
   struct plug_str whom = str_of(order->user[0] ? order->user : order->session);
   net_peer_text(&task->task.peer, from);
   if (order->kind == API_ORDER_DISCONNECT)
-    log_info("api", "key '%s' of %s disconnects %s '%.*s', refused for %u s", task->key->name, from,
-             order->user[0] ? "user" : "session", STR_ARG(whom), order->refuse_s);
+    log_info("api", "key '%s' of %s asks to disconnect %s '%.*s', refused for %u s",
+             task->key->name, from, order->user[0] ? "user" : "session", STR_ARG(whom),
+             order->refuse_s);
   else
-    log_info("api", "key '%s' of %s takes '%s' from %s '%.*s'", task->key->name, from,
+    log_info("api", "key '%s' of %s asks to take '%s' from %s '%.*s'", task->key->name, from,
              order->destination, order->user[0] ? "user" : "session", STR_ARG(whom));
 }
 

@@ -9,7 +9,7 @@
 #include "net/env.h"
 #include "session/orders.h"
 
-#define RETRY_MS 10000u
+#define RETRY_MS 60000u
 
 static struct plug_str topic(void)
 {
