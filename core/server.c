@@ -29,6 +29,7 @@
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "stats.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -317,62 +318,14 @@ static void server_fini(struct server *server)
   block_drop_cache();
 }
 
-/* --- statistics --------------------------------------------------------------------------- */
-
-/* Of a line of counters; the log cuts what is longer than 2,048. */
-#define STATS_LINE_BYTES 1800
-
-static void log_stats_line(struct buf *line)
-{
-  if (!line->failed)
-    log_line(LOG_INFO, "core", str_from(line->data, line->len));
-  line->len = 0;
-  buf_put_str(line, STR("stats"));
-}
-
-static void put_stat(struct buf *line, const char *owner, const char *name, int64_t value)
-{
-  if (line->len > STATS_LINE_BYTES)
-    log_stats_line(line);
-  buf_putf(line, " %s%s%s=%lld", owner, *owner ? "." : "", name, (long long)value);
-}
-
-struct metric_sink {
-  struct buf *line;
-  const char *instance;
-};
-
-static void put_metric(void *ctx, const char *name, const char *help, int is_gauge, int64_t value)
-{
-  const struct metric_sink *sink = ctx;
-  (void)help;
-  (void)is_gauge;
-  put_stat(sink->line, sink->instance, name, value);
-}
-
-static void put_chain_metrics(const struct chain *chain, struct metric_sink *sink)
-{
-  for (size_t i = 0; i < chain->n; i++) {
-    sink->instance = instance_name(chain->instances[i]);
-    instance_each_metric(chain->instances[i], put_metric, sink);
-  }
-}
-
 static void log_stats(struct server *server)
 {
-  struct buf line = {0};
-  struct plugin_instance *instance = broker_instance(server->broker);
-  struct metric_sink sink = {&line, instance_name(instance)};
-  buf_put_str(&line, STR("stats"));
-  instance_each_metric(instance, put_metric, &sink);
-  if (server->access)
-    put_chain_metrics(access_chain(server->access), &sink);
-  if (server->app)
-    put_chain_metrics(app_chain(server->app), &sink);
-  for (int i = 0; i < COUNTER_COUNT; i++)
-    put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
-  log_stats_line(&line);
-  buf_free(&line);
+  struct stats_sources sources = {
+      .broker = broker_instance(server->broker),
+      .access = server->access ? access_chain(server->access) : NULL,
+      .app = server->app ? app_chain(server->app) : NULL,
+  };
+  stats_log(&sources);
 }
 
 /* --- life --------------------------------------------------------------------------------- */

@@ -49,10 +49,9 @@ static const char introduction[] =
 static const char counters[] =
     "\n## Counters\n"
     "\n"
-    "SIGUSR1, `stats-interval` and the end of the server log these, `name=value`, behind those of\n"
-    "the plugins, `broker.redis.name=value`, in as many lines that begin with `stats` as it "
-    "takes.\n"
-    "A gauge goes up and down; the others only rise.\n"
+    "SIGUSR1, `stats-interval` and the end of the server log these, `name=value`, in as many lines "
+    "as it takes (`stats 1/2 ...`),\n"
+    "with those of the plugins behind them. A gauge goes up and down; the others only rise.\n"
     "\n"
     "| counter | meaning |\n"
     "|---|---|\n";

@@ -26,8 +26,7 @@ static const struct {
      "this Redis is older than 6 and knows no users: set password only", DENIED | FATAL},
     {"NOPERM",
      "the ACL user may not do that: it needs +client|setname +publish +subscribe +unsubscribe "
-     "+psubscribe +punsubscribe +role and the channels &PREFIX*, for patterns allchannels; for "
-     "presence see the manual",
+     "+psubscribe +punsubscribe +role and the channels &PREFIX*, for patterns allchannels",
      DENIED},
     {"ERR The user executing the script",
      "the ACL user may not do in scripts what presence does: see the manual", DENIED},

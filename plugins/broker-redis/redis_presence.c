@@ -114,6 +114,7 @@ static void send_lease(struct redis_presence *p)
   p->due = false;
   p->entering = !p->held;
   start_leases_call(p, REDIS_SCRIPT_LEASE);
+  redis_call_key(&p->call, p->names.base, redis_str("n:"), redis_str(lease->name));
   redis_call_arg_number(&p->call, p->config.ttl_ms);
   redis_call_arg(&p->call, redis_str(p->entering ? lease->name : ""));
   if (redis_lease_bounds(lease, now_ms(p), &from, &to)) {
@@ -123,6 +124,7 @@ static void send_lease(struct redis_presence *p)
     redis_call_arg(&p->call, redis_str(""));
     redis_call_arg(&p->call, redis_str(""));
   }
+  redis_call_arg(&p->call, p->names.channel);
   if (!p->entering)
     redis_call_arg(&p->call, redis_str(lease->name));
   for (size_t i = 0; i < lease->n_old; i++)
@@ -248,8 +250,10 @@ static void refuse(struct redis_presence *p, plug_status status, const char *why
 {
   if (strcmp(p->refused, why) != 0)
     redis_log(p->env, PLUG_LOG_ERROR,
-              "presence does not work, messages do: %s (tried again every %" PRIu64 " ms)", why,
-              p->config.renew_ms);
+              "presence does not work, messages do: %s (see Presence in docs/broker-redis.md; "
+              "tried again "
+              "every %" PRIu64 " ms)",
+              why, p->config.renew_ms);
   snprintf(p->refused, sizeof p->refused, "%s", why);
   p->refused_status = status;
   if (!p->entering)

@@ -15,33 +15,56 @@
 
 #define LUA_REPLID "(string.match(redis.call('INFO','replication'),'master_replid:(%w+)') or '')"
 
+/* Does once all that the other scripts do, on keys that nobody looks at, so that a user without the
+ * rights is found out before members are joined, and not in the middle of it. */
+#define LUA_REHEARSE                                 \
+  "local function rehearse(key,channel)\n"           \
+  " local call=redis.call\n"                         \
+  " call('HSETNX',key,'x',1)\n"                      \
+  " call('PEXPIRE',key,1000)\n"                      \
+  " call('PERSIST',key)\n"                           \
+  " call('HINCRBY',key,'x',1)\n"                     \
+  " call('HSET',key,'x',1)\n"                        \
+  " call('HGET',key,'x')\n"                          \
+  " call('HMGET',key,'x')\n"                         \
+  " call('HLEN',key)\n"                              \
+  " call('HRANDFIELD',key,1)\n"                      \
+  " call('HDEL',key,'x')\n"                          \
+  " call('ZSCORE',KEYS[1],'x')\n"                    \
+  " call('ZRANGEBYSCORE',KEYS[1],0,0,'LIMIT',0,1)\n" \
+  " call('PUBLISH',channel,'')\n"                    \
+  "end\n"
+
 /* A lease whose end lies further away than its node can have set it is over, too: the clock has
  * been set back since. The name of an incarnation ends with its time to live. */
-static const char lease_lua[] =
-    LUA_PUT "local t=redis.call('TIME')\n"
-            "local now,ttl=t[1]*1000+math.floor(t[2]/1000),tonumber(ARGV[1])\n"
-            "local alive={}\n"
-            "for i=5,#ARGV do\n"
-            " local score=redis.call('ZSCORE',KEYS[1],ARGV[i])\n"
-            " if score and tonumber(score)>0 then\n"
-            "  put(ARGV[i],now+ttl)\n"
-            "  alive[#alive+1]='1'\n"
-            " else\n"
-            "  alive[#alive+1]='0'\n"
-            " end\n"
-            "end\n"
-            "if ARGV[2]~='' then put(ARGV[2],now+ttl) end\n"
-            "if ARGV[3]~='' and now>=tonumber(ARGV[3]) and now<=tonumber(ARGV[4]) then\n"
-            " local over=redis.call('ZRANGEBYSCORE',KEYS[1],'(0',now,'LIMIT',0,16)\n"
-            " for _,name in ipairs(over) do put(name,0) end\n"
-            " over=redis.call('ZRANGEBYSCORE',KEYS[1],now+2*ttl,'+inf','WITHSCORES','LIMIT',0,16)\n"
-            " for i=1,#over,2 do\n"
-            "  local own=tonumber(string.match(over[i],':(%d+)$')) or ttl\n"
-            "  if tonumber(over[i+1])>now+2*own then put(over[i],0) end\n"
-            " end\n"
-            "end\n"
-            "return {now," LUA_REPLID ",table.concat(alive),\n"
-            " redis.call('ZRANGEBYSCORE',KEYS[1],0,0,'LIMIT',0,16)}\n";
+static const char lease_lua[] = LUA_PUT LUA_REHEARSE
+    "local t=redis.call('TIME')\n"
+    "local now,ttl=t[1]*1000+math.floor(t[2]/1000),tonumber(ARGV[1])\n"
+    "local alive={}\n"
+    "for i=6,#ARGV do\n"
+    " local score=redis.call('ZSCORE',KEYS[1],ARGV[i])\n"
+    " if score and tonumber(score)>0 then\n"
+    "  put(ARGV[i],now+ttl)\n"
+    "  alive[#alive+1]='1'\n"
+    " else\n"
+    "  alive[#alive+1]='0'\n"
+    " end\n"
+    "end\n"
+    "if ARGV[2]~='' then\n"
+    " put(ARGV[2],now+ttl)\n"
+    " rehearse(KEYS[2],ARGV[5])\n"
+    "end\n"
+    "if ARGV[3]~='' and now>=tonumber(ARGV[3]) and now<=tonumber(ARGV[4]) then\n"
+    " local over=redis.call('ZRANGEBYSCORE',KEYS[1],'(0',now,'LIMIT',0,16)\n"
+    " for _,name in ipairs(over) do put(name,0) end\n"
+    " over=redis.call('ZRANGEBYSCORE',KEYS[1],now+2*ttl,'+inf','WITHSCORES','LIMIT',0,16)\n"
+    " for i=1,#over,2 do\n"
+    "  local own=tonumber(string.match(over[i],':(%d+)$')) or ttl\n"
+    "  if tonumber(over[i+1])>now+2*own then put(over[i],0) end\n"
+    " end\n"
+    "end\n"
+    "return {now," LUA_REPLID ",table.concat(alive),\n"
+    " redis.call('ZRANGEBYSCORE',KEYS[1],0,0,'LIMIT',0,16)}\n";
 
 static const char condemn_lua[] =
     LUA_PUT "for _,name in ipairs(ARGV) do\n"

@@ -13,18 +13,16 @@
 
 /* Keys, arguments, answer:
  *
- *   LEASE    leases | ttl, new name or "", earliest and latest time or "", names ...
- *            Renews the names, enters the new one, and condemns what is over if the time is within
- *            the bounds. {time, replid, "1" or "0" for each name, {condemned ones, at most 16}}
- *   CONDEMN  leases | names ...        They are over now.
- *   APPLY    leases, node's members, then meta, users, infos of each group
- *            | name or "", digits, then for each group J or L, topic, channel, count, and count
- *            times member, user, info (J) or member (L).
- *            For each member "1" if it was not there (J), or was there (L), else "0", as one
- * string. Error NOLEASE: the name is given and its lease is over. PEEK     node's members | at most
- *            Some of them.
- *   BURY     leases, node's members | name
- *            Members left; at none the lease goes, too. */
+ *   LEASE    leases, node's members | ttl, new name or "", earliest and latest time or "", a
+ * channel that nobody listens to, names ... Renews the names, enters the new one after a rehearsal
+ * of all that the others do, and condemns what is over if the time is within the bounds. {time,
+ * replid, "1" or "0" for each name, {condemned ones, at most 16}} CONDEMN  leases | names ... They
+ * are over now. APPLY    leases, node's members, then meta, users, infos of each group | name or
+ * "", digits, then for each group J or L, topic, channel, count, and count times member, user, info
+ * (J) or member (L). For each member "1" if it was not there (J), or was there (L), else "0", as
+ * one string. Error NOLEASE: the name is given and its lease is over. PEEK     node's members | at
+ * most Some of them. BURY     leases, node's members | name Members left; at none the lease goes,
+ * too. */
 enum redis_script {
   REDIS_SCRIPT_LEASE,
   REDIS_SCRIPT_CONDEMN,

@@ -178,9 +178,10 @@ class Server {
   async stats() {
     const from = this.log.length;
     this.child.kill('SIGUSR1');
-    await this.waitForLine(/(^|: |")stats (.* )?bytes_out=/, { from }); // the last counter of the last line
     const values = {};
-    for (const line of this.log.slice(from).filter((each) => /(^|: |")stats \w/.test(each))) {
+    for (let i = 1, n = 1; i <= n; i++) {
+      const line = await this.waitForLine(new RegExp(`(^|: |"| )stats ${i}/\\d+ `), { from });
+      n = Number(/stats \d+\/(\d+)/.exec(line)[1]);
       for (const [, name, value] of line.matchAll(/([A-Za-z][\w.-]*)=([^\s"]+)/g)) {
         values[name] = Number.isNaN(Number(value)) ? value : Number(value);
       }

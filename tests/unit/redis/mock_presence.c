@@ -280,8 +280,8 @@ static void send_members(struct mock_presence_op *op)
 static bool is_rejoining(const struct mock_presence *mp)
 {
   for (const struct mock_presence_op *op = mp->ops; op != NULL; op = op->next)
-    if (op->rejoins && !op->op.done)
-      return true;
+    if (op->rejoins && !op->old)
+      return true; /* perhaps done, and not looked at yet */
   return false;
 }
 

@@ -571,6 +571,40 @@ static void the_rights_in_the_manual_are_enough(void **state)
   end_node(b);
 }
 
+static void each_right_that_is_missing_is_found_out_at_once(void **state)
+{
+  static const char *const missing[] = {
+      "-evalsha",       "-eval",       "-info",    "-time",    "-zadd",    "-zscore", "-zrem",
+      "-zrangebyscore", "-hset",       "-hsetnx",  "-hget",    "-hmget",   "-hdel",   "-hincrby",
+      "-hlen",          "-hrandfield", "-pexpire", "-persist", "resetkeys"};
+  (void)state;
+  char url[96];
+  snprintf(url, sizeof url, "redis://presence:x@127.0.0.1:%d", server.port);
+  REDIS(&server, "SCRIPT", "FLUSH");
+  for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+    struct mock_presence *a = node("a", OPTIONS("url", url, "presence-renew", "50ms"));
+    struct plug_member m = {{"/t", 2}, {"s", 1}, {"u", 1}, {"", 0}};
+    struct plug_op op = {0};
+    REDIS(&server, "SCRIPT", "FLUSH");
+    assert_string_equal(REDIS(&server, "ACL", "SETUSER", "presence", missing[i]), "OK");
+    assert_int_equal(a->ext->join(a->h->self, &m, 1, &op), PLUG_PENDING);
+    MOCK_WAIT(loop, 10000, op.done);
+    if (op.status != PLUG_EDENIED)
+      fail_msg("%s: status %d, %s", missing[i], op.status, op.detail);
+    assert_string_equal(REDIS(&server, "EXISTS", BASE "u:/t"), "0");
+    mock_pause(loop, 200);
+    const char *line = strstr(a->h->log, "presence does not work");
+    assert_non_null(line);
+    assert_string_equal(strchr(line, '\n'), "\n"); /* it is the last one */
+    assert_int_equal(a->n_lost, 0);
+    assert_int_equal(a->h->n_down, 0);
+    char back[32];
+    snprintf(back, sizeof back, "+%s", missing[i] + 1);
+    REDIS(&server, "ACL", "SETUSER", "presence", missing[i][0] == '-' ? back : "~plugboard:*");
+    end_node(a);
+  }
+}
+
 static int begin_without_scripts(void **state)
 {
   (void)state;
@@ -601,7 +635,9 @@ static int begin_cluster(void **state)
 {
   (void)state;
   loop = mock_loop_new();
-  redis_server_start(&server, OPTIONS("--cluster-enabled", "yes"));
+  char port[16]; /* the usual one, 10000 above the other, may not exist */
+  snprintf(port, sizeof port, "%d", redis_server_free_port());
+  redis_server_start(&server, OPTIONS("--cluster-enabled", "yes", "--cluster-port", port));
   assert_string_equal(REDIS(&server, "CLUSTER", "ADDSLOTSRANGE", "0", "16383"), "OK");
   for (int i = 0; i < 1000 && strcmp(REDIS(&server, "SET", "k", "v"), "OK") != 0; i++)
     mock_pause(loop, 20);
@@ -686,6 +722,8 @@ int main(int argc, char **argv)
       TEST(two_nodes_of_one_name_do_not_meet),
       TEST(what_breaks_a_script_is_survived),
       cmocka_unit_test_setup_teardown(a_user_without_rights_has_messages_and_no_presence,
+                                      begin_with_users, end),
+      cmocka_unit_test_setup_teardown(each_right_that_is_missing_is_found_out_at_once,
                                       begin_with_users, end),
       cmocka_unit_test_setup_teardown(a_redis_without_scripts_has_messages_and_no_presence,
                                       begin_without_scripts, end),
