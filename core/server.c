@@ -33,7 +33,7 @@
 struct server {
   const struct config *config;
   const struct settings *settings;
-  struct destination_rules destinations;
+  struct destination_rules *destinations; /* of all, of TCP, of each endpoint */
   struct pages pages;
   struct loop *loop;
   struct workpool *pool;
@@ -173,8 +173,9 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
 
 static struct rules_world rules_world_of(const struct server *server)
 {
-  return (struct rules_world){.destinations = &server->destinations,
-                              .patterns = server->settings->patterns,
+  return (struct rules_world){.destinations = server->destinations,
+                              .n_destinations = 2 + server->settings->n_endpoints,
+                              .patterns = settings_any_patterns(server->settings),
                               .authenticates = server->settings->auth_plugins.n > 0};
 }
 
@@ -225,9 +226,12 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
   if (!env->access)
     return fault_no_memory(err);
   const struct chain_credentials *credentials = &access_chain(server->access)->credentials;
-  env->limits.credentials = credentials->headers;
-  env->limits.n_credentials = credentials->n_headers;
-  env->limits.credential_bytes = credentials->max_bytes;
+  for (size_t door = 0; door < 1 + server->settings->n_endpoints; door++) {
+    struct stomp_limits *limits = &worker->env.terms[door].limits;
+    limits->credentials = credentials->headers;
+    limits->n_credentials = credentials->n_headers;
+    limits->credential_bytes = credentials->max_bytes;
+  }
   return PLUG_OK;
 }
 
@@ -240,7 +244,7 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                                       .file = settings->app_file,
                                       .line = settings->app_line,
                                       .timeout_ms = settings->app_timeout_ms},
-                            .destinations = &server->destinations,
+                            .destinations = server->destinations,
                             .users = server->users,
                             .timeout_ms = settings->app_timeout_ms,
                             .queue = settings->app_queue,
@@ -272,16 +276,37 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   return env->app ? PLUG_OK : fault_no_memory(err);
 }
 
+static struct destination_rules destinations_of(const struct settings *settings,
+                                                const struct settings_terms *terms)
+{
+  return (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
+                                    .app = prefixes_of(&settings->app_prefixes),
+                                    .client_send = prefixes_of(&terms->client_send),
+                                    .spring = terms->spring_profile,
+                                    .user = str_of(settings->user_prefix)};
+}
+
+static plug_status make_destinations(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  server->destinations = calloc(2 + settings->n_endpoints, sizeof *server->destinations);
+  if (!server->destinations)
+    return fault_no_memory(err);
+  server->destinations[0] = destinations_of(settings, &settings->terms);
+  server->destinations[1] =
+      destinations_of(settings, settings->n_tcp_listen ? &settings->tcp_terms : &settings->terms);
+  for (size_t i = 0; i < settings->n_endpoints; i++)
+    server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
+  return PLUG_OK;
+}
+
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
   *server = (struct server){.config = config, .settings = settings};
-  server->destinations =
-      (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
-                                 .app = prefixes_of(&settings->app_prefixes),
-                                 .client_send = prefixes_of(&settings->client_send_prefixes),
-                                 .spring = settings->spring_profile,
-                                 .user = str_of(settings->user_prefix)};
+  plug_status ready = make_destinations(server, err);
+  if (ready != PLUG_OK)
+    return ready;
   server->users = (struct user_names){str_of(settings->user_prefix), str_of(settings->user_secret)};
   size_t bytes = settings->workers * sizeof *server->workers;
   server->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -291,7 +316,7 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
-  const struct message_limits limits = {.bytes = settings->max_frame_size,
+  const struct message_limits limits = {.bytes = settings_largest_frame(settings),
                                         .n_headers = settings->max_headers,
                                         .header_bytes = settings->max_header_size,
                                         .topic_bytes = settings->max_destination_length};
@@ -333,6 +358,7 @@ static void server_fini(struct server *server)
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
+  free(server->destinations);
   block_drop_cache();
 }
 
@@ -466,7 +492,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, server->sockjs, &server->n_sockets,
+                         server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
     server->workers[i].env.services = server->services;
     if (status == PLUG_OK)

@@ -72,6 +72,21 @@ static const struct plug_option tcp_options[] = {
     {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
      "`trusted-proxies` do so by the PROXY protocol, version 1 or 2, with which each of their "
      "connections then has to begin."},
+    {"client-send", PLUG_OPT_LIST, 0, NULL, NULL,
+     "Prefixes, each inside one of `broker` or `user`, that these clients may SEND to. Default: "
+     "all of `broker`, whatever `[destinations]` opens to others."},
+    {"max-frame-size", PLUG_OPT_BYTES, 0, NULL, "1k..64m",
+     "One STOMP frame. Default: 4m, or more where `[limits]` has more."},
+    {"queue-size", PLUG_OPT_BYTES, 0, NULL, "4k..1g",
+     "Bytes that wait for one session. Default: 16m, or more where `[limits]` has more."},
+    {"profile", PLUG_OPT_CHOICE, 0, NULL, "standard|spring",
+     "As in `[stomp]`, for these clients. Default: what stands there."},
+    {"recoverable", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Lets refusals that say `recoverable` leave the connection open. `off`: the connection ends "
+     "after any ERROR, for clients that take it so; Spring's relay does."},
+    {"access", PLUG_OPT_BOOL, 0, "on", NULL,
+     "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
+     "what `client-send` and permissions of their own allow."},
 };
 
 static const struct plug_option endpoint_options[] = {
@@ -102,6 +117,21 @@ static const struct plug_option endpoint_options[] = {
     {"sockjs-client-url", PLUG_OPT_STRING, 0,
      "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js", NULL,
      "Where the page for frames of other sites loads the client's library from."},
+    {"client-send", PLUG_OPT_LIST, 0, NULL, NULL,
+     "Prefixes, each inside one of `broker` or `user`, that these clients may SEND to. Default: "
+     "as in `[destinations]`."},
+    {"max-frame-size", PLUG_OPT_BYTES, 0, NULL, "1k..64m",
+     "One STOMP frame. Default: as in `[limits]`."},
+    {"queue-size", PLUG_OPT_BYTES, 0, NULL, "4k..1g",
+     "Bytes that wait for one session. Default: as in `[limits]`."},
+    {"profile", PLUG_OPT_CHOICE, 0, NULL, "standard|spring",
+     "As in `[stomp]`, for these clients. Default: what stands there."},
+    {"recoverable", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Lets refusals that say `recoverable` leave the connection open. `off`: the connection ends "
+     "after any ERROR, for clients that take it so; Spring's relay does."},
+    {"access", PLUG_OPT_BOOL, 0, "on", NULL,
+     "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
+     "what `client-send` and permissions of their own allow."},
 };
 
 static const struct plug_option stomp_options[] = {

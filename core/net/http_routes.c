@@ -83,7 +83,7 @@ static enum http_route route_plain(struct net_env *env, const struct http_head *
   struct plug_str rest;
   const struct settings_endpoint *endpoint = endpoint_above(env->settings, head->path, &rest);
   if (endpoint && endpoint->sockjs)
-    return sockjs_route(env, endpoint, head, forwarded, rest, reply);
+    return sockjs_route(endpoint, head, forwarded, rest, reply);
   endpoint = find_endpoint(env->settings, path);
   if (endpoint && endpoint->websocket) {
     COUNT(handshakes_refused);
@@ -150,7 +150,7 @@ static const struct settings_endpoint *find_websocket(struct net_env *env,
   if (endpoint)
     sockjs_url_read(rest, &url);
   reply->sockjs_framing = url.place == SOCKJS_SESSION && url.transport == SOCKJS_WEBSOCKET &&
-                          sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET);
+                          sockjs_serves(endpoint, SOCKJS_WEBSOCKET);
   if (!reply->sockjs_framing && url.place != SOCKJS_RAW_WEBSOCKET)
     endpoint = find_endpoint(env->settings, path);
   reply->endpoint = endpoint;

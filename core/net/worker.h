@@ -43,7 +43,8 @@ struct worker {
   bool initialised, ending;
 };
 
-/* [start] One after the other. On failure err->text is a sentence. */
+/* [start] One after the other. On failure err->text is a sentence. destinations: of all, of TCP,
+ * and one of each endpoint. */
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,

@@ -51,7 +51,7 @@ static void what_nobody_hears_is_no_message_but_has_its_receipt(void **state)
 static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 {
   (void)state;
-  w.env.spring = w.rules.spring = true;
+  w.env.terms.spring = w.rules.spring = true;
   w.rules.client_send = w.rules.broker;
   struct session s;
   connect_as(&s, "1.2");
@@ -76,7 +76,7 @@ static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 static void spring_tells_of_sends_that_failed_and_of_nothing_else(void **state)
 {
   (void)state;
-  w.env.spring = w.rules.spring = true;
+  w.env.terms.spring = w.rules.spring = true;
   w.rules.client_send = w.rules.broker;
   struct session s;
   connect_as(&s, "1.2");
@@ -107,7 +107,7 @@ static void unknown_destinations_may_be_ignored(void **state)
   (void)state;
   int64_t counted = counter_read(COUNTER_ignored_destination);
   struct session s;
-  w.env.ignore_unknown = true;
+  w.env.terms.ignore_unknown = true;
   connect_as(&s, "1.2");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/user/queue/errors\n\n");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/**\n\n");
@@ -123,12 +123,12 @@ static void unknown_destinations_may_be_ignored(void **state)
                  "open.\n^@");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
   assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
-  w.env.spring = true;
+  w.env.terms.spring = true;
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
   EXPECT_NOTHING(&s);
   RECEIVE(&s, "SEND\ndestination:/x\nreceipt:r\n\n");
   assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
-  w.env.spring = false;
+  w.env.terms.spring = false;
   /* What is no destination at all is a mistake of another kind, and so is one that is not open. */
   RECEIVE(&s, "SEND\ndestination:/sub/a\n\nx");
   expect_error(&s, CLOSE_PROTOCOL,
@@ -198,7 +198,7 @@ static void faulty_frames_are_named_and_end_the_session(void **state)
   expect_refusal("1.2",
                  &(struct refusal){"SEND\ndestination:/topic/a\n\n",
                                    "clients may not SEND to '/topic/a'; they may to nothing"});
-  w.env.patterns = false;
+  w.env.terms.patterns = false;
   expect_refusal("1.2", &(struct refusal){"SUBSCRIBE\nid:0\ndestination:/sub/*\n\n",
                                           "SUBSCRIBE\\c pattern subscriptions are switched off\\c "
                                           "'/sub/*'"});
