@@ -50,6 +50,7 @@ struct server {
   unsigned n_initialised, n_running;
   bool broker_started;
   _Atomic bool serving; /* workers run, and may be woken */
+  _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
   struct addresses *addresses; /* NULL: no limits per address */
 };
@@ -66,7 +67,7 @@ static void blame_plugin_line(const struct settings *settings, struct plug_err *
 {
   char text[sizeof err->text];
   memcpy(text, err->text, sizeof text);
-  if (settings->broker_line)
+  if (settings->broker_line > 0)
     snprintf(err->text, sizeof err->text, "%s:%d: %.180s", settings->broker_file,
              settings->broker_line, text);
   else if (settings->broker_file)
@@ -199,7 +200,7 @@ static plug_status create_access(struct server *server, struct plug_err *err)
 
 /* A plugin that is both is asked who clients are only where [auth] names it, too. Whoever has put
  * it into [broker] alone believes that it guards the node. */
-static plug_status check_broker_auth(const struct server *server, struct plug_err *err)
+static plug_status check_broker_auth(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   const struct plugin_image *image = instance_image(broker_instance(server->broker));
@@ -233,6 +234,16 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
     limits->credential_bytes = credentials->max_bytes;
   }
   return PLUG_OK;
+}
+
+/* For --check, where plugins are missing: the rules by themselves. */
+static plug_status check_rules(struct server *server, struct plug_err *err)
+{
+  struct rules rules = {0};
+  struct rules_world world = rules_world_of(server);
+  plug_status status = rules_load(&rules, config_find(server->config, "access"), &world, err);
+  rules_fini(&rules);
+  return status;
 }
 
 static plug_status create_app(struct server *server, struct plug_err *err)
@@ -495,6 +506,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
     server->workers[i].env.services = server->services;
+    server->workers[i].env.leaving = &server->leaving;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
     if (status == PLUG_OK)
@@ -537,13 +549,15 @@ static uint64_t stop_limit_ms(const struct server *server)
 {
   size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0) +
                        (server->app ? app_chain(server->app)->n : 0);
-  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS;
+  uint64_t sessions_ms = server->settings->drain_ms + STOP_GRACE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
 static void stop_all(struct server *server)
 {
-  uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
+  /* Half of the time for what was sent before, all of it for the sessions behind that. */
+  uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
+  uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
   watchdog_end_within(stop_limit_ms(server));
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
@@ -554,7 +568,7 @@ static void stop_all(struct server *server)
   if (server->broker_started)
     broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
-    worker_stop(&server->workers[i]);
+    worker_stop(&server->workers[i], end_ms);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
   atomic_store(&server->serving, false);
@@ -572,6 +586,28 @@ static void stop_all(struct server *server)
   access_stop(server->access);
 }
 
+/* Balancers learn from /ready that this node is about to go, and have the time to turn to others
+ * before the first of their connections is refused. */
+static void go_on_unready(struct server *server, const sigset_t *signals)
+{
+  uint64_t delay_ms = server->settings->stop_delay_ms, end_ms = clock_now_ms() + delay_ms, now_ms;
+  if (!delay_ms)
+    return;
+  atomic_store(&server->leaving, true);
+  log_info("core", "stopping in %llu ms: until then only /ready says so",
+           (unsigned long long)delay_ms);
+  sigset_t others = *signals;
+  sigdelset(&others, SIGTERM);
+  sigdelset(&others, SIGINT);
+  while ((now_ms = clock_now_ms()) < end_ms) {
+    uint64_t left_ms = end_ms - now_ms;
+    struct timespec left = {.tv_sec = (time_t)(left_ms / 1000),
+                            .tv_nsec = (long)(left_ms % 1000) * 1000000};
+    if (sigtimedwait(&others, NULL, &left) == SIGUSR1)
+      log_stats(server);
+  }
+}
+
 static void wait_for_end(struct server *server, const sigset_t *signals)
 {
   uint64_t interval = server->settings->stats_interval_ms;
@@ -582,13 +618,14 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
     int signal_number =
         interval ? sigtimedwait(signals, &info, &timeout) : sigwaitinfo(signals, &info);
     if (signal_number == SIGTERM || signal_number == SIGINT) {
-      log_info("core", "stopping: no new connections, sessions are closed");
       /* A second signal does not wait for anybody. */
       signal(signal_number, SIG_DFL);
       sigset_t one;
       sigemptyset(&one);
       sigaddset(&one, signal_number);
       pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+      go_on_unready(server, signals);
+      log_info("core", "stopping: no new connections, sessions are closed");
       return;
     }
     if (signal_number == SIGUSR1 || (signal_number < 0 && errno == EAGAIN))
@@ -607,23 +644,45 @@ static void raise_descriptor_limit(void)
     log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
 }
 
-int server_check(const struct config *config, const struct settings *settings)
+/* Those that plugins and access/rules.h read: the settings are made from the others already. */
+static bool is_read_later(const char *section)
 {
-  struct server server;
-  struct plug_err err = {0};
-  plug_status status = server_init(&server, config, settings, &err);
-  if (status == PLUG_OK)
-    status = create_broker(&server, &err);
-  if (status == PLUG_OK)
-    status = create_access(&server, &err);
-  if (status == PLUG_OK)
-    status = create_app(&server, &err);
-  if (status == PLUG_OK)
-    status = check_broker_auth(&server, &err);
-  if (status != PLUG_OK)
-    text_complain(err.text);
-  server_fini(&server);
-  return status == PLUG_OK ? 0 : EXIT_CONFIG;
+  return strchr(section, '.') || strcmp(section, "access") == 0;
+}
+
+/* Mistakes are taken out of the configuration, and their part of the server is tried again; a part
+ * that fails for another reason is named once, and left out from there on. */
+int server_check(struct config *config, const struct settings *settings)
+{
+  static plug_status (*const parts[])(struct server *, struct plug_err *) = {
+      create_broker, create_access, check_rules, create_app, check_broker_auth};
+  enum { PARTS = sizeof parts / sizeof *parts };
+  bool failed[PARTS] = {false};
+  size_t n_mistakes = 0, before;
+  do {
+    struct server server;
+    struct plug_err err = {0};
+    before = n_mistakes;
+    plug_status status = server_init(&server, config, settings, &err);
+    if (status != PLUG_OK)
+      text_complain(err.text);
+    for (size_t i = 0; i < PARTS && status == PLUG_OK; i++) {
+      if (failed[i] || (parts[i] == check_rules && !failed[1]) ||
+          (parts[i] == check_broker_auth && (failed[0] || failed[1])))
+        continue;
+      (void)fault_take_place(); /* what plugins say has none */
+      status = parts[i](&server, &err);
+      if (status == PLUG_OK)
+        continue;
+      text_complain(err.text);
+      n_mistakes++;
+      failed[i] = !config_forget_fault(config, is_read_later);
+    }
+    server_fini(&server);
+    if (status != PLUG_OK && n_mistakes == before)
+      return EXIT_CONFIG;
+  } while (n_mistakes > before);
+  return n_mistakes == 0 ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 
 int server_explain(const struct config *config, const struct settings *settings,

@@ -112,11 +112,11 @@ plug_status rules_load(struct rules *rules, const struct config_section *section
   const struct list *head = &section->entries;
   for (const struct list *link = head->next; link != head; link = link->next)
     n++;
-  if (!n)
+  if (!n && !section->damaged)
     return fault_at(err, section->file, section->line,
                     "[access] has no rules, which denies everything to everybody; without the "
                     "section [destinations] decides");
-  rules->items = calloc(n, sizeof(struct rule *));
+  rules->items = calloc(n + 1, sizeof(struct rule *));
   if (!rules->items)
     return fault_no_memory(err);
   for (const struct list *link = head->next; link != head; link = link->next) {

@@ -290,7 +290,8 @@ static plug_status load_plugins(struct settings_loader *l, enum settings_section
 static plug_status load_app(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  s->app_ignore_unclaimed = s->terms.spring_profile || loader_choice(l, SECTION_APP, "unclaimed") == 1;
+  s->app_ignore_unclaimed =
+      s->terms.spring_profile || loader_choice(l, SECTION_APP, "unclaimed") == 1;
   s->app_close_on_error = loader_choice(l, SECTION_APP, "on-error") == 1;
   return load_plugins(l, SECTION_APP, &s->app_plugins, &s->app_file, &s->app_line);
 }
@@ -348,6 +349,7 @@ static plug_status load_numbers(struct settings_loader *l)
     size_t offset;
   } numbers[] = {
 #define NUMBER(section, key, member) {SECTION_##section, key, offsetof(struct settings, member)}
+      NUMBER(SERVER, "stop-delay", stop_delay_ms),
       NUMBER(SERVER, "drain-time", drain_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),

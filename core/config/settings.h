@@ -29,8 +29,8 @@ struct settings_terms {
   bool spring_profile;                              /* profile = spring */
   bool patterns;
   bool ignore_unknown; /* unknown-destination = ignore */
-  bool recoverable; /* a refusal may leave the connection open */
-  bool access;      /* the rules of [access] hold */
+  bool recoverable;    /* a refusal may leave the connection open */
+  bool access;         /* the rules of [access] hold */
 };
 
 struct settings_endpoint {      /* [endpoint /path] */
@@ -67,7 +67,8 @@ struct settings {
   enum log_level log_level;
   bool log_json;
   char *plugin_dir;
-  uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
+  uint64_t stop_delay_ms;     /* how long after SIGTERM the server only says that it will stop */
+  uint64_t drain_ms;          /* how long it then waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;

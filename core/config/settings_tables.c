@@ -14,8 +14,11 @@ static const struct plug_option server_options[] = {
     {"plugin-dir", PLUG_OPT_PATH, 0, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},
+    {"stop-delay", PLUG_OPT_DURATION, 0, "0", "0..10m",
+     "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
+     "long as a balancer needs to notice. A second signal ends it at once."},
     {"drain-time", PLUG_OPT_DURATION, 0, "10s", "0..10m",
-     "How long a stopping server waits for its sessions to end."},
+     "How long a stopping server waits then for its sessions to end, all in all."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
     {"pool-threads", PLUG_OPT_INTEGER, 0, "2", "1..8",

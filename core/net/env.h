@@ -49,6 +49,7 @@ struct net_env {
   bool quiet;                  /* nothing is read any more: the server stops */
   bool draining;               /* sessions have been closed, and no new ones begin */
   _Atomic int64_t *n_sockets;  /* of all workers */
+  const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
   struct addresses *addresses; /* likewise; NULL: there are no limits per address */
   char *rx;                    /* NET_READ_BYTES, for whoever reads */
   struct buf scratch;          /* for whoever puts something together and is done with it */

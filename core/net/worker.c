@@ -371,7 +371,8 @@ static void close_sessions(struct worker *worker)
   }
   http_conns_drain(env);
   proxy_conns_cut(env);
-  timers_arm(&env->timers, &worker->drain, env->now_ms + env->settings->drain_ms);
+  timers_arm(&env->timers, &worker->drain,
+             worker->deadline_ms > env->now_ms ? worker->deadline_ms : env->now_ms);
 }
 
 static void obey(struct worker *worker)
@@ -404,8 +405,9 @@ void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms)
     ;
 }
 
-void worker_stop(struct worker *worker)
+void worker_stop(struct worker *worker, uint64_t deadline_ms)
 {
+  worker->deadline_ms = deadline_ms;
   order(worker, COMMAND_STOP);
 }
 

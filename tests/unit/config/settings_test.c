@@ -185,6 +185,7 @@ static const struct {
   const char *below, *above, *range;
 } numbers[] = {
 #define AT(member) offsetof(struct settings, member)
+    {"server", "stop-delay", AT(stop_delay_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
     {"server", "drain-time", AT(drain_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
     {"server", "stats-interval", AT(stats_interval_ms), "0", "24h", 0, 86400000, NULL, "25h",
      "0..24h"},
