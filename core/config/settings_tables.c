@@ -241,7 +241,9 @@ static const struct plug_option limits_options[] = {
 
 static const struct plug_option broker_options[] = {
     {"plugin", PLUG_OPT_STRING, 0, "memory", NULL,
-     "Name of a broker plugin in `plugin-dir`, or the absolute path of one."},
+     "Name of a broker plugin in `plugin-dir`, or the absolute path of one. Its options stand in "
+     "`[broker.NAME]`; of a path the file's name is taken, without `broker-` and `.so`: "
+     "`/opt/x/broker-nats.so` and `/opt/x/nats.so` read `[broker.nats]`."},
     {"when-down", PLUG_OPT_CHOICE, 0, "reject", "reject|queue",
      "What happens to messages while the broker cannot be reached."},
     {"down-queue-messages", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
