@@ -140,9 +140,7 @@ static void an_empty_configuration_gives_the_defaults(void **state)
 static char *tree_path(const char *path)
 {
   static char out[4096];
-  const char *root = strstr(__FILE__, "tests/unit/config/");
-  assert_non_null(root);
-  snprintf(out, sizeof(out), "%.*s%s", (int)(root - __FILE__), __FILE__, path);
+  snprintf(out, sizeof(out), "%s/%s", TREE, path);
   return out;
 }
 
