@@ -35,7 +35,10 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
 void session_enter(struct session *session, const struct session_terms *terms)
 {
   session->terms = terms;
-  session->out.max_bytes = terms->queue_bytes;
+  session->out.more_bytes =
+      terms->queue_bytes
+          ? (int32_t)((int64_t)terms->queue_bytes - (int64_t)session->env->hub->outqs.max_bytes)
+          : 0;
   stomp_parser_init(&session->parser, &terms->limits, session->env->scratch);
 }
 

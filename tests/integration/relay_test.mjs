@@ -22,6 +22,9 @@ describe('the broker of a Spring relay', { concurrency: 4 }, () => {
       const answers = { CONNECT: 'CONNECTED', DISCONNECT: 'RECEIPT' };
       for (const { connection, bytes } of recorded) {
         clients[connection] ??= await open(server, { t, transport: 'tcp' });
+        const messages = () => clients[1].frames.filter((f) => f.command === 'MESSAGE').length;
+        // what was sent before is on its way, and a DISCONNECT ends what it is on its way to
+        if (bytes.startsWith('DISCONNECT')) await clients[1].when(() => (messages() >= 2 ? true : undefined), 5000, 'two messages');
         clients[connection].raw(Buffer.from(bytes, 'latin1'));
         const answer = answers[bytes.slice(0, bytes.indexOf('\n'))];
         if (answer) await clients[connection].when(() => clients[connection].frames.find((f) => f.command === answer), 5000, answer);
