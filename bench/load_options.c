@@ -11,7 +11,7 @@
 static const char help[] =
     "plugload --port N [options]: puts load on a server at 127.0.0.1, prints JSON\n"
     "  --publish-port N  publishers connect there, to another node (default --port)\n"
-    "  --protocol NAME   stomp (default), mqtt, nats, nchan\n"
+    "  --protocol NAME   stomp (default), stomp-chat, mqtt, nats, nchan\n"
     "  --path PATH       of the WebSocket endpoint (default /ws)\n"
     "  --login, --passcode TEXT\n"
     "  --tokens FILE     one on each line, shown in CONNECT as Authorization: Bearer (STOMP "
@@ -184,8 +184,8 @@ void options_parse(int argc, char **argv, struct options *o)
     load_fail("--bulk is for messages that nobody receives: --subscribers 0");
   if (o->storm && !(o->rate > 0))
     load_fail("--storm needs --rate");
-  if (o->tokens && strcmp(o->protocol, "stomp") != 0)
+  if (o->tokens && strncmp(o->protocol, "stomp", 5) != 0)
     load_fail("--tokens is of STOMP");
-  if (o->heartbeat_ms && strcmp(o->protocol, "stomp") != 0)
+  if (o->heartbeat_ms && strncmp(o->protocol, "stomp", 5) != 0)
     load_fail("--heart-beat is of STOMP");
 }
