@@ -21,7 +21,7 @@ struct config_section {
   char *name; /* "broker", "endpoint /ws", "broker.redis" */
   const char *file;
   int line;
-  bool damaged; /* mistakes were taken out of it: what is missing may have been there */
+  bool damaged;        /* mistakes were taken out of it: what is missing may have been there */
   struct list entries; /* struct config_entry, in file order; a later --set replaces the value */
 };
 

@@ -666,7 +666,7 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
   if (session->awaiting)
     return len;
   session->last_rx_ms = now_ms;
-  if (session->state >= SESSION_LEAVING)
+  if (session->state >= SESSION_LEAVING || session->erred) /* what was left is not looked at */
     return 0;
   struct stomp_frame frame;
   struct stomp_parse_error error;

@@ -312,6 +312,8 @@ static void open_world(uint8_t options)
       .max_transaction_bytes = 4096,
       .max_session_memory = 20000,
       .terms.patterns = !(options >> 4 & 1),
+      .terms.errors_end = options >> 7 & 1,
+      .terms.no_rules = options >> 7 & 1,
       .terms.spring = spring,
       .publish = publish,
       .publish_unheard = options >> 5 & 1 ? publish_unheard : NULL};

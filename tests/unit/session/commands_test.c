@@ -102,6 +102,27 @@ static void spring_tells_of_sends_that_failed_and_of_nothing_else(void **state)
   session_fini(&s);
 }
 
+static void where_errors_end_sessions_nothing_behind_one_counts(void **state)
+{
+  (void)state;
+  struct session s;
+  w.env.terms.ignore_unknown = w.env.terms.errors_end = true;
+  connect_as(&s, "1.2");
+  static const char both[] = "SEND\ndestination:/app/x\nreceipt:r\n\nx\0"
+                             "SEND\ndestination:/topic/a\n\nbehind";
+  receive_bytes(&s, both, sizeof both);
+  RECEIVE(&s, "SEND\ndestination:/topic/a\n\nlater");
+  assert_int_equal(w.n_published, 0);
+  EXPECT_OUT(&s, "ERROR\nmessage:SEND\\c nobody has the destination '/app/x'\nreceipt-id:r\n"
+                 "content-type:text/plain;charset=UTF-8\ncontent-length:43\n\n"
+                 "SEND: nobody has the destination '/app/x'.\n^@");
+  assert_true(s.out.overflow); /* the worker does the rest at the end of its turn */
+  session_overflow(&s);
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  EXPECT_NOTHING(&s);
+  session_fini(&s);
+}
+
 static void unknown_destinations_may_be_ignored(void **state)
 {
   (void)state;
@@ -712,6 +733,7 @@ int main(void)
       TEST(what_nobody_hears_is_no_message_but_has_its_receipt),
       TEST(spring_passes_private_headers_on_and_gives_no_receipts),
       TEST(spring_tells_of_sends_that_failed_and_of_nothing_else),
+      TEST(where_errors_end_sessions_nothing_behind_one_counts),
       TEST(unknown_destinations_may_be_ignored),
       TEST(faulty_frames_are_named_and_end_the_session),
       TEST(a_refused_frame_names_its_receipt_and_a_remedy),
