@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "config/settings_page.h"
 #include "plugin/crash.h"
 #include "plugin/image.h"
 #include "server.h"
@@ -136,6 +137,8 @@ static bool load(const struct arguments *arguments, struct config *config,
     if (status != PLUG_OK)
       complain(&err);
   } while (status == PLUG_EINVAL && config_forget_fault(config, NULL));
+  if (status == PLUG_OK && settings_page_sign_in(settings, config, &err) != PLUG_OK)
+    complain(&err);
   return status == PLUG_OK;
 }
 
@@ -144,9 +147,10 @@ static int run(const struct arguments *arguments)
   struct settings settings;
   int exit_status = EXIT_CONFIG;
   struct config *config = config_new();
+  bool loaded = false;
   if (!config) {
     text_complain("out of memory");
-  } else if (load(arguments, config, &settings)) {
+  } else if ((loaded = load(arguments, config, &settings))) {
     log_setup(settings.log_level, settings.log_json);
     tell_notes(&settings, arguments->check);
     if (arguments->check)
@@ -159,8 +163,9 @@ static int run(const struct arguments *arguments)
       exit_status = EXIT_CONFIG;
     if (arguments->check && exit_status == EXIT_SUCCESS)
       printf("plugboard: the configuration is good\n");
-    settings_fini(&settings);
   }
+  if (loaded)
+    settings_fini(&settings);
   config_free(config);
   return exit_status;
 }

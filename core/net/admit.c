@@ -69,7 +69,7 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
     if (taken)
       session_enter(&conn->session, net_terms_at(env, NULL));
   } else {
-    taken = http_conn_new(env, fd, former, peer, counted, opened_ms);
+    taken = http_conn_new(env, fd, former, peer, counted, door->api_only, opened_ms);
   }
   if (taken)
     return;

@@ -9,6 +9,7 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/service.h"
+#include "net/sockjs_request.h"
 #include "sockjs/sockjs_frame.h"
 #include "sockjs/sockjs_message.h"
 
@@ -29,6 +30,11 @@ static struct sockjs_conn *sockjs_of(struct conn *conn)
   return container_of(conn, struct sockjs_conn, conn);
 }
 
+static struct sockjs_request *request_of(const struct http_conn *http)
+{
+  return sockjs_request_of(http_conn_task(http));
+}
+
 /* --- answers ------------------------------------------------------------------------------ */
 
 static const char *type_of(enum sockjs_transport transport)
@@ -41,31 +47,30 @@ static const char *type_of(enum sockjs_transport transport)
 
 static bool streams(const struct http_conn *http)
 {
-  return sockjs_transport_streams(http_conn_request(http)->transport);
+  return sockjs_transport_streams(request_of(http)->transport);
 }
 
 static void answer_plain(struct http_conn *http, uint16_t status, const char *text)
 {
-  struct http_answer answer = {.status = status,
-                               .headers = http_conn_request(http)->headers,
-                               .type = "text/plain; charset=UTF-8"};
+  struct http_answer answer = {
+      .status = status, .headers = request_of(http)->headers, .type = "text/plain; charset=UTF-8"};
   (void)http_conn_answer(http, &answer, str_of(text));
 }
 
 /* Messages have been taken. */
 static void answer_sender(struct http_conn *http)
 {
-  bool jsonp = http_conn_request(http)->transport == SOCKJS_JSONP_SEND;
+  bool jsonp = request_of(http)->transport == SOCKJS_JSONP_SEND;
   answer_plain(http, jsonp ? 200 : 204, jsonp ? "ok" : "");
 }
 
 static void put_chunk(struct buf *out, const struct sockjs_request *request, struct plug_str data)
 {
   char head[HTTP_CHUNK_HEAD_MAX];
-  if (request->minor)
+  if (request->task.minor)
     buf_put(out, head, http_chunk_put_head(head, data.len));
   buf_put_str(out, data);
-  if (request->minor)
+  if (request->task.minor)
     buf_put(out, "\r\n", 2);
 }
 
@@ -82,14 +87,14 @@ static void put_frame_chunk(struct buf *out, const struct sockjs_request *reques
 
 static void put_last_chunk(struct buf *out, const struct sockjs_request *request)
 {
-  if (request->minor)
+  if (request->task.minor)
     buf_put_str(out, STR(HTTP_LAST_CHUNK));
 }
 
 /* The head of a stream, and what each begins with. */
 static void put_stream_begin(struct buf *out, struct http_conn *http)
 {
-  const struct sockjs_request *request = http_conn_request(http);
+  const struct sockjs_request *request = request_of(http);
   struct buf part = {0};
   /* nginx passes chunks on at once, but holds what it cannot tell apart until the end. */
   buf_putf(&part, "%sx-accel-buffering: no\r\n", request->headers);
@@ -109,7 +114,7 @@ static void put_stream_begin(struct buf *out, struct http_conn *http)
 /* The whole answer is one frame. False: it will certainly not arrive. */
 static bool answer_frame(struct http_conn *http, struct plug_str frame)
 {
-  const struct sockjs_request *request = http_conn_request(http);
+  const struct sockjs_request *request = request_of(http);
   struct buf out = {0};
   bool well;
   if (streams(http)) {
@@ -143,7 +148,7 @@ static enum wire wire_for(const struct sockjs_request *request)
   enum wire wire = request->transport == SOCKJS_EVENTSOURCE ? WIRE_SOCKJS_EVENTSOURCE
                    : request->transport == SOCKJS_HTMLFILE  ? WIRE_SOCKJS_HTMLFILE
                                                             : WIRE_SOCKJS_XHR;
-  return request->minor ? wire : wire - WIRE_SOCKJS_XHR + WIRE_SOCKJS_XHR_OLD;
+  return request->task.minor ? wire : wire - WIRE_SOCKJS_XHR + WIRE_SOCKJS_XHR_OLD;
 }
 
 static void receive_by(struct sockjs_conn *sock, struct http_conn *http)
@@ -151,7 +156,7 @@ static void receive_by(struct sockjs_conn *sock, struct http_conn *http)
   struct watch *watch = http_conn_watch(http);
   sock->receiver = http;
   sock->finishing = false;
-  conn_attach(&sock->conn, watch->fd, watch, wire_for(http_conn_request(http)));
+  conn_attach(&sock->conn, watch->fd, watch, wire_for(request_of(http)));
   conn_arm(&sock->conn);
 }
 
@@ -182,7 +187,7 @@ static void begin_stream(struct sockjs_conn *sock, struct http_conn *http, bool 
   out->failed = false;
   put_stream_begin(out, http);
   if (open)
-    put_frame_chunk(out, http_conn_request(http), STR(SOCKJS_OPEN));
+    put_frame_chunk(out, request_of(http), STR(SOCKJS_OPEN));
   receive_by(sock, http);
   if (out->failed)
     conn_doom(&sock->conn);
@@ -197,7 +202,7 @@ static void written(struct conn *conn)
     return;
   if (!sock->finishing && streams(sock->receiver) && sockjs_session_is_full(&sock->sockjs)) {
     sock->finishing = true;
-    if (http_conn_request(sock->receiver)->minor && !conn_write_raw(conn, STR(HTTP_LAST_CHUNK)))
+    if (request_of(sock->receiver)->task.minor && !conn_write_raw(conn, STR(HTTP_LAST_CHUNK)))
       return;
   }
   if (sock->finishing)
@@ -319,7 +324,7 @@ static struct frame *farewell(struct conn *conn)
   } else if (!streams(sock->receiver)) {
     answer_poll(sock, close);
   } else {
-    const struct sockjs_request *request = http_conn_request(sock->receiver);
+    const struct sockjs_request *request = request_of(sock->receiver);
     put_frame_chunk(&out, request, close);
     put_last_chunk(&out, request);
     frame = out.failed ? NULL : frame_alloc(out.len, 1, false);
@@ -425,12 +430,13 @@ static void drop_new(struct sockjs_conn *sock)
 /* NULL: http has been answered, or is another worker's by now. */
 static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *http)
 {
-  struct sockjs_request *request = http_conn_request(http);
+  struct sockjs_request *request = request_of(http);
   if (env->quiet) {
     answer_plain(http, 503, "The server is stopping.\n");
     return NULL;
   }
-  struct conn *conn = conn_new(env, -1, NULL, &carrier_sockjs, &request->peer, false, env->now_ms);
+  struct conn *conn =
+      conn_new(env, -1, NULL, &carrier_sockjs, &request->task.peer, false, env->now_ms);
   if (!conn) {
     answer_plain(http, 503, "The server is out of memory.\n");
     return NULL;
@@ -498,7 +504,7 @@ static void open_session(struct sockjs_conn *sock, struct http_conn *http)
 
 static void serve_receiver(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
 {
-  enum sockjs_transport transport = http_conn_request(http)->transport;
+  enum sockjs_transport transport = request_of(http)->transport;
   struct buf busy = {0};
   if (!sock)
     sock = begin_session(env, http);
@@ -543,7 +549,7 @@ static void deliver(void *ctx, char *message, size_t len)
 
 static void serve_messages(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
 {
-  struct sockjs_request *request = http_conn_request(http);
+  struct sockjs_request *request = request_of(http);
   if (!sock) {
     answer_plain(http, 404, "There is no such session.\n");
     return;
@@ -558,7 +564,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
   }
   struct plug_str payload;
   conn->session.last_rx_ms = env->now_ms;
-  sockjs_messages_unwrap(&request->body, request->form, &payload);
+  sockjs_messages_unwrap(&request->task.body, request->form, &payload);
   switch (sockjs_messages_read(payload, false, deliver, sock)) {
   case SOCKJS_MESSAGES:
     break;
@@ -584,7 +590,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
 
 void sockjs_serve(struct net_env *env, struct http_conn *http)
 {
-  const struct sockjs_request *request = http_conn_request(http);
+  const struct sockjs_request *request = request_of(http);
   struct sockjs_entry *entry;
   struct net_env *owner = sockjs_registry_find(env->sockjs, str_of(request->key), env, &entry);
   if (owner && owner != env) {

@@ -1,4 +1,5 @@
 #include "net/sockjs_routes.h"
+#include "net/sockjs_request.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -252,7 +253,7 @@ static enum http_route fault_500(struct http_reply *reply, const char *text)
   return HTTP_ROUTE_ANSWER;
 }
 
-static enum http_route begin_session(const struct settings_endpoint *endpoint,
+static enum http_route begin_session(struct net_env *env, const struct settings_endpoint *endpoint,
                                      const struct http_head *head, const struct sockjs_url *url,
                                      struct http_reply *reply)
 {
@@ -274,19 +275,21 @@ static enum http_route begin_session(const struct settings_endpoint *endpoint,
     put_cookie(&headers, head);
   buf_put_str(&headers, str_of(no_cache));
   struct plug_str lines = str_from(headers.data, headers.len);
-  reply->sockjs =
-      headers.failed ? NULL : sockjs_request_new(endpoint, url, called ? callback : NULL, lines);
-  if (!reply->sockjs)
+  struct sockjs_request *request =
+      headers.failed ? NULL
+                     : sockjs_request_new(endpoint, url, called ? callback : NULL, lines,
+                                          env->settings->max_sockjs_message);
+  if (!request)
     return refuse(reply, 503, "The server is out of memory.", NULL);
   struct plug_str type = value_of(head, HTTP_CONTENT_TYPE), first = type;
   (void)str_split(&type, ';', &first);
-  reply->sockjs->form = url->transport == SOCKJS_JSONP_SEND &&
-                        str_eq_nocase(first, STR("application/x-www-form-urlencoded"));
-  reply->sockjs->minor = head->minor;
-  return HTTP_ROUTE_SOCKJS;
+  request->form = url->transport == SOCKJS_JSONP_SEND &&
+                  str_eq_nocase(first, STR("application/x-www-form-urlencoded"));
+  reply->task = &request->task;
+  return HTTP_ROUTE_SERVE;
 }
 
-static enum http_route route_session(const struct settings_endpoint *endpoint,
+static enum http_route route_session(struct net_env *env, const struct settings_endpoint *endpoint,
                                      const struct http_head *head, const struct sockjs_url *url,
                                      struct http_reply *reply)
 {
@@ -306,12 +309,12 @@ static enum http_route route_session(const struct settings_endpoint *endpoint,
     return permit(endpoint, head, reply, methods);
   if (head->method != (get ? HTTP_GET : HTTP_POST))
     return not_allowed(reply, methods);
-  return begin_session(endpoint, head, url, reply);
+  return begin_session(env, endpoint, head, url, reply);
 }
 
-enum http_route sockjs_route(const struct settings_endpoint *endpoint, const struct http_head *head,
-                             const struct http_forwarded *forwarded, struct plug_str path,
-                             struct http_reply *reply)
+enum http_route sockjs_route(struct net_env *env, const struct settings_endpoint *endpoint,
+                             const struct http_head *head, const struct http_forwarded *forwarded,
+                             struct plug_str path, struct http_reply *reply)
 {
   struct sockjs_url url;
   begin(&headers);
@@ -339,7 +342,7 @@ enum http_route sockjs_route(const struct settings_endpoint *endpoint, const str
     reply->text = "Can \"Upgrade\" only to \"WebSocket\".";
     return HTTP_ROUTE_ANSWER;
   case SOCKJS_SESSION:
-    return route_session(endpoint, head, &url, reply);
+    return route_session(env, endpoint, head, &url, reply);
   default:
     return not_found(reply);
   }

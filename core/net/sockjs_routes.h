@@ -8,9 +8,9 @@
 #include "net/http_routes.h"
 
 /* path: what follows the endpoint's. The request is no upgrade to WebSocket. */
-enum http_route sockjs_route(const struct settings_endpoint *endpoint, const struct http_head *head,
-                             const struct http_forwarded *forwarded, struct plug_str path,
-                             struct http_reply *reply);
+enum http_route sockjs_route(struct net_env *env, const struct settings_endpoint *endpoint,
+                             const struct http_head *head, const struct http_forwarded *forwarded,
+                             struct plug_str path, struct http_reply *reply);
 
 /* Frees what the thread keeps between calls. */
 void sockjs_routes_drop_scratch(void);

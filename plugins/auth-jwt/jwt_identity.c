@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 static enum jwt_reason no_memory(struct jwt_fault *fault)
 {
@@ -30,7 +30,7 @@ static bool keep_text(struct jwt_identity *id, char *text)
 static struct plug_str scalar(struct jwt_identity *id, const json_t *value, bool *oom)
 {
   if (json_is_string(value))
-    return jwt_json_value_str(value);
+    return strict_json_value_str(value);
   if (!json_is_number(value) && !json_is_boolean(value))
     return (struct plug_str){NULL, 0};
   char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
@@ -111,7 +111,7 @@ static enum jwt_reason take_roles(struct jwt_identity *id, const struct jwt_poli
     if (value == NULL)
       continue;
     if (json_is_string(value)) {
-      struct plug_str rest = jwt_json_value_str(value), word;
+      struct plug_str rest = strict_json_value_str(value), word;
       while (reason == JWT_OK && next_word(&rest, &word))
         reason = add_role(id, word, path, fault);
       continue;
@@ -121,7 +121,7 @@ static enum jwt_reason take_roles(struct jwt_identity *id, const struct jwt_poli
                       path->text);
     json_array_foreach(value, k, one)
     {
-      struct plug_str role = jwt_json_value_str(one);
+      struct plug_str role = strict_json_value_str(one);
       if (role.ptr == NULL)
         return jwt_fail(fault, JWT_CLAIM, "the role claim %.100s holds something that is no string",
                         path->text);
@@ -225,7 +225,7 @@ static enum jwt_reason add_permissions(struct jwt_identity *id, const json_t *va
   json_t *one;
   size_t i;
   if (json_is_string(value)) {
-    struct plug_str rest = jwt_json_value_str(value), word;
+    struct plug_str rest = strict_json_value_str(value), word;
     while (reason == JWT_OK && next_word(&rest, &word))
       reason = add_permission_text(id, word, actions, fault);
     return reason;
@@ -234,7 +234,7 @@ static enum jwt_reason add_permissions(struct jwt_identity *id, const json_t *va
     return jwt_fail(fault, JWT_CLAIM, "a list of permissions is neither an array nor a string");
   json_array_foreach(value, i, one)
   {
-    struct plug_str text = jwt_json_value_str(one);
+    struct plug_str text = strict_json_value_str(one);
     if (text.ptr == NULL)
       return jwt_fail(fault, JWT_CLAIM, "a permission is not a string");
     reason = add_permission_text(id, text, actions, fault);

@@ -23,7 +23,7 @@
 /* A server loads plugins of its own minor and of older ones, as far back as its tables only grew
  * since. While the major is 0 that may end with any minor. */
 #define PLUG_ABI_MAJOR 0
-#define PLUG_ABI_MINOR 3 /* newest minor that these headers describe */
+#define PLUG_ABI_MINOR 4 /* newest minor that these headers describe */
 
 /* The oldest server minor that the plugin agrees to run on. */
 #ifndef PLUG_TARGET_MINOR
