@@ -138,7 +138,7 @@ static void put_close(struct buf *out, const struct conn *conn)
 {
   const struct session *session = &conn->session;
   sockjs_put_close(out, session->close_code,
-                   conn->env->settings->spring_profile ? "" : session->close_reason);
+                   conn->session.terms->spring ? "" : session->close_reason);
 }
 
 /* --- the receiver ------------------------------------------------------------------------- */
@@ -448,6 +448,7 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   }
   struct sockjs_conn *sock = sockjs_of(conn);
   size_t endpoint = (size_t)(request->endpoint - env->settings->endpoints);
+  session_enter(&conn->session, net_terms_at(env, request->endpoint));
   list_init(&sock->senders);
   sockjs_session_init(&sock->sockjs, &env->sockjs_limits[endpoint], request->transport,
                       env->now_ms);
@@ -477,7 +478,7 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
 static void answer_closed(struct sockjs_conn *sock, struct http_conn *http)
 {
   struct buf text = {0};
-  if (sock->conn.env->settings->spring_profile)
+  if (sock->conn.session.terms->spring)
     sockjs_put_close(&text, SOCKJS_CLOSE_AWAY, "Go away!");
   else
     put_close(&text, &sock->conn);
@@ -570,8 +571,8 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
   case SOCKJS_NO_PAYLOAD:
     COUNT(sockjs_bad_messages);
     answer_plain(http, 500,
-                 env->settings->spring_profile && !payload.len ? "Broken JSON encoding."
-                                                               : "Payload expected.");
+                 conn->session.terms->spring && !payload.len ? "Broken JSON encoding."
+                                                             : "Payload expected.");
     return;
   case SOCKJS_BAD_JSON:
     COUNT(sockjs_bad_messages);

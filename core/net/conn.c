@@ -228,6 +228,20 @@ static void receive_held(struct conn *conn)
     conn->carrier->drained(conn);
 }
 
+/* Whoever sees clients come back again and again finds here why. */
+void conn_note_limit(const struct session *session, const char *why)
+{
+  static struct log_limit limit;
+  const struct conn *conn = container_of(session, struct conn, session);
+  char peer[NET_PEER_TEXT_MAX], more[LOG_HELD_MAX];
+  uint64_t held;
+  if (!log_limit_pass_some(&limit, 5, 10000, &held))
+    return;
+  size_t len = net_peer_text(&conn->peer, peer);
+  log_warn("session", "%.*s (%s) is ended by a limit: %s%s", (int)len, peer, session->terms->door,
+           why, log_held(held, more));
+}
+
 static void finish_end(struct conn *conn);
 
 void conn_resume(struct conn *conn)

@@ -65,7 +65,7 @@ static enum http_route not_allowed(struct http_reply *reply)
 static enum http_route answer_ready(struct net_env *env, struct http_reply *reply)
 {
   const char *no_store = "cache-control: no-store\r\n";
-  if (env->quiet)
+  if (env->quiet || atomic_load_explicit(env->leaving, memory_order_relaxed))
     return answer(reply, 503, no_store, "not ready: the server is stopping");
   static _Thread_local char text[300] = "not ready: ";
   if (broker_unready(env->broker, text + 11, sizeof text - 11))
@@ -159,7 +159,7 @@ static const struct settings_endpoint *find_websocket(struct net_env *env,
   if (endpoint)
     sockjs_url_read(rest, &url);
   reply->sockjs_framing = url.place == SOCKJS_SESSION && url.transport == SOCKJS_WEBSOCKET &&
-                          sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET);
+                          sockjs_serves(endpoint, SOCKJS_WEBSOCKET);
   if (!reply->sockjs_framing && url.place != SOCKJS_RAW_WEBSOCKET)
     endpoint = find_endpoint(env->settings, path);
   reply->endpoint = endpoint;

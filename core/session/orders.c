@@ -23,7 +23,7 @@ void session_disconnect(struct session *session, struct plug_str reason)
                                 .code = "disconnected"};
   COUNT(closed_disconnected);
   session_error(session, &error);
-  session_close(session, session->env->spring ? CLOSE_PROTOCOL : CLOSE_DENIED, "");
+  session_close(session, session->terms->spring ? CLOSE_PROTOCOL : CLOSE_DENIED, "");
 }
 
 struct plug_str session_owed_receipt(const struct subscription *sub, char out[SESSION_RECEIPT_TEXT])
