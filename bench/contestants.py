@@ -266,6 +266,21 @@ class PlugboardTwo(Plugboard):
     own_settings = {"server.workers": 2}
 
 
+class PlugboardXhr(Plugboard):
+    """Subscribers come by streams of SockJS."""
+
+    name = "plugboard-xhr"
+    load_options = {"carrier": "xhr-streaming"}
+
+
+class PlugboardDeflate(Plugboard):
+    """Subscribers get compressed messages."""
+
+    name = "plugboard-deflate"
+    own_settings = {"endpoint /ws.deflate": "on"}
+    load_options = {"carrier": "deflate"}
+
+
 class PlugboardRedis(Plugboard):
     """Two nodes and a Redis server of their own; messages are published on the second node."""
 
@@ -497,6 +512,7 @@ log.file = false
         }
 
 
-OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth)
+OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardXhr,
+       PlugboardDeflate)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)
