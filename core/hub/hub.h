@@ -121,8 +121,9 @@ static inline bool hub_has_left(const struct hub *hub)
 }
 
 /* Runs the INBOX_CALLs that were taken. Apart from hub_take_all, which may be called in the midst
- * of a session's command: calls may do anything to any session. */
-bool hub_run_calls(struct hub *hub); /* false: there were none */
+ * of a session's command: calls may do anything to any session. A turn's share of them; false:
+ * there were none. */
+bool hub_run_calls(struct hub *hub);
 static inline bool hub_has_calls(const struct hub *hub)
 {
   return hub->calls != NULL;

@@ -78,7 +78,7 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
     return false;
   memset(conn, 0, sizeof *conn);
   conn->env = env;
-  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready, .newcomer = true};
   if (former)
     poller_move(&env->poller, former, &conn->watch);
   else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
@@ -161,6 +161,11 @@ static bool finish(struct http_conn *conn)
     sockjs_request_free(conn->request);
     conn->request = NULL;
     conn->state = STATE_HEAD;
+    /* What comes by it next may be messages. */
+    if (!poller_settle(&conn->env->poller, &conn->watch)) {
+      end(conn);
+      return false;
+    }
   }
   if (conn->close) {
     begin_linger(conn);

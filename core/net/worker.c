@@ -507,7 +507,8 @@ void worker_fini(struct worker *worker)
   timers_fini(&env->timers, &env->poller);
   poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
-  hub_run_calls(&env->hub);
+  while (hub_run_calls(&env->hub))
+    ;
   sender_free(worker->sender);
   for (unsigned i = 0; i < WIRES; i++)
     batch_set_fini(&env->batches[i]);

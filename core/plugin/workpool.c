@@ -1,6 +1,7 @@
 #include "plugin/workpool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,8 @@ static void *thread_main(void *arg)
   struct workpool *pool = arg;
   /* Linux keeps this per thread. Where it fails there is only less of an order. */
   (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + POOL_NICE);
+  /* Nor does who wakes it wait for it at once. */
+  (void)!sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
   counter_bind_thread();
   atomic_store(&watch_bind()->is_job, true);
   pthread_mutex_lock(&pool->lock);
