@@ -7,6 +7,7 @@
 #include <plugboard/secret.h>
 
 #include "base/counter.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
