@@ -251,15 +251,6 @@ static bool said_farewell(struct conn *conn)
 
 /* The receiver's socket is lost, or an answer to it: what was on its way has not arrived, and
  * nobody can say what had. The protocol has one word for that. */
-static void interrupt(struct sockjs_conn *sock)
-{
-  struct conn *conn = &sock->conn;
-  COUNT(sockjs_interrupted);
-  outq_drop_front(&conn->session.out, conn->session.out.count);
-  session_close(&conn->session, SOCKJS_CLOSE_INTERRUPTED, "Connection interrupted");
-  conn_arm(conn);
-}
-
 static bool outlives(struct conn *conn)
 {
   struct sockjs_conn *sock = sockjs_of(conn);
@@ -267,7 +258,10 @@ static bool outlives(struct conn *conn)
     http_conn_drop(release(sock));
   if (sock->over || conn->session.state == SESSION_CLOSED)
     return false;
-  interrupt(sock);
+  COUNT(sockjs_interrupted);
+  outq_drop_front(&conn->session.out, conn->session.out.count);
+  session_close(&conn->session, SOCKJS_CLOSE_INTERRUPTED, "Connection interrupted");
+  conn_arm(conn);
   return true;
 }
 
@@ -417,16 +411,14 @@ static void open_session(struct sockjs_conn *sock, struct http_conn *http)
     sock->service->opened(conn);
 }
 
-/* Its client may have cut it off and come again before this worker looks at the socket. */
+/* Its client may have cut it off and come again before this worker has looked at the socket, or has
+ * come to the end of the turn in which it did. */
 static void drop_lost_receiver(struct sockjs_conn *sock)
 {
   struct conn *conn = &sock->conn;
   struct pollfd socket = {.fd = conn->watch.fd, .events = POLLRDHUP};
-  if (!sock->receiver || !list_empty(&conn->doomed) || poll(&socket, 1, 0) <= 0)
-    return;
-  http_conn_drop(release(sock));
-  if (conn->session.state != SESSION_CLOSED)
-    interrupt(sock);
+  if (sock->receiver && (!list_empty(&conn->doomed) || poll(&socket, 1, 0) > 0) && outlives(conn))
+    list_remove(&conn->doomed);
 }
 
 static void serve_receiver(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)

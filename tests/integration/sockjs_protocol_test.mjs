@@ -251,8 +251,9 @@ describe('sessions', { concurrency: 4 }, () => {
       first.end();
       await sleep(200 * slowness); // the next to come must not be the receiver itself
       assert.equal((await post(`${url}/xhr`)).body, 'c[2010,"Another connection still open"]\n');
+      const gone = new Promise((closed) => { first.socket.on('close', closed); });
       first.destroy();
-      await new Promise((closed) => { first.on('close', closed); });
+      await gone;
       assert.equal((await post(`${url}/xhr`)).body, 'c[1002,"Connection interrupted"]\n');
     }
   });
