@@ -480,6 +480,41 @@ static void a_full_queue_stops_nobody_else(void **state)
   assert_int_equal(n_frames(2), 1);
 }
 
+/* --- calls -------------------------------------------------------------------------------- */
+
+struct numbered_call {
+  struct inbox_call call;
+  unsigned number;
+};
+
+static unsigned n_called;
+
+static void count_call(struct inbox_call *call)
+{
+  assert_int_equal(container_of(call, struct numbered_call, call)->number, n_called);
+  n_called++;
+}
+
+static void calls_come_in_order_and_a_share_of_them_in_a_turn(void **state)
+{
+  (void)state;
+  static struct numbered_call calls[100];
+  n_called = 0;
+  for (unsigned i = 0; i < 100; i++) {
+    struct inbox_item *item = inbox_item_new(INBOX_CALL, STR(""));
+    calls[i] = (struct numbered_call){{count_call}, i};
+    item->waiter = &calls[i].call;
+    (void)inbox_put(&w.post.inbox, item);
+  }
+  take_all();
+  unsigned turns = 0;
+  for (; hub_has_calls(&w.hub); turns++)
+    assert_true(hub_run_calls(&w.hub));
+  assert_false(hub_run_calls(&w.hub));
+  assert_int_equal(n_called, 100);
+  assert_in_range(turns, 2, 99);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -509,6 +544,7 @@ int main(void)
       TEST(the_limit_of_unacked_messages_is_the_sessions),
       TEST(a_message_that_the_queue_drops_needs_no_ack),
       TEST(a_full_queue_stops_nobody_else),
+      TEST(calls_come_in_order_and_a_share_of_them_in_a_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
