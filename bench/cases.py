@@ -58,6 +58,7 @@ FIELD = (*OWN, *PEERS, "rabbitmq")
 AUTH = ("plugboard", "plugboard-auth")
 XHR = ("plugboard", "plugboard-xhr")
 DEFLATE = ("plugboard", "plugboard-deflate")
+CHAT = ("plugboard-auth", "plugboard-chat")
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,11 @@ CASES = [
          yardstick="plugboard"),
     Case("auth-publish", "publish to nobody, 256 in flight", "publish", fan_out(0, 256), AUTH, ("published",),
          yardstick="plugboard"),
+    # The chat of etc/chat.ini, beside clients that publish by themselves.
+    Case("chat-1-100", "1 → 100, 1 in flight", "publish", fan_out(100), CHAT, ("delivery",),
+         yardstick="plugboard-auth"),
+    Case("chat-publish", "publish to nobody, 256 in flight", "publish", fan_out(0, 256), CHAT,
+         ("published",), yardstick="plugboard-auth"),
     # Clients that all come back, beside messages to others. What each takes stands in the remarks.
     Case("auth-storm", "5,000 clients come back at once beside 1 → 100 at 500 messages/s", "storm-time",
          fan_out(100, rate=500, storm=5000, duration=4, sources=16), AUTH,

@@ -353,6 +353,28 @@ class PlugboardAuth(Plugboard):
         return str(tool)
 
 
+class PlugboardChat(PlugboardAuth):
+    """As plugboard-auth, and what is published goes through the route of etc/chat.ini: the sender is
+    judged, the text is checked and wrapped with who has sent it."""
+
+    name = "plugboard-chat"
+    protocol = "stomp-chat"
+
+    def command(self, directory, port, case):
+        command, environment = super().command(directory, port, case)
+        for item in (
+                "auth.jwt.attributes=userId, name", "access.all=subscribe /sub/** if role user",
+                "access.chat=send /pub/** if role user",
+                "destinations.broker=/topic, /sub", "destinations.app=/pub",
+                "app.plugins=route", "app.route chat.pattern=/rooms/{room:slug}/chat",
+                "app.route chat.if=authenticated and body.content not-blank and body.content string ..2000",
+                "app.route chat.to=/sub/rooms/{room}/chat",
+                'app.route chat.body={"sender":{"userId":"{claim.userId}","name":"{claim.name}",'
+                '"profileImageUrl":"{claim.picture?}"},"content":"{body.content}"}'):
+            command += ["--set", item]
+        return command, environment
+
+
 class Mosquitto(Contestant):
     name = "mosquitto"
     protocol = "mqtt"
@@ -512,7 +534,7 @@ log.file = false
         }
 
 
-OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardXhr,
-       PlugboardDeflate)
+OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
+       PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)

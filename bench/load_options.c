@@ -11,11 +11,9 @@
 static const char help[] =
     "plugload --port N [options]: puts load on a server at 127.0.0.1, prints JSON\n"
     "  --publish-port N  publishers connect there, to another node (default --port)\n"
-    "  --protocol NAME   stomp (default), mqtt, nats, nchan\n"
-    "  --carrier NAME    of all but publishers: websocket (default), deflate (the same, "
-    "compressed), "
-    "xhr-streaming\n"
-    "                    (of SockJS)\n"
+    "  --protocol NAME   stomp (default), stomp-chat, mqtt, nats, nchan\n"
+    "  --carrier NAME    of all but publishers: websocket (default), deflate (compressed),\n"
+    "                    xhr-streaming (of SockJS)\n"
     "  --path PATH       of the WebSocket endpoint (default /ws)\n"
     "  --login, --passcode TEXT\n"
     "  --tokens FILE     one on each line, shown in CONNECT as Authorization: Bearer (STOMP "
@@ -202,11 +200,11 @@ void options_parse(int argc, char **argv, struct options *o)
     load_fail("--bulk is for messages that nobody receives: --subscribers 0");
   if (o->storm && !(o->rate > 0))
     load_fail("--storm needs --rate");
-  if (o->tokens && strcmp(o->protocol, "stomp") != 0)
+  if (o->tokens && strncmp(o->protocol, "stomp", 5) != 0)
     load_fail("--tokens is of STOMP");
   bool websocket = strcmp(o->carrier, "websocket") == 0;
-  if (o->heartbeat_ms && (strcmp(o->protocol, "stomp") != 0 || !websocket))
+  if (o->heartbeat_ms && (strncmp(o->protocol, "stomp", 5) != 0 || !websocket))
     load_fail("--heart-beat is of STOMP over plain WebSockets");
-  if (!websocket && (strcmp(o->protocol, "stomp") != 0 || o->silent))
+  if (!websocket && (strncmp(o->protocol, "stomp", 5) != 0 || o->silent))
     load_fail("--carrier %s is of STOMP connections that speak", o->carrier);
 }

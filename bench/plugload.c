@@ -63,7 +63,10 @@ static double seconds(uint64_t ns)
 
 void on_delivery(struct conn *conn, const uint8_t *body, size_t len)
 {
-  if (conn->role != ROLE_SUBSCRIBER || len != run.options.body || body[0] != 'S') {
+  const struct protocol *protocol = run.load.protocol;
+  if (protocol->unwrap)
+    body = protocol->unwrap(body, &len);
+  if (conn->role != ROLE_SUBSCRIBER || !body || len != run.options.body || body[0] != 'S') {
     run.foreign++;
     return;
   }

@@ -1,7 +1,7 @@
 #include "protocol.h"
 
-static const struct protocol *const all[] = {&protocol_stomp, &protocol_mqtt, &protocol_nats,
-                                             &protocol_nchan};
+static const struct protocol *const all[] = {&protocol_stomp, &protocol_stomp_chat, &protocol_mqtt,
+                                             &protocol_nats, &protocol_nchan};
 
 const struct protocol *protocol_find(const char *name)
 {
@@ -13,7 +13,7 @@ const struct protocol *protocol_find(const char *name)
 
 const char *protocol_names(void)
 {
-  return "stomp, mqtt, nats, nchan";
+  return "stomp, stomp-chat, mqtt, nats, nchan";
 }
 
 void protocol_path_base(struct bytes *out, const char *base, enum role role, const char *topic)

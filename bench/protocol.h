@@ -50,9 +50,13 @@ struct protocol {
   /* Reads whole messages of a payload, calls on_*, returns the number of bytes used. body_len is
    * the length of every body the generator publishes. */
   size_t (*parse)(struct conn *conn, const uint8_t *in, size_t len, size_t body_len);
+  /* Optional: what was published, within the body that an application has made of it; NULL when it
+   * is not in it. */
+  const uint8_t *(*unwrap)(const uint8_t *body, size_t *len);
 };
 
-extern const struct protocol protocol_stomp, protocol_mqtt, protocol_nats, protocol_nchan;
+extern const struct protocol protocol_stomp, protocol_stomp_chat, protocol_mqtt, protocol_nats,
+    protocol_nchan;
 
 /* NULL when there is none of that name. */
 const struct protocol *protocol_find(const char *name);

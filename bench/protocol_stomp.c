@@ -1,5 +1,6 @@
 /* STOMP 1.2 over WebSocket: Plugboard, the epoll limit, RabbitMQ's Web STOMP. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "protocol.h"
 
@@ -11,6 +12,12 @@ enum { COUNTER_SLACK = 24 };
 static void topic(struct bytes *out, const char *name, unsigned index)
 {
   bytes_printf(out, "/topic/%s.%u", name, index);
+}
+
+/* In the chat clients SEND to /pub and hear what becomes of it on /sub. */
+static void chat_topic(struct bytes *out, const char *name, unsigned index)
+{
+  bytes_printf(out, "/sub/rooms/%s-%u/chat", name, index);
 }
 
 static void connect_frame(struct bytes *out, const struct credentials *credentials, unsigned index,
@@ -43,6 +50,31 @@ static size_t publish(struct bytes *out, const char *destination, const void *bo
   size_t at = out->len;
   bytes_put(out, body, len);
   bytes_put(out, "", 1);
+  return at;
+}
+
+static size_t chat_publish(struct bytes *out, const char *destination, const void *body, size_t len,
+                           bool fence)
+{
+  static const char head[] = "{\"content\":\"", tail[] = "\"}";
+  bytes_printf(out, "SEND\ndestination:/pub%s\n%scontent-length:%zu\n\n%s",
+               destination + strlen("/sub"), fence ? "receipt:f\n" : "",
+               sizeof head - 1 + len + sizeof tail - 1, head);
+  size_t at = out->len;
+  bytes_put(out, body, len);
+  bytes_put(out, tail, sizeof tail); /* with its NUL, which ends the frame */
+  return at;
+}
+
+static const uint8_t *chat_unwrap(const uint8_t *body, size_t *len)
+{
+  static const char head[] = "\"content\":\"", tail[] = "\"}";
+  const uint8_t *end = body + *len - (sizeof tail - 1);
+  const uint8_t *at = memmem(body, *len, head, sizeof head - 1);
+  if (!at || memcmp(end, tail, sizeof tail - 1) != 0)
+    return NULL;
+  at += sizeof head - 1;
+  *len = (size_t)(end - at);
   return at;
 }
 
@@ -123,4 +155,18 @@ const struct protocol protocol_stomp = {
     .subscribe = subscribe,
     .publish = publish,
     .parse = parse,
+};
+
+/* Through an application, as etc/chat.ini has it: see PlugboardChat in contestants.py. */
+const struct protocol protocol_stomp_chat = {
+    .name = "stomp-chat",
+    .subprotocol = "v12.stomp",
+    .opcode = WS_TEXT,
+    .path = protocol_path_base,
+    .topic = chat_topic,
+    .connect = connect_frame,
+    .subscribe = subscribe,
+    .publish = chat_publish,
+    .parse = parse,
+    .unwrap = chat_unwrap,
 };
