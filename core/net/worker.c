@@ -17,6 +17,7 @@
 #include "net/proxy_conn.h"
 #include "net/sockjs_routes.h"
 #include "plugin/crash.h"
+#include "plugin/loop.h"
 #include "plugin/watchdog.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
@@ -454,6 +455,7 @@ static void *run(void *arg)
     deferred = defers(worker);
     if (!deferred)
       turn_end(worker);
+    loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
       end_loop(worker);
   }

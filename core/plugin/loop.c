@@ -201,13 +201,39 @@ struct workpool *loop_pool(const struct loop *loop)
   return loop->pool;
 }
 
-void loop_post_task(struct loop *loop, struct loop_task *task)
+/* The loop that this thread has posted something to and not woken. */
+static _Thread_local struct loop *owed;
+
+static void wake(struct loop *loop)
 {
   const uint64_t once = 1;
-  if (!mpsc_push(&loop->tasks, &task->node))
-    return;
   while (write(loop->wake_fd, &once, sizeof once) < 0 && errno == EINTR)
     ;
+}
+
+void loop_wake_owed(void)
+{
+  struct loop *loop = owed;
+  owed = NULL;
+  if (loop)
+    wake(loop);
+}
+
+void loop_post_task(struct loop *loop, struct loop_task *task)
+{
+  if (mpsc_push(&loop->tasks, &task->node))
+    wake(loop);
+  else if (owed == loop) /* who posts this may wait for it */
+    loop_wake_owed();
+}
+
+void loop_post_task_soon(struct loop *loop, struct loop_task *task)
+{
+  if (!mpsc_push(&loop->tasks, &task->node))
+    return;
+  if (owed != loop)
+    loop_wake_owed();
+  owed = loop;
 }
 
 static void run_posted(struct loop_task *task)
