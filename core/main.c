@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "config/settings_page.h"
 #include "plugin/crash.h"
 #include "plugin/image.h"
 #include "server.h"
@@ -118,6 +119,9 @@ static int run(const struct arguments *arguments)
     status = config_set(config, arguments->sets[i], &err);
   if (status == PLUG_OK)
     status = settings_load(&settings, config, &err);
+  bool loaded = status == PLUG_OK;
+  if (loaded)
+    status = settings_page_sign_in(&settings, config, &err);
   if (status != PLUG_OK) {
     text_complain(err.text[0] ? err.text : "out of memory");
   } else {
@@ -130,8 +134,9 @@ static int run(const struct arguments *arguments)
           arguments->check ? server_check(config, &settings) : server_run(config, &settings);
     if (arguments->check && exit_status == EXIT_SUCCESS)
       printf("plugboard: the configuration is good\n");
-    settings_fini(&settings);
   }
+  if (loaded)
+    settings_fini(&settings);
   config_free(config);
   return exit_status;
 }

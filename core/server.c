@@ -16,19 +16,27 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/broker_section.h"
 #include "config/fault.h"
 #include "message/message.h"
 #include "message/message_rules.h"
+#include "net/api_service.h"
+#include "net/doors.h"
+#include "net/page_facts.h"
 #include "net/worker.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
+#include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "stats.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
-#define INSTANCE_STOP_MS 15000
-#define STOP_GRACE_MS    2000
+#define INSTANCE_STOP_MS  15000
+#define STOP_GRACE_MS     2000
+/* For the members of this node to leave; what is left goes as it does with a node that has died. */
+#define PRESENCE_LEAVE_MS 2000
 
 struct server {
   const struct config *config;
@@ -38,17 +46,20 @@ struct server {
   struct loop *loop;
   struct workpool *pool;
   struct broker *broker;
+  struct presence *presence;                                  /* NULL: the broker has none */
   struct access *access;                                      /* NULL: nobody is asked */
   struct access_worker *access_workers[INTEREST_WORKERS_MAX]; /* one per worker, or none */
   struct app *app;                                            /* NULL: there are no applications */
   struct app_worker *app_workers[INTEREST_WORKERS_MAX];
   struct user_names users;
+  struct refused_users *refused;
+  struct api_service *api; /* NULL: there is no HTTP API */
   struct interest_table *interests;
   struct sockjs_registry *sockjs;
   const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
-  bool broker_started;
+  bool broker_started, bound_socket;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic int64_t n_sockets;
   struct addresses *addresses; /* NULL: no limits per address */
@@ -61,81 +72,12 @@ static struct destination_prefixes prefixes_of(const struct settings_list *list)
   return (struct destination_prefixes){.items = list->items, .n = list->n};
 }
 
-/* Puts "FILE:LINE: " before a message about the line that chose the plugin. */
-static void blame_plugin_line(const struct settings *settings, struct plug_err *err)
-{
-  char text[sizeof err->text];
-  memcpy(text, err->text, sizeof text);
-  if (settings->broker_line)
-    snprintf(err->text, sizeof err->text, "%s:%d: %.180s", settings->broker_file,
-             settings->broker_line, text);
-  else if (settings->broker_file)
-    snprintf(err->text, sizeof err->text, "%s: %.200s", settings->broker_file, text);
-}
-
-/* "broker.redis" for "redis"; for a path, "broker." and the file's name without kind and ending. */
-static void instance_section(const struct settings *settings, char *out, size_t size)
-{
-  const char *name = settings->broker_plugin;
-  const char *slash = strrchr(name, '/');
-  if (slash)
-    name = slash + 1;
-  if (strncmp(name, "broker-", 7) == 0)
-    name += 7;
-  size_t len = strlen(name);
-  if (len > 3 && strcmp(name + len - 3, ".so") == 0)
-    len -= 3;
-  snprintf(out, size, "broker.%.*s", (int)len, name);
-}
-
-/* The section of a broker that is not the one in use. */
-static bool is_unused(const struct config_section *section, const char *used)
-{
-  return strncmp(section->name, "broker.", 7) == 0 && strcmp(section->name, used) != 0;
-}
-
-static bool is_installed(const struct server *server, const char *name)
-{
-  char path[PATH_MAX];
-  int n = snprintf(path, sizeof path, "%s/broker-%s.so", server->settings->plugin_dir, name);
-  return n > 0 && (size_t)n < sizeof path && !strchr(name, '/') && access(path, F_OK) == 0;
-}
-
-/* A section may wait for the day on which its plugin is chosen; but whoever has forgotten to choose
- * it has nodes that do not hear each other, and is told. One of a plugin that is not even there is
- * a slip, and what it sets would be missing without a word. */
-static plug_status check_unused_sections(const struct server *server, const char *used,
-                                         struct plug_err *err)
-{
-  const struct list *head = &server->config->sections;
-  for (const struct list *link = head->next; link != head; link = link->next) {
-    const struct config_section *section = container_of(link, struct config_section, link);
-    if (is_unused(section, used) && !is_installed(server, section->name + 7))
-      return fault_at(err, section->file, section->line,
-                      "unknown section [%s]; the plugin in use reads [%s]", section->name, used);
-  }
-  for (const struct list *link = head->next; link != head; link = link->next) {
-    const struct config_section *section = container_of(link, struct config_section, link);
-    char place[16] = "";
-    if (!is_unused(section, used))
-      continue;
-    if (section->line > 0)
-      snprintf(place, sizeof place, ":%d", section->line);
-    log_warn("server",
-             "%s%s: [%s] is not read: the broker in use is '%s'; to use this one, set plugin = %s "
-             "in [broker], otherwise take the section out",
-             section->file, place, section->name, server->settings->broker_plugin,
-             section->name + 7);
-  }
-  return PLUG_OK;
-}
-
 static plug_status create_broker(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   char section[128];
-  instance_section(settings, section, sizeof section);
-  if (check_unused_sections(server, section, err) != PLUG_OK)
+  broker_section_name(settings, section, sizeof section);
+  if (broker_section_check_others(settings, server->config, section, err) != PLUG_OK)
     return PLUG_EINVAL;
   struct broker_settings bs = {.queue_when_down = settings->when_down == WHEN_DOWN_QUEUE,
                                .down_queue_messages = settings->down_queue_messages,
@@ -148,7 +90,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   struct plugin_image *image =
       image_load(settings->plugin_dir, "broker", settings->broker_plugin, err);
   if (!image) {
-    blame_plugin_line(settings, err);
+    broker_section_blame(settings, err);
     return PLUG_EINVAL;
   }
   struct inbox *inboxes[INTEREST_WORKERS_MAX];
@@ -167,8 +109,21 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
   plug_status status = broker_create(server->broker, image, server->loop, section,
                                      config_find(server->config, section), server->interests, err);
   if (status != PLUG_OK && !strstr(err->text, ": "))
-    blame_plugin_line(settings, err);
+    broker_section_blame(settings, err);
   return status;
+}
+
+static plug_status create_presence(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  const struct presence_settings ps = {.max_members = settings->presence_members,
+                                       .max_info = settings->presence_info_bytes,
+                                       .max_rooms = settings->presence_rooms,
+                                       .settle_ms = settings->presence_settle_ms,
+                                       .timeout_ms = settings->operation_timeout_ms};
+  plug_status status;
+  server->presence = presence_new(&ps, broker_instance(server->broker), server->loop, &status);
+  return status == PLUG_ENOMEM ? fault_no_memory(err) : PLUG_OK;
 }
 
 static struct rules_world rules_world_of(const struct server *server)
@@ -234,19 +189,22 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
 static plug_status create_app(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
-  struct app_settings as = {.chain = {.plugins = settings->app_plugins.items,
-                                      .n_plugins = settings->app_plugins.n,
-                                      .plugin_dir = settings->plugin_dir,
-                                      .file = settings->app_file,
-                                      .line = settings->app_line,
-                                      .timeout_ms = settings->app_timeout_ms},
-                            .destinations = &server->destinations,
-                            .users = server->users,
-                            .timeout_ms = settings->app_timeout_ms,
-                            .queue = settings->app_queue,
-                            .queue_bytes = settings->app_queue_bytes,
-                            .ignore_unclaimed = settings->app_ignore_unclaimed,
-                            .close_on_error = settings->app_close_on_error};
+  struct app_settings as = {
+      .chain = {.plugins = settings->app_plugins.items,
+                .n_plugins = settings->app_plugins.n,
+                .plugin_dir = settings->plugin_dir,
+                .file = settings->app_file,
+                .line = settings->app_line,
+                .extension = server->presence ? presence_extension(server->presence) : NULL,
+                .timeout_ms = settings->app_timeout_ms},
+      .destinations = &server->destinations,
+      .users = server->users,
+      .max_destination = settings->max_destination_length,
+      .timeout_ms = settings->app_timeout_ms,
+      .queue = settings->app_queue,
+      .queue_bytes = settings->app_queue_bytes,
+      .ignore_unclaimed = settings->app_ignore_unclaimed,
+      .close_on_error = settings->app_close_on_error};
   struct app *app = app_new(&as, server->config, server->loop, err);
   if (!app)
     return PLUG_EINVAL;
@@ -257,6 +215,19 @@ static plug_status create_app(struct server *server, struct plug_err *err)
   return PLUG_OK;
 }
 
+static plug_status create_api(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  server->refused = refused_users_new((size_t)settings->api_max_refused_users);
+  server->api = settings->n_api_keys ? api_service_new(settings) : NULL;
+  if (server->api) {
+    server->api->presence = server->presence;
+    server->api->loop = server->loop;
+  }
+  bool well = server->refused && (server->api || !settings->n_api_keys);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -264,6 +235,8 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   struct session_env *env = &worker->env.session;
   env->worker = i;
   env->users = &server->users;
+  env->refused = server->refused;
+  worker->env.api = server->api;
   worker->env.hub.user_prefix = server->users.prefix;
   if (!server->app)
     return PLUG_OK;
@@ -310,6 +283,10 @@ static plug_status server_init(struct server *server, const struct config *confi
       log_warn("net", "the page to try the server on is not there: %s", err->text);
       err->text[0] = '\0';
     }
+    if (settings->page.sign_in)
+      log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
+                      "name; this is for development only");
+    return page_facts_add(&server->pages, settings, err);
   }
   return PLUG_OK;
 }
@@ -322,108 +299,33 @@ static void server_fini(struct server *server)
     access_worker_free(server->access_workers[i]);
   for (unsigned i = 0; i < server->settings->workers; i++)
     app_worker_free(server->app_workers[i]);
-  broker_free(server->broker);
   app_free(server->app);
+  presence_free(server->presence);
+  broker_free(server->broker);
   access_free(server->access);
+  api_service_free(server->api);
+  refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
+  if (server->bound_socket)
+    unlink(server->settings->api_socket);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
   block_drop_cache();
 }
 
-/* --- listening ---------------------------------------------------------------------------- */
-
-/* One socket per worker on the same port; port 0 is resolved by the first. */
-static plug_status listen_on(struct server *server, const struct settings_address *address,
-                             const struct door *door, struct plug_err *err)
-{
-  struct settings_address a = *address;
-  /* Here, not for all addresses before: two names of one address share it just as unnoticed. */
-  plug_status status = listener_probe(address, err);
-  if (status != PLUG_OK)
-    return status;
-  for (unsigned i = 0; i < server->settings->workers; i++) {
-    int fd = listener_bind(&a, server->settings, &a.port, err);
-    if (fd < 0)
-      return PLUG_EUNAVAIL;
-    status = worker_listen(&server->workers[i], fd, door);
-    if (status != PLUG_OK) {
-      close(fd);
-      snprintf(err->text, sizeof err->text, "out of memory");
-      return status;
-    }
-  }
-  const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u", door->carrier ? door->carrier->name : "http", open,
-           a.host, shut, a.port);
-  return PLUG_OK;
-}
-
-static plug_status listen_all(struct server *server, struct plug_err *err)
-{
-  const struct settings *settings = server->settings;
-  const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
-                            .proxy_protocol = settings->http_proxy_protocol};
-  const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
-                           .trusted_proxies = &settings->tcp_trusted_proxies,
-                           .proxy_protocol = settings->tcp_proxy_protocol};
-  plug_status status = PLUG_OK;
-  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->http_listen[i], &http, err);
-  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listen_on(server, &settings->tcp_listen[i], &tcp, err);
-  return status;
-}
-
-/* --- statistics --------------------------------------------------------------------------- */
-
-static void put_stat(struct buf *line, const char *owner, const char *name, int64_t value)
-{
-  buf_putf(line, " %s%s%s=%lld", owner, *owner ? "." : "", name, (long long)value);
-}
-
-struct metric_sink {
-  struct buf *line;
-  const char *instance;
-};
-
-static void put_metric(void *ctx, const char *name, const char *help, int is_gauge, int64_t value)
-{
-  const struct metric_sink *sink = ctx;
-  (void)help;
-  (void)is_gauge;
-  put_stat(sink->line, sink->instance, name, value);
-}
-
-static void put_chain_metrics(const struct chain *chain, struct metric_sink *sink)
-{
-  for (size_t i = 0; i < chain->n; i++) {
-    sink->instance = instance_name(chain->instances[i]);
-    instance_each_metric(chain->instances[i], put_metric, sink);
-  }
-}
-
 static void log_stats(struct server *server)
 {
-  struct buf line = {0};
-  struct plugin_instance *instance = broker_instance(server->broker);
-  struct metric_sink sink = {&line, instance_name(instance)};
-  buf_put_str(&line, STR("stats"));
-  for (int i = 0; i < COUNTER_COUNT; i++)
-    put_stat(&line, "", counter_name((enum counter)i), counter_read((enum counter)i));
-  instance_each_metric(instance, put_metric, &sink);
-  if (server->access)
-    put_chain_metrics(access_chain(server->access), &sink);
-  if (server->app)
-    put_chain_metrics(app_chain(server->app), &sink);
-  if (!line.failed)
-    log_line(LOG_INFO, "core", str_from(line.data, line.len));
-  buf_free(&line);
+  struct stats_sources sources = {
+      .broker = broker_instance(server->broker),
+      .access = server->access ? access_chain(server->access) : NULL,
+      .app = server->app ? app_chain(server->app) : NULL,
+  };
+  stats_log(&sources);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -455,9 +357,13 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   loop_set_pool(server->loop, server->pool);
   plug_status status = create_broker(server, err);
   if (status == PLUG_OK)
+    status = create_presence(server, err);
+  if (status == PLUG_OK)
     status = create_access(server, err);
   if (status == PLUG_OK)
     status = create_app(server, err);
+  if (status == PLUG_OK)
+    status = create_api(server, err);
   if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
@@ -475,7 +381,11 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
-    status = listen_all(server, err);
+    status = doors_open(server->workers, settings, &server->bound_socket, err);
+  if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
+    snprintf(err->text, sizeof err->text, "the control thread does not come back");
+    status = PLUG_ETIMEDOUT;
+  }
   if (status == PLUG_OK) {
     status = broker_start(server->broker, err);
     server->broker_started = true;
@@ -512,7 +422,7 @@ static uint64_t stop_limit_ms(const struct server *server)
 {
   size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0) +
                        (server->app ? app_chain(server->app)->n : 0);
-  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS;
+  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
@@ -526,6 +436,8 @@ static void stop_all(struct server *server)
     worker_wait_quiet(&server->workers[i], deadline_ms);
   if (server->app && server->n_running)
     app_drain(server->app, deadline_ms);
+  if (server->presence)
+    presence_drain(server->presence, clock_now_ms() + PRESENCE_LEAVE_MS);
   if (server->broker_started)
     broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -589,6 +501,8 @@ int server_check(const struct config *config, const struct settings *settings)
   plug_status status = server_init(&server, config, settings, &err);
   if (status == PLUG_OK)
     status = create_broker(&server, &err);
+  if (status == PLUG_OK)
+    status = create_presence(&server, &err);
   if (status == PLUG_OK)
     status = create_access(&server, &err);
   if (status == PLUG_OK)

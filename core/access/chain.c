@@ -99,7 +99,7 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
     return fault_at(err, settings->file, settings->line, "%s", said.text);
   struct plugin_instance *instance =
       settings->named
-          ? instance_create_named(image, chain->loop, section, config, err)
+          ? instance_create_named(image, chain->loop, section, config, settings->extension, err)
           : instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
   if (!instance)
     return PLUG_EINVAL;

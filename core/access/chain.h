@@ -9,9 +9,10 @@
 #include "plugin/instance.h"
 
 struct chain_settings {
-  const char *kind;               /* "auth"; set by whoever owns the chain */
-  bool named;                     /* there may be sections "[auth.jwt NAME]", too */
-  const struct plug_str *plugins; /* names or absolute paths; NUL-terminated, too */
+  const char *kind;                           /* "auth"; set by whoever owns the chain */
+  bool named;                                 /* there may be sections "[auth.jwt NAME]", too */
+  const struct instance_extension *extension; /* for named ones, or NULL */
+  const struct plug_str *plugins;             /* names or absolute paths; NUL-terminated, too */
   size_t n_plugins;
   const char *plugin_dir;
   const char *file; /* where they were chosen, for messages */

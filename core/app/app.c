@@ -10,6 +10,8 @@
 #include "base/counter.h"
 #include "base/hash.h"
 #include "config/fault.h"
+#include "hub/hub.h"
+#include "message/message_rules.h"
 
 struct app_worker {
   struct app *app;
@@ -42,13 +44,21 @@ struct app_link {
 struct app_publish {
   struct inbox_call call;
   struct loop_task task;
+  bool is_local;
+  struct app_local local;
   struct app_worker *worker;
   struct plugin_instance *instance;
   struct plug_app_answer *message; /* owned */
   plug_app_published_fn done;
   void *arg;
   plug_status status;
+  char text[]; /* local.subscription */
 };
+
+const struct app_local *app_publish_local(const struct app_publish *publish)
+{
+  return publish->is_local ? &publish->local : NULL;
+}
 
 static void publish_free(struct app_publish *publish)
 {
@@ -91,7 +101,7 @@ static bool is_publishable(const struct app *app, struct plug_str destination)
   const char *why;
   struct plug_str name, rest;
   const struct app_settings *settings = &app->settings;
-  if (!destination_valid(destination, UINT16_MAX, &why))
+  if (!destination_valid(destination, settings->max_destination, &why))
     return false;
   switch (destination_classify(settings->destinations, destination)) {
   case DESTINATION_BROKER:
@@ -103,35 +113,91 @@ static bool is_publishable(const struct app *app, struct plug_str destination)
   }
 }
 
-/* Always the same worker for one destination, so that the order stays. */
-static plug_status on_publish(void *ctx, struct plug_app_answer *message,
-                              plug_app_published_fn done, void *arg)
+/* Always the same worker for one destination, so that the order stays. template: all that is known
+ * but for the worker; the message is taken over. */
+static plug_status hand_over(struct app *app, const struct app_publish *template)
 {
-  const struct app_link *link = ctx;
-  struct app *app = link->app;
+  struct plug_app_answer *message = template->message;
   struct plug_str destination = message->publishes[0].destination;
+  struct plug_str subscription = template->local.subscription;
   plug_status status = !is_publishable(app, destination)                ? PLUG_EINVAL
                        : atomic_load(&app->draining) || !app->n_workers ? PLUG_ESTATE
                                                                         : PLUG_OK;
-  struct app_publish *publish = status ? NULL : calloc(1, sizeof *publish);
+  struct app_publish *publish = status ? NULL : calloc(1, sizeof *publish + subscription.len);
   struct inbox_item *item = publish ? inbox_item_new(INBOX_CALL, str_from(NULL, 0)) : NULL;
   if (!item) {
     free(publish);
     free(message);
     return status ? status : PLUG_ENOMEM;
   }
-  *publish = (struct app_publish){
-      .instance = link->instance,
-      .message = message,
-      .done = done,
-      .arg = arg,
-      .worker = app->workers[hash_bytes(destination.ptr, destination.len) % app->n_workers]};
+  *publish = *template;
+  if (subscription.len)
+    memcpy(publish->text, subscription.ptr, subscription.len);
+  publish->local.subscription.ptr = publish->text;
+  publish->worker = app->workers[hash_bytes(destination.ptr, destination.len) % app->n_workers];
   publish->call.run = publish_on_worker;
   item->waiter = &publish->call;
   struct inbox *inbox = publish->worker->inbox;
   if (inbox_put(inbox, item))
     inbox->wake(inbox);
   return PLUG_OK;
+}
+
+static plug_status on_publish(void *ctx, struct plug_app_answer *message,
+                              plug_app_published_fn done, void *arg)
+{
+  const struct app_link *link = ctx;
+  struct app_publish template = {
+      .instance = link->instance, .message = message, .done = done, .arg = arg};
+  return hand_over(link->app, &template);
+}
+
+static plug_status on_publish_local(void *ctx, struct plug_app_answer *message, uint64_t session,
+                                    struct plug_str subscription)
+{
+  const struct app_link *link = ctx;
+  struct app *app = link->app;
+  struct app_publish template = {.instance = link->instance,
+                                 .message = message,
+                                 .is_local = true,
+                                 .local = {.session = session}};
+  if (session) {
+    size_t worker = session_worker(session);
+    if (worker >= app->n_workers) {
+      free(message);
+      return PLUG_EINVAL;
+    }
+    template.local.inbox = app->workers[worker]->inbox;
+    template.local.subscription = subscription;
+  }
+  return hand_over(app, &template);
+}
+
+static plug_status on_check(void *ctx, const struct plug_app_message *message)
+{
+  const struct app_link *link = ctx;
+  struct plug_kv headers[64];
+  struct plug_msg_init init = {.size = sizeof init,
+                               .topic = message->destination,
+                               .content_type = message->content_type,
+                               .payload = message->body,
+                               .headers = headers};
+  /* Those that only the server writes are left out when it is published. */
+  for (size_t i = 0; i < message->n_headers; i++) {
+    if (!message->headers[i].key.len || message_is_servers_header(message->headers[i].key))
+      continue;
+    if (init.n_headers == sizeof headers / sizeof *headers)
+      return PLUG_ETOOBIG;
+    headers[init.n_headers++] = message->headers[i];
+  }
+  /* What goes to users has a topic that may be longer than its destination by a hash. */
+  const struct app_settings *settings = &link->app->settings;
+  bool is_broker =
+      destination_classify(settings->destinations, message->destination) == DESTINATION_BROKER;
+  if (message_breaks_frames(&init) || message_over_limit(&init) ||
+      (!is_broker && message->destination.len + USER_TOPIC_ADDS > settings->max_destination))
+    return PLUG_ETOOBIG;
+  return is_publishable(link->app, message->destination) ? PLUG_OK : PLUG_EINVAL;
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -146,7 +212,7 @@ static plug_status load_claims(struct app *app, struct plug_err *err)
   for (size_t i = 0; i < app->chain.n; i++) {
     struct plugin_instance *instance = app->chain.instances[i];
     app->links[i] = (struct app_link){app, instance};
-    struct instance_app_up up = {on_publish, &app->links[i]};
+    struct instance_app_up up = {on_publish, on_publish_local, on_check, &app->links[i]};
     instance_set_app_up(instance, &up);
     if (claims_add(&app->claims, instance, &why) != PLUG_OK)
       return fault_at(err, settings->chain.file, settings->chain.line, "%s", why.text);

@@ -28,12 +28,20 @@ struct app_settings {
   struct user_names users;
   uint64_t timeout_ms;         /* for one request */
   uint64_t queue, queue_bytes; /* requests that wait for applications */
+  uint64_t max_destination;    /* bytes */
   bool ignore_unclaimed;       /* what nobody claims is not even an ERROR */
   bool close_on_error;         /* an application's error ends the session */
 };
 
 /* A message that an application publishes by itself. */
 struct app_publish;
+
+/* Where it goes, if not to the broker. */
+struct app_local {
+  uint64_t session;             /* 0: to all of the node */
+  struct inbox *inbox;          /* of that session's worker; NULL with 0 */
+  struct plug_str subscription; /* of that session */
+};
 
 /* [start] NULL on failure, with err->text. loop NULL: for --check. */
 struct app *app_new(const struct app_settings *settings, const struct config *config,
@@ -61,6 +69,8 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
 void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
 struct app *app_of(const struct app_worker *worker);
 void app_published(struct app_publish *publish, plug_status status); /* [worker] */
+const struct app_local *app_publish_local(
+    const struct app_publish *publish); /* NULL: by the broker */
 
 /* --- requests ----------------------------------------------------------------------------- */
 

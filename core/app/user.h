@@ -31,6 +31,7 @@ bool user_escape(struct plug_str name, struct buf *out);
 bool user_put_destination(const struct user_names *names, struct plug_str destination,
                           struct buf *out);
 /* Appends the topic of a name and what is behind it, which starts with a slash. */
+#define USER_TOPIC_ADDS 37 /* bytes of a topic before rest */
 void user_put_topic(const struct user_names *names, struct plug_str name, struct plug_str rest,
                     struct buf *out);
 

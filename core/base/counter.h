@@ -22,6 +22,8 @@
   X(hosts_refused, 0, "requests to a host that is not in allowed-hosts")                 \
   X(handshakes_refused, 0, "HTTP requests to an endpoint refused before the upgrade")    \
   X(origins_refused, 0, "upgrades refused because of their Origin")                      \
+  X(sign_ins, 0, "tokens that the try page's sign-in has given out")                     \
+  X(sign_ins_refused, 0, "requests that it has refused")                                 \
   X(sockjs_sessions, 1, "SockJS sessions carried by HTTP requests")                      \
   X(sockjs_requests, 0, "requests of SockJS sessions")                                   \
   X(sockjs_handed_over, 0, "those of them that came to another worker than the session") \
@@ -71,8 +73,34 @@
   X(app_refused, 0, "requests refused over [app] queue or queue-size")                   \
   X(app_errors, 0, "requests that an application answered with an error, or not at all") \
   X(app_unclaimed, 0, "SENDs and SUBSCRIBEs that no application claims")                 \
+  X(presence_members, 1, "members that this node keeps in rooms")                        \
+  X(presence_rooms, 1, "rooms that this node watches")                                   \
+  X(presence_users, 1, "users of these rooms, on all nodes")                             \
+  X(presence_changes, 0, "joins and leaves of users in these rooms")                     \
+  X(presence_lists, 0, "rooms that were listed, at first and after a gap")               \
+  X(presence_failed, 0, "batches of presence that the backend did not take")             \
+  X(presence_refused, 0, "members and rooms refused over a limit of [presence]")         \
   X(closed_expired, 0, "sessions closed because their identity expired")                 \
   X(closed_revoked, 0, "sessions closed because an auth plugin revoked them")            \
+  X(closed_disconnected, 0, "sessions closed because the API said so")                   \
+  X(refused_users, 0, "CONNECTs of users who are refused for a while")                   \
+  X(api_requests, 0, "requests of the API with a valid key")                             \
+  X(api_published, 0, "messages that the broker took from the API")                      \
+  X(api_in_flight, 1, "messages of the API that the broker has not taken yet")           \
+  X(api_bad_keys, 0, "requests of the API without a valid key")                          \
+  X(api_limited, 0, "requests refused because their address is over max-failures")       \
+  X(api_refused, 0, "requests of the API with a valid key that were refused")            \
+  X(api_refused_body, 0, "those of them over [api] max-body")                            \
+  X(api_refused_batch, 0, "those of them over [api] max-batch")                          \
+  X(api_refused_in_flight, 0, "those of them over [api] max-in-flight")                  \
+  X(api_refused_congested, 0, "those of them because the node was congested")            \
+  X(api_repeated, 0, "requests that got the answer of an earlier one")                   \
+  X(api_remembered, 1, "answers that are kept for such requests")                        \
+  X(api_forgotten, 0, "answers not kept for their whole time, for want of room")         \
+  X(api_orders, 0, "orders about sessions that this node has heard")                     \
+  X(api_bad_orders, 0, "orders that were not understood")                                \
+  X(api_unsubscribed, 0, "subscriptions taken away by the API")                          \
+  X(api_unrefused, 0, "users not refused because of max-refused-users")                  \
   X(pool_jobs, 0, "jobs that the work pool has begun")                                   \
   X(pool_waiting, 1, "jobs that wait for a thread of the work pool")                     \
   X(pool_refused, 0, "jobs refused over pool-queue")                                     \

@@ -31,7 +31,7 @@ bool log_on(enum log_level level)
 }
 
 /* Longer lines are cut; a line fits one write() and stays whole beside those of other threads. */
-#define LINE_MAX_BYTES 2048
+#define LINE_MAX_BYTES 4096
 
 struct line {
   char text[LINE_MAX_BYTES];
@@ -128,8 +128,8 @@ static void line_compose(struct line *out, enum log_level level, const char *are
 }
 
 /* A pipe or a terminal that nobody reads: the line is dropped, never waited for. A pipe that has
- * room at all has room for a page, and a line is shorter; the lock keeps that true between the look
- * and the write, and is held for neither longer than a system call that does not wait. */
+ * room at all has room for a page, and a line is no longer; the lock keeps that true between the
+ * look and the write, and is held for neither longer than a system call that does not wait. */
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t n_dropped; /* since the last line that was written; under the lock */
 

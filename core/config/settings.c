@@ -2,8 +2,10 @@
 
 #include "base/str.h"
 #include "config/fault.h"
+#include "config/settings_api.h"
 #include "config/settings_doors.h"
 #include "config/settings_loader.h"
+#include "config/settings_page.h"
 #include "config/settings_profile.h"
 
 #include <errno.h>
@@ -51,14 +53,16 @@ static plug_status check_sections(struct settings_loader *l)
   const struct list *head = &l->config->sections;
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
-    struct plug_str path;
+    struct plug_str path, name;
     plug_status status = PLUG_OK;
     size_t id = 0;
-    while (id < SECTION_COUNT &&
-           (id == SECTION_ENDPOINT || strcmp(section->name, settings_sections[id].name) != 0))
+    while (id < SECTION_COUNT && (id == SECTION_ENDPOINT || id == SECTION_API_KEY ||
+                                  strcmp(section->name, settings_sections[id].name) != 0))
       id++;
     if (doors_endpoint_path(section, &path)) {
       status = doors_check_endpoint(section, path, l->err);
+    } else if (api_key_name(section, &name)) {
+      status = api_check_key(section, name, l->err);
     } else if (id < SECTION_COUNT) {
       l->sections[id] = section;
       if (id != SECTION_ACCESS) /* its keys are names of rules */
@@ -357,6 +361,18 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(APP, "timeout", app_timeout_ms),
       NUMBER(APP, "queue", app_queue),
       NUMBER(APP, "queue-size", app_queue_bytes),
+      NUMBER(PRESENCE, "max-members", presence_members),
+      NUMBER(PRESENCE, "max-info", presence_info_bytes),
+      NUMBER(PRESENCE, "max-rooms", presence_rooms),
+      NUMBER(PRESENCE, "settle", presence_settle_ms),
+      NUMBER(API, "max-body", api_max_body),
+      NUMBER(API, "max-batch", api_max_batch),
+      NUMBER(API, "max-in-flight", api_max_in_flight),
+      NUMBER(API, "max-failures", api_max_failures),
+      NUMBER(API, "idempotency-keys", api_idempotency_keys),
+      NUMBER(API, "idempotency-time", api_idempotency_ms),
+      NUMBER(API, "max-listed", api_max_listed),
+      NUMBER(API, "max-refused-users", api_max_refused_users),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", heartbeat_send_ms),
       NUMBER(STOMP, "heart-beat-receive", heartbeat_receive_ms),
@@ -450,7 +466,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
       check_sections,       load_numbers,       check_limits,     load_server,
       doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
       load_destinations,    load_broker,        load_auth,        load_app,
-      apply_profile,        resolve_memory,
+      settings_page_load,   apply_profile,      resolve_memory,   api_load_keys,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -477,8 +493,16 @@ void settings_fini(struct settings *settings)
   free(settings->profile_notes);
   free(settings->plugin_dir);
   free(settings->web_dir);
+  free(settings->page.secret);
+  free(settings->page.room_send);
+  free(settings->page.room_messages);
+  free(settings->page.room_watch);
+  free(settings->page.room_members);
   addresses_free(settings->http_listen, settings->n_http_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
+  addresses_free(settings->api_listen, settings->n_api_listen);
+  free(settings->api_socket);
+  api_keys_free(settings->api_keys, settings->n_api_keys);
   for (size_t i = 0; i < settings->n_endpoints; i++) {
     free(settings->endpoints[i].path);
     free(settings->endpoints[i].sockjs_client);

@@ -43,6 +43,21 @@ enum settings_transport {
   TRANSPORT_COUNT
 };
 
+struct settings_page { /* [try-page]; empty texts: not configured */
+  bool sign_in;        /* and the page is served */
+  char *secret;        /* of sign_in, else NULL */
+  char *room_send, *room_messages, *room_watch, *room_members; /* with a segment {room} */
+};
+
+/* [api-key NAME] */
+#define SETTINGS_API_PUBLISH    1u
+#define SETTINGS_API_DISCONNECT 2u
+#define SETTINGS_API_PRESENCE   4u
+struct settings_api_key {
+  char *name, *secret;
+  unsigned rights; /* of these */
+};
+
 enum queue_policy { QUEUE_CLOSE, QUEUE_DROP_OLDEST, QUEUE_DROP_NEWEST };
 enum when_down { WHEN_DOWN_REJECT, WHEN_DOWN_QUEUE };
 
@@ -69,6 +84,7 @@ struct settings {
   struct settings_list allowed_hosts;           /* empty: any */
   bool try_page;
   char *web_dir;
+  struct settings_page page;
   struct settings_address *tcp_listen;
   size_t n_tcp_listen;
   bool trailing_lf; /* behind each frame over TCP */
@@ -127,6 +143,17 @@ struct settings {
   int app_line;
   uint64_t app_timeout_ms, app_queue, app_queue_bytes;
   bool app_ignore_unclaimed, app_close_on_error;
+
+  uint64_t presence_members, presence_info_bytes, presence_rooms,
+      presence_settle_ms; /* [presence] */
+  /* [api]; without keys it is off */
+  struct settings_address *api_listen;
+  size_t n_api_listen;
+  char *api_socket; /* or NULL */
+  struct settings_api_key *api_keys;
+  size_t n_api_keys;
+  uint64_t api_max_body, api_max_batch, api_max_in_flight, api_max_failures;
+  uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users, api_max_listed;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

@@ -72,20 +72,29 @@ static plug_status load_listen(struct settings_loader *l, enum settings_section_
   return PLUG_OK;
 }
 
+static const struct settings_address *listen_at(const struct settings *s, size_t i,
+                                                enum settings_section_id *id)
+{
+  if (i < s->n_http_listen) {
+    *id = SECTION_HTTP;
+    return &s->http_listen[i];
+  }
+  i -= s->n_http_listen;
+  *id = i < s->n_tcp_listen ? SECTION_TCP : SECTION_API;
+  return i < s->n_tcp_listen ? &s->tcp_listen[i] : &s->api_listen[i - s->n_tcp_listen];
+}
+
 /* Listening sockets share their port among the workers, so the system would not object to an
  * address that is given twice: it would spread the clients over both. */
 static plug_status check_listen_twice(struct settings_loader *l)
 {
   const struct settings *s = l->settings;
-  for (size_t i = 0; i < s->n_http_listen + s->n_tcp_listen; i++)
+  for (size_t i = 0; i < s->n_http_listen + s->n_tcp_listen + s->n_api_listen; i++)
     for (size_t k = 0; k < i; k++) {
-      const struct settings_address *a =
-          i < s->n_http_listen ? &s->http_listen[i] : &s->tcp_listen[i - s->n_http_listen];
-      const struct settings_address *b =
-          k < s->n_http_listen ? &s->http_listen[k] : &s->tcp_listen[k - s->n_http_listen];
+      enum settings_section_id id, other;
+      const struct settings_address *a = listen_at(s, i, &id), *b = listen_at(s, k, &other);
       if (a->port != b->port || a->port == 0 || strcmp(a->host, b->host) != 0)
         continue;
-      enum settings_section_id id = i < s->n_http_listen ? SECTION_HTTP : SECTION_TCP;
       char text[300];
       snprintf(text, sizeof(text), strchr(a->host, ':') ? "[%s]:%u" : "%s:%u", a->host,
                (unsigned)a->port);
@@ -100,6 +109,8 @@ plug_status doors_load_listeners(struct settings_loader *l)
   plug_status status = load_listen(l, SECTION_HTTP, &s->http_listen, &s->n_http_listen);
   if (!status)
     status = load_listen(l, SECTION_TCP, &s->tcp_listen, &s->n_tcp_listen);
+  if (!status)
+    status = load_listen(l, SECTION_API, &s->api_listen, &s->n_api_listen);
   if (status)
     return status;
   if (s->n_http_listen + s->n_tcp_listen == 0) {

@@ -49,9 +49,9 @@ static const char introduction[] =
 static const char counters[] =
     "\n## Counters\n"
     "\n"
-    "SIGUSR1, `stats-interval` and the end of the server log these in one line, `name=value`, "
-    "with\n"
-    "those of the broker's plugin behind them. A gauge goes up and down; the others only rise.\n"
+    "SIGUSR1, `stats-interval` and the end of the server log these, `name=value`, in as many lines "
+    "as it takes (`stats 1/2 ...`),\n"
+    "with those of the plugins behind them. A gauge goes up and down; the others only rise.\n"
     "\n"
     "| counter | meaning |\n"
     "|---|---|\n";

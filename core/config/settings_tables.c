@@ -262,6 +262,77 @@ static const struct plug_option app_options[] = {
      "connection."},
 };
 
+static const struct plug_option presence_options[] = {
+    {"max-members", PLUG_OPT_INTEGER, 0, "200000", "1..10000000",
+     "Members that this node keeps in rooms: each session in each room is one. What is beyond is "
+     "not counted."},
+    {"max-info", PLUG_OPT_BYTES, 0, "4k", "64..64k",
+     "Bytes of what an application says about one member."},
+    {"max-rooms", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+     "Rooms that this node watches, each with all its users in memory."},
+    {"settle", PLUG_OPT_DURATION, 0, "2s", "0..1m",
+     "After the backend has lost members, how long all nodes are given to join theirs again before "
+     "anybody is told who is missing."},
+};
+
+static const struct plug_option page_options[] = {
+    {"sign-in", PLUG_OPT_BOOL, 0, "off", NULL,
+     "For development only: whoever opens the page may sign in by any name, without a password. "
+     "`POST /try-page/sign-in?name=NAME` gives out a token, and `auth-jwt` accepts these tokens "
+     "and "
+     "no others. Not together with `[auth] plugins`; off where `[http] try-page` is."},
+    {"sign-in-secret", PLUG_OPT_SECRET, 0, "", NULL,
+     "What the tokens are signed with, 32 to 256 of `A-Z a-z 0-9 - _ + / = .`; the same on all "
+     "nodes where a balancer stands in front of them. Empty: made at each start."},
+    {"room-send", PLUG_OPT_STRING, 0, "", NULL,
+     "Where the page's room SENDs `{\"content\":...}` to: a destination below "
+     "`[destinations] app` with a segment `{room}`, as in `/pub/rooms/{room}/chat`. Empty: the "
+     "page "
+     "has topics only."},
+    {"room-messages", PLUG_OPT_STRING, 0, "", NULL,
+     "Where the room's messages come from: `/sub/rooms/{room}/chat`."},
+    {"room-watch", PLUG_OPT_STRING, 0, "", NULL,
+     "Where it is told who comes and goes: `/sub/rooms/{room}/watch`. Empty: it does not show who "
+     "is there."},
+    {"room-members", PLUG_OPT_STRING, 0, "", NULL,
+     "What answers a SUBSCRIBE once with all who are there: `/pub/rooms/{room}/members`."},
+};
+
+static const struct plug_option api_options[] = {
+    {"listen", PLUG_OPT_LIST, 0, "", NULL,
+     "Addresses that serve the API and nothing else, written as for HTTP. Empty, without `socket`: "
+     "the API is served where clients connect."},
+    {"socket", PLUG_OPT_PATH, 0, NULL, NULL,
+     "A Unix socket that serves the API and nothing else. Only the server's own user and group may "
+     "connect."},
+    {"max-body", PLUG_OPT_BYTES, 0, "1m", "1k..64m", "The body of one request."},
+    {"max-batch", PLUG_OPT_INTEGER, 0, "1000", "1..100000", "Messages of one request."},
+    {"max-in-flight", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+     "Messages of all requests that the broker has not taken yet; more are refused with 503."},
+    {"max-failures", PLUG_OPT_INTEGER, 0, "30", "1..1000000",
+     "Wrong keys that one address may show in a minute, an IPv6 address by its first 64 bits; then "
+     "it is answered with 429, whatever it shows."},
+    {"idempotency-keys", PLUG_OPT_INTEGER, 0, "10000", "0..10000000",
+     "Answers kept for requests that come again with the same `Idempotency-Key`. When there are "
+     "more the oldest is forgotten."},
+    {"idempotency-time", PLUG_OPT_DURATION, 0, "10m", "1s..24h", "How long they are kept."},
+    {"max-listed", PLUG_OPT_INTEGER, 0, "10000", "0..1000000",
+     "Users of one room that are listed by name; they are counted all the same."},
+    {"max-refused-users", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
+     "Users that may be refused for a while after they were disconnected; more are disconnected "
+     "and may come back at once."},
+};
+
+static const struct plug_option api_key_options[] = {
+    {"secret", PLUG_OPT_SECRET, 0, "", NULL,
+     "The key: at least 16 characters of printable ASCII without blanks; `${NAME}` takes it from "
+     "the environment."},
+    {"secret-file", PLUG_OPT_PATH, 0, NULL, NULL, "A file with the key in one line, instead."},
+    {"rights", PLUG_OPT_LIST, 0, "publish", NULL,
+     "What it is good for: `publish`; `disconnect`, which takes subscriptions away, too; "
+     "`presence`."},
+};
+
 const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_SERVER] = {"server", "server", "The process.", TABLE(server_options)},
     [SECTION_HTTP] = {"http", "http",
@@ -312,4 +383,21 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                      "the plugin `route`, and what it lets one name in others, `[app.route NAME]`. "
                      "[apps.md](apps.md) tells how it all works.",
                      TABLE(app_options)},
+    [SECTION_PRESENCE] = {"presence", "presence",
+                          "Who is in which room, kept for applications by a broker that can do it, "
+                          "on all nodes together. [apps.md](apps.md#presence) tells how it works.",
+                          TABLE(presence_options)},
+    [SECTION_PAGE] = {"try-page", "try-page",
+                      "What the page of `[http] try-page` offers beside topics: a room to chat "
+                      "in, as `etc/room.ini` has it.",
+                      TABLE(page_options)},
+    [SECTION_API] =
+        {"api", "api",
+         "Publishing, disconnecting and presence over HTTP, for services: [api.md](api.md). It is "
+         "off as long as there is no `[api-key NAME]`.",
+         TABLE(api_options)},
+    [SECTION_API_KEY] = {"api-key", "api-key NAME",
+                         "One section for each key of the API, with a name of your own for the "
+                         "log.",
+                         TABLE(api_key_options)},
 };

@@ -208,12 +208,17 @@ static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uin
   return true;
 }
 
-static void queue_acked(struct hub *hub, struct group *group, struct frame *frame,
-                        const struct plug_msg *msg)
+static uint64_t ack_hash(const struct plug_msg *msg)
 {
   char id[MESSAGE_ID_SIZE];
   struct plug_str text = put_message_id(id, msg);
-  uint64_t hash = hash_bytes(text.ptr, text.len);
+  return hash_bytes(text.ptr, text.len);
+}
+
+static void queue_acked(struct hub *hub, struct group *group, struct frame *frame,
+                        const struct plug_msg *msg)
+{
+  uint64_t hash = ack_hash(msg);
   /* Backwards: on_unacked_full may end a session, which removes members of this group at or behind
    * the current place. It must not free the group: its queue is only marked. */
   for (uint32_t i = group->n; i-- > 0;) {
@@ -319,4 +324,21 @@ void fanout(struct hub *hub, const struct plug_msg *const *msgs, uint32_t n,
       if (n == 1 || groups[g]->ack != ACK_AUTO || groups[g]->has_repeated)
         queue_message(&job, groups[g], i, n > 1);
   trim_shared(hub);
+}
+
+void fanout_one(struct hub *hub, struct subscription *sub, const struct plug_msg *msg)
+{
+  struct job job = {.hub = hub, .msgs = &msg, .n = 1};
+  struct group *group = sub->group;
+  struct frame *frame = encode(&job, group, 0, 1);
+  if (!frame) {
+    COUNT(dropped_congested);
+    return;
+  }
+  if (outq_push(&hub->outqs, group->queues[sub->index], frame)) {
+    COUNT(delivered);
+    if (group->ack != ACK_AUTO && !subscription_expect_ack(sub, ack_hash(msg), hub->max_unacked))
+      hub->on_unacked_full(sub);
+  }
+  frame_unref(frame);
 }

@@ -14,5 +14,7 @@
  * the other, as if they had come one at a time; so do subscribers that acknowledge. */
 void fanout(struct hub *hub, const struct plug_msg *const *msgs, uint32_t n,
             struct group *const *groups, uint32_t n_groups);
+/* Queues one message for one subscription. */
+void fanout_one(struct hub *hub, struct subscription *sub, const struct plug_msg *msg);
 
 #endif

@@ -329,6 +329,11 @@ static void deliver(struct hub *hub, const struct inbox_item *first,
                     const struct plug_msg *const *msgs, uint32_t n)
 {
   struct plug_str name = msgs[0]->topic;
+  if (name.ptr[0] != '/' && hub->control.len && str_eq(name, hub->control)) {
+    for (uint32_t i = 0; i < n; i++)
+      hub->on_control(hub, msgs[i]);
+    return;
+  }
   /* interest is the hash of the topic (interest.c). */
   struct map_entry *e = map_find_hashed(&hub->topics, name, first->interest);
   struct topic *topic = e ? container_of(e, struct topic, by_name) : NULL;
@@ -354,11 +359,41 @@ void hub_deliver_here(struct hub *hub, const struct plug_msg *msg)
     fanout(hub, &msg, 1, topic->groups, topic->n_groups);
 }
 
+plug_status hub_deliver_node(struct hub *hub, const struct plug_msg *msg)
+{
+  return interest_deliver(hub->interests, 0, msg);
+}
+
+plug_status hub_deliver_one(struct inbox *inbox, uint64_t session, struct plug_str id,
+                            const struct plug_msg *msg)
+{
+  struct inbox_item *item = inbox_item_new(INBOX_DELIVER_ONE, id);
+  if (!item)
+    return PLUG_ENOMEM;
+  message_ref(msg);
+  item->msg = msg;
+  item->interest = session;
+  if (inbox_put(inbox, item))
+    inbox->wake(inbox);
+  return PLUG_OK;
+}
+
+static void deliver_one(struct hub *hub, const struct inbox_item *item)
+{
+  struct subscription *sub = hub_find(hub, item->interest, str_from(item->text, item->text_len));
+  if (sub && str_eq(subscription_topic(sub), item->msg->topic))
+    fanout_one(hub, sub, item->msg);
+}
+
 static void interest_answered(struct hub *hub, const struct inbox_item *item)
 {
-  struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), item->interest != 0);
-  if (!topic)
+  struct plug_str name = str_from(item->text, item->text_len);
+  struct topic *topic = topic_find(hub, name, item->interest != 0);
+  if (!topic) {
+    if (hub->control.len && str_eq(name, hub->control))
+      hub->on_control_interest(hub, item->status);
     return;
+  }
   topic->confirmed = item->status == PLUG_OK;
   if (item->status == PLUG_PENDING)
     return; /* the backend has lost it: who subscribes now waits for the next answer */
@@ -417,6 +452,16 @@ static void keep_call(struct hub *hub, struct inbox_item *item)
   hub->last_call = item;
 }
 
+bool hub_call_later(struct hub *hub, struct inbox_call *call)
+{
+  struct inbox_item *item = inbox_item_new(INBOX_CALL, str_from(NULL, 0));
+  if (!item)
+    return false;
+  item->waiter = call;
+  keep_call(hub, item);
+  return true;
+}
+
 /* Most are verdicts on logins, of which thousands may come together: messages come in between. */
 #define CALLS_PER_TURN 32
 
@@ -451,6 +496,9 @@ static void take(struct hub *hub, struct inbox *inbox, uint64_t until_steps)
       break;
     case INBOX_DELIVER_PATTERN:
       deliver_to_pattern(hub, item);
+      break;
+    case INBOX_DELIVER_ONE:
+      deliver_one(hub, item);
       break;
     case INBOX_INTEREST:
       interest_answered(hub, item);

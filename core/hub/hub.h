@@ -37,6 +37,22 @@ struct subscription {
   char key[]; /* 8 bytes of the session's number, then the id */
 };
 
+/* The number by which plugins know a session, unique on the node, from its worker's and its own. */
+static inline uint64_t node_session_number(unsigned worker, uint64_t number)
+{
+  return ((uint64_t)worker + 1) << 48 | number;
+}
+
+static inline size_t session_worker(uint64_t node_number)
+{
+  return (size_t)(node_number >> 48) - 1;
+}
+
+static inline uint64_t session_worker_number(uint64_t node_number)
+{
+  return node_number & ((UINT64_C(1) << 48) - 1);
+}
+
 static inline struct plug_str subscription_id(const struct subscription *sub)
 {
   return str_from(sub->key + sizeof(uint64_t), sub->id_len);
@@ -54,6 +70,12 @@ struct hub {
   struct plug_str user_prefix;
   /* A subscriber of an acknowledged subscription does not acknowledge: the session is to end. */
   void (*on_unacked_full)(struct subscription *sub);
+  /* A topic whose messages go to no session but to on_control, which may be called in the midst of
+   * a session's command (hub_call_later), as on_control_interest with the broker's answers to the
+   * interest. Empty: there is none. interest_join is the owner's. */
+  struct plug_str control;
+  void (*on_control)(struct hub *hub, const struct plug_msg *msg);
+  void (*on_control_interest)(struct hub *hub, plug_status status);
   uint32_t max_pattern_steps; /* that the patterns of a session may take for one message */
   size_t max_route_bytes;     /* that the cache of destinations and their patterns may take */
   /* The patterns of its session take more. Called amid the matching: the session's queue is marked
@@ -107,6 +129,12 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
 
 /* To the subscribers of exactly its topic on this worker, past the broker. */
 void hub_deliver_here(struct hub *hub, const struct plug_msg *msg);
+/* To all subscribers of the node, past the broker, behind what this thread has delivered before. */
+plug_status hub_deliver_node(struct hub *hub, const struct plug_msg *msg);
+/* To one subscription on the worker of that inbox, likewise behind all of that. session: its number
+ * there. Dropped if the subscription has gone or is to another topic. */
+plug_status hub_deliver_one(struct inbox *inbox, uint64_t session, struct plug_str id,
+                            const struct plug_msg *msg);
 
 /* Empties the inbox and does what its items say, from the oldest on. Messages to one destination
  * that come one after the other are fanned out as one burst. */
@@ -124,6 +152,8 @@ static inline bool hub_has_left(const struct hub *hub)
  * of a session's command: calls may do anything to any session. A turn's share of them; false:
  * there were none. */
 bool hub_run_calls(struct hub *hub);
+/* Runs it with the next hub_run_calls, or a later one. False when out of memory. */
+bool hub_call_later(struct hub *hub, struct inbox_call *call);
 static inline bool hub_has_calls(const struct hub *hub)
 {
   return hub->calls != NULL;

@@ -23,6 +23,7 @@ enum inbox_kind {
   INBOX_DELIVER,         /* msg to all that match its topic */
   INBOX_DELIVER_TOPIC,   /* msg to the subscriptions of exactly its topic */
   INBOX_DELIVER_PATTERN, /* msg to those of the pattern with this interest id */
+  INBOX_DELIVER_ONE,     /* msg to the subscription of that id of the session of that number */
   INBOX_INTEREST,        /* the broker's answer to an interest */
   INBOX_PUBLISHED,       /* the broker's answer to a publish: waiter, status */
   INBOX_CALL,            /* waiter is a struct inbox_call */
@@ -38,10 +39,11 @@ struct inbox_item {
   uint32_t kind;
   plug_status status;
   const struct plug_msg *msg; /* a reference */
-  uint64_t interest; /* INBOX_INTEREST: 1 for a pattern; deliveries by topic: hash of the topic */
+  uint64_t interest; /* INBOX_INTEREST: 1 for a pattern; deliveries by topic: hash of the topic;
+                        one: the session */
   void *waiter;
   size_t text_len;
-  char text[]; /* INBOX_INTEREST, INBOX_DELIVER_PATTERN: the topic or pattern */
+  char text[]; /* INBOX_INTEREST, INBOX_DELIVER_PATTERN: the topic or pattern; _ONE: the id */
 };
 
 /* Allocates; NULL when out of memory. */

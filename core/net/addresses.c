@@ -141,6 +141,19 @@ enum addresses_verdict addresses_enter(struct addresses *addresses, const uint8_
   return verdict;
 }
 
+bool addresses_are_spent(struct addresses *addresses, const uint8_t address[16], uint64_t now_ms)
+{
+  uint8_t key[16];
+  make_key(address, key);
+  uint64_t hash = hash_bytes(key, sizeof key);
+  struct shard *shard = &addresses->shards[hash % SHARDS];
+  pthread_mutex_lock(&shard->mutex);
+  const struct entry *entry = find(shard, key, hash);
+  bool spent = entry && entry->full_us + addresses->interval_us > now_ms * 1000 + MINUTE_US;
+  pthread_mutex_unlock(&shard->mutex);
+  return spent;
+}
+
 void addresses_leave(struct addresses *addresses, const uint8_t address[16], uint64_t now_ms)
 {
   uint8_t key[16];

@@ -21,6 +21,8 @@ void addresses_free(struct addresses *addresses);
  * is let in and counted as far as possible. */
 enum addresses_verdict addresses_enter(struct addresses *addresses, const uint8_t address[16],
                                        uint64_t now_ms);
+/* Would one more connection come too fast? Nothing is counted. */
+bool addresses_are_spent(struct addresses *addresses, const uint8_t address[16], uint64_t now_ms);
 void addresses_leave(struct addresses *addresses, const uint8_t address[16], uint64_t now_ms);
 
 #endif

@@ -66,7 +66,7 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
   } else if (door->carrier) {
     taken = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms) != NULL;
   } else {
-    taken = http_conn_new(env, fd, former, peer, counted, opened_ms);
+    taken = http_conn_new(env, fd, former, peer, counted, door->api_only, opened_ms);
   }
   if (taken)
     return;

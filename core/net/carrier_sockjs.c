@@ -33,6 +33,11 @@ static struct sockjs_conn *sockjs_of(struct conn *conn)
   return container_of(conn, struct sockjs_conn, conn);
 }
 
+static struct sockjs_request *request_of(const struct http_conn *http)
+{
+  return sockjs_request_of(http_conn_task(http));
+}
+
 static void put_close(struct buf *out, const struct conn *conn)
 {
   const struct session *session = &conn->session;
@@ -47,7 +52,7 @@ static enum wire wire_for(const struct sockjs_request *request)
   enum wire wire = request->transport == SOCKJS_EVENTSOURCE ? WIRE_SOCKJS_EVENTSOURCE
                    : request->transport == SOCKJS_HTMLFILE  ? WIRE_SOCKJS_HTMLFILE
                                                             : WIRE_SOCKJS_XHR;
-  return request->minor ? wire : wire - WIRE_SOCKJS_XHR + WIRE_SOCKJS_XHR_OLD;
+  return request->task.minor ? wire : wire - WIRE_SOCKJS_XHR + WIRE_SOCKJS_XHR_OLD;
 }
 
 static void receive_by(struct sockjs_conn *sock, struct http_conn *http)
@@ -55,7 +60,7 @@ static void receive_by(struct sockjs_conn *sock, struct http_conn *http)
   struct watch *watch = http_conn_watch(http);
   sock->receiver = http;
   sock->finishing = false;
-  conn_attach(&sock->conn, watch->fd, watch, wire_for(http_conn_request(http)));
+  conn_attach(&sock->conn, watch->fd, watch, wire_for(request_of(http)));
   conn_arm(&sock->conn);
 }
 
@@ -86,7 +91,7 @@ static void begin_stream(struct sockjs_conn *sock, struct http_conn *http, bool 
   out->failed = false;
   sockjs_answer_put_begin(out, http);
   if (open)
-    sockjs_answer_put_frame(out, http_conn_request(http), STR(SOCKJS_OPEN));
+    sockjs_answer_put_frame(out, request_of(http), STR(SOCKJS_OPEN));
   receive_by(sock, http);
   if (out->failed)
     conn_doom(&sock->conn);
@@ -102,7 +107,7 @@ static void written(struct conn *conn)
   if (!sock->finishing && sockjs_answer_streams(sock->receiver) &&
       sockjs_session_is_full(&sock->sockjs)) {
     sock->finishing = true;
-    if (http_conn_request(sock->receiver)->minor && !conn_write_raw(conn, STR(HTTP_LAST_CHUNK)))
+    if (request_of(sock->receiver)->task.minor && !conn_write_raw(conn, STR(HTTP_LAST_CHUNK)))
       return;
   }
   if (sock->finishing)
@@ -224,7 +229,7 @@ static struct frame *farewell(struct conn *conn)
   } else if (!sockjs_answer_streams(sock->receiver)) {
     answer_poll(sock, close);
   } else {
-    const struct sockjs_request *request = http_conn_request(sock->receiver);
+    const struct sockjs_request *request = request_of(sock->receiver);
     sockjs_answer_put_frame(&out, request, close);
     sockjs_answer_put_end(&out, request);
     frame = out.failed ? NULL : frame_alloc(out.len, 1, false);
@@ -332,21 +337,22 @@ static void drop_new(struct sockjs_conn *sock)
 /* NULL: http has been answered, or is another worker's by now. */
 static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *http)
 {
-  struct sockjs_request *request = http_conn_request(http);
+  struct sockjs_request *request = request_of(http);
   if (env->quiet) {
     sockjs_answer_plain(http, 503, "The server is stopping.\n");
     return NULL;
   }
   /* A session is a connection of its client: by a proxy its sockets are nobody's, and without one
    * a socket might begin one session after the other. */
-  if (env->addresses && !admit_address(env, &request->peer)) {
+  if (env->addresses && !admit_address(env, &request->task.peer)) {
     sockjs_answer_too_many(http);
     return NULL;
   }
-  struct conn *conn = conn_new(env, -1, NULL, &carrier_sockjs, &request->peer, false, env->now_ms);
+  struct conn *conn =
+      conn_new(env, -1, NULL, &carrier_sockjs, &request->task.peer, false, env->now_ms);
   if (!conn) {
     if (env->addresses)
-      addresses_leave(env->addresses, request->peer.address, env->now_ms);
+      addresses_leave(env->addresses, request->task.peer.address, env->now_ms);
     sockjs_answer_plain(http, 503, "The server is out of memory.\n");
     return NULL;
   }
@@ -423,7 +429,7 @@ static void drop_lost_receiver(struct sockjs_conn *sock)
 
 static void serve_receiver(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
 {
-  enum sockjs_transport transport = http_conn_request(http)->transport;
+  enum sockjs_transport transport = request_of(http)->transport;
   struct buf busy = {0};
   if (!sock)
     sock = begin_session(env, http);
@@ -469,7 +475,7 @@ static void deliver(void *ctx, char *message, size_t len)
 
 static void serve_messages(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
 {
-  struct sockjs_request *request = http_conn_request(http);
+  struct sockjs_request *request = request_of(http);
   if (!sock) {
     sockjs_answer_plain(http, 404, "There is no such session.\n");
     return;
@@ -484,7 +490,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
   }
   struct plug_str payload;
   conn->session.last_rx_ms = env->now_ms;
-  sockjs_messages_unwrap(&request->body, request->form, &payload);
+  sockjs_messages_unwrap(&request->task.body, request->form, &payload);
   switch (sockjs_messages_read(payload, false, deliver, sock)) {
   case SOCKJS_MESSAGES:
     break;
@@ -510,7 +516,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
 
 void sockjs_serve(struct net_env *env, struct http_conn *http)
 {
-  const struct sockjs_request *request = http_conn_request(http);
+  const struct sockjs_request *request = request_of(http);
   struct sockjs_entry *entry;
   struct net_env *owner = sockjs_registry_find(env->sockjs, str_of(request->key), env, &entry);
   if (owner && owner != env) {

@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "net/addresses.h"
 #include "net/batch.h"
+#include "net/control.h"
 #include "net/pages.h"
 #include "net/peer.h"
 #include "net/poller.h"
@@ -30,16 +31,20 @@ struct net_env {
   struct batch_set batches[WIRES];
   uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
-  struct list conns;      /* struct conn.link */
-  struct list http_conns; /* struct http_conn.link */
-  struct list http_ready; /* struct http_conn.ready: those with more requests to read */
-  struct mpsc handed;     /* struct http_conn.handed: by other workers, which wake this one */
+  struct list conns;       /* struct conn.link */
+  struct list http_conns;  /* struct http_conn.link */
+  struct list http_ready;  /* struct http_conn.ready: those with more requests to read */
+  struct inbox *inbox;     /* the worker's own */
+  struct list api_waiting; /* likewise: requests of the API that the broker has not answered */
+  struct mpsc handed;      /* struct http_conn.handed: by other workers, which wake this one */
   struct sockjs_registry *sockjs;
   struct sockjs_limits *sockjs_limits;   /* by endpoint */
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
-  struct list proxy_conns;               /* struct proxy_conn.link */
-  struct list paused;                    /* struct conn.paused */
-  struct list doomed;                    /* struct conn.doomed */
+  struct api_service *api;               /* NULL: there is none */
+  struct control control;
+  struct list proxy_conns; /* struct proxy_conn.link */
+  struct list paused;      /* struct conn.paused */
+  struct list doomed;      /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;

@@ -13,13 +13,13 @@ struct http_conn;
 
 /* Takes over fd, and the place of former in the poller unless that is NULL. counted: in the limits
  * of the peer's address; those of a proxy's clients are counted when they ask for a WebSocket.
- * False when out of memory: fd is the caller's then. */
+ * api_only: nothing but the API is to be had. False when out of memory: fd is the caller's then. */
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
-                   bool counted, uint64_t opened_ms);
+                   bool counted, bool api_only, uint64_t opened_ms);
 
 /* --- for services whose answers do not come at once ----------------------------------------- */
 
-struct sockjs_request *http_conn_request(const struct http_conn *conn);
+struct http_task *http_conn_task(const struct http_conn *conn);
 
 /* Answers the request, which is over then; conn may be gone afterwards. False: certainly not all of
  * it will be written. connection and head_only are not the caller's. */
@@ -37,6 +37,8 @@ void http_conn_return(struct http_conn *conn);
 void http_conn_drop(struct http_conn *conn);
 /* The request waits in list until somebody answers it, or its client leaves. */
 void http_conn_park(struct http_conn *conn, struct list *list);
+/* It is not to be waited for any more. */
+void http_conn_unpark_one(struct http_conn *conn);
 /* The first of such a list, not in it any more; NULL: it is empty. */
 struct http_conn *http_conn_unpark(struct list *list);
 /* The request becomes that worker's, which serves it in its turn. */

@@ -7,6 +7,8 @@
 #include "config/origin_match.h"
 #include "http/http_forwarded.h"
 #include "http/http_path.h"
+#include "net/api_routes.h"
+#include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "websocket/ws_deflate.h"
 
@@ -71,18 +73,24 @@ static enum http_route answer_ready(struct net_env *env, struct http_reply *repl
   return answer(reply, 200, no_store, "ready");
 }
 
-static enum http_route route_plain(struct net_env *env, const struct http_head *head,
+static enum http_route route_plain(struct net_env *env, const struct http_request *request,
                                    const struct http_forwarded *forwarded, struct plug_str path,
                                    struct http_reply *reply)
 {
+  const struct http_head *head = request->head;
   bool get = head->method == HTTP_GET || head->method == HTTP_HEAD;
   if (head->method == HTTP_CONNECT)
     return refuse(reply, 405, "This server is no proxy.", "allow: GET, HEAD\r\n");
   if (head->asterisk)
     return answer(reply, 204, "allow: GET, HEAD, OPTIONS\r\n", NULL);
+  if (api_routes_have(env, request, path))
+    return api_route(env, request, path, reply);
+  bool ready = str_eq(path, STR("/ready"));
+  if (request->api_only && !ready)
+    return answer(reply, 404, NULL, "Only the API is here.");
   struct plug_str rest;
   const struct settings_endpoint *endpoint = endpoint_above(env->settings, head->path, &rest);
-  if (endpoint && endpoint->sockjs)
+  if (endpoint && endpoint->sockjs && !request->api_only)
     return sockjs_route(env, endpoint, head, forwarded, rest, reply);
   endpoint = find_endpoint(env->settings, path);
   if (endpoint && endpoint->websocket) {
@@ -92,8 +100,9 @@ static enum http_route route_plain(struct net_env *env, const struct http_head *
     return answer(reply, 426, "upgrade: websocket\r\nconnection: upgrade\r\n",
                   "This is a WebSocket endpoint for STOMP.");
   }
+  if (env->settings->page.sign_in && str_eq(path, STR(SIGN_IN_PATH)))
+    return sign_in_route(env, head, forwarded, reply);
   const struct page *page = pages_find(env->pages, path);
-  bool ready = str_eq(path, STR("/ready"));
   if ((page || ready) && !get)
     return not_allowed(reply);
   if (ready)
@@ -230,8 +239,8 @@ enum http_route http_route(struct net_env *env, const struct http_request *reque
    */
   bool upgrade = http_head_lists(head, HTTP_UPGRADE, STR("websocket")) ||
                  (ws_upgrade_wanted(head) && find_endpoint(env->settings, path));
-  if (!upgrade)
-    return route_plain(env, head, &forwarded, path, reply);
+  if (!upgrade || request->api_only)
+    return route_plain(env, request, &forwarded, path, reply);
   enum http_route route = route_upgrade(env, head, &forwarded, path, reply);
   if (route == HTTP_ROUTE_REFUSED)
     COUNT(handshakes_refused);

@@ -7,16 +7,17 @@
 #include "http/http_forwarded.h"
 #include "http/http_head.h"
 #include "net/env.h"
+#include "net/http_task.h"
 #include "net/peer.h"
-#include "net/sockjs_request.h"
 #include "websocket/ws_upgrade.h"
 
 struct http_request {
   const struct http_head *head;
   const struct net_peer *peer;
+  bool api_only; /* it came in by a door of the API */
 };
 
-enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SOCKJS };
+enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SERVE };
 
 struct http_reply {
   struct http_answer answer;                /* head_only is the caller's */
@@ -28,7 +29,7 @@ struct http_reply {
   struct net_peer peer;                     /* the client, which may be behind a proxy */
   bool sockjs_framing;                      /* likewise: the messages are SockJS's */
   const struct settings_endpoint *endpoint; /* likewise */
-  struct sockjs_request *sockjs;            /* for the caller; its body is to come */
+  struct http_task *task;                   /* for the caller; its body is to come */
 };
 
 /* May the request come from where it says? False: reply is the refusal. */

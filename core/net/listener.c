@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/counter.h"
@@ -115,6 +117,37 @@ int listener_bind(const struct settings_address *address, const struct settings 
     return fd;
   notice_vanished(fd, settings);
   *port = port_of(fd);
+  return fd;
+}
+
+static int unix_fault(struct plug_err *err, const char *path, const char *why, int fd)
+{
+  snprintf(err->text, sizeof err->text, "cannot listen on unix:%.160s: %s", path, why);
+  if (fd >= 0)
+    close(fd);
+  return -1;
+}
+
+int listener_bind_unix(const char *path, struct plug_err *err)
+{
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct stat st;
+  memcpy(address.sun_path, path, strlen(path) + 1); /* its length is checked by the settings */
+  const struct sockaddr *any = (const struct sockaddr *)(const void *)&address;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    return unix_fault(err, path, strerror(errno), fd);
+  if (lstat(path, &st) == 0) {
+    if (!S_ISSOCK(st.st_mode))
+      return unix_fault(err, path, "there is a file that is no socket", fd);
+    if (connect(fd, any, sizeof address) == 0 || errno != ECONNREFUSED)
+      return unix_fault(err, path, "a server listens there", fd);
+    unlink(path);
+  }
+  /* What bind makes has the mode of the socket, less the umask's; in between it is never wider. */
+  if (fchmod(fd, 0660) != 0 || bind(fd, any, sizeof address) != 0 || chmod(path, 0660) != 0 ||
+      listen(fd, BACKLOG) != 0)
+    return unix_fault(err, path, strerror(errno), fd);
   return fd;
 }
 

@@ -94,13 +94,36 @@ static plug_status load_one(struct pages *pages, int dir_fd, const char *name, s
   return PLUG_OK;
 
 fail:
-  snprintf(err->text, sizeof err->text, "cannot read '%s' for the page: %s", name,
+  snprintf(err->text, sizeof err->text, "cannot read '%.100s' for the page: %s", name,
            status == PLUG_ETOOBIG ? "too large" : strerror(errno));
   if (page)
     page_free(page);
   if (fd >= 0)
     close(fd);
   return status == PLUG_OK ? PLUG_ENOMEM : status;
+}
+
+plug_status pages_add(struct pages *pages, const char *path, const char *text)
+{
+  struct map_entry *old = map_find(&pages->map, str_of(path));
+  struct page *page = calloc(1, sizeof *page);
+  if (page)
+    page->path = strdup(path);
+  if (!page || !page->path) {
+    free(page);
+    return PLUG_ENOMEM;
+  }
+  if (old) {
+    map_remove(&pages->map, old);
+    page_free(container_of(old, struct page, by_path));
+  }
+  buf_put_str(&page->body, str_of(text));
+  page->type = content_type(path);
+  page->by_path.key = str_of(page->path);
+  if (!page->body.failed && map_insert(&pages->map, &page->by_path))
+    return PLUG_OK;
+  page_free(page);
+  return PLUG_ENOMEM;
 }
 
 plug_status pages_load(struct pages *pages, const char *dir, struct plug_err *err)

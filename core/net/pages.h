@@ -22,6 +22,8 @@ struct pages {
 
 /* Reads the regular files of dir (not those below it). err->text names what could not be read. */
 plug_status pages_load(struct pages *pages, const char *dir, struct plug_err *err);
+/* One more, made by the server itself, in place of a file of that name. */
+plug_status pages_add(struct pages *pages, const char *path, const char *text);
 const struct page *pages_find(const struct pages *pages, struct plug_str path);
 void pages_fini(struct pages *pages);
 

@@ -4,6 +4,11 @@
 #include "net/http_conn.h"
 #include "sockjs/sockjs_frame.h"
 
+static struct sockjs_request *request_of(const struct http_conn *http)
+{
+  return sockjs_request_of(http_conn_task(http));
+}
+
 static const char *type_of(enum sockjs_transport transport)
 {
   return transport == SOCKJS_EVENTSOURCE     ? "text/event-stream; charset=UTF-8"
@@ -14,21 +19,20 @@ static const char *type_of(enum sockjs_transport transport)
 
 bool sockjs_answer_streams(const struct http_conn *http)
 {
-  return sockjs_transport_streams(http_conn_request(http)->transport);
+  return sockjs_transport_streams(request_of(http)->transport);
 }
 
 void sockjs_answer_plain(struct http_conn *http, uint16_t status, const char *text)
 {
-  struct http_answer answer = {.status = status,
-                               .headers = http_conn_request(http)->headers,
-                               .type = "text/plain; charset=UTF-8"};
+  struct http_answer answer = {
+      .status = status, .headers = request_of(http)->headers, .type = "text/plain; charset=UTF-8"};
   (void)http_conn_answer(http, &answer, str_of(text));
 }
 
 void sockjs_answer_too_many(struct http_conn *http)
 {
   struct buf headers = {0};
-  buf_putf(&headers, "%sretry-after: 1\r\n", http_conn_request(http)->headers);
+  buf_putf(&headers, "%sretry-after: 1\r\n", request_of(http)->headers);
   buf_put_char(&headers, '\0');
   struct http_answer answer = {.status = 429,
                                .headers = headers.failed ? NULL : headers.data,
@@ -39,17 +43,17 @@ void sockjs_answer_too_many(struct http_conn *http)
 
 void sockjs_answer_sender(struct http_conn *http)
 {
-  bool jsonp = http_conn_request(http)->transport == SOCKJS_JSONP_SEND;
+  bool jsonp = request_of(http)->transport == SOCKJS_JSONP_SEND;
   sockjs_answer_plain(http, jsonp ? 200 : 204, jsonp ? "ok" : "");
 }
 
 static void put_chunk(struct buf *out, const struct sockjs_request *request, struct plug_str data)
 {
   char head[HTTP_CHUNK_HEAD_MAX];
-  if (request->minor)
+  if (request->task.minor)
     buf_put(out, head, http_chunk_put_head(head, data.len));
   buf_put_str(out, data);
-  if (request->minor)
+  if (request->task.minor)
     buf_put(out, "\r\n", 2);
 }
 
@@ -66,13 +70,13 @@ void sockjs_answer_put_frame(struct buf *out, const struct sockjs_request *reque
 
 void sockjs_answer_put_end(struct buf *out, const struct sockjs_request *request)
 {
-  if (request->minor)
+  if (request->task.minor)
     buf_put_str(out, STR(HTTP_LAST_CHUNK));
 }
 
 void sockjs_answer_put_begin(struct buf *out, struct http_conn *http)
 {
-  const struct sockjs_request *request = http_conn_request(http);
+  const struct sockjs_request *request = request_of(http);
   struct buf part = {0};
   /* nginx passes chunks on at once, but holds what it cannot tell apart until the end. */
   buf_putf(&part, "%sx-accel-buffering: no\r\n", request->headers);
@@ -91,7 +95,7 @@ void sockjs_answer_put_begin(struct buf *out, struct http_conn *http)
 
 bool sockjs_answer_frame(struct http_conn *http, struct plug_str frame)
 {
-  const struct sockjs_request *request = http_conn_request(http);
+  const struct sockjs_request *request = request_of(http);
   struct buf out = {0};
   bool well;
   if (sockjs_answer_streams(http)) {

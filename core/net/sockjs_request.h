@@ -4,32 +4,35 @@
 #define NET_SOCKJS_REQUEST_H
 
 #include "access/handshake.h"
-#include "base/buf.h"
+#include "base/list.h"
 #include "config/settings.h"
-#include "net/peer.h"
+#include "net/http_task.h"
 #include "sockjs/sockjs_url.h"
 
 struct http_conn;
 struct net_env;
 
 struct sockjs_request {
+  struct http_task task;
   const struct settings_endpoint *endpoint;
   enum sockjs_transport transport;
   bool form;                   /* the body is a form */
-  uint8_t minor;               /* of the request's HTTP version */
   char *callback;              /* of htmlfile and jsonp, or NULL */
   char *key;                   /* the session's name, with its endpoint's */
   char *headers;               /* lines for the answer */
-  struct net_peer peer;        /* the client, which may be behind a proxy */
   struct handshake *handshake; /* for the session that it begins, or NULL */
-  struct buf body;
 };
 
-/* Free with sockjs_request_free; NULL when out of memory. callback may be NULL. */
+/* Free with http_task_free; NULL when out of memory. callback may be NULL. max_body: of its body.
+ */
 struct sockjs_request *sockjs_request_new(const struct settings_endpoint *endpoint,
                                           const struct sockjs_url *url, const char *callback,
-                                          struct plug_str headers);
-void sockjs_request_free(struct sockjs_request *request);
+                                          struct plug_str headers, size_t max_body);
+
+static inline struct sockjs_request *sockjs_request_of(struct http_task *task)
+{
+  return container_of(task, struct sockjs_request, task);
+}
 
 /* Serves http's request, which is complete: it is answered, now or later. http may be gone, or
  * another worker's, afterwards. */

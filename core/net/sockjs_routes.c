@@ -1,4 +1,5 @@
 #include "net/sockjs_routes.h"
+#include "net/sockjs_request.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -279,16 +280,18 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
     buf_put_str(&headers, STR("cache-control: no-transform\r\n"));
   buf_put_str(&headers, str_of(no_cache));
   struct plug_str lines = str_from(headers.data, headers.len);
-  reply->sockjs =
-      headers.failed ? NULL : sockjs_request_new(endpoint, url, called ? callback : NULL, lines);
-  if (!reply->sockjs)
+  struct sockjs_request *request =
+      headers.failed ? NULL
+                     : sockjs_request_new(endpoint, url, called ? callback : NULL, lines,
+                                          env->settings->max_sockjs_message);
+  if (!request)
     return refuse(reply, 503, "The server is out of memory.", NULL);
   struct plug_str type = value_of(head, HTTP_CONTENT_TYPE), first = type;
   (void)str_split(&type, ';', &first);
-  reply->sockjs->form = url->transport == SOCKJS_JSONP_SEND &&
-                        str_eq_nocase(first, STR("application/x-www-form-urlencoded"));
-  reply->sockjs->minor = head->minor;
-  return HTTP_ROUTE_SOCKJS;
+  request->form = url->transport == SOCKJS_JSONP_SEND &&
+                  str_eq_nocase(first, STR("application/x-www-form-urlencoded"));
+  reply->task = &request->task;
+  return HTTP_ROUTE_SERVE;
 }
 
 static enum http_route route_session(struct net_env *env, const struct settings_endpoint *endpoint,

@@ -12,9 +12,11 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "message/message.h"
+#include "net/api_routes.h"
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "plugin/crash.h"
 #include "plugin/loop.h"
@@ -260,6 +262,7 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->conns);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
+  list_init(&env->api_waiting);
   list_init(&env->http_ready);
   list_init(&env->paused);
   list_init(&env->doomed);
@@ -275,6 +278,7 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   worker->index = index;
   worker->inbox.wake = wake;
   init_net_env(worker, settings, broker, pages, n_sockets);
+  env->inbox = &worker->inbox;
   env->addresses = addresses;
   init_hub(worker, interests);
   sem_init(&worker->quiet, 0, 0);
@@ -440,6 +444,7 @@ static void *run(void *arg)
   pthread_setname_np(pthread_self(), name);
   counter_bind_thread();
   interest_bind_worker((int)worker->index);
+  control_start(env);
   if (!open_sender(worker)) {
     log_error("net", "worker %u: out of memory", worker->index);
     abort();
@@ -462,6 +467,8 @@ static void *run(void *arg)
   cut_all(worker);
   wire_drop_scratch();
   sockjs_routes_drop_scratch();
+  sign_in_drop_scratch();
+  api_routes_drop_scratch();
   block_drop_cache();
   return NULL;
 }

@@ -126,20 +126,50 @@ static void up_answer(struct plug_op *op, const struct plug_app_answer *theirs)
   }
 }
 
+/* Until drain has ended: what was taken before may still lead to messages. */
+static bool may_publish(struct plugin_instance *instance)
+{
+  enum instance_state state = instance_state(instance);
+  return (state == INSTANCE_RUNNING || state == INSTANCE_DRAINING) && instance->app_up.publish;
+}
+
 static plug_status up_publish(const struct plug_host *host, const struct plug_app_message *message,
                               plug_app_published_fn done, void *arg)
 {
   struct plugin_instance *instance = instance_of(host);
   struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
   size_t len;
-  if (instance_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish)
+  if (!may_publish(instance))
     return PLUG_ESTATE;
   struct plug_app_answer *copy = answer_copy(&one, &len);
   return copy ? instance->app_up.publish(instance->app_up.ctx, copy, done, arg) : PLUG_ENOMEM;
+}
+
+static plug_status up_publish_local(const struct plug_host *host,
+                                    const struct plug_app_message *message, uint64_t session,
+                                    struct plug_str subscription)
+{
+  struct plugin_instance *instance = instance_of(host);
+  struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
+  size_t len;
+  if (instance_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish_local)
+    return PLUG_ESTATE;
+  struct plug_app_answer *copy = answer_copy(&one, &len);
+  return copy ? instance->app_up.publish_local(instance->app_up.ctx, copy, session, subscription)
+              : PLUG_ENOMEM;
+}
+
+static plug_status up_check(const struct plug_host *host, const struct plug_app_message *message)
+{
+  struct plugin_instance *instance = instance_of(host);
+  return may_publish(instance) ? instance->app_up.check(instance->app_up.ctx, message)
+                               : PLUG_ESTATE;
 }
 
 const struct plug_app_up answer_app_up = {
     .size = sizeof answer_app_up,
     .answer = up_answer,
     .publish = up_publish,
+    .publish_local = up_publish_local,
+    .check = up_check,
 };

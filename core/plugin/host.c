@@ -284,6 +284,11 @@ static const void *host_extension(const struct plug_host *host, const char *id)
     return &metrics_table;
   if (!strcmp(id, PLUG_EXT_WORKPOOL))
     return &workpool_table;
+  const struct plugin_instance *instance = instance_of(host);
+  if (!strcmp(id, PLUG_EXT_BROKER_PRESENCE) && instance->image->entry.broker)
+    return &host_presence_table;
+  if (instance->extension && !strcmp(id, instance->extension->id))
+    return instance->extension->table;
   if (!strcmp(id, PLUG_EXT_AUTH) && instance_of(host)->image->entry.auth)
     return &auth_control_table;
   return NULL;

@@ -28,8 +28,10 @@ struct plugin_instance {
   struct plugin_image *image;
   struct loop *loop;
   struct instance_broker_up up;
-  struct instance_auth_up auth_up; /* its functions NULL: nobody listens */
-  struct instance_app_up app_up;   /* likewise */
+  struct instance_auth_up auth_up;            /* its functions NULL: nobody listens */
+  struct instance_app_up app_up;              /* likewise */
+  struct instance_presence_up presence_up;    /* likewise */
+  const struct instance_extension *extension; /* or NULL */
   void *self;
   char *name;
   _Atomic int state;   /* enum instance_state */
@@ -76,6 +78,9 @@ void host_violation_of(const struct plugin_image *image, const char *function, c
 bool host_check_home(struct plugin_instance *instance, const char *function);
 /* True inside create, on its thread; otherwise a violation. */
 bool host_check_create(struct plugin_instance *instance, const char *function);
+
+/* host_presence.c: the server's half of "plug.broker.presence/1". */
+extern const struct plug_broker_presence_up host_presence_table;
 
 /* host_io.c: members of the host table, and the end of what a plugin left open. */
 struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want, plug_io_fn fn,

@@ -175,7 +175,9 @@ static plug_status check_named_sections(const struct plugin_instance *instance,
 static struct plugin_instance *create(struct plugin_image *image, struct loop *loop,
                                       const char *name, const struct config_section *section,
                                       const struct config *config,
-                                      const struct instance_broker_up *up, struct plug_err *err)
+                                      const struct instance_broker_up *up,
+                                      const struct instance_extension *extension,
+                                      struct plug_err *err)
 {
   struct option_table table = {image->entry.options, image->entry.n_options};
   if (option_check(&table, section, name, err))
@@ -188,6 +190,7 @@ static struct plugin_instance *create(struct plugin_image *image, struct loop *l
   struct plug_err said = {0};
   instance->section = section;
   instance->config = config;
+  instance->extension = extension;
   instance->creator = pthread_self();
   atomic_store_explicit(&instance->creating, true, memory_order_release);
   struct instance_call call;
@@ -213,14 +216,26 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
                                         const char *name, const struct config_section *section,
                                         const struct instance_broker_up *up, struct plug_err *err)
 {
-  return create(image, loop, name, section, NULL, up, err);
+  return create(image, loop, name, section, NULL, up, NULL, err);
 }
 
 struct plugin_instance *instance_create_named(struct plugin_image *image, struct loop *loop,
                                               const char *name, const struct config *config,
+                                              const struct instance_extension *extension,
                                               struct plug_err *err)
 {
-  return create(image, loop, name, config_find(config, name), config, NULL, err);
+  return create(image, loop, name, config_find(config, name), config, NULL, extension, err);
+}
+
+struct plugin_instance *instance_calling(const struct plug_host *host, const char *function,
+                                         void **ctx)
+{
+  struct plugin_instance *instance = instance_of(host);
+  if (!host_check_home(instance, function) || !instance->extension ||
+      instance_state(instance) != INSTANCE_RUNNING)
+    return NULL;
+  *ctx = instance->extension->ctx;
+  return instance;
 }
 
 static void put_leak(char *out, size_t size, unsigned long long n, const char *one,
@@ -480,6 +495,18 @@ const struct plug_app *instance_app(const struct plugin_instance *instance)
 void instance_set_app_up(struct plugin_instance *instance, const struct instance_app_up *up)
 {
   instance->app_up = *up;
+}
+
+void instance_set_presence_up(struct plugin_instance *instance,
+                              const struct instance_presence_up *up)
+{
+  instance->presence_up = *up;
+}
+
+const void *instance_extension(const struct plugin_instance *instance, const char *id)
+{
+  const struct plug_plugin *entry = &instance->image->entry;
+  return entry->extension ? entry->extension(instance->self, id) : NULL;
 }
 
 void instance_set_auth_up(struct plugin_instance *instance, const struct instance_auth_up *up)

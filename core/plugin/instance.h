@@ -4,6 +4,8 @@
 #ifndef PLUGIN_INSTANCE_H
 #define PLUGIN_INSTANCE_H
 
+#include <plugboard/ext/presence.h>
+
 #include "config/config.h"
 #include "plugin/image.h"
 #include "plugin/loop.h"
@@ -37,6 +39,25 @@ struct instance_app_up {
   /* message: one publish; taken over. */
   plug_status (*publish)(void *ctx, struct plug_app_answer *message, plug_app_published_fn done,
                          void *arg);
+  plug_status (*publish_local)(void *ctx, struct plug_app_answer *message, uint64_t session,
+                               struct plug_str subscription);
+  plug_status (*check)(void *ctx, const struct plug_app_message *message);
+  void *ctx;
+};
+
+/* What the server does with "plug.broker.presence/1"; called with ctx. [home] */
+struct instance_presence_up {
+  void (*user)(struct plug_op *op, struct plug_str user, struct plug_str info, uint64_t members);
+  void (*total)(struct plug_op *op, uint64_t users, uint64_t members, struct plug_position pos);
+  void (*changed)(void *ctx, const struct plug_presence_change *change);
+  void (*lost)(void *ctx);
+  void *ctx;
+};
+
+/* An extension that another part of the server gives to an instance, and that outlives it. */
+struct instance_extension {
+  const char *id;
+  const void *table;
   void *ctx;
 };
 
@@ -49,13 +70,21 @@ struct plugin_instance *instance_create(struct plugin_image *image, struct loop 
                                         const char *name, const struct config_section *section,
                                         const struct instance_broker_up *up, struct plug_err *err);
 
-/* The same for a plugin that may have sections "[NAME ...]" beside its own. */
+/* The same for a plugin that may have sections "[NAME ...]" beside its own, and an extension (or
+ * NULL) from elsewhere. */
 struct plugin_instance *instance_create_named(struct plugin_image *image, struct loop *loop,
                                               const char *name, const struct config *config,
+                                              const struct instance_extension *extension,
                                               struct plug_err *err);
+/* For the functions of such an extension's table: whose call it is. NULL: not at home, which is a
+ * violation, or not between start and drain; *ctx is the extension's. */
+struct plugin_instance *instance_calling(const struct plug_host *host, const char *function,
+                                         void **ctx);
 
 /* Between create and start. */
 void instance_set_app_up(struct plugin_instance *instance, const struct instance_app_up *up);
+void instance_set_presence_up(struct plugin_instance *instance,
+                              const struct instance_presence_up *up);
 void instance_set_auth_up(struct plugin_instance *instance, const struct instance_auth_up *up);
 
 /* start: waits for its completion, at most 10 s. drain, stop: at most 5 s each. stop is also right
@@ -76,6 +105,8 @@ struct loop *instance_loop(const struct plugin_instance *instance);
 const struct plug_broker *instance_broker(const struct plugin_instance *instance); /* or NULL */
 const struct plug_auth *instance_auth(const struct plugin_instance *instance);     /* or NULL */
 const struct plug_app *instance_app(const struct plugin_instance *instance);       /* or NULL */
+/* The plugin's half of an extension, or NULL. Between create and destroy. */
+const void *instance_extension(const struct plugin_instance *instance, const char *id);
 const struct plugin_image *instance_image(const struct plugin_instance *instance);
 
 /* [home] Stands around every call into the plugin: it is known by name while it lasts (watch.h),

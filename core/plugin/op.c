@@ -402,6 +402,30 @@ static struct op_slot *claim(struct plug_op *op, const char *function)
   return NULL;
 }
 
+/* Open: not completed. NULL: over, or no operation. */
+static struct op_slot *find_open(struct plug_op *op)
+{
+  uint64_t generation;
+  struct op_slot *slot = slot_of(op, &generation);
+  uint64_t word = slot ? atomic_load_explicit(&slot->word, memory_order_acquire) : 0;
+  return (word & FLAG_LIVE) && !(word & FLAG_CLAIMED) && generation_of(word) == generation ? slot
+                                                                                           : NULL;
+}
+
+struct plugin_instance *op_instance(struct plug_op *op, const char *function)
+{
+  struct op_slot *slot = find_open(op);
+  if (!slot)
+    host_violation_of(NULL, function, "is about an operation that is over");
+  return slot ? slot_instance(slot) : NULL;
+}
+
+void *op_arg(struct plug_op *op, op_done_fn done)
+{
+  struct op_slot *slot = find_open(op);
+  return slot && slot->done == done ? slot->arg : NULL;
+}
+
 static void complete(struct op_slot *slot)
 {
   uint64_t word = atomic_fetch_or_explicit(&slot->word, FLAG_COMPLETED, memory_order_acq_rel);

@@ -44,4 +44,10 @@ plug_status op_offered(struct plug_op *op, plug_status status);
 void op_complete(struct plug_op *op, plug_status status, void *detail, size_t len,
                  const char *function);
 
+/* [home] For upcalls that say something of an operation before it is completed: whose it is; NULL
+ * after a violation, for one that is over. */
+struct plugin_instance *op_instance(struct plug_op *op, const char *function);
+/* [home] Its arg, if it is one with that done; else NULL. */
+void *op_arg(struct plug_op *op, op_done_fn done);
+
 #endif

@@ -6,7 +6,9 @@
 
 #include <plugboard/secret.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
+#include "session/orders.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
@@ -157,15 +159,34 @@ static void note_half(struct session *session)
       expires != UINT64_MAX && expires > now ? now + (expires - now) / 2 : now;
 }
 
+/* Somebody has disconnected the user, who may not come back yet. */
+static bool is_refused(struct session *session)
+{
+  char reason[REFUSED_REASON_MAX + 1];
+  const struct plug_identity *who = admission_who(session);
+  struct refused_users *refused = session->env->refused;
+  if (!refused || !who || !refused_users_find(refused, who->user, clock_now_ms(), reason))
+    return false;
+  struct session_error error = {.message = reason[0] ? str_of(reason)
+                                                     : STR("the user is refused for a while"),
+                                .code = "refused",
+                                .hint = "Try again later."};
+  COUNT(refused_users);
+  end_with(session, &error, CLOSE_DENIED);
+  return true;
+}
+
 static void connect_judged(struct session *session, const struct login_verdict *verdict)
 {
   struct admission *admission = session->admission;
   session->awaiting = false;
   if (verdict->result == LOGIN_GRANTED) {
     COUNT(auth_granted);
-    note_half(session);
-    session->class_id = subject_class(admission->subject);
-    session_admit(session, &admission->agreement);
+    if (!is_refused(session)) {
+      note_half(session);
+      session->class_id = subject_class(admission->subject);
+      session_admit(session, &admission->agreement);
+    }
   } else {
     struct session_error error = denial(verdict);
     end_with(session, &error, close_code_of(verdict));
@@ -244,15 +265,10 @@ void admission_commits(struct session *session, bool begins)
 
 static void judge_again(struct session *session, struct subscription *sub, bool allowed)
 {
-  struct session_waiter *waiter = sub->waiter;
-  char verb[100], receipt_text[256];
-  struct plug_str id = subscription_id(sub), receipt = STR("");
+  char verb[100], text[SESSION_RECEIPT_TEXT];
+  struct plug_str id = subscription_id(sub), receipt = session_owed_receipt(sub, text);
   if (allowed)
     return;
-  if (waiter && waiter->receipt_len <= sizeof receipt_text) {
-    memcpy(receipt_text, waiter->receipt, waiter->receipt_len);
-    receipt = str_from(receipt_text, waiter->receipt_len);
-  }
   snprintf(verb, sizeof verb, "subscription '%.*s'", session_shown(id), id.ptr);
   struct buf shown = {0};
   deny(session, verb, receipt.len ? &receipt : NULL, user_shown_destination(session, sub, &shown),

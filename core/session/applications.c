@@ -58,8 +58,17 @@ static const struct plug_msg *make_message(struct session_env *env,
   return msg;
 }
 
+static plug_status deliver_local(struct session_env *env, const struct app_local *local,
+                                 const struct plug_msg *msg)
+{
+  return local->session ? hub_deliver_one(local->inbox, session_worker_number(local->session),
+                                          local->subscription, msg)
+                        : hub_deliver_node(env->hub, msg);
+}
+
+/* local NULL: by the broker. */
 static plug_status publish(struct session_env *env, const struct plug_app_message *message,
-                           struct session_waiter *waiter)
+                           const struct app_local *local, struct session_waiter *waiter)
 {
   struct buf topic = {0};
   struct plug_str text = message->destination;
@@ -80,7 +89,7 @@ static plug_status publish(struct session_env *env, const struct plug_app_messag
   }
   const struct plug_msg *msg = make_message(env, message, text, &status);
   if (msg) {
-    status = session_publish(env, msg, waiter);
+    status = local ? deliver_local(env, local, msg) : session_publish(env, msg, waiter);
     message_unref(msg);
   }
 
@@ -282,7 +291,7 @@ static void act(const struct target *to, struct app_result *result)
     return;
   }
   for (size_t i = 0; answer && i < answer->n_publishes; i++) {
-    plug_status status = publish(to->env, &answer->publishes[i], to->waiter);
+    plug_status status = publish(to->env, &answer->publishes[i], NULL, to->waiter);
     if (session && (status == PLUG_EAGAIN || to->env->congested))
       session->slow_down = true;
     if (status < 0 && status != PLUG_EAGAIN) {
@@ -526,6 +535,6 @@ void applications_publish(void *ctx, const struct plug_app_message *message,
   }
   waiter->done = on_published;
   waiter->arg = out;
-  plug_status status = publish(env, message, waiter);
+  plug_status status = publish(env, message, app_publish_local(out), waiter);
   session_waiter_done(waiter, status == PLUG_PENDING ? PLUG_OK : status);
 }

@@ -6,6 +6,7 @@
 #define SESSION_SESSION_H
 
 #include "access/access.h"
+#include "access/refused_users.h"
 #include "app/app.h"
 #include "base/utf8.h"
 #include "hub/destination.h"
@@ -45,8 +46,9 @@ struct session_env {
   struct stomp_scratch *scratch;
   struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
   struct session_sendable sendable[1 << SESSION_SENDABLES_BITS];
-  struct access_worker *access; /* NULL: everybody may do what destinations says */
-  struct app_worker *app;       /* NULL: no applications */
+  struct access_worker *access;  /* NULL: everybody may do what destinations says */
+  struct refused_users *refused; /* NULL: nobody is refused */
+  struct app_worker *app;        /* NULL: no applications */
   const struct user_names *users;
   unsigned worker;    /* its number, for names of sessions that are the node's */
   const char *server; /* "plugboard/0.1.0" for CONNECTED */
@@ -115,7 +117,7 @@ struct plug_str session_id_text(const struct session *session, char out[SESSION_
 /* The number by which plugins know it, unique on the node. */
 static inline uint64_t session_node_number(const struct session *session)
 {
-  return ((uint64_t)session->env->worker + 1) << 48 | session->number;
+  return node_session_number(session->env->worker, session->number);
 }
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);

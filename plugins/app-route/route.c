@@ -20,6 +20,8 @@ plug_status route_begin(struct route *route, struct plug_str name, struct plug_s
   *route = (struct route){.name = copy(name)};
   if (!route->name)
     return PLUG_ENOMEM;
+  route->scope = (struct route_scope){
+      .path = &route->path, .roots = {[ROUTE_BODY] = "body"}, .n_roots = 1, .has_sender = true};
   plug_status status = route_path_parse(&route->path, pattern, &why);
   return status == PLUG_EINVAL ? route_fault(err, "pattern: %s", why.text) : status;
 }
@@ -34,9 +36,9 @@ plug_status route_set(struct route *route, struct plug_kv entry, size_t rate_key
   if (route_eq(entry.key, "if"))
     made = route->condition = route_condition_parse(entry.value, rate_keys, &why);
   else if (route_eq(entry.key, "to"))
-    made = route->to = route_template_destination(entry.value, &route->path, &why);
+    made = route->to = route_template_destination(entry.value, &route->scope, &why);
   else if (route_eq(entry.key, "body"))
-    made = route->body = route_template_json(entry.value, &route->path, &why);
+    made = route->body = route_template_json(entry.value, &route->scope, &why);
   else if (route_eq(entry.key, "content-type"))
     made = route->content_type = copy(entry.value);
   else
@@ -83,10 +85,9 @@ static bool parse_body(const struct plug_app_request *request, json_t **body,
                       why.text);
 }
 
-static bool check_variables(const struct route *route, struct route_values *values, char *text,
-                            struct route_refusal *refusal)
+static bool check_variables(const struct route *route, const struct plug_app_request *request,
+                            struct route_values *values, char *text, struct route_refusal *refusal)
 {
-  const struct plug_app_request *request = values->request;
   for (size_t i = 0; i < route->path.n && i < request->n_variables; i++) {
     struct plug_str value = request->variables[i].value;
     if (!route_variable_check(&route->path.variables[i], value, text, refusal))
@@ -100,7 +101,8 @@ static bool check_variables(const struct route *route, struct route_values *valu
 bool route_run(struct route *route, const struct plug_app_request *request, int64_t now_ms,
                uint64_t now_us, struct route_result *result, struct route_refusal *refusal)
 {
-  struct route_values values = {.request = request, .path = &route->path, .now_ms = now_ms};
+  struct route_values values = {
+      .who = request->who, .session = request->session_id, .now_ms = now_ms};
   bool done = false;
   char *text = malloc(request->path.len + 1);
   *result = (struct route_result){0};
@@ -108,9 +110,10 @@ bool route_run(struct route *route, const struct plug_app_request *request, int6
   if (!text)
     return false;
   bool needs_body = route_condition_needs_body(route->condition) ||
-                    route_template_needs_body(route->to) || route_template_needs_body(route->body);
-  if (!check_variables(route, &values, text, refusal) ||
-      (needs_body && !parse_body(request, &values.body, refusal)) ||
+                    route_template_needs_root(route->to, ROUTE_BODY) ||
+                    route_template_needs_root(route->body, ROUTE_BODY);
+  if (!check_variables(route, request, &values, text, refusal) ||
+      (needs_body && !parse_body(request, &values.roots[ROUTE_BODY], refusal)) ||
       !route_condition_check(route->condition, &values, refusal))
     goto end;
   result->destination = route_template_fill(route->to, &values, &result->destination_len, refusal);
@@ -123,7 +126,7 @@ bool route_run(struct route *route, const struct plug_app_request *request, int6
   done = route_condition_take(route->condition, &values, room, now_us, refusal);
 
 end:
-  json_decref(values.body);
+  json_decref(values.roots[ROUTE_BODY]);
   free(text);
   if (!done) {
     free(result->destination);

@@ -8,6 +8,7 @@
 struct route {
   char *name;
   struct route_path path;
+  struct route_scope scope;
   struct route_condition *condition; /* or NULL */
   struct route_template *to;
   struct route_template *body; /* NULL: the body passes as it is */

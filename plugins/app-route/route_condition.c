@@ -285,7 +285,7 @@ static bool has_role(const struct plug_identity *who, struct plug_str role)
 static bool check_term(const struct term *term, const struct route_values *values,
                        struct route_refusal *refusal)
 {
-  const struct plug_identity *who = values->request->who;
+  const struct plug_identity *who = values->who;
   switch (term->kind) {
   case AUTHENTICATED:
     return who || route_refuse(refusal, "not-authenticated", "only who is signed in may do this");
@@ -296,15 +296,15 @@ static bool check_term(const struct term *term, const struct route_values *value
   case RATE:
     return true;
   default:
-    return check_body(term, values->body, refusal);
+    return check_body(term, values->roots[ROUTE_BODY], refusal);
   }
 }
 
 static bool check_rate(const struct term *term, const struct route_values *values,
                        struct plug_str room, uint64_t now_us, struct route_refusal *refusal)
 {
-  const struct plug_identity *who = values->request->who;
-  struct plug_str sender = who ? who->user : values->request->session_id;
+  const struct plug_identity *who = values->who;
+  struct plug_str sender = who ? who->user : values->session;
   if (route_rate_take(term->rate, term->by_sender ? sender : room, now_us))
     return true;
   return route_refuse(refusal, "rate-limited", "%s: at most %llu in %llu ms",

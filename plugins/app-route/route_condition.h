@@ -12,6 +12,8 @@
 
 #include "route_template.h"
 
+#define ROUTE_BODY 0 /* the number of the root "body" in a route's scope */
+
 struct route_condition;
 
 struct route_condition *route_condition_parse(struct plug_str text, size_t rate_keys,

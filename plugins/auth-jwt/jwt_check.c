@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "jwt_claims.h"
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 /* The kid belongs into every line about a token whose header could be read. */
 static void add_kid(struct jwt_verdict *verdict, const struct jwt_token *token)
@@ -29,7 +29,7 @@ static enum jwt_reason judge(const struct jwt_policy *policy, const struct jwt_k
   enum jwt_reason reason = jwt_keyset_verify(keys, token, policy->algs, fault);
   if (reason != JWT_OK)
     return reason;
-  json_t *claims = jwt_json_parse(token->payload, JWT_CLAIMS_DEPTH, why, &line);
+  json_t *claims = strict_json_parse(token->payload, JWT_CLAIMS_DEPTH, why, &line);
   if (claims == NULL)
     return jwt_fail(fault, JWT_MALFORMED, "the token's claims: %s", why);
   reason = jwt_claims_check(policy, token, claims, now_s, &expires_ms, fault);

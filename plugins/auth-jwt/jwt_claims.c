@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 /* The year 5138: what is later is no time in seconds but in milliseconds, or no time at all. */
 #define MAX_NUMERIC_DATE 1e11
@@ -54,7 +54,7 @@ static enum jwt_reason check_issuer(const struct jwt_policy *policy, json_t *cla
                                     struct jwt_fault *fault)
 {
   char shown[JWT_SHOWN_SIZE];
-  struct plug_str iss = jwt_json_str(claims, "iss");
+  struct plug_str iss = strict_json_str(claims, "iss");
   if (policy->issuers.n == 0)
     return JWT_OK;
   if (iss.ptr == NULL)
@@ -71,7 +71,7 @@ static enum jwt_reason check_audience(const struct jwt_policy *policy, json_t *c
 {
   char shown[JWT_SHOWN_SIZE];
   json_t *aud = json_object_get(claims, "aud"), *one;
-  struct plug_str first = jwt_json_value_str(aud);
+  struct plug_str first = strict_json_value_str(aud);
   size_t i;
   if (policy->audiences.n == 0)
     return JWT_OK;
@@ -79,7 +79,7 @@ static enum jwt_reason check_audience(const struct jwt_policy *policy, json_t *c
     return JWT_OK;
   json_array_foreach(aud, i, one)
   {
-    struct plug_str text = jwt_json_value_str(one);
+    struct plug_str text = strict_json_value_str(one);
     if (text.ptr == NULL)
       return jwt_fail(fault, JWT_MALFORMED, "the claim aud holds something that is no string");
     if (jwt_texts_have(&policy->audiences, text))
@@ -102,9 +102,9 @@ static enum jwt_reason check_client(const struct jwt_policy *policy, json_t *cla
   char shown[JWT_SHOWN_SIZE];
   if (policy->clients.n == 0)
     return JWT_OK;
-  struct plug_str client = jwt_json_str(claims, "azp");
+  struct plug_str client = strict_json_str(claims, "azp");
   if (json_object_get(claims, "azp") == NULL)
-    client = jwt_json_str(claims, "client_id");
+    client = strict_json_str(claims, "client_id");
   if (client.ptr == NULL)
     return jwt_fail(fault, JWT_CLIENT,
                     "the token names no client (azp, client_id), expected %.150s",
@@ -166,7 +166,7 @@ static enum jwt_reason check_kind(const struct jwt_policy *policy, json_t *claim
   static const char *const never[] = {"Refresh", "Offline", "Logout", "Registration",
                                       "Initial-Access-Token"};
   char shown[JWT_SHOWN_SIZE];
-  struct plug_str typ = jwt_json_str(claims, "typ"), use = jwt_json_str(claims, "token_use");
+  struct plug_str typ = strict_json_str(claims, "typ"), use = strict_json_str(claims, "token_use");
   const char *wanted = policy->kind == JWT_ID_TOKEN ? "id" : "access";
   if (policy->kind == JWT_ANY_TOKEN)
     return JWT_OK;
@@ -188,7 +188,7 @@ static bool value_is(const json_t *value, const char *want)
   json_t *one;
   switch (json_typeof(value)) {
   case JSON_STRING:
-    return jwt_str_is(jwt_json_value_str(value), want);
+    return jwt_str_is(strict_json_value_str(value), want);
   case JSON_TRUE:
     return strcmp(want, "true") == 0;
   case JSON_FALSE:

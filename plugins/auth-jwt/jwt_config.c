@@ -1,15 +1,13 @@
 #include "jwt_config.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "jwt_text.h"
+#include "outbound.h"
 
 /* The state of one run through the options: after the first failure nothing more is done. */
 struct reader {
@@ -86,37 +84,29 @@ static void get_paths(struct reader *r, const char *key, struct jwt_paths *paths
 
 bool jwt_url_allowed(const char *url, bool allow_http, char why[240])
 {
-  char *scheme = NULL, *host = NULL, *user = NULL;
-  bool good = false;
-  CURLU *parsed = curl_url();
-  if (parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
-      curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-      curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
-    snprintf(why, 240, "%.150s is not a URL of https:// and a host", url);
-  } else if (curl_url_get(parsed, CURLUPART_USER, &user, 0) == CURLUE_OK) {
+  switch (outbound_judge_url(url)) {
+  case OUTBOUND_HTTPS:
+  case OUTBOUND_LOCAL:
+    return true;
+  case OUTBOUND_PLAIN:
+    if (allow_http)
+      return true;
+    snprintf(why, 240,
+             "%.110s is not https: whoever is on the way could hand out keys of his own "
+             "(allow-http = on accepts that)",
+             url);
+    return false;
+  case OUTBOUND_HAS_USER:
     snprintf(why, 240, "the URL holds a user name; key sets are public");
-  } else if (strcmp(scheme, "https") == 0) {
-    good = true;
-  } else if (strcmp(scheme, "http") != 0) {
+    return false;
+  case OUTBOUND_OTHER_SCHEME:
     snprintf(why, 240, "%.150s begins neither with https:// nor with http://", url);
-  } else {
-    /* Whoever is on the way of plain HTTP hands out his own keys; on one machine there is no way.
-     */
-    struct in_addr v4;
-    bool local = strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-                 (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
-    good = allow_http || local;
-    if (!good)
-      snprintf(why, 240,
-               "%.110s is not https: whoever is on the way could hand out keys of his own "
-               "(allow-http = on accepts that)",
-               url);
+    return false;
+  case OUTBOUND_NO_URL:
+    break;
   }
-  curl_free(scheme);
-  curl_free(host);
-  curl_free(user);
-  curl_url_cleanup(parsed);
-  return good;
+  snprintf(why, 240, "%.150s is not a URL of https:// and a host", url);
+  return false;
 }
 
 static void read_claims(struct reader *r, struct jwt_policy *p)

@@ -1,6 +1,5 @@
 #include "jwt_fetch.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -9,8 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "outbound.h"
+#include "strict_json.h"
 
 enum { DISCOVERY_DEPTH = 16, URL_MAX_LEN = 2048 };
 
@@ -93,14 +93,7 @@ static void set_options(CURL *curl, struct jwt_fetch *fetch, const char *url, st
                         struct curl_slist *accept, char error[CURL_ERROR_SIZE])
 {
   const struct jwt_config *c = fetch->config;
-  curl_easy_setopt(curl, CURLOPT_URL, url);
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L); /* the operator says where keys come from */
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)c->timeout_ms);
-  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver that hangs */
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, fetch->env->host->server);
+  outbound_set_basics(curl, url, fetch->env->host->server, c->timeout_ms, error);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, accept);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, a);
@@ -109,7 +102,6 @@ static void set_options(CURL *curl, struct jwt_fetch *fetch, const char *url, st
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, fetch);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
   if (c->ca_file != NULL)
     curl_easy_setopt(curl, CURLOPT_CAINFO, c->ca_file);
 }
@@ -175,8 +167,8 @@ static bool read_discovery(struct jwt_fetch *fetch, struct plug_str text, const 
   const char *issuer = fetch->config->discovery_issuer;
   int line;
   bool good = false;
-  json_t *json = jwt_json_parse(text, DISCOVERY_DEPTH, reason, &line);
-  struct plug_str said = jwt_json_str(json, "issuer"), url = jwt_json_str(json, "jwks_uri");
+  json_t *json = strict_json_parse(text, DISCOVERY_DEPTH, reason, &line);
+  struct plug_str said = strict_json_str(json, "issuer"), url = strict_json_str(json, "jwks_uri");
   if (json == NULL)
     snprintf(why, JWT_FETCH_WHY, "this is no discovery document: %s (%s)", reason, type);
   else if (said.ptr == NULL || !jwt_str_is(said, issuer))

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 /* While it is being made: strings are in the claims, or in texts. */
 struct draft {
@@ -41,7 +41,7 @@ static bool keep_text(struct draft *id, char *text)
 static struct plug_str scalar(struct draft *id, const json_t *value, bool *oom)
 {
   if (json_is_string(value))
-    return jwt_json_value_str(value);
+    return strict_json_value_str(value);
   if (!json_is_number(value) && !json_is_boolean(value))
     return (struct plug_str){NULL, 0};
   char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
@@ -136,7 +136,7 @@ static enum jwt_reason take_roles(struct draft *id, const struct jwt_policy *pol
     if (value == NULL)
       continue;
     if (json_is_string(value)) {
-      struct plug_str rest = jwt_json_value_str(value), word;
+      struct plug_str rest = strict_json_value_str(value), word;
       while (reason == JWT_OK && next_word(&rest, &word))
         reason = add_role(id, word, path, fault);
       continue;
@@ -146,7 +146,7 @@ static enum jwt_reason take_roles(struct draft *id, const struct jwt_policy *pol
                       path->text);
     json_array_foreach(value, k, one)
     {
-      struct plug_str role = jwt_json_value_str(one);
+      struct plug_str role = strict_json_value_str(one);
       if (role.ptr == NULL)
         return jwt_fail(fault, JWT_CLAIM, "the role claim %.100s holds something that is no string",
                         path->text);
@@ -247,7 +247,7 @@ static enum jwt_reason add_permissions(struct draft *id, const json_t *value, ui
   json_t *one;
   size_t i;
   if (json_is_string(value)) {
-    struct plug_str rest = jwt_json_value_str(value), word;
+    struct plug_str rest = strict_json_value_str(value), word;
     while (reason == JWT_OK && next_word(&rest, &word))
       reason = add_permission_text(id, word, actions, fault);
     return reason;
@@ -256,7 +256,7 @@ static enum jwt_reason add_permissions(struct draft *id, const json_t *value, ui
     return jwt_fail(fault, JWT_CLAIM, "a list of permissions is neither an array nor a string");
   json_array_foreach(value, i, one)
   {
-    struct plug_str text = jwt_json_value_str(one);
+    struct plug_str text = strict_json_value_str(one);
     if (text.ptr == NULL)
       return jwt_fail(fault, JWT_CLAIM, "a permission is not a string");
     reason = add_permission_text(id, text, actions, fault);

@@ -9,8 +9,8 @@
 
 #include "jwt_base64.h"
 #include "jwt_evp.h"
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 enum { MAX_NUMBER = JWT_MAX_RSA_BITS / 8, MAX_KID = 4096 };
 
@@ -82,7 +82,7 @@ static bool set_ed25519(struct jwt_key *key, const unsigned char *x, char why[16
 static bool number(const json_t *jwk, const char *name, unsigned char *out, size_t *len,
                    char why[160])
 {
-  struct plug_str text = jwt_json_str(jwk, name);
+  struct plug_str text = strict_json_str(jwk, name);
   if (text.ptr == NULL || text.len == 0)
     snprintf(why, 160, "a key without \"%s\"", name);
   else if (text.len > (MAX_NUMBER + 1) / 3 * 4)
@@ -98,7 +98,7 @@ static bool from_jwk_ec(struct jwt_key *key, const json_t *jwk, char why[160])
 {
   unsigned char x[MAX_NUMBER + 8], y[MAX_NUMBER + 8];
   size_t x_len, y_len;
-  struct plug_str crv = jwt_json_str(jwk, "crv");
+  struct plug_str crv = strict_json_str(jwk, "crv");
   for (size_t i = 0; i < N_CURVES; i++) {
     if (crv.ptr == NULL || !jwt_str_is(crv, curves[i].name))
       continue;
@@ -115,7 +115,7 @@ static bool from_jwk_okp(struct jwt_key *key, const json_t *jwk, char why[160])
 {
   unsigned char x[MAX_NUMBER + 8];
   size_t len;
-  if (!jwt_str_is(jwt_json_str(jwk, "crv"), "Ed25519"))
+  if (!jwt_str_is(strict_json_str(jwk, "crv"), "Ed25519"))
     return refuse(why, "an OKP key that is not Ed25519");
   if (!number(jwk, "x", x, &len, why))
     return false;
@@ -137,13 +137,13 @@ static bool is_for_signatures(const json_t *jwk)
 {
   const json_t *use = json_object_get(jwk, "use"), *ops = json_object_get(jwk, "key_ops"), *op;
   size_t i;
-  if (use != NULL && !(json_is_string(use) && jwt_str_is(jwt_json_value_str(use), "sig")))
+  if (use != NULL && !(json_is_string(use) && jwt_str_is(strict_json_value_str(use), "sig")))
     return false;
   if (ops == NULL)
     return true;
   json_array_foreach((json_t *)(uintptr_t)ops, i, op)
   {
-    struct plug_str name = jwt_json_value_str(op);
+    struct plug_str name = strict_json_value_str(op);
     if (name.ptr != NULL && jwt_str_is(name, "verify"))
       return true;
   }
@@ -157,7 +157,7 @@ static bool narrow_algs(struct jwt_key *key, const json_t *jwk, char why[160])
   enum jwt_alg alg;
   if (value == NULL)
     return true;
-  struct plug_str name = jwt_json_value_str(value);
+  struct plug_str name = strict_json_value_str(value);
   if (name.ptr == NULL || !jwt_alg_find(name, &alg))
     return refuse(why, "a key for another algorithm");
   if ((key->algs & JWT_ALG_BIT(alg)) == 0)
@@ -171,7 +171,7 @@ static bool set_kid(struct jwt_key *key, const json_t *jwk, char why[160])
   const json_t *value = json_object_get(jwk, "kid");
   if (value == NULL)
     return true;
-  struct plug_str kid = jwt_json_value_str(value);
+  struct plug_str kid = strict_json_value_str(value);
   if (kid.ptr == NULL || kid.len > MAX_KID)
     return refuse(why, "a key whose \"kid\" is no string, or too long");
   key->kid = malloc(kid.len + 1);
@@ -187,7 +187,7 @@ bool jwt_key_from_jwk(struct jwt_key *key, const json_t *jwk, char why[160])
   memset(key, 0, sizeof *key);
   if (!json_is_object(jwk))
     return refuse(why, "something that is not an object");
-  struct plug_str kty = jwt_json_str(jwk, "kty");
+  struct plug_str kty = strict_json_str(jwk, "kty");
   bool good;
   if (kty.ptr == NULL)
     return refuse(why, "a key without \"kty\"");

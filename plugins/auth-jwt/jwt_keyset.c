@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 enum { JWKS_DEPTH = 8 };
 
@@ -62,7 +62,7 @@ static void skip(struct jwt_keyset *set, const char *why)
 bool jwt_keyset_add_jwks(struct jwt_keyset *set, struct plug_str text, char why[240], int *line)
 {
   char reason[160];
-  json_t *json = jwt_json_parse(text, JWKS_DEPTH, reason, line), *jwk;
+  json_t *json = strict_json_parse(text, JWKS_DEPTH, reason, line), *jwk;
   if (json == NULL) {
     snprintf(why, 240, "this is no key set: %s", reason);
     return false;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "jwt_base64.h"
-#include "jwt_json.h"
 #include "jwt_text.h"
+#include "strict_json.h"
 
 static size_t count_dots(struct plug_str s)
 {
@@ -35,7 +35,7 @@ static enum jwt_reason refuse_parameters(const json_t *header, struct jwt_fault 
     if (json_object_get(header, refused[i]) != NULL)
       return jwt_fail(fault, JWT_UNSUPPORTED, "the header parameter \"%s\" is not accepted",
                       refused[i]);
-  struct plug_str cty = jwt_json_str(header, "cty");
+  struct plug_str cty = strict_json_str(header, "cty");
   if (cty.ptr != NULL && (jwt_str_eq_nocase(cty, jwt_str("JWT")) ||
                           jwt_str_eq_nocase(cty, jwt_str("application/jwt"))))
     return jwt_fail(fault, JWT_UNSUPPORTED, "a token within the token (cty is JWT)");
@@ -49,7 +49,7 @@ static enum jwt_reason take_string(const json_t *header, const char *key, struct
   const json_t *value = json_object_get(header, key);
   if (value == NULL)
     return JWT_OK;
-  *out = jwt_json_value_str(value);
+  *out = strict_json_value_str(value);
   return out->ptr != NULL ? JWT_OK
                           : jwt_fail(fault, JWT_MALFORMED,
                                      "the header parameter \"%s\" is not a "
@@ -64,7 +64,7 @@ static enum jwt_reason read_header(struct jwt_token *token, struct plug_str json
   int line;
   struct plug_str alg = {NULL, 0};
   enum jwt_reason reason;
-  token->header = jwt_json_parse(json, JWT_HEADER_DEPTH, why, &line);
+  token->header = strict_json_parse(json, JWT_HEADER_DEPTH, why, &line);
   if (token->header == NULL)
     return jwt_fail(fault, JWT_MALFORMED, "the token's header: %s", why);
   if ((reason = take_string(token->header, "kid", &token->kid, fault)) != JWT_OK ||

@@ -4,6 +4,7 @@
  *   host ──► redis_publish ──► redis_link ──► Redis ──► redis_link ──► redis_topics ──► host
  *             (PUBLISH)         two connections          (SUBSCRIBE, messages)
  *
+ * redis_presence uses both connections for who is in which room, if the server asks for that.
  * redis_handover keeps a connection for subscriptions beyond the loss of the link, until the next
  * one has caught up. redis_probe decides when a connected Redis counts as up, and when no longer.
  * Everything here runs on the home thread. */
@@ -13,10 +14,11 @@
 
 #include "redis_config.h"
 #include "redis_handover.h"
+#include "redis_inbox.h"
 #include "redis_link.h"
+#include "redis_presence_table.h"
 #include "redis_probe.h"
 #include "redis_publish.h"
-#include "redis_single.h"
 
 enum {
   /* Redis throws out subscribers that have 32 MB pending: leave room for more than one. */
@@ -47,9 +49,9 @@ struct redis_broker {
   char said[REDIS_WHY_MAX]; /* what of it is in the log */
   struct plug_timer *start_timer;
   struct plug_op *start_op, *drain_op, *stop_op;
-  bool drain_probes; /* the last probe is under way */
-  struct redis_buf scratch;
-  struct redis_log_limit json_limit, content_limit;
+  bool drain_probes;               /* the last probe is under way */
+  struct redis_inbox inbox;        /* layout single */
+  struct redis_presence *presence; /* NULL: the host has none */
 };
 
 static void done(struct redis_broker *self, struct plug_op **op, plug_status status)
@@ -65,7 +67,7 @@ static void done(struct redis_broker *self, struct plug_op **op, plug_status sta
 static void drained(struct redis_broker *self)
 {
   if (self->drain_op == NULL || !redis_publisher_idle(self->pub) ||
-      !redis_topics_idle(self->topics))
+      !redis_topics_idle(self->topics) || !redis_presence_drain(self->presence))
     return;
   if (self->state != PLUG_STATE_UP) {
     done(self, &self->drain_op, PLUG_OK);
@@ -141,6 +143,8 @@ static void on_own_answered(void *arg, enum redis_own kind, const redisReply *re
   struct redis_role_watch *role = redis_conn_role(redis_link_commands(self->link));
   if (kind == REDIS_OWN_PROBE)
     redis_probe_answered(&self->probe);
+  else if (kind == REDIS_OWN_PRESENCE)
+    redis_presence_reply(self->presence, reply);
   else
     judge_role(self, kind == REDIS_OWN_ROLE ? redis_role_answer(role, reply)
                                             : redis_role_info(role, reply));
@@ -182,6 +186,8 @@ static void become_up(struct redis_broker *self, bool gapless)
   self->why[0] = '\0';
   tell_state(self, PLUG_INTERESTS_LOST, why);
   done(self, &self->start_op, PLUG_OK);
+  if (self->state == PLUG_STATE_UP)
+    redis_presence_connect(self->presence);
 }
 
 /* The probe has come back on the new connection. */
@@ -262,6 +268,7 @@ static void on_lost(void *arg, const char *why)
   bool was_up = self->state == PLUG_STATE_UP, first = self->state != PLUG_STATE_DOWN;
   if (first)
     set_state(self, PLUG_STATE_DOWN);
+  redis_presence_disconnect(self->presence, PLUG_EUNAVAIL, "the connection to Redis was lost");
   redis_topics_reset(self->topics, PLUG_EUNAVAIL, "the connection to Redis was lost");
   redis_publisher_reset(self->pub, PLUG_EUNAVAIL,
                         "the connection to Redis was lost before it answered");
@@ -295,51 +302,16 @@ static void on_received(void *arg, const redisReply *reply)
   drained(self);
 }
 
-/* A message on the channel of the layout single. */
-static void deliver_single(struct redis_broker *self, struct plug_str wire)
-{
-  const struct plug_host *host = self->env.host;
-  struct redis_single in;
-  const char *why = NULL;
-  plug_status status = redis_single_decode(&self->scratch, wire, &in, &why);
-  if (status == PLUG_ESTATE) {
-    redis_count(&self->env, REDIS_M_DROPPED_NO_CONTENT, 1);
-    redis_log_limited(&self->env, &self->content_limit, PLUG_LOG_WARN,
-                      "dropped a message on the channel %s: its content is null or missing",
-                      self->config.channel);
-    return;
-  }
-  if (status != PLUG_OK) {
-    redis_count(&self->env, REDIS_M_DROPPED_BAD_JSON, 1);
-    redis_log_limited(&self->env, &self->json_limit, PLUG_LOG_WARN,
-                      "dropped a message of %zu bytes on the channel %s: %s", wire.len,
-                      self->config.channel, why);
-    return;
-  }
-  const struct plug_msg_init init = {.size = sizeof init,
-                                     .topic = in.topic,
-                                     .content_type = in.content_type,
-                                     .payload = in.payload};
-  const struct plug_msg *msg = host->msg_make(host, &init);
-  if (msg == NULL) {
-    redis_log_limited(&self->env, &self->json_limit, PLUG_LOG_WARN,
-                      "dropped a message of %zu bytes: the server does not make it", wire.len);
-    return;
-  }
-  redis_count(&self->env, REDIS_M_DELIVERED, 1);
-  if (host->broker->deliver(host, 0, msg) != PLUG_OK)
-    redis_count(&self->env, REDIS_M_CONGESTED, 1);
-  host->msg_unref(msg);
-}
-
 static void on_own_message(void *arg, struct plug_str channel, struct plug_str payload)
 {
   struct redis_broker *self = arg;
   if (redis_str_eq(channel, redis_str(self->config.probe_channel)))
     redis_probe_receive(&self->probe, payload);
+  else if (redis_presence_hear(self->presence, channel, payload))
+    return;
   else if (self->config.channel != NULL && redis_str_eq(channel, redis_str(self->config.channel)) &&
            !redis_handover_ignores(&self->handover))
-    deliver_single(self, payload);
+    redis_inbox_take(&self->inbox, payload);
 }
 
 static void on_left(void *arg, struct redis_conn *subscriptions)
@@ -352,7 +324,7 @@ static void on_old_message(void *arg, struct plug_str channel, struct plug_str p
 {
   struct redis_broker *self = arg;
   if (redis_str_eq(channel, redis_str(self->config.channel)))
-    deliver_single(self, payload);
+    redis_inbox_take(&self->inbox, payload);
 }
 
 static bool on_is_awaited(void *arg, struct plug_str channel, struct plug_str payload)
@@ -374,6 +346,17 @@ static void on_drop(void *arg, struct redis_held_list *held, plug_status status,
   redis_publisher_drop(self->pub, held, status, why);
 }
 
+static void on_presence_progress(void *arg)
+{
+  drained(arg);
+}
+
+static void on_listens(void *arg, plug_status status, const char *why)
+{
+  struct redis_broker *self = arg;
+  redis_presence_listens(self->presence, status, why);
+}
+
 /* A server that waits long for a silent Redis is a server that does not start. */
 static void on_start_timer(void *arg) PLUG_NOEXCEPT
 {
@@ -392,10 +375,12 @@ static const struct redis_link_events link_events = {on_connected, on_reply, on_
 static const struct redis_handover_events handover_events = {on_old_message, on_is_awaited,
                                                              on_handover_over};
 static const struct redis_topics_events topics_events = {on_own_ready, on_own_message, on_release,
-                                                         on_drop, on_spoilt};
+                                                         on_drop,      on_spoilt,      on_listens};
 static const struct redis_publish_events publish_events = {on_own_answered, on_broken};
 static const struct redis_probe_events probe_events = {on_probe_send, on_probe_heard, on_broken,
                                                        on_namesake, on_probe_progress};
+
+static const struct redis_presence_events presence_events = {on_broken, on_presence_progress};
 
 static void on_resolver_idle(void *arg)
 {
@@ -406,10 +391,11 @@ static void on_resolver_idle(void *arg)
 static void destroy(void *arg) PLUG_NOEXCEPT
 {
   struct redis_broker *self = arg;
+  redis_presence_free(self->presence);
   redis_publisher_free(self->pub);
   redis_topics_free(self->topics);
   redis_config_fini(&self->config);
-  redis_buf_fini(&self->scratch);
+  redis_inbox_fini(&self->inbox);
   free(self);
 }
 
@@ -442,6 +428,16 @@ static plug_status create(const struct plug_host *host, void **out,
   self->pub = redis_publisher_new(&self->env, &publish, self->topics, &publish_events, self);
   if (self->pub == NULL)
     goto no_memory;
+  const struct redis_presence_config presence = {.prefix = prefix,
+                                                 .ttl_ms = self->config.presence_ttl_ms,
+                                                 .renew_ms = self->config.presence_renew_ms,
+                                                 .max_ops = self->config.publish_queue};
+  bool none;
+  self->presence = redis_presence_new(&self->env, &presence, self->pub, self->topics,
+                                      &presence_events, self, &none);
+  if (self->presence == NULL && !none)
+    goto no_memory;
+  self->inbox = (struct redis_inbox){.env = &self->env, .channel = self->config.channel};
   *out = self;
   return PLUG_OK;
 no_memory:
@@ -456,20 +452,8 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 {
   struct redis_broker *self = arg;
   const struct redis_config *c = &self->config;
-  struct redis_link_config link = {
-      .addr = c->url.addr,
-      .login = {c->user, c->password, c->client_name,
-                c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
-      .sentinel = {.addrs = c->sentinels,
-                   .n_addrs = c->n_sentinels,
-                   .master = c->master,
-                   .login = {c->sentinel_user, c->sentinel_password, c->client_name,
-                             REDIS_ROLE_ANY},
-                   .timeout_ms = c->connect_timeout_ms / 2 + 1},
-      .connect_timeout_ms = c->connect_timeout_ms,
-      .reconnect_min_ms = c->reconnect_min_ms,
-      .reconnect_max_ms = c->reconnect_max_ms,
-      .leaves_subscriptions = c->channel != NULL};
+  struct redis_link_config link;
+  redis_config_link(c, &link);
   self->start_timer = self->env.host->timer_new(self->env.host, on_start_timer, self);
   if (self->start_timer == NULL)
     return PLUG_ENOMEM;
@@ -501,6 +485,7 @@ static plug_status stop(void *arg, struct plug_op *op) PLUG_NOEXCEPT
   struct redis_broker *self = arg;
   redis_link_stop(self->link);
   redis_probe_stop(&self->probe);
+  redis_presence_stop(self->presence);
   redis_topics_reset(self->topics, PLUG_ECANCELED, "the server stops");
   redis_publisher_reset(self->pub, PLUG_ECANCELED, "the server stops");
   redis_link_free(self->link);
@@ -574,6 +559,18 @@ static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
     snprintf(out->text, sizeof out->text, "not started");
 }
 
+struct redis_presence *redis_presence_of(void *self)
+{
+  return ((struct redis_broker *)self)->presence;
+}
+
+static const void *extension(void *arg, const char *id) PLUG_NOEXCEPT
+{
+  const struct redis_broker *self = arg;
+  return self->presence != NULL && strcmp(id, PLUG_EXT_BROKER_PRESENCE) == 0 ? &redis_presence_table
+                                                                             : NULL;
+}
+
 static const struct plug_broker broker = {
     .size = sizeof broker,
     .caps =
@@ -598,4 +595,5 @@ const struct plug_plugin PLUG_ENTRY = {
     .drain = drain,
     .stop = stop,
     .destroy = destroy,
+    .extension = extension,
 };

@@ -44,6 +44,10 @@ const struct plug_option redis_options[] = {
      "Messages that may wait for an answer of Redis; more are refused."},
     {"publish-queue-bytes", PLUG_OPT_BYTES, 0, "64m", "64k..4g",
      "Bytes that may wait to be sent to Redis; more are refused."},
+    {"presence-ttl", PLUG_OPT_DURATION, 0, "15s", "1s..10m",
+     "Presence: how long a node that is not heard of keeps its members."},
+    {"presence-renew", PLUG_OPT_DURATION, 0, "5s", "50ms..5m",
+     "Presence: how often a node is heard of; at most half of presence-ttl."},
 };
 
 /* The state of one run through the options: after the first failure nothing more is done. */
@@ -217,10 +221,32 @@ plug_status redis_config_read(struct redis_config *config, const struct redis_en
   config->probe_timeout_ms = get_number(&r, "probe-timeout");
   config->publish_queue = (size_t)get_number(&r, "publish-queue");
   config->publish_queue_bytes = (size_t)get_number(&r, "publish-queue-bytes");
+  config->presence_ttl_ms = get_number(&r, "presence-ttl");
+  config->presence_renew_ms = get_number(&r, "presence-renew");
+  if (r.status == PLUG_OK && config->presence_renew_ms * 2 > config->presence_ttl_ms)
+    fail(&r, PLUG_EINVAL, "option presence-renew is more than half of presence-ttl");
   if (r.status == PLUG_OK && config->reconnect_max_ms < config->reconnect_min_ms)
     fail(&r, PLUG_EINVAL, "option reconnect-max is smaller than reconnect-min");
   tell_unused(&r, config, env);
   return r.status;
+}
+
+void redis_config_link(const struct redis_config *c, struct redis_link_config *out)
+{
+  *out = (struct redis_link_config){
+      .addr = c->url.addr,
+      .login = {c->user, c->password, c->client_name,
+                c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
+      .sentinel = {.addrs = c->sentinels,
+                   .n_addrs = c->n_sentinels,
+                   .master = c->master,
+                   .login = {c->sentinel_user, c->sentinel_password, c->client_name,
+                             REDIS_ROLE_ANY},
+                   .timeout_ms = c->connect_timeout_ms / 2 + 1},
+      .connect_timeout_ms = c->connect_timeout_ms,
+      .reconnect_min_ms = c->reconnect_min_ms,
+      .reconnect_max_ms = c->reconnect_max_ms,
+      .leaves_subscriptions = c->channel != NULL};
 }
 
 void redis_config_fini(struct redis_config *config)

@@ -5,9 +5,10 @@
 #include <plugboard/plugin.h>
 
 #include "redis_env.h"
+#include "redis_link.h"
 #include "redis_url.h"
 
-enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 18 };
+enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 20 };
 
 struct redis_config {
   struct redis_url url;
@@ -22,6 +23,7 @@ struct redis_config {
   uint64_t connect_timeout_ms, reconnect_min_ms, reconnect_max_ms;
   uint64_t probe_interval_ms, probe_timeout_ms;
   size_t publish_queue, publish_queue_bytes;
+  uint64_t presence_ttl_ms, presence_renew_ms;
 };
 
 extern const struct plug_option redis_options[REDIS_N_OPTIONS];
@@ -29,6 +31,8 @@ extern const struct plug_option redis_options[REDIS_N_OPTIONS];
 /* Fills err with a sentence that holds no secret. */
 plug_status redis_config_read(struct redis_config *config, const struct redis_env *env,
                               struct plug_err *err);
+/* What they say of the way to Redis; borrows the strings. */
+void redis_config_link(const struct redis_config *config, struct redis_link_config *out);
 void redis_config_fini(struct redis_config *config);
 
 #endif

@@ -11,7 +11,7 @@ enum {
   READ_SIZE = 16 * 1024, /* hiredis moves the rest of its buffer after each kilobyte it parsed */
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
   REPLIES_PER_TURN = 500,
-  MAX_ELEMENTS = 1 << 16, /* of one array; those that we ask for are short */
+  MAX_ELEMENTS = 1 << 18, /* of one array; the longest that we ask for are lists of users */
   MAX_DEPTH = 7,          /* of arrays in arrays; what we ask for has three */
   MAX_STEPS = 4,
   KEEPALIVE_IDLE_S = 15,

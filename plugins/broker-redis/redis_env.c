@@ -34,6 +34,17 @@ static const struct {
     [REDIS_M_PATTERNS] = {"patterns", "Globs that this node listens to", 1},
     [REDIS_M_BYTES_IN] = {"bytes_in", "Bytes received from Redis", 0},
     [REDIS_M_BYTES_OUT] = {"bytes_out", "Bytes sent to Redis", 0},
+    [REDIS_M_PRESENCE_JOINED] = {"presence_joined", "Members that this node has added", 0},
+    [REDIS_M_PRESENCE_LEFT] = {"presence_left", "Members that this node has taken away", 0},
+    [REDIS_M_PRESENCE_REAPED] = {"presence_reaped",
+                                 "Members of dead nodes that this node has taken away", 0},
+    [REDIS_M_PRESENCE_CHANGES] = {"presence_changes", "Changes handed to the server", 0},
+    [REDIS_M_PRESENCE_BAD_CHANGES] = {"presence_bad_changes",
+                                      "Messages about changes that made no sense", 0},
+    [REDIS_M_PRESENCE_REJOINS] = {"presence_rejoins",
+                                  "Times that all members had to be joined again", 0},
+    [REDIS_M_PRESENCE_ERRORS] = {"presence_errors", "Scripts that Redis refused or broke off", 0},
+    [REDIS_M_PRESENCE_WAITING] = {"presence_waiting", "Joins and leaves that wait for Redis", 1},
 };
 
 void redis_env_init(struct redis_env *env, const struct plug_host *host)

@@ -28,6 +28,13 @@ static const struct {
      "the ACL user may not do that: it needs +client|setname +publish +subscribe +unsubscribe "
      "+psubscribe +punsubscribe +role and the channels &PREFIX*, for patterns allchannels",
      DENIED},
+    {"ERR The user executing the script",
+     "the ACL user may not do in scripts what presence does: see the manual", DENIED},
+    {"OOM", "Redis has no memory left: raise maxmemory there", 0},
+    {"NOREPLICAS", "Redis has too few replicas in step: look at min-replicas-to-write there", 0},
+    {"MOVED",
+     "this is a Redis Cluster, and presence is kept by another of its servers: point url at it", 0},
+    {"ERR unknown command", "this Redis is too old, or has been told not to do that", DENIED},
     {"LOADING", "Redis is still loading its data: it is tried again", FATAL},
     {"READONLY", "this Redis is a replica: point url at the master, or use sentinels", FATAL},
     {"MASTERDOWN", "this Redis is a replica that has lost its master: point url at the master",

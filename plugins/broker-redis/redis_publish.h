@@ -16,7 +16,7 @@ struct redis_publish_config {
 };
 
 /* The node's own commands among the publishes. */
-enum redis_own { REDIS_OWN_PROBE, REDIS_OWN_ROLE, REDIS_OWN_INFO };
+enum redis_own { REDIS_OWN_PROBE, REDIS_OWN_ROLE, REDIS_OWN_INFO, REDIS_OWN_PRESENCE };
 
 struct redis_publish_events {
   /* The answer to redis_publisher_own; a probe's is no error. */

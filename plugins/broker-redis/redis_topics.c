@@ -6,13 +6,16 @@
 
 enum { PER_COMMAND = 200 };
 
-enum kind { OWN, SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE };
+/* The first three are about channels by name that are in no map. */
+enum kind { OWN, LISTEN, UNLISTEN, SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE };
 
 /* The command, and the first word of its confirmations. */
 static const struct {
   const char *command, *confirmation;
 } words[] = {
     [OWN] = {"SUBSCRIBE", "subscribe"},
+    [LISTEN] = {"SUBSCRIBE", "subscribe"},
+    [UNLISTEN] = {"UNSUBSCRIBE", "unsubscribe"},
     [SUBSCRIBE] = {"SUBSCRIBE", "subscribe"},
     [PSUBSCRIBE] = {"PSUBSCRIBE", "psubscribe"},
     [UNSUBSCRIBE] = {"UNSUBSCRIBE", "unsubscribe"},
@@ -40,7 +43,7 @@ struct command {
   struct batch *batch; /* NULL: nobody waits */
   enum kind kind;
   size_t n, n_seen;
-  struct redis_channel *v[]; /* empty for OWN */
+  struct redis_channel *v[]; /* empty for channels by name */
 };
 
 struct redis_topics {
@@ -224,6 +227,11 @@ static bool send_all(struct redis_topics *topics, struct batch *batch, enum kind
     }
   }
   return true;
+}
+
+static bool is_by_name(const struct command *command)
+{
+  return command->kind <= UNLISTEN;
 }
 
 static bool send_unsubscribe(struct redis_topics *topics, struct batch *batch,
@@ -413,6 +421,11 @@ plug_status redis_topics_unsubscribe(struct redis_topics *topics, const struct p
   return PLUG_OK;
 }
 
+bool redis_topics_listen(struct redis_topics *topics, struct plug_str channel, bool on)
+{
+  return send_command(topics, NULL, on ? LISTEN : UNLISTEN, NULL, &channel, 1);
+}
+
 /* Redis has answered for one channel of a command. */
 static void answered(struct redis_topics *topics, struct redis_channel *c, enum kind kind, bool ok)
 {
@@ -435,13 +448,15 @@ static void finish_command(struct redis_topics *topics)
 {
   struct command *command = topics->head;
   struct batch *batch = command->batch;
-  bool own = command->kind == OWN;
+  enum kind kind = command->kind;
   topics->head = command->next;
   if (topics->head == NULL)
     topics->tail = NULL;
   free(command);
-  if (own)
+  if (kind == OWN)
     topics->events->own_ready(topics->arg);
+  else if (kind == LISTEN)
+    topics->events->listens(topics->arg, PLUG_OK, "");
   else if (batch != NULL && --batch->n_commands == 0)
     finish_batch(topics, batch);
 }
@@ -457,6 +472,14 @@ static void on_error(struct redis_topics *topics, struct plug_str error)
   }
   struct batch *batch = command->batch;
   plug_status status = redis_error_status(error);
+  if (is_by_name(command)) {
+    bool listens = command->kind == LISTEN;
+    command->kind = UNLISTEN; /* it ends without a word */
+    finish_command(topics);
+    if (listens)
+      topics->events->listens(topics->arg, status, why);
+    return;
+  }
   bool subscribe = command->kind == SUBSCRIBE || command->kind == PSUBSCRIBE;
   /* What is denied for good the host tells itself, with the topic; the rest it just asks again. */
   if (!subscribe || status != PLUG_EDENIED)
@@ -475,13 +498,13 @@ static void on_confirmation(struct redis_topics *topics, struct plug_str word, s
 {
   struct command *command = topics->head;
   if (command == NULL || !redis_str_eq(word, redis_str(words[command->kind].confirmation)) ||
-      (command->kind != OWN && !redis_str_eq(name, name_of(command->v[command->n_seen])))) {
+      (!is_by_name(command) && !redis_str_eq(name, name_of(command->v[command->n_seen])))) {
     topics->events->broken(topics->arg, "Redis confirmed what nobody asked for");
     return;
   }
   size_t i = command->n_seen++;
   bool last = command->n_seen == command->n;
-  if (command->kind != OWN)
+  if (!is_by_name(command))
     answered(topics, command->v[i], command->kind, true);
   if (last)
     finish_command(topics);

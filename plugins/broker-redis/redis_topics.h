@@ -21,6 +21,8 @@ struct redis_topics_events {
   void (*drop)(void *arg, struct redis_held_list *held, plug_status status, const char *why);
   /* The connection is of no more use. Calls redis_topics_reset. */
   void (*broken)(void *arg, const char *why);
+  /* The answer to redis_topics_listen(..., true), in order. */
+  void (*listens)(void *arg, plug_status status, const char *why);
 };
 
 struct redis_topics;
@@ -42,6 +44,10 @@ plug_status redis_topics_subscribe(struct redis_topics *topics, const struct plu
                                    size_t n, struct plug_op *op);
 plug_status redis_topics_unsubscribe(struct redis_topics *topics, const struct plug_interest *v,
                                      size_t n, struct plug_op *op);
+
+/* From now on, or no longer, what is published on the channel comes by own_message; it is none of a
+ * topic. Only while connected. False: out of memory. */
+bool redis_topics_listen(struct redis_topics *topics, struct plug_str channel, bool on);
 
 /* Takes whatever arrived on the connection. */
 void redis_topics_received(struct redis_topics *topics, const redisReply *reply);

@@ -3,6 +3,7 @@
 #include <plugboard/ext/auth.h>
 #include <plugboard/ext/config.h>
 #include <plugboard/ext/metrics.h>
+#include <plugboard/ext/presence.h>
 #include <plugboard/ext/workpool.h>
 #include <plugboard/plugin.h>
 
@@ -320,11 +321,13 @@ OFFSET(plug_app, claims, 8);
 OFFSET(plug_app, request, 16);
 OFFSET(plug_app, event, 24);
 
-SIZE(plug_app_up, 24);
+SIZE(plug_app_up, 40);
 OFFSET(plug_app_up, size, 0);
 OFFSET(plug_app_up, reserved, 4);
 OFFSET(plug_app_up, answer, 8);
 OFFSET(plug_app_up, publish, 16);
+OFFSET(plug_app_up, publish_local, 24);
+OFFSET(plug_app_up, check, 32);
 
 SIZE(plug_config, 32);
 OFFSET(plug_config, size, 0);
@@ -332,3 +335,51 @@ OFFSET(plug_config, reserved, 4);
 OFFSET(plug_config, section, 8);
 OFFSET(plug_config, entry, 16);
 OFFSET(plug_config, blame, 24);
+
+SIZE(plug_member, 64);
+OFFSET(plug_member, topic, 0);
+OFFSET(plug_member, member, 16);
+OFFSET(plug_member, user, 32);
+OFFSET(plug_member, info, 48);
+
+SIZE(plug_presence_change, 80);
+OFFSET(plug_presence_change, size, 0);
+OFFSET(plug_presence_change, kind, 4);
+OFFSET(plug_presence_change, topic, 8);
+OFFSET(plug_presence_change, user, 24);
+OFFSET(plug_presence_change, info, 40);
+OFFSET(plug_presence_change, users, 56);
+OFFSET(plug_presence_change, pos, 64);
+
+SIZE(plug_broker_presence, 56);
+OFFSET(plug_broker_presence, size, 0);
+OFFSET(plug_broker_presence, reserved, 4);
+OFFSET(plug_broker_presence, join, 8);
+OFFSET(plug_broker_presence, leave, 16);
+OFFSET(plug_broker_presence, watch, 24);
+OFFSET(plug_broker_presence, unwatch, 32);
+OFFSET(plug_broker_presence, list, 40);
+OFFSET(plug_broker_presence, restored, 48);
+
+SIZE(plug_broker_presence_up, 40);
+OFFSET(plug_broker_presence_up, size, 0);
+OFFSET(plug_broker_presence_up, reserved, 4);
+OFFSET(plug_broker_presence_up, user, 8);
+OFFSET(plug_broker_presence_up, total, 16);
+OFFSET(plug_broker_presence_up, changed, 24);
+OFFSET(plug_broker_presence_up, lost, 32);
+
+SIZE(plug_presence_app, 16);
+OFFSET(plug_presence_app, size, 0);
+OFFSET(plug_presence_app, reserved, 4);
+OFFSET(plug_presence_app, changed, 8);
+
+SIZE(plug_presence, 56);
+OFFSET(plug_presence, size, 0);
+OFFSET(plug_presence, reserved, 4);
+OFFSET(plug_presence, join, 8);
+OFFSET(plug_presence, leave, 16);
+OFFSET(plug_presence, watch, 24);
+OFFSET(plug_presence, unwatch, 32);
+OFFSET(plug_presence, list, 40);
+OFFSET(plug_presence, find, 48);

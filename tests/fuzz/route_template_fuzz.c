@@ -18,14 +18,13 @@ static size_t own_slashes(struct plug_str text)
   return n;
 }
 
-static void fill(const struct route_template *t, json_t *body, const struct route_path *path,
-                 struct plug_str template, bool is_json)
+static void fill(const struct route_template *t, json_t *body, struct plug_str template,
+                 bool is_json)
 {
   static const struct plug_kv attrs[] = {{{"name", 4}, {"\"},{", 4}}};
   static const struct plug_identity who = {
       .size = sizeof who, .user = {"a/b", 3}, .attrs = attrs, .n_attrs = 1};
-  struct plug_app_request request = {.size = sizeof request, .who = &who, .session_id = {"s", 1}};
-  struct route_values values = {.request = &request, .path = path, .body = body, .now_ms = 1};
+  struct route_values values = {.who = &who, .session = {"s", 1}, .roots = {body}, .now_ms = 1};
   struct route_refusal refusal;
   size_t len = 0, slashes = 0;
   values.variables[0] = (struct plug_str){"7", 1};
@@ -62,15 +61,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   json_t *body = zero ? json_loadb((const char *)zero + 1, size - n - 1,
                                    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
                       : NULL;
-  struct route_template *json = route_template_json(text, &path, &err);
+  const struct route_scope scope = {
+      .path = &path, .roots = {"body"}, .n_roots = 1, .has_sender = true};
+  struct route_template *json = route_template_json(text, &scope, &err);
   if (json)
-    fill(json, body, &path, text, true);
+    fill(json, body, text, true);
   else if (err.code != PLUG_EINVAL || !err.text[0])
     abort();
   err = (struct plug_err){0};
-  struct route_template *destination = route_template_destination(text, &path, &err);
+  struct route_template *destination = route_template_destination(text, &scope, &err);
   if (destination)
-    fill(destination, body, &path, text, false);
+    fill(destination, body, text, false);
   else if (err.code != PLUG_EINVAL || !err.text[0])
     abort();
   route_template_free(json);

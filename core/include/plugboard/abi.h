@@ -23,7 +23,7 @@
 /* While the major is 0 the ABI is not stable yet: a server loads only plugins of its exact minor.
  */
 #define PLUG_ABI_MAJOR 0
-#define PLUG_ABI_MINOR 3 /* newest minor that these headers describe */
+#define PLUG_ABI_MINOR 4 /* newest minor that these headers describe */
 
 /* The oldest server minor that the plugin agrees to run on. Before 1.0 there is only one choice. */
 #ifndef PLUG_TARGET_MINOR

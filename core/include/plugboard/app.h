@@ -136,6 +136,17 @@ struct plug_app_up {
    * before start, after drain. */
   plug_status (*publish)(const struct plug_host *, const struct plug_app_message *,
                          plug_app_published_fn done, void *arg) PLUG_NOEXCEPT;
+  /* [any] Past the broker, to the sessions of this node only: for what every node says for itself.
+   * session 0: to all that have subscribed to the destination; else to that session's subscription
+   * of that id alone, as an event has named both, if it is to this destination and still there. Per
+   * destination in the order of the calls of one thread. Copied. The failures are those of publish.
+   */
+  plug_status (*publish_local)(const struct plug_host *, const struct plug_app_message *,
+                               uint64_t session, struct plug_str subscription) PLUG_NOEXCEPT;
+  /* [any] Would this be published? For answers that come from elsewhere and hold several messages,
+   * so that all of them are, or none. PLUG_ETOOBIG: it is over the [limits] of the server, or has a
+   * header that is no text; PLUG_EINVAL: else there is no such destination; PLUG_ESTATE. */
+  plug_status (*check)(const struct plug_host *, const struct plug_app_message *) PLUG_NOEXCEPT;
 };
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* expect: app-flags.so: unknown flags 0x00000002 in its app table, which ABI 0.3 does not know */
+/* expect: app-flags.so: unknown flags 0x00000002 in its app table, which ABI 0.4 does not know */
 #include "parts.h"
 
 static void claims_nothing(void *self, struct plug_app_claims *out)

@@ -1,4 +1,4 @@
-/* expect: app-small.so: app table is 8 bytes, at least 32 needed for ABI 0.3 */
+/* expect: app-small.so: app table is 8 bytes, at least 32 needed for ABI 0.4 */
 #include "parts.h"
 
 static const struct plug_app small = {.size = 8};

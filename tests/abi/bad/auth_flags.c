@@ -1,4 +1,4 @@
-/* expect: auth-flags.so: unknown flags 0x00000002 in its auth table, which ABI 0.3 does not know */
+/* expect: auth-flags.so: unknown flags 0x00000002 in its auth table, which ABI 0.4 does not know */
 #include "parts.h"
 
 static const struct plug_auth auth = {

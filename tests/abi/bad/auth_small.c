@@ -1,4 +1,4 @@
-/* expect: auth-small.so: auth table is 8 bytes, at least 40 needed for ABI 0.3 */
+/* expect: auth-small.so: auth table is 8 bytes, at least 40 needed for ABI 0.4 */
 #include "parts.h"
 
 static const struct plug_auth small = {.size = 8};

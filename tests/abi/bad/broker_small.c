@@ -1,4 +1,4 @@
-/* expect: broker-small.so: broker table is 24 bytes, at least 56 needed for ABI 0.3 */
+/* expect: broker-small.so: broker table is 24 bytes, at least 56 needed for ABI 0.4 */
 #include "parts.h"
 
 static const struct plug_broker small = {.size = 24};

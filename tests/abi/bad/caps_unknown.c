@@ -1,4 +1,4 @@
-/* expect: caps-unknown.so: unknown capabilities 0x80000100 in its broker table, which ABI 0.3 does not know */
+/* expect: caps-unknown.so: unknown capabilities 0x80000100 in its broker table, which ABI 0.4 does not know */
 #include "parts.h"
 
 static const struct plug_broker broker = {

@@ -1,4 +1,4 @@
-/* expect: other-major.so: built for plugin ABI 2, this server speaks 0.3; rebuild it against the headers of this server */
+/* expect: other-major.so: built for plugin ABI 2, this server speaks 0.4; rebuild it against the headers of this server */
 #include "parts.h"
 
 const struct plug_plugin PLUG_ENTRY = {

@@ -1,4 +1,4 @@
-/* expect: size-small.so: descriptor is 40 bytes, at least 144 needed for ABI 0.3; the plugin was miscompiled */
+/* expect: size-small.so: descriptor is 40 bytes, at least 144 needed for ABI 0.4; the plugin was miscompiled */
 #include "parts.h"
 
 const struct plug_plugin PLUG_ENTRY = {

@@ -1,4 +1,4 @@
-/* expect: symbol-small.so: descriptor is 8 bytes, at least 144 needed for ABI 0.3; the plugin was miscompiled */
+/* expect: symbol-small.so: descriptor is 8 bytes, at least 144 needed for ABI 0.4; the plugin was miscompiled */
 #include <stdint.h>
 
 /* Without the public header: its declaration would not allow this. */

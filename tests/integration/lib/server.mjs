@@ -178,10 +178,13 @@ class Server {
   async stats() {
     const from = this.log.length;
     this.child.kill('SIGUSR1');
-    const line = await this.waitForLine(/(^|: |")stats \w/, { from });
     const values = {};
-    for (const [, name, value] of line.matchAll(/([A-Za-z][\w.-]*)=([^\s"]+)/g)) {
-      values[name] = Number.isNaN(Number(value)) ? value : Number(value);
+    for (let i = 1, n = 1; i <= n; i++) {
+      const line = await this.waitForLine(new RegExp(`(^|: |"| )stats ${i}/\\d+ `), { from });
+      n = Number(/stats \d+\/(\d+)/.exec(line)[1]);
+      for (const [, name, value] of line.matchAll(/([A-Za-z][\w.-]*)=([^\s"]+)/g)) {
+        values[name] = Number.isNaN(Number(value)) ? value : Number(value);
+      }
     }
     return values;
   }

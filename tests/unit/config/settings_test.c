@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "config/settings.h"
+#include "config/settings_page.h"
 #include "config/settings_tables.h"
 
 #define N(array) (sizeof(array) / sizeof(*(array)))
@@ -70,6 +71,12 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->http_trusted_proxies.n, 0);
   assert_int_equal(s->allowed_hosts.n, 0);
   assert_true(s->try_page);
+  assert_false(s->page.sign_in);
+  assert_null(s->page.secret);
+  assert_string_equal(s->page.room_send, "");
+  assert_string_equal(s->page.room_messages, "");
+  assert_string_equal(s->page.room_watch, "");
+  assert_string_equal(s->page.room_members, "");
   assert_int_equal(s->n_tcp_listen, 0);
   assert_int_equal(s->n_endpoints, 1);
   assert_string_equal(s->endpoints[0].path, "/ws");
@@ -159,7 +166,7 @@ static void the_sample_shows_the_defaults(void **state)
   assert_true(s.broker_line > 0);
   for (size_t i = 0; i < SECTION_COUNT; i++) {
     const char *name = i == SECTION_ENDPOINT ? "endpoint /ws" : settings_sections[i].name;
-    if (i != SECTION_ACCESS) /* one without rules is a mistake */
+    if (i != SECTION_ACCESS && i != SECTION_API_KEY) /* without rules, a secret: a mistake */
       assert_non_null(config_find(config, name));
   }
   settings_fini(&s);
@@ -191,6 +198,20 @@ static const struct {
     {"server", "pool-threads", AT(pool_threads), "1", "8", 1, 8, "0", "9", "1..8"},
     {"server", "pool-queue", AT(pool_queue), "1", "1000000", 1, 1000000, "0", "1000001",
      "1..1000000"},
+    {"api", "max-body", AT(api_max_body), "1k", "64m", 1024, 64 << 20, "1023", "65m", "1k..64m"},
+    {"api", "max-batch", AT(api_max_batch), "1", "100000", 1, 100000, "0", "100001", "1..100000"},
+    {"api", "max-in-flight", AT(api_max_in_flight), "1", "10000000", 1, 10000000, "0", "10000001",
+     "1..10000000"},
+    {"api", "max-failures", AT(api_max_failures), "1", "1000000", 1, 1000000, "0", "1000001",
+     "1..1000000"},
+    {"api", "idempotency-keys", AT(api_idempotency_keys), "0", "10000000", 0, 10000000, NULL,
+     "10000001", "0..10000000"},
+    {"api", "idempotency-time", AT(api_idempotency_ms), "1s", "24h", 1000, 86400000, "999ms", "25h",
+     "1s..24h"},
+    {"api", "max-listed", AT(api_max_listed), "0", "1000000", 0, 1000000, NULL, "1000001",
+     "0..1000000"},
+    {"api", "max-refused-users", AT(api_max_refused_users), "1", "10000000", 1, 10000000, "0",
+     "10000001", "1..10000000"},
     {"auth", "timeout", AT(auth_timeout_ms), "100ms", "5m", 100, 300000, "99ms", "6m", "100ms..5m"},
     {"auth", "expiry-warning", AT(auth_warning_ms), "0", "24h", 0, 86400000, NULL, "25h", "0..24h"},
     {"http", "keep-alive-timeout", AT(keep_alive_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
@@ -695,6 +716,99 @@ static void a_profile_is_a_set_of_defaults(void **state)
   settings_fini(&s);
 }
 
+#define ROOMS "[destinations]\napp = /pub\n[try-page]\n"
+
+static void the_page_has_a_room_and_a_sign_in(void **state)
+{
+  (void)state;
+  struct settings s;
+  load_good(ROOMS "sign-in = on\nroom-send = /pub/rooms/{room}/chat\n"
+                  "room-messages = /topic/{room}\nroom-watch = /sub/a/{room}/watch\n"
+                  "room-members = /pub/{room}\n",
+            &s);
+  assert_true(s.page.sign_in);
+  assert_int_equal(strlen(s.page.secret), 64);
+  assert_string_equal(s.page.room_send, "/pub/rooms/{room}/chat");
+  assert_string_equal(s.page.room_messages, "/topic/{room}");
+  assert_string_equal(s.page.room_watch, "/sub/a/{room}/watch");
+  assert_string_equal(s.page.room_members, "/pub/{room}");
+  expect_list(&s.auth_plugins, "jwt");
+  struct config *config = config_new();
+  struct plug_err err = {0};
+  assert_int_equal(settings_page_sign_in(&s, config, &err), PLUG_OK);
+  const struct config_section *jwt = config_find(config, "auth.jwt");
+  assert_non_null(jwt);
+  assert_string_equal(config_section_find(jwt, "secret")->value, s.page.secret);
+  assert_string_equal(config_section_find(jwt, "algorithms")->value, "HS256");
+  assert_string_equal(config_section_find(jwt, "audience")->value, PAGE_ISSUER);
+  config_free(config);
+  settings_fini(&s);
+  /* Two starts, two secrets; one that is given stays. */
+  char first[65];
+  load_good("[try-page]\nsign-in = on\n", &s);
+  strcpy(first, s.page.secret);
+  settings_fini(&s);
+  load_good("[try-page]\nsign-in = on\n", &s);
+  assert_string_not_equal(first, s.page.secret);
+  settings_fini(&s);
+  load_good("[try-page]\nsign-in = on\nsign-in-secret = 0123456789abcdef-_+/=.ABCDEFGHIJKL\n", &s);
+  assert_string_equal(s.page.secret, "0123456789abcdef-_+/=.ABCDEFGHIJKL");
+  settings_fini(&s);
+  /* Off with the page, and then nothing of it is left. */
+  load_good("[http]\ntry-page = off\n[try-page]\nsign-in = on\n", &s);
+  assert_false(s.page.sign_in);
+  assert_int_equal(s.auth_plugins.n, 0);
+  config = config_new();
+  assert_int_equal(settings_page_sign_in(&s, config, &err), PLUG_OK);
+  assert_null(config_find(config, "auth.jwt"));
+  config_free(config);
+  settings_fini(&s);
+}
+
+static void the_pages_mistakes_are_named(void **state)
+{
+  (void)state;
+  expect_bad("[auth]\nplugins = file\n[try-page]\nsign-in = on\n",
+             "x.ini:4: [try-page] sign-in lets everybody in by any name: it does not go together "
+             "with [auth] plugins; take one of them out");
+  expect_bad("[auth.jwt]\nsecret = x\n[try-page]\nsign-in = on\n",
+             "x.ini:1: [try-page] sign-in writes [auth.jwt] itself; take the section out, or the "
+             "sign-in");
+  expect_bad("[try-page]\nsign-in = on\nsign-in-secret = too-short\n",
+             "x.ini:3: [try-page] sign-in-secret: it takes 32 to 256 of A-Z a-z 0-9 - _ + / = .");
+  expect_bad("[try-page]\nsign-in = on\nsign-in-secret = 0123456789abcdef0123456789abcdef 012\n",
+             "x.ini:3: [try-page] sign-in-secret: it takes 32 to 256 of A-Z a-z 0-9 - _ + / = .");
+  expect_bad(ROOMS "room-send = /pub/{room}\n",
+             "x.ini:3: [try-page]: a room needs room-messages, too");
+  expect_bad(ROOMS "room-watch = /sub/{room}\n",
+             "x.ini:3: [try-page]: a room needs room-send, too");
+  expect_bad(ROOMS "room-send = /topic/{room}\n",
+             "x.ini:4: [try-page] room-send: '/topic/{room}' is not below a prefix of "
+             "[destinations] app");
+  expect_bad(ROOMS "room-send = /pub/{room}\nroom-messages = /pub/{room}\n",
+             "x.ini:5: [try-page] room-messages: '/pub/{room}' is not below a prefix of "
+             "[destinations] broker");
+  static const char *const no_segment[] = {"/pub/rooms", "{room}", "/pub/a{room}", "/pub/{room}a",
+                                           "/pub/{rooms}"};
+  for (size_t i = 0; i < N(no_segment); i++) {
+    char text[200], message[200];
+    snprintf(text, sizeof text, ROOMS "room-send = %s\n", no_segment[i]);
+    snprintf(message, sizeof message, "x.ini:4: [try-page] room-send: '%s' has no segment {room}",
+             no_segment[i]);
+    expect_bad(text, message);
+  }
+  static const char *const more[] = {"/pub/{room}/{room}", "/pub/{a}/{room}", "/pub/*/{room}",
+                                     "/pub/{room}/**", "/pub/{room}/a b"};
+  for (size_t i = 0; i < N(more); i++) {
+    char text[200], message[200];
+    snprintf(text, sizeof text, ROOMS "room-send = %s\n", more[i]);
+    snprintf(message, sizeof message,
+             "x.ini:4: [try-page] room-send: '%s' has more than one {room}, a pattern or a blank",
+             more[i]);
+    expect_bad(text, message);
+  }
+}
+
 static void the_documentation_is_the_generated_one(void **state)
 {
   (void)state;
@@ -729,6 +843,8 @@ int main(void)
       cmocka_unit_test(mistakes_are_named_with_their_place),
       cmocka_unit_test(origin_patterns_are_checked),
       cmocka_unit_test(a_profile_is_a_set_of_defaults),
+      cmocka_unit_test(the_page_has_a_room_and_a_sign_in),
+      cmocka_unit_test(the_pages_mistakes_are_named),
       cmocka_unit_test(the_documentation_is_the_generated_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,54 @@ static void a_delivery_for_a_topic_leaves_patterns_alone(void **state)
   assert_int_equal(n_frames(1), 2);
 }
 
+static void deliver_to(uint64_t session, const char *id, const struct plug_msg *msg)
+{
+  assert_int_equal(hub_deliver_one(&w.post.inbox, session, str_of(id), msg), PLUG_OK);
+}
+
+static void one_subscription_alone_gets_what_is_for_it_in_its_turn(void **state)
+{
+  (void)state;
+  subscribe(0, "0", "/sub/a");
+  subscribe(0, "1", "/sub/a");
+  struct subscription *acked = subscribe_as(1, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
+  broker_answers(PLUG_OK);
+  const struct plug_msg *first = message("/sub/a", 1, STR("all"));
+  const struct plug_msg *second = message("/sub/a", 2, STR("one"));
+  const struct plug_msg *third = message("/sub/a", 3, STR("all"));
+  assert_int_equal(hub_deliver_node(&w.hub, first), PLUG_OK);
+  deliver_to(1, "1", second);
+  deliver_to(2, "0", second);
+  deliver_to(1, "2", second); /* no such subscription */
+  deliver_to(7, "0", second);
+  assert_int_equal(hub_deliver_node(&w.hub, third), PLUG_OK);
+  take_all();
+  assert_int_equal(n_frames(0), 5);
+  assert_int_equal(n_frames(1), 3);
+  expect_str(frame_text(frame_at(0, 2)),
+             (struct plug_str){"MESSAGE\nsubscription:1\ndestination:/sub/a\nmessage-id:n1-2\n"
+                               "content-length:3\n\none",
+                               sizeof "MESSAGE\nsubscription:1\ndestination:/sub/a\n"
+                                      "message-id:n1-2\ncontent-length:3\n\none"});
+  assert_int_equal(acked->n_unacked, 3);
+  assert_true(hub_ack(acked, STR("n1-3")));
+  message_unref(first);
+  message_unref(second);
+  message_unref(third);
+  const struct plug_msg *elsewhere = message("/sub/b", 4, STR("x"));
+  deliver_to(1, "0", elsewhere); /* not what it has subscribed to */
+  take_all();
+  assert_int_equal(n_frames(0), 5);
+  message_unref(elsewhere);
+  w.hub.max_unacked = 0;
+  const struct plug_msg *more = message("/sub/a", 5, STR("x"));
+  deliver_to(2, "0", more);
+  take_all();
+  assert_int_equal(w.unacked_full, 1);
+  assert_ptr_equal(w.last, acked);
+  message_unref(more);
+}
+
 /* --- coming and going --------------------------------------------------------------------- */
 
 static void the_others_keep_what_one_gives_up(void **state)
@@ -487,19 +535,19 @@ struct numbered_call {
   unsigned number;
 };
 
-static unsigned n_called;
+static unsigned n_in_order;
 
 static void count_call(struct inbox_call *call)
 {
-  assert_int_equal(container_of(call, struct numbered_call, call)->number, n_called);
-  n_called++;
+  assert_int_equal(container_of(call, struct numbered_call, call)->number, n_in_order);
+  n_in_order++;
 }
 
 static void calls_come_in_order_and_a_share_of_them_in_a_turn(void **state)
 {
   (void)state;
   static struct numbered_call calls[100];
-  n_called = 0;
+  n_in_order = 0;
   for (unsigned i = 0; i < 100; i++) {
     struct inbox_item *item = inbox_item_new(INBOX_CALL, STR(""));
     calls[i] = (struct numbered_call){{count_call}, i};
@@ -511,8 +559,60 @@ static void calls_come_in_order_and_a_share_of_them_in_a_turn(void **state)
   for (; hub_has_calls(&w.hub); turns++)
     assert_true(hub_run_calls(&w.hub));
   assert_false(hub_run_calls(&w.hub));
-  assert_int_equal(n_called, 100);
+  assert_int_equal(n_in_order, 100);
   assert_in_range(turns, 2, 99);
+}
+
+static int n_control, control_status, n_called;
+static uint64_t last_control;
+static struct inbox_call control_call;
+
+static void on_control_called(struct inbox_call *call)
+{
+  assert_ptr_equal(call, &control_call);
+  n_called++;
+}
+
+static void on_control(struct hub *hub, const struct plug_msg *msg)
+{
+  n_control++;
+  last_control = msg->id;
+  assert_true(hub_call_later(hub, &control_call));
+}
+
+static void on_control_interest(struct hub *hub, plug_status status)
+{
+  (void)hub;
+  control_status = status;
+}
+
+static void the_control_topic_goes_to_no_session(void **state)
+{
+  (void)state;
+  n_control = n_called = 0;
+  control_call.run = on_control_called;
+  w.hub.control = STR("node:control");
+  w.hub.on_control = on_control;
+  w.hub.on_control_interest = on_control_interest;
+  assert_int_equal(interest_join(w.table, 0, w.hub.control, false), PLUG_PENDING);
+  for (const char *const *pattern = (const char *const[]){"/**", "/*", "/sub/**", NULL}; *pattern;
+       pattern++)
+    subscribe(0, *pattern, *pattern);
+  broker_answers(PLUG_OK);
+  assert_int_equal(control_status, PLUG_OK);
+  publish("node:control", 7);
+  publish("node:control", 8);
+  publish("node:contro", 9);
+  assert_int_equal(n_control, 2);
+  assert_int_equal(last_control, 8);
+  assert_int_equal(n_frames(0), 0);
+  assert_int_equal(n_called, 0);
+  assert_true(hub_run_calls(&w.hub));
+  assert_int_equal(n_called, 2);
+  publish("/sub/a", 10);
+  assert_int_equal(n_control, 2);
+  assert_int_equal(n_frames(0), 2);
+  interest_leave(w.table, 0, w.hub.control, false);
 }
 
 int main(void)
@@ -529,6 +629,7 @@ int main(void)
       TEST(one_session_gets_one_frame_per_subscription),
       TEST(routes_follow_patterns_that_come_and_go),
       TEST(a_delivery_for_a_topic_leaves_patterns_alone),
+      TEST(one_subscription_alone_gets_what_is_for_it_in_its_turn),
       TEST(the_others_keep_what_one_gives_up),
       TEST(ids_are_a_sessions_own),
       TEST(a_topic_is_the_brokers_with_its_first_subscription),
@@ -545,6 +646,7 @@ int main(void)
       TEST(a_message_that_the_queue_drops_needs_no_ack),
       TEST(a_full_queue_stops_nobody_else),
       TEST(calls_come_in_order_and_a_share_of_them_in_a_turn),
+      TEST(the_control_topic_goes_to_no_session),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "jwt_base64.h"
-#include "jwt_json.h"
 #include "signer.h"
+#include "strict_json.h"
 
 static void paths(void **state)
 {
@@ -54,7 +54,7 @@ static void paths(void **state)
   };
   char why[160];
   int line;
-  json_t *json = jwt_json_parse(jwt_str(claims), 16, why, &line);
+  json_t *json = strict_json_parse(jwt_str(claims), 16, why, &line);
   assert_non_null(json);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct jwt_path path;

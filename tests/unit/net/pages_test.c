@@ -194,6 +194,21 @@ static void an_empty_folder_has_no_pages(void **state)
   pages_fini(&pages);
 }
 
+static void the_server_adds_pages_in_place_of_files(void **state)
+{
+  (void)state;
+  write_file("made.json", "old", 3);
+  struct pages pages = load();
+  assert_int_equal(pages_add(&pages, "/made.json", "{}"), PLUG_OK);
+  assert_int_equal(pages_add(&pages, "/other.json", "[]"), PLUG_OK);
+  const struct page *page = pages_find(&pages, STR("/made.json"));
+  assert_non_null(page);
+  assert_string_equal(page->type, "application/json");
+  assert_true(str_eq(str_from(page->body.data, page->body.len), STR("{}")));
+  assert_non_null(pages_find(&pages, STR("/other.json")));
+  pages_fini(&pages);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -206,6 +221,7 @@ int main(void)
       TEST(a_file_that_cannot_be_read_fails_the_whole_load),
       TEST(a_file_that_is_too_large_is_named),
       TEST(an_empty_folder_has_no_pages),
+      TEST(the_server_adds_pages_in_place_of_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
 
 #include "config/config.h"
 
+#include <plugboard/ext/presence.h>
+
 struct subject {
   const char *file;
   struct plugin_image *image;
@@ -285,6 +287,169 @@ static void the_template_obeys_its_options(void **state)
   loop_stop(loop);
 }
 
+/* --- "plug.broker.presence/1", for those that have it --------------------------------------- */
+
+struct room_watch {
+  struct plugin_instance *instance;
+  const struct plug_broker_presence *presence;
+  bool done; /* home only, like all of this */
+  plug_status status;
+  struct plug_op *op; /* of the list under way */
+  uint64_t n_listed, listed_members, users, members, n_changes, last_users;
+  struct plug_position listed, last;
+  uint32_t kinds[64];
+  char topic;
+};
+
+static struct room_watch *watching; /* for upcalls that have no ctx; home only */
+
+static void up_user(struct plug_op *op, struct plug_str user, struct plug_str info,
+                    uint64_t members)
+{
+  assert_ptr_equal(op, watching->op);
+  assert_int_equal(user.len, 1);
+  assert_int_equal(info.len, 4);
+  watching->n_listed++;
+  watching->listed_members += members;
+}
+
+static void up_total(struct plug_op *op, uint64_t users, uint64_t members, struct plug_position pos)
+{
+  assert_ptr_equal(op, watching->op);
+  watching->users = users;
+  watching->members = members;
+  watching->listed = pos;
+}
+
+static void up_changed(void *ctx, const struct plug_presence_change *change)
+{
+  struct room_watch *w = ctx;
+  assert_int_equal(change->topic.ptr[0], 'a');
+  assert_true(w->n_changes < 64);
+  if (w->n_changes) { /* numbered without a gap */
+    assert_int_equal(change->pos.epoch, w->last.epoch);
+    assert_int_equal(change->pos.offset, w->last.offset + 1);
+  }
+  w->kinds[w->n_changes++] = change->kind;
+  w->last = change->pos;
+  w->last_users = change->users;
+}
+
+static void up_lost(void *ctx)
+{
+  (void)ctx;
+}
+
+static void on_presence_done(void *arg, plug_status status, struct plug_str detail)
+{
+  struct room_watch *w = arg;
+  (void)detail;
+  w->done = true;
+  w->status = status;
+}
+
+struct presence_step {
+  struct room_watch *w;
+  char what; /* j, l, w, u, ?, d */
+  struct plug_member v[3];
+  size_t n;
+};
+
+static void run_presence_step(void *arg)
+{
+  struct presence_step *step = arg;
+  struct room_watch *w = step->w;
+  void *self = instance_self(w->instance);
+  struct plug_str topic = {"a", 1};
+  if (step->what == 'd')
+    return; /* whether it is done */
+  w->done = false;
+  if (step->what == 'u') {
+    w->presence->unwatch(self, topic);
+    w->done = true;
+    return;
+  }
+  struct plug_op *op = w->op = op_new(w->instance, 5000, on_presence_done, w);
+  w->n_listed = w->listed_members = 0;
+  plug_status status = step->what == 'j'   ? w->presence->join(self, step->v, step->n, op)
+                       : step->what == 'l' ? w->presence->leave(self, step->v, step->n, op)
+                       : step->what == 'w' ? w->presence->watch(self, topic, op)
+                                           : w->presence->list(self, topic, op);
+  w->status = op_offered(op, status);
+  w->done = w->status != PLUG_PENDING;
+}
+
+static void presence_do(struct room_watch *w, char what, const char *members)
+{
+  struct loop *loop = instance_loop(w->instance);
+  struct presence_step step = {.w = w, .what = what};
+  static const struct plug_str info = {"info", 4};
+  for (const char *m = members; *m; m += 2) /* the session, and the user */
+    step.v[step.n++] = (struct plug_member){{"a", 1}, {m, 1}, {m + 1, 1}, info};
+  loop_call(loop, run_presence_step, &step);
+  step.what = 'd';
+  for (int i = 0; !w->done && i < 5000; i++) {
+    usleep(1000);
+    loop_call(loop, run_presence_step, &step);
+  }
+  assert_true(w->done);
+  assert_int_equal(w->status, PLUG_OK);
+}
+
+static void presence_counts_users_and_numbers_what_changes(void **state)
+{
+  struct loop *loop = loop_start();
+  struct sink sink = {0};
+  struct plugin_instance *instance = create(*state, loop, "broker.one", &sink);
+  struct room_watch w = {.instance = instance};
+  w.presence = instance_extension(instance, PLUG_EXT_BROKER_PRESENCE);
+  if (!w.presence) { /* it need not have it */
+    end_instance(instance);
+    loop_stop(loop);
+    return;
+  }
+  watching = &w;
+  struct instance_presence_up up = {up_user, up_total, up_changed, up_lost, &w};
+  instance_set_presence_up(instance, &up);
+  start(instance);
+  presence_do(&w, '?', "");
+  assert_int_equal(w.users, 0);
+  presence_do(&w, 'j', "1x"); /* nobody watches yet */
+  assert_int_equal(w.n_changes, 0);
+  presence_do(&w, 'w', "");
+  presence_do(&w, '?', "");
+  assert_int_equal(w.users, 1);
+  assert_int_equal(w.n_listed, 1);
+  w.last = w.listed;
+  uint64_t first = w.listed.offset;
+  presence_do(&w, 'j', "1x2x3y"); /* one is there; a user's second session is no change */
+  assert_int_equal(w.n_changes, 1);
+  assert_int_equal(w.last.offset, first + 1);
+  assert_int_equal(w.last.epoch, w.listed.epoch);
+  assert_int_equal(w.last_users, 2);
+  presence_do(&w, 'w', ""); /* twice does no harm */
+  presence_do(&w, 'l', "1x9z");
+  assert_int_equal(w.n_changes, 1);
+  presence_do(&w, 'l', "2x");
+  assert_int_equal(w.n_changes, 2);
+  assert_int_equal(w.kinds[0], PLUG_PRESENCE_JOINED);
+  assert_int_equal(w.kinds[1], PLUG_PRESENCE_LEFT);
+  assert_int_equal(w.last_users, 1);
+  presence_do(&w, '?', "");
+  assert_int_equal(w.users, 1);
+  assert_int_equal(w.members, 1);
+  assert_int_equal(w.listed_members, 1);
+  assert_int_equal(w.listed.offset, w.last.offset);
+  presence_do(&w, 'u', "");
+  presence_do(&w, 'l', "3y");
+  assert_int_equal(w.n_changes, 2);
+  presence_do(&w, '?', "");
+  assert_int_equal(w.users, 0);
+  end_instance(instance);
+  watching = NULL;
+  loop_stop(loop);
+}
+
 #define for_both(test)                                  \
   {#test " (memory)", test, NULL, NULL, &subjects[0]},  \
   {                                                     \
@@ -301,6 +466,7 @@ int main(void)
       for_both(what_eight_threads_publish_is_delivered_once_and_in_order),
       for_both(interest_and_health_answer_at_once),
       for_both(congestion_is_passed_on_to_the_publisher),
+      for_both(presence_counts_users_and_numbers_what_changes),
       cmocka_unit_test(the_template_obeys_its_options),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,7 +336,7 @@ static void info_gives_the_facts_without_secrets(void **state)
                                 "version=1\n"
                                 "summary=under test\n"
                                 "build=\n"
-                                "abi=0.3\n"
+                                "abi=0.4\n"
                                 "kinds=broker\n"
                                 "optional-functions=\n"
                                 "broker.capabilities=echo,publish-any,direct\n"

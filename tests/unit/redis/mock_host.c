@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <plugboard/ext/metrics.h>
+#include <plugboard/ext/presence.h>
 
 struct plug_io {
   struct plug_io *next;
@@ -60,7 +61,7 @@ enum { MAX_METRICS = 32 };
 static struct registered {
   const struct plug_host *host;
   struct plug_metric metric;
-} metrics[MAX_METRICS * 4];
+} metrics[MAX_METRICS * 8];
 
 struct mock_msg {
   struct plug_msg msg;
@@ -498,9 +499,13 @@ static const struct plug_metrics metrics_table = {
     .set = up_metric_set,
 };
 
+const struct plug_broker_presence_up *mock_presence_up;
+
 static const void *up_extension(const struct plug_host *host, const char *id)
 {
   (void)host;
+  if (strcmp(id, PLUG_EXT_BROKER_PRESENCE) == 0)
+    return mock_presence_up;
   return strcmp(id, PLUG_EXT_METRICS) == 0 ? &metrics_table : NULL;
 }
 

@@ -4,6 +4,7 @@
 #ifndef MOCK_HOST_H
 #define MOCK_HOST_H
 
+#include <plugboard/ext/presence.h>
 #include <plugboard/plugin.h>
 #include <stdbool.h>
 
@@ -61,6 +62,9 @@ struct mock_host {
   uint64_t longest_timer_ms; /* that was set; to be cleared by the test */
   uint64_t next_msg_id;
 };
+
+/* The host's half of presence in hosts made from now on; NULL: they have none. */
+extern const struct plug_broker_presence_up *mock_presence_up;
 
 /* Calls create; options is a list of key, value, ..., NULL and borrowed. err may be NULL: then it
  * must succeed. NULL when create failed. */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "mock_host.h"
+#include "mock_presence.h"
 #include "redis_sentinel.h"
 #include "redis_server.h"
 
@@ -111,6 +111,71 @@ static void a_dead_master_is_replaced(void **state)
   mock_host_free(a);
 }
 
+/* Presence on two nodes through a failover: a replica that may lack the last writes becomes master,
+ * and all that is there is there again, unseen by those who stay. */
+static void members_survive(struct cluster *c, void (*fail_over)(struct cluster *c))
+{
+  mock_presence_begin();
+  struct mock_presence *nodes[2];
+  for (int i = 0; i < 2; i++)
+    nodes[i] = mock_presence_new(mock_host_up(
+        c->loop, plugin, i == 0 ? "a" : "b",
+        (const char *const[]){QUICK, "presence-ttl", "60s", "presence-renew", "200ms", NULL}));
+  struct mock_presence *a = nodes[0], *b = nodes[1];
+  mock_presence_watch(b, "/t");
+  mock_presence_join(a, "/t", "a1", "kim", "k");
+  mock_presence_join(b, "/t", "b1", "lee", "");
+  struct mock_view *view = mock_presence_view(b, "/t");
+  MOCK_WAIT(c->loop, 20000, (mock_presence_pump(), view->n == 2));
+  await_replica_known(c);
+  /* Some come and go in the last moment. */
+  for (int i = 0; i < 50; i++) {
+    char name[8];
+    snprintf(name, sizeof name, "m%d", i);
+    mock_presence_join(a, "/t", name, name, "");
+    if (i % 2 == 0)
+      mock_presence_leave(a, "/t", name);
+  }
+  mock_loop_turn(c->loop, 5);
+  unsigned restored[2] = {a->n_restored, b->n_restored};
+  fail_over(c);
+  MOCK_WAIT(c->loop, 60000,
+            (mock_presence_pump(), a->n_restored > restored[0] && b->n_restored > restored[1]));
+  MOCK_WAIT(c->loop, 60000, (mock_presence_pump(), view->listed && view->n == 27));
+  assert_non_null(mock_view_user(view, "kim"));
+  assert_non_null(mock_view_user(view, "lee"));
+  assert_non_null(mock_view_user(view, "m49"));
+  MOCK_WAIT(c->loop, 60000, atoi(REDIS(&c->replica, "ZCARD", "plugboard:{presence}:leases")) == 2);
+  MOCK_WAIT(c->loop, 60000, mock_presence_pump());
+  assert_int_equal(view->n, 27);
+  for (int i = 0; i < 2; i++) {
+    mock_host_free(nodes[i]->h);
+    mock_presence_free(nodes[i]);
+  }
+  mock_presence_end();
+}
+
+static void by_plan(struct cluster *c)
+{
+  MOCK_WAIT(c->loop, 15000,
+            strcmp(REDIS(&c->sentinels[0], "SENTINEL", "FAILOVER", "mymaster"), "OK") == 0);
+}
+
+static void by_death(struct cluster *c)
+{
+  redis_server_kill(&c->master);
+}
+
+static void members_survive_a_planned_failover(void **state)
+{
+  members_survive(*state, by_plan);
+}
+
+static void members_survive_the_death_of_the_master(void **state)
+{
+  members_survive(*state, by_death);
+}
+
 static void a_replica_is_not_taken_for_a_master(void **state)
 {
   struct cluster *c = *state;
@@ -177,6 +242,8 @@ int main(void)
       cmocka_unit_test(switch_messages_are_understood),
       cmocka_unit_test_setup_teardown(a_planned_failover_is_followed_at_once, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_dead_master_is_replaced, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(members_survive_a_planned_failover, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(members_survive_the_death_of_the_master, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_replica_is_not_taken_for_a_master, set_up, tear_down),
       cmocka_unit_test_setup_teardown(an_unknown_master_is_named, set_up, tear_down),
   };

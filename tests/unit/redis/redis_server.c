@@ -170,7 +170,7 @@ void redis_server_kill(struct redis_server *server)
 
 void redis_server_cleanup(struct redis_server *server)
 {
-  static const char *const files[] = {"sock", "sentinel.conf", "dump.rdb"};
+  static const char *const files[] = {"sock", "sentinel.conf", "dump.rdb", "nodes.conf"};
   char path[128];
   redis_server_kill(server);
   if (server->dir[0] == '\0')

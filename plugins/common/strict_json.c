@@ -1,4 +1,4 @@
-#include "jwt_json.h"
+#include "strict_json.h"
 
 #include <stdio.h>
 
@@ -31,7 +31,7 @@ static unsigned depth_of(struct plug_str text)
   return deepest;
 }
 
-json_t *jwt_json_parse(struct plug_str text, unsigned max_depth, char why[160], int *line)
+json_t *strict_json_parse(struct plug_str text, unsigned max_depth, char why[160], int *line)
 {
   json_error_t error;
   *line = 0;
@@ -82,14 +82,14 @@ json_t *jwt_json_parse(struct plug_str text, unsigned max_depth, char why[160], 
   return json;
 }
 
-struct plug_str jwt_json_value_str(const json_t *value)
+struct plug_str strict_json_value_str(const json_t *value)
 {
   if (!json_is_string(value))
     return (struct plug_str){NULL, 0};
   return (struct plug_str){json_string_value(value), json_string_length(value)};
 }
 
-struct plug_str jwt_json_str(const json_t *object, const char *key)
+struct plug_str strict_json_str(const json_t *object, const char *key)
 {
-  return jwt_json_value_str(json_object_get(object, key));
+  return strict_json_value_str(json_object_get(object, key));
 }

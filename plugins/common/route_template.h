@@ -2,9 +2,11 @@
  * places. What is filled in is a JSON value of its own: nothing in it can become structure. Owns
  * the compiled form; immutable: any thread.
  *
- *   {body} {body.a.b}  the body or a member       {user} {session}  of the sender
+ *   {root} {root.a.b}  a JSON value or a member   {user} {session}  of the sender
  *   {name}             a variable of the path     {claim.name}      of the sender's identity
  *   {now} {now.ms}     an ISO instant, epoch ms   {uuid} {uuid7}    a fresh one
+ *
+ * Which roots there are, and whether there is a sender, is the scope's: a route has "body".
  *
  * A string that is one place becomes the value, of whatever type; within other text it becomes the
  * value's text. "?" before the brace makes what is missing null. "{{" is a brace. */
@@ -17,29 +19,39 @@
 
 struct route_template;
 
+#define ROUTE_ROOTS_MAX 4
+
+/* What there is to fill in; it lives as long as the templates made with it. */
+struct route_scope {
+  const struct route_path *path;
+  const char *roots[ROUTE_ROOTS_MAX]; /* names; they come before words like "user" */
+  size_t n_roots;
+  bool has_sender;
+};
+
 /* What it is filled from. */
 struct route_values {
-  const struct plug_app_request *request;
-  const struct route_path *path;
+  const struct plug_identity *who;                   /* of the sender, or NULL */
+  struct plug_str session;                           /* likewise */
   struct plug_str variables[PLUG_APP_VARIABLES_MAX]; /* checked */
-  json_t *body;                                      /* NULL: nothing needs it */
+  json_t *roots[ROUTE_ROOTS_MAX];                    /* NULL: nothing needs it */
   int64_t now_ms;                                    /* Unix */
 };
 
 /* NULL with err->text, or PLUG_ENOMEM in err->code. */
-struct route_template *route_template_json(struct plug_str text, const struct route_path *path,
+struct route_template *route_template_json(struct plug_str text, const struct route_scope *scope,
                                            struct plug_err *err);
 struct route_template *route_template_destination(struct plug_str text,
-                                                  const struct route_path *path,
+                                                  const struct route_scope *scope,
                                                   struct plug_err *err);
 void route_template_free(struct route_template *t); /* NULL is nothing */
-bool route_template_needs_body(const struct route_template *t);
+bool route_template_needs_root(const struct route_template *t, size_t root);
 
 /* The text for free() with its length; NULL: refused, or without memory. */
 char *route_template_fill(const struct route_template *t, const struct route_values *values,
                           size_t *len, struct route_refusal *refusal);
 
-/* A member of the body by "a.b"; NULL: it is not there. Borrowed. */
-json_t *route_member(json_t *body, struct plug_str path);
+/* A member of a root by "a.b"; NULL: it is not there. Borrowed. */
+json_t *route_member(json_t *root, struct plug_str path);
 
 #endif

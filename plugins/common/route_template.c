@@ -5,12 +5,12 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum source { BODY, VARIABLE, CLAIM, USER, SESSION, NOW, NOW_MS, UUID4, UUID7 };
+enum source { ROOT, VARIABLE, CLAIM, USER, SESSION, NOW, NOW_MS, UUID4, UUID7 };
 
 struct part { /* of a text: a literal, or a place */
   bool is_place, optional;
   enum source source;
-  size_t variable;
+  size_t number;        /* of the root or variable */
   struct plug_str text; /* literal, or the name or path */
 };
 
@@ -29,8 +29,8 @@ struct node {
 struct route_template {
   json_t *document; /* owns all texts of the nodes */
   struct node *root;
-  const struct route_path *path;
-  bool needs_body, is_destination;
+  const struct route_scope *scope;
+  bool needs[ROUTE_ROOTS_MAX], is_destination;
 };
 
 #define DEPTH_MAX 64
@@ -60,46 +60,76 @@ static bool is_member_path(struct plug_str path)
   return true;
 }
 
+static plug_status unknown_place(const struct route_template *t, struct plug_str name,
+                                 struct plug_err *err)
+{
+  const struct route_scope *scope = t->scope;
+  char list[160] = "";
+  for (size_t i = 0; i < scope->n_roots; i++) {
+    size_t len = strlen(list);
+    snprintf(list + len, sizeof list - len, "%s.MEMBER, ", scope->roots[i]);
+  }
+  return route_fault(err,
+                     "'{%.*s}' is nothing that could be filled in: there are %s%snow, now.ms, "
+                     "uuid, uuid7 and the pattern's variables; a brace is written {{",
+                     (int)(name.len < 60 ? name.len : 60), name.len ? name.ptr : "", list,
+                     scope->has_sender ? "claim.NAME, user, session, " : "");
+}
+
+/* "root" or "root.a.b" */
+static bool parse_root(struct route_template *t, struct plug_str name, struct part *part)
+{
+  for (size_t i = 0; i < t->scope->n_roots; i++) {
+    const char *root = t->scope->roots[i];
+    size_t len = strlen(root);
+    if (!route_starts(name, root) || (name.len > len && name.ptr[len] != '.'))
+      continue;
+    if (name.len > len) {
+      part->text = route_slice(name.ptr + len + 1, name.len - len - 1);
+      if (!part->text.len || !is_member_path(part->text))
+        return false;
+    }
+    part->source = ROOT;
+    part->number = i;
+    t->needs[i] = true;
+    return true;
+  }
+  return false;
+}
+
 static plug_status parse_place(struct route_template *t, struct plug_str name, struct part *part,
                                struct plug_err *err)
 {
   static const struct {
     const char *name;
     enum source source;
-  } words[] = {{"body", BODY},     {"user", USER},  {"session", SESSION}, {"now", NOW},
-               {"now.ms", NOW_MS}, {"uuid", UUID4}, {"uuid7", UUID7}};
+    bool of_sender;
+  } words[] = {{"user", USER, true},      {"session", SESSION, true}, {"now", NOW, false},
+               {"now.ms", NOW_MS, false}, {"uuid", UUID4, false},     {"uuid7", UUID7, false}};
   struct plug_str whole = name;
   *part = (struct part){.is_place = true};
   if (name.len && name.ptr[name.len - 1] == '?') {
     part->optional = true;
     name.len--;
   }
-  if (find_variable(t->path, name, &part->variable)) {
+  if (find_variable(t->scope->path, name, &part->number)) {
     part->source = VARIABLE;
     return PLUG_OK;
   }
+  if (parse_root(t, name, part))
+    return PLUG_OK;
+  part->text = route_str("");
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (route_eq(name, words[i].name)) {
+    if (route_eq(name, words[i].name) && (t->scope->has_sender || !words[i].of_sender)) {
       part->source = words[i].source;
-      t->needs_body |= part->source == BODY;
       return PLUG_OK;
     }
-  if (route_starts(name, "body.")) {
-    part->source = BODY;
-    part->text = route_slice(name.ptr + 5, name.len - 5);
-    t->needs_body = true;
-    if (part->text.len && is_member_path(part->text))
-      return PLUG_OK;
-  } else if (route_starts(name, "claim.") && name.len > 6) {
+  if (t->scope->has_sender && route_starts(name, "claim.") && name.len > 6) {
     part->source = CLAIM;
     part->text = route_slice(name.ptr + 6, name.len - 6);
     return PLUG_OK;
   }
-  return route_fault(err,
-                     "'{%.80s}' is nothing that could be filled in: there are body.MEMBER, "
-                     "claim.NAME, user, session, now, now.ms, uuid, uuid7 and the pattern's "
-                     "variables; a brace is written {{",
-                     whole.len ? whole.ptr : "");
+  return unknown_place(t, whole, err);
 }
 
 /* Into literals and places. */
@@ -213,7 +243,7 @@ static struct node *compile(struct route_template *t, json_t *json, unsigned dep
   return NULL;
 }
 
-static struct route_template *make(json_t *document, const struct route_path *path,
+static struct route_template *make(json_t *document, const struct route_scope *scope,
                                    bool is_destination, struct plug_err *err)
 {
   struct route_template *t = document ? calloc(1, sizeof *t) : NULL;
@@ -223,7 +253,7 @@ static struct route_template *make(json_t *document, const struct route_path *pa
     return NULL;
   }
   t->document = document;
-  t->path = path;
+  t->scope = scope;
   t->is_destination = is_destination;
   t->root = compile(t, document, 0, err);
   if (t->root)
@@ -232,7 +262,7 @@ static struct route_template *make(json_t *document, const struct route_path *pa
   return NULL;
 }
 
-struct route_template *route_template_json(struct plug_str text, const struct route_path *path,
+struct route_template *route_template_json(struct plug_str text, const struct route_scope *scope,
                                            struct plug_err *err)
 {
   json_error_t why;
@@ -241,11 +271,11 @@ struct route_template *route_template_json(struct plug_str text, const struct ro
                                 JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
   if (!document)
     route_fault(err, "is not JSON: %s (column %d)", why.text, why.column);
-  return make(document, path, false, err);
+  return make(document, scope, false, err);
 }
 
 struct route_template *route_template_destination(struct plug_str text,
-                                                  const struct route_path *path,
+                                                  const struct route_scope *scope,
                                                   struct plug_err *err)
 {
   err->code = 0;
@@ -256,7 +286,7 @@ struct route_template *route_template_destination(struct plug_str text,
   json_t *document = json_stringn(text.ptr, text.len);
   if (!document)
     route_fault(err, "is not UTF-8");
-  return make(document, path, true, err);
+  return make(document, scope, true, err);
 }
 
 void route_template_free(struct route_template *t)
@@ -268,16 +298,16 @@ void route_template_free(struct route_template *t)
   free(t);
 }
 
-bool route_template_needs_body(const struct route_template *t)
+bool route_template_needs_root(const struct route_template *t, size_t root)
 {
-  return t && t->needs_body;
+  return t && t->needs[root];
 }
 
 /* --- values ------------------------------------------------------------------------------- */
 
-json_t *route_member(json_t *body, struct plug_str path)
+json_t *route_member(json_t *root, struct plug_str path)
 {
-  while (body && path.len) {
+  while (root && path.len) {
     const char *dot = memchr(path.ptr, '.', path.len);
     size_t len = dot ? (size_t)(dot - path.ptr) : path.len;
     char key[128];
@@ -285,10 +315,10 @@ json_t *route_member(json_t *body, struct plug_str path)
       return NULL;
     memcpy(key, path.ptr, len);
     key[len] = '\0';
-    body = json_object_get(body, key); /* NULL of what is no object */
+    root = json_object_get(root, key); /* NULL of what is no object */
     path = route_slice(path.ptr + len + (dot != NULL), path.len - len - (dot != NULL));
   }
-  return body;
+  return root;
 }
 
 static json_t *make_uuid(const struct route_values *values, bool seven)
@@ -318,11 +348,12 @@ static json_t *make_instant(int64_t ms)
   return json_string(text);
 }
 
-static json_t *variable_value(const struct route_values *values, size_t number)
+static json_t *variable_value(const struct route_template *t, const struct route_values *values,
+                              size_t number)
 {
   struct plug_str text = values->variables[number];
   char digits[24];
-  if (values->path->variables[number].type != ROUTE_INT)
+  if (t->scope->path->variables[number].type != ROUTE_INT)
     return json_stringn(text.ptr, text.len);
   snprintf(digits, sizeof digits, "%.*s", (int)text.len, text.ptr);
   return json_integer(strtoll(digits, NULL, 10));
@@ -346,20 +377,29 @@ static json_t *missing(const struct part *part, struct route_refusal *refusal, c
   return NULL;
 }
 
-/* A new reference; NULL: refused, or no memory. */
-static json_t *value_of(const struct part *part, const struct route_values *values,
-                        struct route_refusal *refusal)
+static json_t *root_value(const struct route_template *t, const struct part *part,
+                          const struct route_values *values, struct route_refusal *refusal)
 {
-  const struct plug_app_request *request = values->request;
-  const struct plug_identity *who = request->who;
+  const char *root = t->scope->roots[part->number];
+  char name[80];
+  json_t *member = route_member(values->roots[part->number], part->text);
+  if (member)
+    return json_incref(member);
+  snprintf(name, sizeof name, "%s%s", root, part->text.len ? "." : "");
+  return missing(part, refusal, "bad-body", name);
+}
+
+/* A new reference; NULL: refused, or no memory. */
+static json_t *value_of(const struct route_template *t, const struct part *part,
+                        const struct route_values *values, struct route_refusal *refusal)
+{
+  const struct plug_identity *who = values->who;
   const struct plug_str *claim;
   switch (part->source) {
-  case BODY: {
-    json_t *member = route_member(values->body, part->text);
-    return member ? json_incref(member) : missing(part, refusal, "bad-body", "body.");
-  }
+  case ROOT:
+    return root_value(t, part, values, refusal);
   case VARIABLE:
-    return variable_value(values, part->variable);
+    return variable_value(t, values, part->number);
   case CLAIM:
     claim = find_claim(who, part->text);
     return claim ? json_stringn(claim->ptr, claim->len)
@@ -368,7 +408,7 @@ static json_t *value_of(const struct part *part, const struct route_values *valu
     return who ? json_stringn(who->user.ptr, who->user.len)
                : missing(part, refusal, "not-authenticated", "the user's name");
   case SESSION:
-    return json_stringn(request->session_id.ptr, request->session_id.len);
+    return json_stringn(values->session.ptr, values->session.len);
   case NOW:
     return make_instant(values->now_ms);
   case NOW_MS:
@@ -463,7 +503,7 @@ static bool fill_text(const struct route_template *t, const struct node *node,
         return false;
       continue;
     }
-    json_t *value = value_of(part, values, refusal);
+    json_t *value = value_of(t, part, values, refusal);
     bool done = value && put_value(out, part, value, t->is_destination, refusal);
     json_decref(value);
     if (!done)
@@ -481,7 +521,7 @@ static json_t *fill(const struct route_template *t, const struct node *node,
   case CONSTANT:
     return json_deep_copy(node->constant);
   case VALUE:
-    return value_of(&node->parts[0], values, refusal);
+    return value_of(t, &node->parts[0], values, refusal);
   case TEXT:
     if (fill_text(t, node, values, &text, refusal))
       made = json_stringn(text.data, text.len);
