@@ -449,7 +449,8 @@ static void empty_inboxes(struct server *server)
 {
   for (unsigned i = 0; i < server->n_running; i++) {
     hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
-    hub_run_calls(&server->workers[i].env.hub);
+    while (hub_run_calls(&server->workers[i].env.hub))
+      ;
   }
 }
 

@@ -180,7 +180,8 @@ static const struct plug_option limits_options[] = {
      "Open connections; 0 is as many as file descriptors allow."},
     {"max-address-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
      "Open connections of one client address, an IPv6 address by its first 64 bits; 0 is any "
-     "number. Clients of `trusted-proxies` count by their own."},
+     "number. Clients of `trusted-proxies` count by their own. A SockJS session is a connection, "
+     "too."},
     {"max-address-rate", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
      "New connections of one client address in a minute; 0 is any number."},
     {"max-frame-size", PLUG_OPT_BYTES, 0, "64k", "1k..64m", "One STOMP frame, headers included."},

@@ -13,6 +13,7 @@
 #include "net/control.h"
 #include "net/http_conn.h"
 #include "session/refusal.h"
+#include "session/session_waiter.h"
 
 /* One message that the broker has been given. */
 struct api_sent {

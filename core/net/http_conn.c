@@ -40,7 +40,7 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
     return false;
   memset(conn, 0, sizeof *conn);
   conn->env = env;
-  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready, .newcomer = true};
   if (former)
     poller_move(&env->poller, former, &conn->watch);
   else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {

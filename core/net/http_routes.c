@@ -175,6 +175,11 @@ static enum http_route route_upgrade(struct net_env *env, const struct http_head
   const struct settings_endpoint *endpoint = find_websocket(env, head, path, reply);
   if (!endpoint)
     return refuse(reply, 404, "There is no WebSocket endpoint of this name.", NULL);
+  if (reply->sockjs_framing && head->method != HTTP_GET) {
+    COUNT(handshakes_refused);
+    reply->answer.untyped = true; /* as SockJS has it, of all of its methods */
+    return answer(reply, 405, "allow: GET\r\n", NULL);
+  }
   if (!ws_upgrade_judge(head, &reply->upgrade, &reply->fault))
     return HTTP_ROUTE_REFUSED;
   if (!http_route_check_origin(endpoint, head, origin_of, reply))

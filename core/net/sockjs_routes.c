@@ -273,6 +273,10 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
   put_cors(&headers, endpoint, head);
   if (endpoint->sockjs_cookie && !endpoint->terms.spring_profile)
     put_cookie(&headers, head);
+  /* A proxy that compresses would hold a stream until it has enough. On a line of its own: clients
+   * of the protocol know the other one by its text. */
+  if (sockjs_transport_streams(url->transport) && !endpoint->terms.spring_profile)
+    buf_put_str(&headers, STR("cache-control: no-transform\r\n"));
   buf_put_str(&headers, str_of(no_cache));
   struct plug_str lines = str_from(headers.data, headers.len);
   struct sockjs_request *request =

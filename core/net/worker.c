@@ -19,6 +19,7 @@
 #include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "plugin/crash.h"
+#include "plugin/loop.h"
 #include "plugin/watchdog.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
@@ -483,6 +484,7 @@ static void *run(void *arg)
     deferred = defers(worker);
     if (!deferred)
       turn_end(worker);
+    loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
       end_loop(worker);
   }
@@ -538,7 +540,8 @@ void worker_fini(struct worker *worker)
   timers_fini(&env->timers, &env->poller);
   poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
-  hub_run_calls(&env->hub);
+  while (hub_run_calls(&env->hub))
+    ;
   sender_free(worker->sender);
   for (unsigned i = 0; i < WIRES; i++)
     batch_set_fini(&env->batches[i]);

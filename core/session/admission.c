@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "session/orders.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"

@@ -9,6 +9,7 @@
 #include "message/message.h"
 #include "message/message_rules.h"
 #include "session/admission.h"
+#include "session/session_waiter.h"
 #include "stomp/stomp_encoder.h"
 
 #define TOLD 1u /* subscription.owner_flags: an application knows it */

@@ -12,6 +12,7 @@
 #include "session/memory.h"
 #include "session/refusal.h"
 #include "session/session.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 

@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "session/admission.h"
+#include "session/session_waiter.h"
 #include "session/user_destinations.h"
 
 bool session_is_of(const struct session *session, struct plug_str user, struct plug_str id)

@@ -14,6 +14,7 @@
 #include "session/applications.h"
 #include "session/memory.h"
 #include "session/refusal.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
@@ -68,32 +69,6 @@ static void drop_transactions(struct session *session)
   session->transaction_bytes = 0;
 }
 
-static void waiter_free(struct session_waiter *waiter)
-{
-  list_remove(&waiter->link);
-  list_remove(&waiter->by_age);
-  free(waiter->refusal);
-  if (waiter->session)
-    session_release(waiter->session, sizeof *waiter + waiter->receipt_len);
-  free(waiter);
-}
-
-/* Waiters for the broker's answer to a publish outlive the session; the others end with it. */
-static void drop_waiters(struct session *session)
-{
-  struct list *node;
-  while ((node = list_first(&session->waiters))) {
-    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
-    list_remove(node);
-    list_remove(&waiter->by_age);
-    waiter->session = NULL;
-    if (waiter->sub) {
-      waiter->sub->waiter = NULL;
-      waiter_free(waiter);
-    }
-  }
-}
-
 void session_close(struct session *session, uint16_t code, const char *reason)
 {
   if (session->state == SESSION_CLOSED)
@@ -103,7 +78,7 @@ void session_close(struct session *session, uint16_t code, const char *reason)
   session->state = SESSION_CLOSED;
   session->close_code = code;
   session->close_reason = reason;
-  drop_waiters(session);
+  session_waiters_drop(session);
   drop_subscriptions(session);
   drop_transactions(session);
   free(session->leave_receipt);
@@ -310,158 +285,6 @@ void session_costly(struct subscription *sub)
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
 }
 
-/* --- receipts that wait for the broker ---------------------------------------------------- */
-
-/* Among those whose answer may be overdue, the oldest first. */
-static void enlist(struct session *session, struct session_waiter *waiter)
-{
-  struct list *waiting = &session->env->waiting;
-  if (!waiting->next)
-    list_init(waiting);
-  list_append(waiting, &waiter->by_age);
-}
-
-struct session_waiter *session_waiter_new(struct session *session, const char *what,
-                                          struct plug_str receipt)
-{
-  size_t bytes = sizeof(struct session_waiter) + receipt.len;
-  bool kept = !session || session_keep(session, &receipt, bytes);
-  struct session_waiter *waiter = kept ? malloc(bytes) : NULL;
-  if (!waiter) {
-    if (session)
-      session_release(session, bytes);
-    return NULL;
-  }
-  *waiter = (struct session_waiter){.session = session, .what = what, .remaining = 1};
-  waiter->receipt_len = receipt.len;
-  if (receipt.len)
-    memcpy(waiter->receipt, receipt.ptr, receipt.len);
-  if (!session) {
-    list_init(&waiter->link);
-    list_init(&waiter->by_age);
-    return waiter;
-  }
-  list_append(&session->waiters, &waiter->link);
-  list_init(&waiter->by_age);
-  waiter->since_ms = session->last_rx_ms;
-  enlist(session, waiter);
-  return waiter;
-}
-
-void session_waiter_expect(struct session_waiter *waiter)
-{
-  if (!waiter->session || !list_empty(&waiter->by_age))
-    return;
-  waiter->since_ms = clock_now_ms();
-  enlist(waiter->session, waiter);
-}
-
-static void leave(struct session *session)
-{
-  if (session->leave_receipt)
-    session_receipt(session, str_of(session->leave_receipt));
-  session_close(session, CLOSE_NORMAL, "");
-}
-
-void session_waiter_done(struct session_waiter *waiter, plug_status status)
-{
-  if (status < 0 && status != PLUG_EAGAIN)
-    waiter->status = status;
-  if (--waiter->remaining)
-    return;
-  struct session *session = waiter->session;
-  list_remove(&waiter->link); /* now: the last one lets a session leave */
-  if (waiter->done) {
-    waiter->done(waiter);
-  } else if (session && session->state != SESSION_CLOSED) {
-    struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
-    if (waiter->refusal)
-      applications_refuse(session, receipt, waiter->refusal);
-    else if (waiter->status == PLUG_OK && !waiter->refusals_only)
-      session_receipt(session, receipt);
-    else if (waiter->status != PLUG_OK)
-      session_refuse(session, receipt, waiter->what, waiter->status);
-    if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
-      leave(session);
-  }
-  waiter_free(waiter);
-}
-
-void session_published(void *waiter, plug_status status)
-{
-  session_waiter_done(waiter, status);
-}
-
-void session_subscribed(struct subscription *sub, plug_status status)
-{
-  struct session_waiter *waiter = sub->waiter;
-  sub->waiter = NULL;
-  if (!waiter)
-    return;
-  user_pass_waiter(sub, waiter);
-  session_waiter_done(waiter, status);
-}
-
-void session_interest(struct subscription *sub, plug_status status)
-{
-  struct session *session = sub->owner;
-  bool told = sub->waiter != NULL;
-  session_subscribed(sub, status);
-  if (status == PLUG_OK) {
-    applications_subscribed(session, sub);
-    return;
-  }
-  if (!told && session->state == SESSION_CONNECTED) {
-    char message[256];
-    snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
-             session_shown(subscription_id(sub)), subscription_id(sub).ptr, refusal_text(status));
-    struct session_error error = {.message = str_of(message),
-                                  .stays = refusal_passes(status) ? SESSION_STAYS_TRY_AGAIN
-                                                                  : SESSION_STAYS,
-                                  .hint = "The connection stays open."};
-    session_error(session, &error);
-  }
-  user_end(session, sub);
-}
-
-/* The waiter stays until the broker's answer comes, which then goes to nobody. */
-static void refuse_late(struct session_waiter *waiter)
-{
-  struct session *session = waiter->session;
-  list_remove(&waiter->by_age);
-  list_remove(&waiter->link);
-  session_release(session, sizeof *waiter + waiter->receipt_len);
-  waiter->session = NULL;
-  session_refuse(session, str_from(waiter->receipt, waiter->receipt_len), waiter->what,
-                 PLUG_ETIMEDOUT);
-  if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
-    leave(session);
-}
-
-void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms)
-{
-  struct list *node;
-  while (env->waiting.next && (node = list_first(&env->waiting))) {
-    struct session_waiter *waiter = container_of(node, struct session_waiter, by_age);
-    if (now_ms < waiter->since_ms + timeout_ms)
-      return;
-    if (waiter->sub)
-      session_interest(waiter->sub, PLUG_ETIMEDOUT);
-    else
-      refuse_late(waiter);
-  }
-}
-
-void session_drop_subscription(struct session *session, struct subscription *sub)
-{
-  struct session_waiter *waiter = sub->waiter;
-  if (waiter) {
-    user_forget_waiter(session, sub);
-    waiter_free(waiter);
-  }
-  user_end(session, sub);
-}
-
 /* --- CONNECT and DISCONNECT --------------------------------------------------------------- */
 
 /* "1.0,1.1": the highest that we speak, too. Blanks are tolerated. No header means 1.0 (STOMP 1.1,
@@ -596,6 +419,13 @@ void session_admit(struct session *session, const struct session_agreement *agre
   queue_scratch(session);
 }
 
+void session_leave(struct session *session)
+{
+  if (session->leave_receipt)
+    session_receipt(session, str_of(session->leave_receipt));
+  session_close(session, CLOSE_NORMAL, "");
+}
+
 static void handle_disconnect(struct session *session, const struct stomp_frame *frame)
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
@@ -608,21 +438,13 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
     return;
   }
   /* Receipts for subscriptions that end here are answered by the DISCONNECT's own. */
-  struct list *node = session->waiters.next, *next;
-  for (; node != &session->waiters; node = next) {
-    next = node->next;
-    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
-    if (!waiter->sub)
-      continue;
-    waiter->sub->waiter = NULL;
-    waiter_free(waiter);
-  }
+  session_waiters_drop_subscribes(session);
   drop_subscriptions(session);
   drop_transactions(session);
   session->state = SESSION_LEAVING;
   session->read_timeout_ms = 0; /* its client has nothing more to say */
   if (list_empty(&session->waiters))
-    leave(session);
+    session_leave(session);
 }
 
 /* --- bytes and time ----------------------------------------------------------------------- */

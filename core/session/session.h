@@ -204,48 +204,17 @@ static inline int session_shown(struct plug_str s)
 void session_refuse(struct session *session, struct plug_str receipt, const char *what,
                     plug_status status);
 
-/* What an application has to say against a request. */
-struct session_refusal {
-  char code[33];
-  char reason[256];
-};
-
-struct session_waiter {
-  struct list link;
-  struct list by_age; /* in the env's list, until it is answered */
-  uint64_t since_ms;
-  struct session *session;                     /* NULL: gone meanwhile */
-  struct subscription *sub;                    /* a SUBSCRIBE waits for its interest; else NULL */
-  uint32_t remaining;                          /* answers still to come */
-  plug_status status;                          /* the worst so far */
-  struct session_refusal *refusal;             /* instead of status; owned, or NULL */
-  void (*done)(struct session_waiter *waiter); /* instead of an answer to a client, or NULL */
-  void *arg;                                   /* of done */
-  const char *what;                            /* "SEND" */
-  bool refusals_only; /* the profile gives no RECEIPT; that it failed is told */
-  size_t receipt_len;
-  char receipt[];
-};
-
-/* NULL: out of memory, or the session has failed for max-session-memory. */
-struct session_waiter *session_waiter_new(struct session *session, const char *what,
-                                          struct plug_str receipt);
-/* Of a session that is open: its answer is due within the time that the broker has, from now on. */
-void session_waiter_expect(struct session_waiter *waiter);
-/* One answer less; answers the client and frees the waiter with the last. */
-void session_waiter_done(struct session_waiter *waiter, plug_status status);
+struct session_waiter; /* session_waiter.h, as is the next */
+struct session_refusal;
 
 /* waiter, which may be NULL, gets one answer more if PLUG_PENDING is returned. */
 plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
                             struct session_waiter *waiter);
 
-/* The SUBSCRIBE's receipt, if one is owed, is answered. */
-void session_subscribed(struct subscription *sub, plug_status status);
-
 /* Handles a frame other than CONNECT, STOMP and DISCONNECT. */
 void session_command(struct session *session, struct stomp_frame *frame);
 
-/* Takes a subscription away for good; its SUBSCRIBE's receipt is no longer owed. */
-void session_drop_subscription(struct session *session, struct subscription *sub);
+/* A DISCONNECT is answered, since nothing is awaited any more, and the session ends. */
+void session_leave(struct session *session);
 
 #endif
