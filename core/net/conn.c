@@ -50,7 +50,7 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
     return NULL;
   conn->peer = *peer;
   conn->counted = counted;
-  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready, .newcomer = true};
   if (fd < 0)
     ;
   else if (former)
@@ -147,6 +147,14 @@ void conn_update_reading(struct conn *conn)
   }
 }
 
+/* Who has connected is served before those who have not. */
+static void settle(struct conn *conn)
+{
+  if (conn->watch.newcomer && conn->session.state == SESSION_CONNECTED && conn->watch.fd >= 0 &&
+      !poller_settle(&conn->env->poller, &conn->watch))
+    conn_doom(conn);
+}
+
 static void after_receive(struct conn *conn, uint8_t state_before)
 {
   struct session *session = &conn->session;
@@ -162,8 +170,10 @@ static void after_receive(struct conn *conn, uint8_t state_before)
     conn_update_reading(conn);
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
-  if (session->state != state_before)
+  if (session->state != state_before) {
+    settle(conn);
     conn_arm(conn);
+  }
 }
 
 /* Behind what is held already. */
@@ -228,6 +238,20 @@ static void receive_held(struct conn *conn)
     conn->carrier->drained(conn);
 }
 
+/* Whoever sees clients come back again and again finds here why. */
+void conn_note_limit(const struct session *session, const char *why)
+{
+  static struct log_limit limit;
+  const struct conn *conn = container_of(session, struct conn, session);
+  char peer[NET_PEER_TEXT_MAX], more[LOG_HELD_MAX];
+  uint64_t held;
+  if (!log_limit_pass_some(&limit, 5, 10000, &held))
+    return;
+  size_t len = net_peer_text(&conn->peer, peer);
+  log_warn("session", "%.*s (%s) is ended by a limit: %s%s", (int)len, peer, session->terms->door,
+           why, log_held(held, more));
+}
+
 static void finish_end(struct conn *conn);
 
 void conn_resume(struct conn *conn)
@@ -251,6 +275,7 @@ static void receive_all_held(struct conn *conn)
 void conn_wake(struct session *session)
 {
   struct conn *conn = container_of(session, struct conn, session);
+  settle(conn);
   if (list_empty(&conn->paused) && !conn->env->quiet)
     conn_resume(conn);
   else
@@ -530,6 +555,7 @@ void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire
   conn->wire = (uint8_t)wire;
   conn->session.out.blocked = false;
   conn->session.last_tx_ms = conn->env->now_ms;
+  settle(conn);
   conn_update_reading(conn);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
 }
