@@ -6,6 +6,7 @@
 #include "api/api_json.h"
 #include "base/counter.h"
 #include "base/str.h"
+#include "json_text.h"
 #include "message/message.h"
 #include "message/message_rules.h"
 
@@ -161,7 +162,7 @@ static bool read_body(const json_t *object, long item, struct draft *draft, stru
     return true;
   }
   if (json) {
-    draft->json = json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT);
+    draft->json = json_text_dump(json);
     draft->init.payload = str_of(draft->json);
     draft->init.content_type = STR("application/json");
     return draft->json || no_memory(fault);

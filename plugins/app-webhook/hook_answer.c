@@ -7,10 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "json_text.h"
 #include "strict_json.h"
-
-/* Fifteen digits give back what people write, 0.1 for 0.1. */
-#define TO_TEXT (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
 
 static const char type_text[] = "text/plain;charset=utf-8";
 static const char type_json[] = "application/json";
@@ -110,7 +108,7 @@ static bool take_body(struct hook_answer *answer, const json_t *object, const ch
     message->content_type = str(type_text);
   if (!json && !base64)
     return true;
-  char *made = json ? json_dumps(json, TO_TEXT) : malloc(text.len + 1);
+  char *made = json ? json_text_dump(json) : malloc(text.len + 1);
   if (!made)
     return fail(why, "out of memory");
   answer->bodies[answer->n_bodies++] = made;

@@ -5,6 +5,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "json_text.h"
+
 enum source { ROOT, VARIABLE, CLAIM, USER, SESSION, NOW, NOW_MS, UUID4, UUID7 };
 
 struct part { /* of a text: a literal, or a place */
@@ -546,33 +548,6 @@ static json_t *fill(const struct route_template *t, const struct node *node,
   return made;
 }
 
-/* With as few digits as say the same, which jansson takes for the whole document only. */
-static char *dump(const json_t *json)
-{
-  size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY;
-  char *text = json_dumps(json, flags | JSON_REAL_PRECISION(15));
-  json_t *again = text ? json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
-  bool same = again && json_equal(json, again);
-  json_decref(again);
-  if (same || !text)
-    return text;
-  free(text);
-  return json_dumps(json, flags | JSON_REAL_PRECISION(17));
-}
-
-static bool has_real(const json_t *json)
-{
-  size_t i;
-  const json_t *child;
-  const char *key;
-  if (json_is_array(json)) {
-    json_array_foreach(json, i, child) if (has_real(child)) return true;
-  } else if (json_is_object(json)) {
-    json_object_foreach((json_t *)(uintptr_t)json, key, child) if (has_real(child)) return true;
-  }
-  return json_is_real(json);
-}
-
 char *route_template_fill(const struct route_template *t, const struct route_values *values,
                           size_t *len, struct route_refusal *refusal)
 {
@@ -589,9 +564,7 @@ char *route_template_fill(const struct route_template *t, const struct route_val
   json_t *json = fill(t, t->root, values, refusal);
   if (!json)
     return NULL;
-  char *text = has_real(json)
-                   ? dump(json)
-                   : json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
+  char *text = json_text_dump(json);
   json_decref(json);
   if (text)
     *len = strlen(text);

@@ -79,6 +79,10 @@ static void others(void **state)
   take(&answer, HOOK_ASKED_SEND, "{\"publish\":[{\"destination\":\"/a\",\"base64\":\"\"}]}");
   assert_int_equal(answer.messages[0].body.len, 0);
   hook_answer_fini(&answer);
+  take(&answer, HOOK_ASKED_SEND,
+       "{\"publish\":[{\"destination\":\"/a\",\"json\":0.10000000000000002}]}");
+  assert_str(answer.messages[0].body, "0.10000000000000002");
+  hook_answer_fini(&answer);
 }
 
 static void refused(void **state)
