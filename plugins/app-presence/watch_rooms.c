@@ -715,6 +715,21 @@ static void add_snapshot(struct watch_seat *seat, const struct plug_app_event *e
   seat->snapshots = snapshot;
 }
 
+/* A subscription that has ended waits for nothing: else one client could make ever more wait, and
+ * its next subscription of that id would get as many lists. Newest first. */
+static void drop_snapshot(struct snapshot **list, const struct plug_app_event *event)
+{
+  struct plug_str id = event->subscription;
+  for (struct snapshot *snapshot; (snapshot = *list); list = &snapshot->next) {
+    if (snapshot->session != event->session || snapshot->len != id.len ||
+        (id.len && memcmp(snapshot->subscription, id.ptr, id.len) != 0))
+      continue;
+    *list = snapshot->next;
+    free(snapshot);
+    return;
+  }
+}
+
 static bool watch(struct watch_rooms *rooms, struct watch_seat *seat)
 {
   struct watch_room *room = seat->room;
@@ -782,10 +797,12 @@ void watch_rooms_event(struct watch_rooms *rooms, const struct plug_app_event *e
       if (seat->room->watched)
         take_part(seat);
     }
-  } else if (seat && seat->n_subscriptions && --seat->n_subscriptions == 0) {
-    if (section->linger_ms)
+  } else if (seat && seat->n_subscriptions) {
+    drop_snapshot(&seat->snapshots, event);
+    drop_snapshot(&seat->room->snapshots, event);
+    if (--seat->n_subscriptions == 0 && section->linger_ms)
       linger(seat);
-    else
+    else if (seat->n_subscriptions == 0)
       give_up(seat, true);
   }
   free(topic);

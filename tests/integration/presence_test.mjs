@@ -64,6 +64,31 @@ async function members(client, room = 'a') {
   return body(client, { destination: '/user/queue/members' });
 }
 
+test('who has ended a subscription before its snapshot came gets none for it, and one for the next of that id', async (t) => {
+  const redis = await startRedis({ t });
+  const node = await startNode({ t, name: 'n1', redis, patient: true, config: rooms('snapshot = list\n').replace('linger = 0', 'linger = 1m') });
+  const first = await stomp(node, { t });
+  await first.subscribe('/sub/a/watch');
+  await until(() => first.frames.splice(0).some((frame) => JSON.parse(frame.body).members), 'the first snapshot');
+  const client = await stomp(node, { t });
+  redis.freeze(); // it cannot join, and so the snapshot waits
+  for (let i = 0; i < 5; i++) {
+    await client.subscribe('/sub/a/watch', { id: 's' });
+    if (i < 4) await client.unsubscribe('s');
+  }
+  redis.thaw();
+  const seen = [];
+  const take = () => {
+    seen.push(...client.frames.splice(0).map((frame) => JSON.parse(frame.body)));
+    return seen;
+  };
+  await until(() => take().some((each) => each.members), 'the snapshot');
+  const last = await stomp(node, { t });
+  await last.subscribe('/sub/a/watch');
+  await until(() => take().some((each) => each.count === 3), 'a third member');
+  assert.equal(seen.filter((each) => each.members).length, 1, JSON.stringify(seen));
+});
+
 for (const broker of ['memory', 'redis']) {
   test(`the watching session of etc/chat.ini, ${broker}`, async (t) => {
     const { nodes } = await startNodes(t, broker, { args: watching });
