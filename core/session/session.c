@@ -156,6 +156,8 @@ void session_receipt(struct session *session, struct plug_str receipt)
 void session_error(struct session *session, const struct session_error *error)
 {
   struct plug_str message = error->message;
+  if (session->erred) /* it ends for the first one */
+    return;
   struct buf *out = begin_frame(session, STOMP_ERROR);
   COUNT(errors_out);
   put_header(session, STOMP_ERROR, STR("message"), message);

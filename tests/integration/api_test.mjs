@@ -275,6 +275,16 @@ test('one session is disconnected, or loses a subscription', async (t) => {
   assert.equal((await server.stats()).subscriptions, 1 + 4 + 1);
 });
 
+test('where any ERROR ends the connection, the first subscription that is taken away is the last word', async (t) => {
+  const { server, api } = await world(t, { tcp: true, set: ['tcp.recoverable=off'] });
+  const client = await stomp(server, { t, transport: 'tcp', connect: { Authorization: 'alice' } });
+  for (const id of ['a', 'b', 'c']) await client.subscribe('/topic/a', { id });
+  await api.order('unsubscribe', { user: 'alice', destination: '/topic/a' });
+  const error = await client.expectError(/subscription 'a' was ended/);
+  assert.equal(error.headers.recoverable, undefined);
+  assert.deepEqual(client.frames, []);
+});
+
 test('sessions over SockJS and TCP are disconnected, too, with or without a request that waits', async (t) => {
   const { server, api } = await world(t, { tcp: true });
   const tcp = await stomp(server, { t, transport: 'tcp', connect: { Authorization: 'alice' } });
