@@ -1,6 +1,6 @@
 #include "watch_env.h"
 
-#include <stdio.h>
+#include "host_log.h"
 
 void watch_env_init(struct watch_env *env, const struct plug_host *host)
 {
@@ -54,12 +54,7 @@ void watch_env_count(const struct watch_env *env, struct plug_metric *metric, in
 void watch_env_complain(const struct watch_env *env, const struct watch_section *section,
                         const char *what, const char *why)
 {
-  char line[400];
-  if (!env->host->log_on(env->host, PLUG_LOG_INFO))
-    return;
-  int n = snprintf(line, sizeof line, "[%s] %s: %s", section->name, what, why);
-  env->host->log(env->host, PLUG_LOG_INFO,
-                 route_slice(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1));
+  host_log(env->host, PLUG_LOG_INFO, "[%s] %s: %s", section->name, what, why);
 }
 
 plug_status watch_env_publish(const struct watch_env *env, const struct watch_section *section,

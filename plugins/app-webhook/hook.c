@@ -22,7 +22,7 @@ struct hook {
   bool draining, pumping;
   void (*idle)(void *ctx);
   void *ctx;
-  struct hook_log_limit failures, bad_answers, lost, busy, trials;
+  struct host_log_limit failures, bad_answers, lost, busy, trials;
 };
 
 static uint64_t now_of(const struct hook *hook)

@@ -8,7 +8,7 @@
 struct hook_delivery {
   struct hook_env *env;
   const struct hook_config *config;
-  struct hook_log_limit *failures;
+  struct host_log_limit *failures;
   uint64_t n_publishing;
   void (*published)(void *ctx); /* the broker has taken a message, or not */
   void *ctx;

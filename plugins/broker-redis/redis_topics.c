@@ -58,7 +58,7 @@ struct redis_topics {
   size_t n_subscribing; /* sum over all channels */
   size_t n_channels, n_globs;
   struct redis_buf name;
-  struct redis_log_limit bad_limit, error_limit;
+  struct host_log_limit bad_limit, error_limit;
 };
 
 static struct plug_str name_of(const struct redis_channel *c)
