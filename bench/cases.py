@@ -56,6 +56,8 @@ ALL = (*BUT_RABBITMQ, "rabbitmq")
 # Where little is written the way of writing makes no difference.
 FIELD = (*OWN, *PEERS, "rabbitmq")
 AUTH = ("plugboard", "plugboard-auth")
+XHR = ("plugboard", "plugboard-xhr")
+DEFLATE = ("plugboard", "plugboard-deflate")
 CHAT = ("plugboard-auth", "plugboard-chat")
 
 
@@ -178,6 +180,15 @@ CASES = [
          fan_out(100, rate=500, storm=5000, duration=4, sources=16), AUTH, STORM, yardstick="plugboard",
          server_cores="0,1", generator_cores="0,1"),
 
-    # Here is the place for TLS, SockJS and compression: the same loads with their settings, and the
-    # case without them as the yardstick.
+    # Subscribers by streams of SockJS, and compressed ones, beside plain WebSockets.
+    Case("sockjs-1000", "1 → 1,000, 1 in flight", "delivery", fan_out(1000), XHR, yardstick="plugboard"),
+    Case("sockjs-1000-x16", "1 → 1,000, 16 in flight", "delivery", fan_out(1000, 16), XHR,
+         yardstick="plugboard"),
+    Case("deflate-1000", "1 → 1,000, 1 KB of JSON, 1 in flight", "delivery",
+         fan_out(1000, body=1024, json=True), DEFLATE, yardstick="plugboard"),
+    Case("deflate-1000-x16", "1 → 1,000, 1 KB of JSON, 16 in flight", "delivery",
+         fan_out(1000, 16, body=1024, json=True), DEFLATE, yardstick="plugboard"),
+
+    # Here is the place for TLS: the same loads with its settings, and the case without it as the
+    # yardstick.
 ]

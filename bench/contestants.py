@@ -266,6 +266,21 @@ class PlugboardTwo(Plugboard):
     own_settings = {"server.workers": 2}
 
 
+class PlugboardXhr(Plugboard):
+    """Subscribers come by streams of SockJS."""
+
+    name = "plugboard-xhr"
+    load_options = {"carrier": "xhr-streaming"}
+
+
+class PlugboardDeflate(Plugboard):
+    """Subscribers get compressed messages."""
+
+    name = "plugboard-deflate"
+    own_settings = {"endpoint /ws.deflate": "on"}
+    load_options = {"carrier": "deflate"}
+
+
 class PlugboardRedis(Plugboard):
     """Two nodes and a Redis server of their own; messages are published on the second node."""
 
@@ -519,7 +534,7 @@ log.file = false
         }
 
 
-OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth,
-       PlugboardChat)
+OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
+       PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)

@@ -144,8 +144,8 @@ static void world_init(size_t n_sessions)
   world.destinations.broker.n = world.destinations.client_send.n = 1;
   world.env = (struct session_env){
       .hub = &world.hub,
-      .destinations = &world.destinations,
-      .limits = {.frame_bytes = 65536, .n_headers = 64, .header_bytes = 8192},
+      .terms.destinations = &world.destinations,
+      .terms.limits = {.frame_bytes = 65536, .n_headers = 64, .header_bytes = 8192},
       .scratch = malloc(sizeof(struct stomp_scratch)),
       .kv = malloc(STOMP_HEADERS_CAP * sizeof(struct plug_kv)),
       .server = "plugboard",

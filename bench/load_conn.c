@@ -11,6 +11,8 @@
 
 #include <netinet/tcp.h>
 
+#include "load_sockjs.h"
+
 /* The key and its answer from RFC 6455, section 1.3. */
 #define UPGRADE_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define UPGRADE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -33,6 +35,22 @@ void load_fail(const char *format, ...)
   fputc('\n', stderr);
   va_end(args);
   exit(1);
+}
+
+bool load_carrier_find(const char *name, enum carrier *carrier)
+{
+  static const char *const names[] = {"websocket", "deflate", "xhr-streaming"};
+  for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(names[i], name) == 0) {
+      *carrier = (enum carrier)i;
+      return true;
+    }
+  return false;
+}
+
+bool conn_is_sockjs(const struct conn *conn)
+{
+  return conn->load->carrier == CARRIER_XHR_STREAMING && conn->role != ROLE_PUBLISHER;
 }
 
 void load_init(struct load *load, size_t cap_conns)
@@ -68,13 +86,15 @@ void load_fini(struct load *load)
 {
   for (size_t i = 0; i < load->n_conns; i++)
     conn_close(&load->conns[i]);
+  sockjs_fini(load);
+  inflater_fini(&load->inflater);
   free(load->conns);
   free(load->buffer);
   close(load->epoll_fd);
   close(load->storm_fd);
 }
 
-static void conn_begin(struct conn *conn)
+void conn_begin(struct conn *conn)
 {
   struct load *load = conn->load;
   size_t number = (size_t)(conn - load->conns);
@@ -143,6 +163,10 @@ static void conn_flush_once(struct conn *conn)
 
 static void send_payload(struct conn *conn, const struct bytes *payload)
 {
+  if (conn_is_sockjs(conn)) {
+    sockjs_send(conn, payload);
+    return;
+  }
   ws_put_frame(&conn->out, conn->load->protocol->opcode, payload->at, payload->len);
   conn_flush_once(conn);
 }
@@ -179,6 +203,10 @@ static void begin_upgrade(struct conn *conn)
   if (error)
     load_fail("connect: %s", strerror(error));
   conn->state = CONN_UPGRADE;
+  if (conn_is_sockjs(conn)) {
+    sockjs_begin(conn);
+    return;
+  }
   load->protocol->path(&path, load->path, conn->role, load->topics[conn->topic]);
   bytes_printf(&conn->out,
                "GET %.*s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
@@ -188,12 +216,14 @@ static void begin_upgrade(struct conn *conn)
                ntohs(load->server.sin_port));
   if (load->protocol->subprotocol)
     bytes_printf(&conn->out, "Sec-WebSocket-Protocol: %s\r\n", load->protocol->subprotocol);
+  if (load->carrier == CARRIER_DEFLATE && conn->role != ROLE_PUBLISHER)
+    bytes_put_text(&conn->out, "Sec-WebSocket-Extensions: " INFLATER_OFFER "\r\n");
   bytes_put_text(&conn->out, "\r\n");
   bytes_free(&path);
   conn_flush_once(conn);
 }
 
-static void upgraded(struct conn *conn)
+void conn_carried(struct conn *conn)
 {
   const struct load *load = conn->load;
   if (load->protocol->implicit_session) {
@@ -257,11 +287,14 @@ static size_t read_upgrade(struct conn *conn, const uint8_t *in, size_t len)
   if (used < 12 || memcmp(in, "HTTP/1.1 101", 12) != 0 ||
       !memmem(in, used, UPGRADE_ACCEPT, sizeof UPGRADE_ACCEPT - 1))
     load_fail("the upgrade was refused: %.*s", (int)len, (const char *)in);
-  upgraded(conn);
+  if (conn->load->carrier == CARRIER_DEFLATE && conn->role != ROLE_PUBLISHER &&
+      !memmem(in, used, "permessage-deflate", 18))
+    load_fail("the server does not compress");
+  conn_carried(conn);
   return used;
 }
 
-static void read_payload(struct conn *conn, const uint8_t *in, size_t len, bool last)
+void conn_payload(struct conn *conn, const uint8_t *in, size_t len, bool last)
 {
   const struct protocol *protocol = conn->load->protocol;
   size_t body_len = conn->load->body_len, used;
@@ -316,7 +349,12 @@ static size_t read_frames(struct conn *conn, const uint8_t *in, size_t len)
       conn_flush(conn);
     } else if (opcode <= WS_BINARY) {
       conn->load->received_bytes += head + n;
-      read_payload(conn, p + head, n, (p[0] & 0x80) != 0);
+      if (p[0] & 0x40) {
+        struct bytes plain = inflater_run(&conn->load->inflater, p + head, n);
+        conn_payload(conn, plain.at, plain.len, true);
+      } else {
+        conn_payload(conn, p + head, n, (p[0] & 0x80) != 0);
+      }
     }
     used += head + n;
   }
@@ -340,9 +378,13 @@ static void conn_read(struct conn *conn)
                 n ? strerror(errno) : "closed by the server");
     load->now_ns = clock_now_ns();
     size_t len = have + (size_t)n, used = 0;
-    if (conn->state == CONN_UPGRADE)
+    if (conn == load->sender)
+      used = sockjs_read_answers(conn, load->buffer, len);
+    else if (conn_is_sockjs(conn))
+      used = sockjs_read(conn, load->buffer, len);
+    else if (conn->state == CONN_UPGRADE)
       used = read_upgrade(conn, load->buffer, len);
-    if (conn->state > CONN_UPGRADE)
+    if (conn->state > CONN_UPGRADE && conn != load->sender && !conn_is_sockjs(conn))
       used += read_frames(conn, load->buffer + used, len - used);
     conn->in.len = 0;
     if (used < len)
@@ -369,7 +411,9 @@ static void poll_events(struct load *load, int epoll_fd, int most, uint64_t time
     }
     uint32_t what = events[i].events;
     bool connected = conn->state == CONN_TCP && what & (EPOLLOUT | EPOLLERR | EPOLLHUP);
-    if (connected && load->silent && conn->role == ROLE_IDLE)
+    if (connected && conn == load->sender)
+      conn->state = CONN_READY;
+    else if (connected && load->silent && conn->role == ROLE_IDLE)
       conn_ready(conn);
     else if (connected)
       begin_upgrade(conn);

@@ -1,6 +1,6 @@
-/* The generator's connections: non-blocking sockets on one epoll, the WebSocket upgrade, the
- * protocol's handshake, and the way of received frames to the protocol's parser. Owns sockets and
- * buffers. One thread.
+/* The generator's connections: non-blocking sockets on one epoll, the WebSocket upgrade or the
+ * SockJS session, the protocol's handshake, and the way of received frames to the protocol's
+ * parser. Owns sockets and buffers. One thread.
  *
  *   TCP -> UPGRADE -> CONNECT -> SUBSCRIBE -> READY        publishers skip SUBSCRIBE
  */
@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 
+#include "load_deflate.h"
 #include "load_tokens.h"
 #include "protocol.h"
 
@@ -21,6 +22,9 @@ enum conn_state {
   CONN_CLOSED,
 };
 
+/* What carries the connections that listen; publishers have plain WebSockets always. */
+enum carrier { CARRIER_WEBSOCKET, CARRIER_DEFLATE, CARRIER_XHR_STREAMING };
+
 struct conn {
   struct load *load;
   int fd;
@@ -31,11 +35,17 @@ struct conn {
   struct bytes part; /* an unfinished message of earlier frames */
   struct bytes out;  /* not yet taken by the socket, from out_at on */
   size_t out_at;
-  uint64_t fences; /* answered */
+  uint64_t fences;  /* answered */
+  uint32_t session; /* of SockJS: its number, in its URL */
+  bool in_body;     /* of SockJS: the head of the answer has been read */
 };
 
 struct load {
   const struct protocol *protocol;
+  enum carrier carrier;
+  struct conn *sender;      /* of all SockJS sessions, see load_sockjs.h; NULL: not yet */
+  uint32_t n_sessions;      /* of SockJS, ever begun */
+  struct inflater inflater; /* of all compressed connections */
   struct sockaddr_in server, publish_server;
   const char *path, *login, *passcode;
   struct tokens tokens;
@@ -66,6 +76,10 @@ __attribute__((noreturn, format(printf, 1, 2))) void load_fail(const char *forma
 void load_init(struct load *load, size_t cap_conns);
 void load_fini(struct load *load);
 
+/* "websocket", "deflate", "xhr-streaming"; false for others. */
+bool load_carrier_find(const char *name, enum carrier *carrier);
+bool conn_is_sockjs(const struct conn *conn);
+
 /* Starts one connection; it is READY some polls later. */
 struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32_t index);
 
@@ -81,5 +95,14 @@ void conn_close(struct conn *conn);
 void conn_flush(struct conn *conn);
 /* Sends a heart-beat. */
 void conn_beat(struct conn *conn);
+
+/* --- for load_sockjs ---------------------------------------------------------------------- */
+
+/* Connects the socket; what is sent comes later. */
+void conn_begin(struct conn *conn);
+/* What carries the protocol stands: its handshake begins. */
+void conn_carried(struct conn *conn);
+/* A message of the protocol, or a part of one, has come. */
+void conn_payload(struct conn *conn, const uint8_t *in, size_t len, bool last);
 
 #endif

@@ -12,6 +12,8 @@ static const char help[] =
     "plugload --port N [options]: puts load on a server at 127.0.0.1, prints JSON\n"
     "  --publish-port N  publishers connect there, to another node (default --port)\n"
     "  --protocol NAME   stomp (default), stomp-chat, mqtt, nats, nchan\n"
+    "  --carrier NAME    of all but publishers: websocket (default), deflate (compressed),\n"
+    "                    xhr-streaming (of SockJS)\n"
     "  --path PATH       of the WebSocket endpoint (default /ws)\n"
     "  --login, --passcode TEXT\n"
     "  --tokens FILE     one on each line, shown in CONNECT as Authorization: Bearer (STOMP "
@@ -36,6 +38,7 @@ static const char help[] =
     "only)\n"
     "  --hold S          watch the open connections for that long before anything is published\n"
     "  --body BYTES      at least 28 (default 120)\n"
+    "  --json            bodies are JSON behind their stamp, instead of one letter repeated\n"
     "  --duration S, --warmup S, --stall S   (defaults 2, 0.5, 5)\n"
     "  --parallel N      connections being opened at a time (default 256)\n"
     "  --sources N       source addresses 127.0.0.1 .. N (default 4)\n"
@@ -56,16 +59,22 @@ static double number(const char *option, const char *text, double least, double 
 void options_parse(int argc, char **argv, struct options *o)
 {
   static const struct option longs[] = {
-      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'}, {"protocol", 1, NULL, 'P'},
-      {"path", 1, NULL, 'u'},       {"login", 1, NULL, 'l'},        {"passcode", 1, NULL, 'L'},
-      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},  {"topics", 1, NULL, 'T'},
-      {"publishers", 1, NULL, 'k'}, {"idle", 1, NULL, 'i'},         {"idle-topics", 1, NULL, 'I'},
-      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},         {"heart-beat", 1, NULL, 'H'},
-      {"hold", 1, NULL, 'o'},       {"rate", 1, NULL, 'r'},         {"body", 1, NULL, 'b'},
-      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},       {"stall", 1, NULL, 'S'},
-      {"parallel", 1, NULL, 'c'},   {"sources", 1, NULL, 'a'},      {"pid", 1, NULL, 'x'},
-      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},       {"tokens", 1, NULL, 'K'},
-      {"storm", 1, NULL, 'M'},      {"help", 0, NULL, 'h'},         {NULL, 0, NULL, 0}};
+      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'},
+      {"protocol", 1, NULL, 'P'},   {"path", 1, NULL, 'u'},
+      {"login", 1, NULL, 'l'},      {"passcode", 1, NULL, 'L'},
+      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},
+      {"topics", 1, NULL, 'T'},     {"publishers", 1, NULL, 'k'},
+      {"idle", 1, NULL, 'i'},       {"idle-topics", 1, NULL, 'I'},
+      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},
+      {"heart-beat", 1, NULL, 'H'}, {"hold", 1, NULL, 'o'},
+      {"rate", 1, NULL, 'r'},       {"body", 1, NULL, 'b'},
+      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},
+      {"stall", 1, NULL, 'S'},      {"parallel", 1, NULL, 'c'},
+      {"sources", 1, NULL, 'a'},    {"pid", 1, NULL, 'x'},
+      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},
+      {"tokens", 1, NULL, 'K'},     {"storm", 1, NULL, 'M'},
+      {"carrier", 1, NULL, 'C'},    {"json", 0, NULL, 'j'},
+      {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
   o->parallel = 256;
@@ -75,6 +84,7 @@ void options_parse(int argc, char **argv, struct options *o)
   o->warmup_s = 0.5;
   o->stall_s = 5;
   o->protocol = "stomp";
+  o->carrier = "websocket";
   o->path = "/ws";
   o->login = o->passcode = "";
   o->topic = "load";
@@ -98,6 +108,12 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'P':
       o->protocol = optarg;
+      break;
+    case 'C':
+      o->carrier = optarg;
+      break;
+    case 'j':
+      o->json = true;
       break;
     case 'u':
       o->path = optarg;
@@ -186,6 +202,9 @@ void options_parse(int argc, char **argv, struct options *o)
     load_fail("--storm needs --rate");
   if (o->tokens && strncmp(o->protocol, "stomp", 5) != 0)
     load_fail("--tokens is of STOMP");
-  if (o->heartbeat_ms && strncmp(o->protocol, "stomp", 5) != 0)
-    load_fail("--heart-beat is of STOMP");
+  bool websocket = strcmp(o->carrier, "websocket") == 0;
+  if (o->heartbeat_ms && (strncmp(o->protocol, "stomp", 5) != 0 || !websocket))
+    load_fail("--heart-beat is of STOMP over plain WebSockets");
+  if (!websocket && (strncmp(o->protocol, "stomp", 5) != 0 || o->silent))
+    load_fail("--carrier %s is of STOMP connections that speak", o->carrier);
 }

@@ -4,12 +4,14 @@
   bench/memory.py [--build DIR] [--connections N]
 
 For each step of a connection's life (accepted, upgraded, CONNECTed, subscribed) a fresh server gets N
-WebSocket connections that stop there, in lots of 100. Printed is by how much the server's resident memory has
+WebSocket connections that stop there, in lots of 100; then N SockJS sessions that are subscribed and poll, with a
+request of each waiting. Printed is by how much the server's resident memory has
 grown, per connection, and by how much the kernel's socket buffers have; over loopback both ends are on
 this machine, so these are halved. Last come the kernel's own objects of one end.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -41,6 +43,33 @@ STEPS = (("accepted", None), ("upgraded", UPGRADE),
          ("subscribed", ws_frame(b"SUBSCRIBE\nid:sub-0\ndestination:/topic/idle\nreceipt:s\n\n\0")))
 
 
+def post(session, transport, messages=None):
+    body = json.dumps(messages).encode() if messages else b""
+    return (f"POST /ws/000/{session}/{transport} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+            .encode() + body)
+
+
+def unframed(frame):
+    return frame[6:].decode()
+
+
+def poll_steps(lot, first, sender):
+    """Makes a polling session of each connection: opened, CONNECTed, subscribed, and a poll that waits."""
+    def each(transport, messages=None, through=None, answered=True):
+        for i, connection in enumerate(lot):
+            (through or connection).sendall(post(f"idle{first + i}", transport, messages))
+            if through:
+                through.recv(4096)
+        for connection in lot if answered and not through else []:
+            connection.recv(4096)
+
+    each("xhr")
+    for _, frame in STEPS[2:]:
+        each("xhr_send", [unframed(frame)], sender)
+        each("xhr")
+    each("xhr", answered=False)
+
+
 LOT = 100
 OBJECTS = ("TCP", "sock_inode_cache", "filp", "dentry", "eventpoll_epi")
 
@@ -64,11 +93,12 @@ def buffer_bytes():
     return int(pages.group(1)) * os.sysconf("SC_PAGESIZE")
 
 
-def measure(build, n, step):
+def measure(build, n, step, polling=False):
     """Returns bytes per connection: of the server, of socket buffers."""
     port = free_port()
     settings = {"http.listen": f"127.0.0.1:{port}", "server.workers": 1, "server.log-level": "error",
-                "limits.connect-timeout": "5m"}
+                "limits.connect-timeout": "5m", "endpoint /ws.sockjs-disconnect-delay": "5m",
+                "endpoint /ws.sockjs-heart-beat": "5m"}
     command = [build / "bin/plugboard"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
@@ -76,10 +106,14 @@ def measure(build, n, step):
     connections = []
     try:
         time.sleep(0.5)
+        sender = socket.create_connection(("127.0.0.1", port))
+        connections.append(sender)
         before, buffers = server_bytes(server.pid), buffer_bytes()
-        while len(connections) < n:
+        while len(connections) <= n:
             lot = [socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.0.{1 + i % 4}", 0))
-                   for i in range(min(LOT, n - len(connections)))]
+                   for i in range(min(LOT, n + 1 - len(connections)))]
+            if polling:
+                poll_steps(lot, len(connections), sender)
             for _, request in STEPS[1:step + 1]:
                 for connection in lot:
                     connection.sendall(request)
@@ -111,6 +145,8 @@ def main():
     for i, (step, _) in enumerate(STEPS):
         server, buffers = measure(args.build, args.connections, i)
         print(f"{step:<28} {server:10,.0f} {buffers:16,.0f}")
+    server, buffers = measure(args.build, args.connections, 0, polling=True)
+    print(f"{'subscribed, polling (SockJS)':<28} {server:10,.0f} {buffers:16,.0f}")
     objects = socket_bytes()
     print(f"the kernel's objects of one end: {sum(objects.values()):,} bytes"
           f" ({', '.join(f'{n} {b:,}' for n, b in objects.items()) or '/proc/slabinfo is for root only'})")

@@ -128,6 +128,20 @@ static void settle(double s)
     load_poll(&run.load, 1000000);
 }
 
+/* What fills a body up to its length. */
+static void fill(struct bytes *body, size_t len, bool json)
+{
+  static const char *const words[] = {"order", "price", "amount", "customer", "status", "comment"};
+  uint32_t number = 1;
+  for (unsigned i = 0; json && body->len + 64 < len; i++) {
+    number = number * 1664525U + 1013904223U; /* the same in each run */
+    bytes_printf(body, "%s\"%s\":{\"id\":%u,\"value\":%u.%02u}", i ? "," : "{",
+                 words[i % (sizeof words / sizeof *words)], number >> 8, number >> 20, i % 100);
+  }
+  while (body->len < len)
+    bytes_put(body, json ? " " : "x", 1);
+}
+
 static struct frame make_frame(const char *topic, bool fence)
 {
   struct bytes payload = {0}, body = {0};
@@ -135,8 +149,7 @@ static struct frame make_frame(const char *topic, bool fence)
   uint8_t stamp[STAMP_LEN];
   stamp_put(stamp, &(struct stamp){0});
   bytes_put(&body, stamp, sizeof stamp);
-  while (body.len < run.options.body)
-    bytes_put(&body, "x", 1);
+  fill(&body, run.options.body, run.options.json);
   size_t body_at = run.load.protocol->publish(&payload, topic, body.at, body.len, fence);
   size_t payload_at =
       ws_put_frame(&frame.bytes, run.load.protocol->opcode, payload.at, payload.len);
@@ -407,6 +420,8 @@ static void prepare(void)
   load->protocol = protocol_find(o->protocol);
   if (!load->protocol)
     load_fail("unknown protocol '%s': one of %s", o->protocol, protocol_names());
+  if (!load_carrier_find(o->carrier, &load->carrier))
+    load_fail("unknown carrier '%s': one of websocket, deflate, xhr-streaming", o->carrier);
   if (load->protocol->topic_in_path && o->publishers % o->topics != 0)
     o->publishers = o->topics;
   if (o->subscribers % o->topics != 0)

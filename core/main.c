@@ -104,34 +104,63 @@ static void tell_notes(const struct settings *settings, bool check)
       log_warn("config", "%.*s", STR_ARG(line));
 }
 
-static int run(const struct arguments *arguments)
+static size_t n_mistakes;
+
+static void complain(const struct plug_err *err)
+{
+  n_mistakes++;
+  text_complain(err->text[0] ? err->text : "out of memory");
+}
+
+/* All mistakes are named, not the first: what is one counts as not written from there on. False:
+ * the settings could not be made at all. */
+static bool load(const struct arguments *arguments, struct config *config,
+                 struct settings *settings)
 {
   struct plug_err err = {0};
+  plug_status status = PLUG_OK;
+  config_on_fault(config, complain);
+  if (arguments->config_file) {
+    size_t before = n_mistakes;
+    status = config_read_file(config, arguments->config_file, &err);
+    if (status != PLUG_OK && n_mistakes == before) {
+      complain(&err); /* it cannot be read: there is nothing to look at */
+      return false;
+    }
+  }
+  for (size_t i = 0; i < arguments->n_sets; i++)
+    if (config_set(config, arguments->sets[i], &err) != PLUG_OK)
+      complain(&err);
+  do {
+    err = (struct plug_err){0};
+    status = settings_load(settings, config, &err);
+    if (status != PLUG_OK)
+      complain(&err);
+  } while (status == PLUG_EINVAL && config_forget_fault(config, NULL));
+  if (status == PLUG_OK && settings_page_sign_in(settings, config, &err) != PLUG_OK)
+    complain(&err);
+  return status == PLUG_OK;
+}
+
+static int run(const struct arguments *arguments)
+{
   struct settings settings;
-  plug_status status = PLUG_ENOMEM;
   int exit_status = EXIT_CONFIG;
   struct config *config = config_new();
-  if (config)
-    status = PLUG_OK;
-  if (status == PLUG_OK && arguments->config_file)
-    status = config_read_file(config, arguments->config_file, &err);
-  for (size_t i = 0; i < arguments->n_sets && status == PLUG_OK; i++)
-    status = config_set(config, arguments->sets[i], &err);
-  if (status == PLUG_OK)
-    status = settings_load(&settings, config, &err);
-  bool loaded = status == PLUG_OK;
-  if (loaded)
-    status = settings_page_sign_in(&settings, config, &err);
-  if (status != PLUG_OK) {
-    text_complain(err.text[0] ? err.text : "out of memory");
-  } else {
+  bool loaded = false;
+  if (!config) {
+    text_complain("out of memory");
+  } else if ((loaded = load(arguments, config, &settings))) {
     log_setup(settings.log_level, settings.log_json);
     tell_notes(&settings, arguments->check);
-    if (arguments->explain)
+    if (arguments->check)
+      exit_status = server_check(config, &settings);
+    else if (!n_mistakes && arguments->explain)
       exit_status = server_explain(config, &settings, arguments->words, arguments->n_words);
-    else
-      exit_status =
-          arguments->check ? server_check(config, &settings) : server_run(config, &settings);
+    else if (!n_mistakes)
+      exit_status = server_run(config, &settings);
+    if (n_mistakes)
+      exit_status = EXIT_CONFIG;
     if (arguments->check && exit_status == EXIT_SUCCESS)
       printf("plugboard: the configuration is good\n");
   }

@@ -41,7 +41,7 @@
 struct server {
   const struct config *config;
   const struct settings *settings;
-  struct destination_rules destinations;
+  struct destination_rules *destinations; /* of all, of TCP, of each endpoint */
   struct pages pages;
   struct loop *loop;
   struct workpool *pool;
@@ -61,6 +61,7 @@ struct server {
   unsigned n_initialised, n_running;
   bool broker_started, bound_socket;
   _Atomic bool serving; /* workers run, and may be woken */
+  _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
   struct addresses *addresses; /* NULL: no limits per address */
 };
@@ -128,8 +129,9 @@ static plug_status create_presence(struct server *server, struct plug_err *err)
 
 static struct rules_world rules_world_of(const struct server *server)
 {
-  return (struct rules_world){.destinations = &server->destinations,
-                              .patterns = server->settings->patterns,
+  return (struct rules_world){.destinations = server->destinations,
+                              .n_destinations = 2 + server->settings->n_endpoints,
+                              .patterns = settings_any_patterns(server->settings),
                               .authenticates = server->settings->auth_plugins.n > 0};
 }
 
@@ -153,7 +155,7 @@ static plug_status create_access(struct server *server, struct plug_err *err)
 
 /* A plugin that is both is asked who clients are only where [auth] names it, too. Whoever has put
  * it into [broker] alone believes that it guards the node. */
-static plug_status check_broker_auth(const struct server *server, struct plug_err *err)
+static plug_status check_broker_auth(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   const struct plugin_image *image = instance_image(broker_instance(server->broker));
@@ -180,10 +182,23 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
   if (!env->access)
     return fault_no_memory(err);
   const struct chain_credentials *credentials = &access_chain(server->access)->credentials;
-  env->limits.credentials = credentials->headers;
-  env->limits.n_credentials = credentials->n_headers;
-  env->limits.credential_bytes = credentials->max_bytes;
+  for (size_t door = 0; door < 1 + server->settings->n_endpoints; door++) {
+    struct stomp_limits *limits = &worker->env.terms[door].limits;
+    limits->credentials = credentials->headers;
+    limits->n_credentials = credentials->n_headers;
+    limits->credential_bytes = credentials->max_bytes;
+  }
   return PLUG_OK;
+}
+
+/* For --check, where plugins are missing: the rules by themselves. */
+static plug_status check_rules(struct server *server, struct plug_err *err)
+{
+  struct rules rules = {0};
+  struct rules_world world = rules_world_of(server);
+  plug_status status = rules_load(&rules, config_find(server->config, "access"), &world, err);
+  rules_fini(&rules);
+  return status;
 }
 
 static plug_status create_app(struct server *server, struct plug_err *err)
@@ -197,7 +212,7 @@ static plug_status create_app(struct server *server, struct plug_err *err)
                 .line = settings->app_line,
                 .extension = server->presence ? presence_extension(server->presence) : NULL,
                 .timeout_ms = settings->app_timeout_ms},
-      .destinations = &server->destinations,
+      .destinations = server->destinations,
       .users = server->users,
       .max_destination = settings->max_destination_length,
       .timeout_ms = settings->app_timeout_ms,
@@ -245,16 +260,37 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   return env->app ? PLUG_OK : fault_no_memory(err);
 }
 
+static struct destination_rules destinations_of(const struct settings *settings,
+                                                const struct settings_terms *terms)
+{
+  return (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
+                                    .app = prefixes_of(&settings->app_prefixes),
+                                    .client_send = prefixes_of(&terms->client_send),
+                                    .spring = terms->spring_profile,
+                                    .user = str_of(settings->user_prefix)};
+}
+
+static plug_status make_destinations(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  server->destinations = calloc(2 + settings->n_endpoints, sizeof *server->destinations);
+  if (!server->destinations)
+    return fault_no_memory(err);
+  server->destinations[0] = destinations_of(settings, &settings->terms);
+  server->destinations[1] =
+      destinations_of(settings, settings->n_tcp_listen ? &settings->tcp_terms : &settings->terms);
+  for (size_t i = 0; i < settings->n_endpoints; i++)
+    server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
+  return PLUG_OK;
+}
+
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
   *server = (struct server){.config = config, .settings = settings};
-  server->destinations =
-      (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
-                                 .app = prefixes_of(&settings->app_prefixes),
-                                 .client_send = prefixes_of(&settings->client_send_prefixes),
-                                 .spring = settings->spring_profile,
-                                 .user = str_of(settings->user_prefix)};
+  plug_status ready = make_destinations(server, err);
+  if (ready != PLUG_OK)
+    return ready;
   server->users = (struct user_names){str_of(settings->user_prefix), str_of(settings->user_secret)};
   size_t bytes = settings->workers * sizeof *server->workers;
   server->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -264,7 +300,7 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
-  const struct message_limits limits = {.bytes = settings->max_frame_size,
+  const struct message_limits limits = {.bytes = settings_largest_frame(settings),
                                         .n_headers = settings->max_headers,
                                         .header_bytes = settings->max_header_size,
                                         .topic_bytes = settings->max_destination_length};
@@ -315,6 +351,7 @@ static void server_fini(struct server *server)
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
+  free(server->destinations);
   block_drop_cache();
 }
 
@@ -372,9 +409,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         &server->destinations, &server->pages, server->sockjs, &server->n_sockets,
+                         server->destinations, &server->pages, server->sockjs, &server->n_sockets,
                          server->addresses, err);
     server->workers[i].env.services = server->services;
+    server->workers[i].env.leaving = &server->leaving;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
     if (status == PLUG_OK)
@@ -411,7 +449,8 @@ static void empty_inboxes(struct server *server)
 {
   for (unsigned i = 0; i < server->n_running; i++) {
     hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
-    hub_run_calls(&server->workers[i].env.hub);
+    while (hub_run_calls(&server->workers[i].env.hub))
+      ;
   }
 }
 
@@ -421,13 +460,15 @@ static uint64_t stop_limit_ms(const struct server *server)
 {
   size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0) +
                        (server->app ? app_chain(server->app)->n : 0);
-  uint64_t sessions_ms = 2 * server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
+  uint64_t sessions_ms = server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
 static void stop_all(struct server *server)
 {
-  uint64_t deadline_ms = clock_now_ms() + server->settings->drain_ms;
+  /* Half of the time for what was sent before, all of it for the sessions behind that. */
+  uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
+  uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
   watchdog_end_within(stop_limit_ms(server));
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
@@ -440,7 +481,7 @@ static void stop_all(struct server *server)
   if (server->broker_started)
     broker_drain(server->broker);
   for (unsigned i = 0; i < server->n_running; i++)
-    worker_stop(&server->workers[i]);
+    worker_stop(&server->workers[i], end_ms);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
   atomic_store(&server->serving, false);
@@ -458,6 +499,28 @@ static void stop_all(struct server *server)
   access_stop(server->access);
 }
 
+/* Balancers learn from /ready that this node is about to go, and have the time to turn to others
+ * before the first of their connections is refused. */
+static void go_on_unready(struct server *server, const sigset_t *signals)
+{
+  uint64_t delay_ms = server->settings->stop_delay_ms, end_ms = clock_now_ms() + delay_ms, now_ms;
+  if (!delay_ms)
+    return;
+  atomic_store(&server->leaving, true);
+  log_info("core", "stopping in %llu ms: until then only /ready says so",
+           (unsigned long long)delay_ms);
+  sigset_t others = *signals;
+  sigdelset(&others, SIGTERM);
+  sigdelset(&others, SIGINT);
+  while ((now_ms = clock_now_ms()) < end_ms) {
+    uint64_t left_ms = end_ms - now_ms;
+    struct timespec left = {.tv_sec = (time_t)(left_ms / 1000),
+                            .tv_nsec = (long)(left_ms % 1000) * 1000000};
+    if (sigtimedwait(&others, NULL, &left) == SIGUSR1)
+      log_stats(server);
+  }
+}
+
 static void wait_for_end(struct server *server, const sigset_t *signals)
 {
   uint64_t interval = server->settings->stats_interval_ms;
@@ -468,13 +531,14 @@ static void wait_for_end(struct server *server, const sigset_t *signals)
     int signal_number =
         interval ? sigtimedwait(signals, &info, &timeout) : sigwaitinfo(signals, &info);
     if (signal_number == SIGTERM || signal_number == SIGINT) {
-      log_info("core", "stopping: no new connections, sessions are closed");
       /* A second signal does not wait for anybody. */
       signal(signal_number, SIG_DFL);
       sigset_t one;
       sigemptyset(&one);
       sigaddset(&one, signal_number);
       pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+      go_on_unready(server, signals);
+      log_info("core", "stopping: no new connections, sessions are closed");
       return;
     }
     if (signal_number == SIGUSR1 || (signal_number < 0 && errno == EAGAIN))
@@ -493,25 +557,46 @@ static void raise_descriptor_limit(void)
     log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
 }
 
-int server_check(const struct config *config, const struct settings *settings)
+/* Those that plugins and access/rules.h read: the settings are made from the others already. */
+static bool is_read_later(const char *section)
 {
-  struct server server;
-  struct plug_err err = {0};
-  plug_status status = server_init(&server, config, settings, &err);
-  if (status == PLUG_OK)
-    status = create_broker(&server, &err);
-  if (status == PLUG_OK)
-    status = create_presence(&server, &err);
-  if (status == PLUG_OK)
-    status = create_access(&server, &err);
-  if (status == PLUG_OK)
-    status = create_app(&server, &err);
-  if (status == PLUG_OK)
-    status = check_broker_auth(&server, &err);
-  if (status != PLUG_OK)
-    text_complain(err.text);
-  server_fini(&server);
-  return status == PLUG_OK ? 0 : EXIT_CONFIG;
+  return strchr(section, '.') || strcmp(section, "access") == 0;
+}
+
+/* Mistakes are taken out of the configuration, and their part of the server is tried again; a part
+ * that fails for another reason is named once, and left out from there on. */
+int server_check(struct config *config, const struct settings *settings)
+{
+  static plug_status (*const parts[])(struct server *, struct plug_err *) = {
+      create_broker, create_access, check_rules, create_presence, create_app, check_broker_auth};
+  enum { PARTS = sizeof parts / sizeof *parts };
+  bool failed[PARTS] = {false};
+  size_t n_mistakes = 0, before;
+  do {
+    struct server server;
+    struct plug_err err = {0};
+    before = n_mistakes;
+    plug_status status = server_init(&server, config, settings, &err);
+    if (status != PLUG_OK)
+      text_complain(err.text);
+    for (size_t i = 0; i < PARTS && status == PLUG_OK; i++) {
+      if (failed[i] || (parts[i] == check_rules && !failed[1]) ||
+          (parts[i] == create_presence && failed[0]) ||
+          (parts[i] == check_broker_auth && (failed[0] || failed[1])))
+        continue;
+      (void)fault_take_place(); /* what plugins say has none */
+      status = parts[i](&server, &err);
+      if (status == PLUG_OK)
+        continue;
+      text_complain(err.text);
+      n_mistakes++;
+      failed[i] = !config_forget_fault(config, is_read_later);
+    }
+    server_fini(&server);
+    if (status != PLUG_OK && n_mistakes == before)
+      return EXIT_CONFIG;
+  } while (n_mistakes > before);
+  return n_mistakes == 0 ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 
 int server_explain(const struct config *config, const struct settings *settings,

@@ -13,7 +13,7 @@
 
 /* Loads and creates what the configuration names, without starting anything: --check. Writes what
  * is wrong to standard error. Returns the exit status. */
-int server_check(const struct config *config, const struct settings *settings);
+int server_check(struct config *config, const struct settings *settings);
 
 /* --explain-access: which rule decides about USER ROLE... ACTION DESTINATION. Status 0: allowed, 1:
  * denied. */

@@ -66,6 +66,8 @@ const struct access *access_of(const struct access_worker *worker);
 /* [worker] A session's subject, of nobody's class. number: unique on this worker. NULL when out of
  * memory. */
 struct subject *subject_new(struct access_worker *worker, uint64_t number, void *owner);
+/* The rules are not for it: it may do what its own permissions allow. */
+void subject_leave_rules(struct subject *subject);
 void subject_free(struct subject *subject); /* its session has ended; NULL is nothing */
 
 const struct plug_identity *subject_who(const struct subject *subject); /* NULL: nobody */

@@ -167,7 +167,7 @@ struct login *login_begin(const struct chain *chain, const struct login_init *in
   login->anonymous = init->anonymous;
   login->deadline_ms = clock_now_ms() + chain->timeout_ms;
   COUNT(auth_waiting);
-  loop_post_task(chain->loop, &login->task);
+  loop_post_task_soon(chain->loop, &login->task);
   return login;
 }
 

@@ -40,15 +40,19 @@ static const char *dead_by_prefix(const struct rule *rule, const struct rules_wo
                                   unsigned action)
 {
   const struct destination_rules *destinations = world->destinations;
-  if (destinations->spring) /* its prefixes need not end at a slash */
-    return NULL;
+  bool open = false;
+  for (size_t i = 0; i == 0 || i < world->n_destinations; i++) {
+    if (destinations[i].spring) /* its prefixes need not end at a slash */
+      return NULL;
+    open = open || meets_any(rule, &destinations[i].client_send);
+  }
   bool app = meets_any(rule, &destinations->app);
   bool user = destinations->user.len && shape_meets_prefix(rule->shape, destinations->user);
   if (action == ACTION_SUBSCRIBE_PATTERN && !world->patterns)
     return "pattern subscriptions are switched off ([destinations] patterns)";
   if (!app && !user && !meets_any(rule, &destinations->broker))
     return "its pattern lies outside every prefix of [destinations]";
-  if (action == ACTION_SEND && !app && !meets_any(rule, &destinations->client_send))
+  if (action == ACTION_SEND && !app && !open)
     return "clients may not SEND there ([destinations] client-send)";
   return NULL;
 }
@@ -108,11 +112,11 @@ plug_status rules_load(struct rules *rules, const struct config_section *section
   const struct list *head = &section->entries;
   for (const struct list *link = head->next; link != head; link = link->next)
     n++;
-  if (!n)
+  if (!n && !section->damaged)
     return fault_at(err, section->file, section->line,
                     "[access] has no rules, which denies everything to everybody; without the "
                     "section [destinations] decides");
-  rules->items = calloc(n, sizeof(struct rule *));
+  rules->items = calloc(n + 1, sizeof(struct rule *));
   if (!rules->items)
     return fault_no_memory(err);
   for (const struct list *link = head->next; link != head; link = link->next) {

@@ -22,9 +22,10 @@ struct rules {
 
 /* What the rules must fit, so that one which can never match is found. */
 struct rules_world {
-  const struct destination_rules *destinations;
-  bool patterns;      /* pattern subscriptions are switched on */
-  bool authenticates; /* there is an auth plugin */
+  const struct destination_rules *destinations; /* behind the first those of doors of their own */
+  size_t n_destinations;                        /* 0 is 1 */
+  bool patterns;                                /* pattern subscriptions are switched on */
+  bool authenticates;                           /* there is an auth plugin */
 };
 
 /* section may be NULL. On failure err->text is "FILE:LINE: ...". */

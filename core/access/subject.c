@@ -27,6 +27,7 @@ struct subject {
   struct identity *identity; /* NULL: nobody */
   uint64_t expires_ms;
   struct access_class *class;
+  bool no_rules;
   struct login *login;
   struct list asks; /* struct pending_ask */
   struct remembered *remembered;
@@ -82,13 +83,18 @@ static void class_unref(struct access_worker *worker, struct access_class *class
   class_free(class);
 }
 
+static const struct rules no_rules = {.default_allow = true};
+
 /* With a reference; NULL when out of memory. */
-static struct access_class *class_get(struct access_worker *worker, const struct plug_identity *who)
+static struct access_class *class_get(struct access_worker *worker, const struct rules *rules,
+                                      const struct plug_identity *who)
 {
   struct buf key = {0};
   struct access_class *class = NULL;
   uint64_t id = worker->last_class + 1;
-  bool shared = rules_put_key(access_rules(worker->access), who, &key);
+  if (rules == &no_rules && who)
+    buf_put_char(&key, 'n'); /* no other key begins so */
+  bool shared = rules_put_key(rules, who, &key);
   if (!shared)
     buf_put(&key, &id, sizeof id); /* of its own */
   if (key.failed)
@@ -166,7 +172,7 @@ struct subject *subject_new(struct access_worker *worker, uint64_t number, void 
   subject->expires_ms = UINT64_MAX;
   list_init(&subject->of_user);
   list_init(&subject->asks);
-  subject->class = class_get(worker, NULL);
+  subject->class = class_get(worker, access_rules(worker->access), NULL);
   subject->by_number.key = str_from((const char *)&subject->number, sizeof subject->number);
   if (subject->class && map_insert(&worker->subjects, &subject->by_number))
     return subject;
@@ -174,6 +180,16 @@ struct subject *subject_new(struct access_worker *worker, uint64_t number, void 
     class_unref(worker, subject->class);
   free(subject);
   return NULL;
+}
+
+void subject_leave_rules(struct subject *subject)
+{
+  subject->no_rules = true;
+}
+
+static const struct rules *rules_of(const struct subject *subject)
+{
+  return subject->no_rules ? &no_rules : access_rules(subject->worker->access);
 }
 
 static void forget_answers(struct subject *subject)
@@ -230,7 +246,8 @@ uint64_t subject_class(const struct subject *subject)
 static bool become(struct subject *subject, struct identity *identity)
 {
   struct access_worker *worker = subject->worker;
-  struct access_class *class = class_get(worker, identity ? identity->who : NULL);
+  struct access_class *class =
+      class_get(worker, rules_of(subject), identity ? identity->who : NULL);
   if (!class)
     return false;
   if (identity && !subject->user && !join_user(subject, identity->who->user)) {
@@ -368,8 +385,8 @@ enum rule_verdict subject_judge(struct subject *subject, unsigned action,
   struct rule_subject who = {
       .who = subject_who(subject), .permitted = permitted, .ctx = subject->class};
   const struct rule *by;
-  enum rule_verdict verdict = rules_judge(access_rules(subject->worker->access), &who, action,
-                                          destination, is_pattern, &by);
+  enum rule_verdict verdict =
+      rules_judge(rules_of(subject), &who, action, destination, is_pattern, &by);
   *lasting = verdict != RULE_ASK;
   if (verdict != RULE_ASK)
     return verdict;

@@ -12,7 +12,7 @@ void broker_section_blame(const struct settings *settings, struct plug_err *err)
 {
   char text[sizeof err->text];
   memcpy(text, err->text, sizeof text);
-  if (settings->broker_line)
+  if (settings->broker_line > 0)
     snprintf(err->text, sizeof err->text, "%s:%d: %.180s", settings->broker_file,
              settings->broker_line, text);
   else if (settings->broker_file)

@@ -25,6 +25,7 @@ struct reader {
   const char *file;
   int line;
   struct config_section *section; /* NULL before the first one */
+  bool lost;                      /* in a section whose head is bad: nothing is known of it */
   struct plug_str pending;        /* the line that the library is to take; NULL when taken */
   plug_status status;
   struct plug_err *err;
@@ -37,6 +38,8 @@ struct config *config_new(void)
     return NULL;
   list_init(&config->sections);
   list_init(&config->files);
+  config->n_sets = 0;
+  config->on_fault = NULL;
   return config;
 }
 
@@ -183,6 +186,7 @@ static const char *line_fault(struct plug_str line)
 static plug_status read_section(struct reader *reader, struct plug_str line)
 {
   const char *close = memchr(line.ptr, ']', line.len);
+  reader->lost = true;
   if (!close)
     return fault_at(reader->err, reader->file, reader->line, "'[' without a closing ']'");
   struct plug_str name = str_trim(str_from(line.ptr + 1, (size_t)(close - line.ptr) - 1));
@@ -193,7 +197,9 @@ static plug_status read_section(struct reader *reader, struct plug_str line)
   if (name.len == 0)
     return fault_at(reader->err, reader->file, reader->line, "a section without a name");
 
-  const struct config_section *first = section_find(reader->config, name);
+  struct config_section *first = section_find(reader->config, name);
+  reader->lost = false;
+  reader->section = first;
   if (first)
     return fault_at(reader->err, reader->file, reader->line,
                     "section [%s] is given twice, first at %s:%d", first->name, first->file,
@@ -239,6 +245,8 @@ static int take_entry(void *user, const char *section, const char *key, const ch
 static plug_status read_entry(struct reader *reader, struct plug_str line)
 {
   struct plug_err *err = reader->err;
+  if (reader->lost)
+    return PLUG_OK;
   const char *equals = memchr(line.ptr, '=', line.len);
   if (!equals)
     return fault_at(err, reader->file, reader->line, "expected 'key = value' or '[section]'");
@@ -291,16 +299,26 @@ plug_status config_read_text(struct config *config, const char *name, struct plu
   struct reader reader = {.config = config, .file = file->name, .err = err};
   if (str_has_prefix(text, STR("\xEF\xBB\xBF")))
     text = str_from(text.ptr + 3, text.len - 3);
-  plug_status status = PLUG_OK;
+  plug_status status = PLUG_OK, worst = PLUG_OK;
   while (text.len && !status) {
     const char *newline = memchr(text.ptr, '\n', text.len);
     size_t len = newline ? (size_t)(newline - text.ptr) : text.len;
     reader.line++;
     status = read_line(&reader, str_from(text.ptr, len));
+    if (status == PLUG_EINVAL && config->on_fault) {
+      config->on_fault(err);
+      worst = status;
+      status = reader.status = PLUG_OK;
+    }
     len += newline != NULL;
     text = str_from(text.ptr + len, text.len - len);
   }
-  return status;
+  return status ? status : worst;
+}
+
+void config_on_fault(struct config *config, void (*on_fault)(const struct plug_err *err))
+{
+  config->on_fault = on_fault;
 }
 
 plug_status config_read_file(struct config *config, const char *path, struct plug_err *err)
@@ -340,6 +358,7 @@ plug_status config_set(struct config *config, const char *assignment, struct plu
 {
   static const char place[] = "--set";
   const char *equals = strchr(assignment, '=');
+  config->n_sets++;
   const char *dot = equals ? memrchr(assignment, '.', (size_t)(equals - assignment)) : NULL;
   if (!dot) /* not quoted: what was meant to be a value may be a secret */
     return fault_at(err, place, 0, "expected section.key=value");
@@ -354,10 +373,10 @@ plug_status config_set(struct config *config, const char *assignment, struct plu
     return status;
   struct config_section *section = section_find(config, name);
   if (!section)
-    section = section_add(config, name, place, 0);
+    section = section_add(config, name, place, -config->n_sets);
   struct config_entry *entry = section ? entry_find(section, key) : NULL;
   if (section && !entry)
-    entry = entry_add(section, key, place, 0);
+    entry = entry_add(section, key, place, -config->n_sets);
   if (!entry) {
     free(value);
     return fault_no_memory(err);
@@ -365,14 +384,46 @@ plug_status config_set(struct config *config, const char *assignment, struct plu
   free(entry->value);
   entry->value = value;
   entry->file = place;
-  entry->line = 0;
+  entry->line = -config->n_sets;
   return PLUG_OK;
+}
+
+static bool stands_at(const char *file, int line, const struct fault_place *place)
+{
+  return file == place->file && line == place->line;
+}
+
+bool config_forget_fault(struct config *config, bool (*wanted)(const char *section))
+{
+  struct fault_place place = fault_take_place();
+  struct list *head = &config->sections;
+  for (struct list *at = head->next; place.file && place.line && at != head; at = at->next) {
+    struct config_section *section = container_of(at, struct config_section, link);
+    if (wanted && !wanted(section->name))
+      continue;
+    /* An entry that has made its section stands where that does. */
+    for (struct list *in = section->entries.next; in != &section->entries; in = in->next) {
+      struct config_entry *entry = container_of(in, struct config_entry, link);
+      if (!stands_at(entry->file, entry->line, &place))
+        continue;
+      list_remove(&entry->link);
+      entry_free(entry);
+      section->damaged = true;
+      return true;
+    }
+    if (!wanted && stands_at(section->file, section->line, &place)) {
+      list_remove(&section->link);
+      section_free(section);
+      return true;
+    }
+  }
+  return false;
 }
 
 size_t config_entry_place(const struct config_entry *entry, char *out, size_t size)
 {
-  int n = entry->line ? snprintf(out, size, "%s:%d: ", entry->file, entry->line)
-                      : snprintf(out, size, "%s: ", entry->file);
+  int n = entry->line > 0 ? snprintf(out, size, "%s:%d: ", entry->file, entry->line)
+                          : snprintf(out, size, "%s: ", entry->file);
   if (n < 0 || size == 0)
     return 0;
   return (size_t)n < size ? (size_t)n : size - 1;

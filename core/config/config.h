@@ -13,7 +13,7 @@ struct config_entry {
   struct list link;
   char *key, *value; /* value expanded and trimmed */
   const char *file;  /* "etc/plugboard.ini", or "--set" */
-  int line;          /* 0 for --set */
+  int line;          /* -1, -2, ... for --set, one after the other */
 };
 
 struct config_section {
@@ -21,12 +21,15 @@ struct config_section {
   char *name; /* "broker", "endpoint /ws", "broker.redis" */
   const char *file;
   int line;
+  bool damaged;        /* mistakes were taken out of it: what is missing may have been there */
   struct list entries; /* struct config_entry, in file order; a later --set replaces the value */
 };
 
 struct config {
-  struct list sections; /* struct config_section, in file order */
-  struct list files;    /* private: owned file names */
+  struct list sections;                         /* struct config_section, in file order */
+  struct list files;                            /* private: owned file names */
+  int n_sets;                                   /* private */
+  void (*on_fault)(const struct plug_err *err); /* private */
 };
 
 struct config *config_new(void);
@@ -37,6 +40,10 @@ void config_free(struct config *config);
  * without default are errors. ';' and '#' start comments at the start of a line, and ';' after a
  * blank. */
 plug_status config_read_file(struct config *config, const char *path, struct plug_err *err);
+
+/* Hears of each mistake in a file, and reading goes on behind it; the status is that of the last.
+ */
+void config_on_fault(struct config *config, void (*on_fault)(const struct plug_err *err));
 
 /* The same from memory, for tests and fuzzing; name stands for the file in messages. */
 plug_status config_read_text(struct config *config, const char *name, struct plug_str text,
@@ -49,6 +56,11 @@ plug_status config_set(struct config *config, const char *assignment, struct plu
 struct config_section *config_find(const struct config *config, const char *section);
 const struct config_entry *config_section_find(const struct config_section *section,
                                                const char *key);
+
+/* For whoever wants to know all mistakes, not the first: what stands at the place of the last fault
+ * (config/fault.h) is taken out, as if it had not been written. False: nothing
+ * stands there. wanted (may be NULL): only keys, and only of sections of which it says so. */
+bool config_forget_fault(struct config *config, bool (*wanted)(const char *section));
 
 /* Writes "FILE:LINE: " or "--set: " for messages about an entry; returns its length. */
 size_t config_entry_place(const struct config_entry *entry, char *out, size_t size);

@@ -12,13 +12,23 @@ static size_t cut_at(const char *text, size_t len)
   return len;
 }
 
+static _Thread_local struct fault_place last;
+
+struct fault_place fault_take_place(void)
+{
+  struct fault_place place = last;
+  last = (struct fault_place){NULL, 0};
+  return place;
+}
+
 plug_status fault_at(struct plug_err *err, const char *file, int line, const char *format, ...)
 {
   char text[1024];
   int n = 0;
+  last = (struct fault_place){file, line};
   if (file)
-    n = line ? snprintf(text, sizeof(text), "%s:%d: ", file, line)
-             : snprintf(text, sizeof(text), "%s: ", file);
+    n = line > 0 ? snprintf(text, sizeof(text), "%s:%d: ", file, line)
+                 : snprintf(text, sizeof(text), "%s: ", file);
   if (n >= 0 && (size_t)n < sizeof(text)) {
     va_list args;
     va_start(args, format);

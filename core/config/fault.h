@@ -10,6 +10,13 @@
 plug_status fault_at(struct plug_err *err, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Where the last fault of this thread was; taken once. file NULL: nowhere, or it has been taken. */
+struct fault_place {
+  const char *file;
+  int line;
+};
+struct fault_place fault_take_place(void);
+
 /* The same for want of memory; returns PLUG_ENOMEM. */
 plug_status fault_no_memory(struct plug_err *err);
 

@@ -283,7 +283,7 @@ plug_status option_check(const struct option_table *table, const struct config_s
   }
   for (size_t i = 0; i < table->n; i++) {
     const struct plug_option *option = &table->options[i];
-    if (!(option->flags & PLUG_OPT_REQUIRED) ||
+    if (!(option->flags & PLUG_OPT_REQUIRED) || (section && section->damaged) ||
         (section && config_section_find(section, option->name)))
       continue;
     return fault_at(err, section ? section->file : NULL, section ? section->line : 0,

@@ -6,7 +6,7 @@
 #include "config/settings_doors.h"
 #include "config/settings_loader.h"
 #include "config/settings_page.h"
-#include "config/settings_profile.h"
+#include "config/settings_terms.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -152,7 +152,7 @@ static plug_status load_user(struct settings_loader *l)
 static plug_status load_destinations(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  struct settings_list *client_send = &s->client_send_prefixes;
+  struct settings_list *client_send = &s->terms.client_send;
   plug_status status = load_prefixes(l, "broker", &s->broker_prefixes);
   if (!status)
     status = load_prefixes(l, "app", &s->app_prefixes);
@@ -186,8 +186,8 @@ static plug_status load_destinations(struct settings_loader *l)
   for (size_t i = kept; i < client_send->n; i++)
     free((char *)(uintptr_t)client_send->items[i].ptr);
   client_send->n = kept;
-  s->patterns = loader_number(l, SECTION_DESTINATIONS, "patterns") != 0;
-  s->ignore_unknown = loader_choice(l, SECTION_DESTINATIONS, "unknown-destination") == 1;
+  s->terms.patterns = loader_number(l, SECTION_DESTINATIONS, "patterns") != 0;
+  s->terms.ignore_unknown = loader_choice(l, SECTION_DESTINATIONS, "unknown-destination") == 1;
   return PLUG_OK;
 }
 
@@ -294,7 +294,8 @@ static plug_status load_plugins(struct settings_loader *l, enum settings_section
 static plug_status load_app(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  s->app_ignore_unclaimed = s->spring_profile || loader_choice(l, SECTION_APP, "unclaimed") == 1;
+  s->app_ignore_unclaimed =
+      s->terms.spring_profile || loader_choice(l, SECTION_APP, "unclaimed") == 1;
   s->app_close_on_error = loader_choice(l, SECTION_APP, "on-error") == 1;
   return load_plugins(l, SECTION_APP, &s->app_plugins, &s->app_file, &s->app_line);
 }
@@ -333,7 +334,7 @@ static plug_status load_server(struct settings_loader *l)
   s->try_page = loader_number(l, SECTION_HTTP, "try-page") != 0;
   s->trailing_lf = loader_number(l, SECTION_TCP, "trailing-lf") != 0;
   s->heartbeat_tolerance = (unsigned)loader_number(l, SECTION_STOMP, "heart-beat-tolerance");
-  s->spring_profile = loader_choice(l, SECTION_STOMP, "profile") == 1;
+  s->terms.spring_profile = loader_choice(l, SECTION_STOMP, "profile") == 1;
   s->queue_policy = (enum queue_policy)loader_choice(l, SECTION_LIMITS, "queue-policy");
   plug_status status = load_node(l);
   if (!status)
@@ -352,6 +353,7 @@ static plug_status load_numbers(struct settings_loader *l)
     size_t offset;
   } numbers[] = {
 #define NUMBER(section, key, member) {SECTION_##section, key, offsetof(struct settings, member)}
+      NUMBER(SERVER, "stop-delay", stop_delay_ms),
       NUMBER(SERVER, "drain-time", drain_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
@@ -374,10 +376,10 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(API, "max-listed", api_max_listed),
       NUMBER(API, "max-refused-users", api_max_refused_users),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
-      NUMBER(STOMP, "heart-beat-send", heartbeat_send_ms),
-      NUMBER(STOMP, "heart-beat-receive", heartbeat_receive_ms),
+      NUMBER(STOMP, "heart-beat-send", terms.heartbeat_send_ms),
+      NUMBER(STOMP, "heart-beat-receive", terms.heartbeat_receive_ms),
       NUMBER(LIMITS, "max-connections", max_connections),
-      NUMBER(LIMITS, "max-frame-size", max_frame_size),
+      NUMBER(LIMITS, "max-frame-size", terms.max_frame_size),
       NUMBER(LIMITS, "max-headers", max_headers),
       NUMBER(LIMITS, "max-header-size", max_header_size),
       NUMBER(LIMITS, "max-subscriptions", max_subscriptions),
@@ -388,7 +390,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(LIMITS, "max-pattern-steps", max_pattern_steps),
       NUMBER(LIMITS, "max-session-memory", max_session_memory),
       NUMBER(LIMITS, "route-cache-size", route_cache_bytes),
-      NUMBER(LIMITS, "queue-size", queue_bytes),
+      NUMBER(LIMITS, "queue-size", terms.queue_bytes),
       NUMBER(LIMITS, "queue-messages", queue_messages),
       NUMBER(LIMITS, "send-timeout", send_timeout_ms),
       NUMBER(LIMITS, "tcp-keepalive", tcp_keepalive_ms),
@@ -437,11 +439,11 @@ static plug_status limits_fault(const struct settings_loader *l, const char *fir
 static plug_status check_limits(struct settings_loader *l)
 {
   const struct settings *s = l->settings;
-  if (s->max_header_size > s->max_frame_size)
+  if (s->max_header_size > s->terms.max_frame_size)
     return limits_fault(l, "max-header-size", "at most", "max-frame-size");
   if (s->max_request_line > s->max_request_head)
     return limits_fault(l, "max-request-line", "at most", "max-request-head");
-  if (s->queue_bytes < s->max_frame_size + 1024) /* what delivering adds to a frame */
+  if (s->terms.queue_bytes < s->terms.max_frame_size + 1024) /* what delivering adds to a frame */
     return limits_fault(l, "queue-size", "at least 1k more than", "max-frame-size");
   return PLUG_OK;
 }
@@ -454,11 +456,6 @@ static plug_status resolve_memory(struct settings_loader *l)
   return PLUG_OK;
 }
 
-static plug_status apply_profile(struct settings_loader *l)
-{
-  return settings_profile_apply(l->settings, l->config, l->err);
-}
-
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err)
 {
@@ -466,7 +463,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
       check_sections,       load_numbers,       check_limits,     load_server,
       doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
       load_destinations,    load_broker,        load_auth,        load_app,
-      settings_page_load,   apply_profile,      resolve_memory,   api_load_keys,
+      settings_page_load,   terms_load,         resolve_memory,   api_load_keys,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -506,15 +503,17 @@ void settings_fini(struct settings *settings)
   for (size_t i = 0; i < settings->n_endpoints; i++) {
     free(settings->endpoints[i].path);
     free(settings->endpoints[i].sockjs_client);
+    terms_fini(&settings->endpoints[i].terms);
     list_fini(&settings->endpoints[i].origins);
   }
   free(settings->endpoints);
+  terms_fini(&settings->tcp_terms);
+  terms_fini(&settings->terms);
   free(settings->http_trusted_proxies.items);
   free(settings->tcp_trusted_proxies.items);
   list_fini(&settings->allowed_hosts);
   list_fini(&settings->broker_prefixes);
   list_fini(&settings->app_prefixes);
-  list_fini(&settings->client_send_prefixes);
   free(settings->broker_plugin);
   free((char *)(uintptr_t)settings->broker_file);
   list_fini(&settings->app_plugins);

@@ -20,6 +20,19 @@ struct settings_address { /* host:port, [v6]:port; port 0 is "any free one" */
   uint16_t port;
 };
 
+/* What clients of one door may do and get, as far as doors differ: keys of [tcp] and [endpoint]
+ * over those of all. */
+struct settings_terms {
+  uint64_t max_frame_size, queue_bytes;
+  uint64_t heartbeat_send_ms, heartbeat_receive_ms; /* 0: none */
+  struct settings_list client_send;                 /* owned */
+  bool spring_profile;                              /* profile = spring */
+  bool patterns;
+  bool ignore_unknown; /* unknown-destination = ignore */
+  bool recoverable;    /* a refusal may leave the connection open */
+  bool access;         /* the rules of [access] hold */
+};
+
 struct settings_endpoint {      /* [endpoint /path] */
   char *path;                   /* starts with '/', no trailing slash, no '?' or '#' */
   struct settings_list origins; /* allowed-origins; empty: same origin only */
@@ -29,6 +42,7 @@ struct settings_endpoint {      /* [endpoint /path] */
   bool sockjs_cookie;
   uint32_t sockjs_transports; /* a bit for each: enum settings_transport */
   uint64_t sockjs_heartbeat_ms, sockjs_disconnect_ms, sockjs_stream_bytes;
+  struct settings_terms terms;
   char *sockjs_client; /* URL of the client's library, without quotes */
 };
 
@@ -68,7 +82,8 @@ struct settings {
   enum log_level log_level;
   bool log_json;
   char *plugin_dir;
-  uint64_t drain_ms;          /* how long SIGTERM waits for sessions to close */
+  uint64_t stop_delay_ms;     /* how long after SIGTERM the server only says that it will stop */
+  uint64_t drain_ms;          /* how long it then waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
@@ -88,30 +103,28 @@ struct settings {
   struct settings_address *tcp_listen;
   size_t n_tcp_listen;
   bool trailing_lf; /* behind each frame over TCP */
+  struct settings_terms tcp_terms;
+  struct settings_terms terms; /* what [limits], [destinations] and [stomp] say of all */
 
   struct settings_endpoint *endpoints; /* at least one */
   size_t n_endpoints;
 
   /* [stomp] */
-  uint64_t heartbeat_send_ms, heartbeat_receive_ms; /* 0: none */
   unsigned heartbeat_tolerance; /* silence allowed, in percent of the interval */
-  bool spring_profile;          /* profile = spring */
   char *profile_notes; /* lines on what was written otherwise than the profile has it, or NULL */
 
   /* [destinations] */
-  struct settings_list broker_prefixes, app_prefixes, client_send_prefixes;
+  struct settings_list broker_prefixes, app_prefixes;
   char *user_prefix, *user_secret;
-  bool patterns;
-  bool ignore_unknown; /* unknown-destination = ignore */
 
   /* [limits] */
   uint64_t max_connections; /* 0: as many as file descriptors allow */
-  uint64_t max_frame_size, max_headers, max_header_size;
+  uint64_t max_headers, max_header_size;
   uint64_t max_subscriptions, max_destination_length, max_unacked;
   uint64_t max_transactions, max_transaction_bytes;
   uint64_t max_pattern_steps, route_cache_bytes;
   uint64_t max_session_memory; /* resolved */
-  uint64_t queue_bytes, queue_messages;
+  uint64_t queue_messages;
   enum queue_policy queue_policy;
   uint64_t send_timeout_ms, connect_timeout_ms;
   uint64_t tcp_keepalive_ms;        /* 0: none */
@@ -163,6 +176,10 @@ struct settings {
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err);
 void settings_fini(struct settings *settings);
+
+/* Over all doors: pattern subscriptions are allowed, the largest frame that may come in. */
+bool settings_any_patterns(const struct settings *settings);
+uint64_t settings_largest_frame(const struct settings *settings);
 
 /* The reference of all server sections as Markdown: the body of docs/configuration.md. */
 void settings_put_reference(struct buf *out);

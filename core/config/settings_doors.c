@@ -40,6 +40,12 @@ static const char *path_fault(struct plug_str path)
   while (str_split(&segments, '/', &segment))
     if (segment.len == 0 || str_eq(segment, STR(".")) || str_eq(segment, STR("..")))
       return "the path has an empty segment, '.' or '..'";
+  /* What the server answers itself, or will: clients would find the one and balancers not the
+   * other. */
+  segments = str_from(path.ptr + 1, path.len - 1);
+  (void)str_split(&segments, '/', &segment);
+  if (str_eq(segment, STR("ready")) || str_eq(segment, STR("api")))
+    return "the path is one of the server's own: /ready and /api are";
   return NULL;
 }
 

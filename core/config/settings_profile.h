@@ -5,9 +5,11 @@
 
 #include "config/settings.h"
 
-/* Fills in the profile's defaults, and settings->profile_notes: a line for each key that was
- * written otherwise. Does nothing for the standard profile. */
-plug_status settings_profile_apply(struct settings *settings, const struct config *config,
-                                   struct plug_err *err);
+/* Fills in the profile's defaults for a door that has it, and adds to settings->profile_notes a
+ * line for each key that was written otherwise, in door (may be NULL) or of all. Nothing for the
+ * standard profile. */
+plug_status settings_profile_apply_door(struct settings *settings, const struct config *config,
+                                        const struct config_section *door,
+                                        struct settings_terms *terms, struct plug_err *err);
 
 #endif

@@ -14,8 +14,11 @@ static const struct plug_option server_options[] = {
     {"plugin-dir", PLUG_OPT_PATH, 0, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},
+    {"stop-delay", PLUG_OPT_DURATION, 0, "0", "0..10m",
+     "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
+     "long as a balancer needs to notice. A second signal ends it at once."},
     {"drain-time", PLUG_OPT_DURATION, 0, "10s", "0..10m",
-     "How long a stopping server waits for its sessions to end."},
+     "How long a stopping server waits then for its sessions to end, all in all."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
     {"pool-threads", PLUG_OPT_INTEGER, 0, "2", "1..8",
@@ -72,6 +75,21 @@ static const struct plug_option tcp_options[] = {
     {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
      "`trusted-proxies` do so by the PROXY protocol, version 1 or 2, with which each of their "
      "connections then has to begin."},
+    {"client-send", PLUG_OPT_LIST, 0, NULL, NULL,
+     "Prefixes, each inside one of `broker` or `user`, that these clients may SEND to. Default: "
+     "all of `broker`, whatever `[destinations]` opens to others."},
+    {"max-frame-size", PLUG_OPT_BYTES, 0, NULL, "1k..64m",
+     "One STOMP frame. Default: 4m, or more where `[limits]` has more."},
+    {"queue-size", PLUG_OPT_BYTES, 0, NULL, "4k..1g",
+     "Bytes that wait for one session. Default: 16m, or more where `[limits]` has more."},
+    {"profile", PLUG_OPT_CHOICE, 0, NULL, "standard|spring",
+     "As in `[stomp]`, for these clients. Default: what stands there."},
+    {"recoverable", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Lets refusals that say `recoverable` leave the connection open. `off`: the connection ends "
+     "after any ERROR, for clients that take it so; Spring's relay does."},
+    {"access", PLUG_OPT_BOOL, 0, "on", NULL,
+     "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
+     "what `client-send` and permissions of their own allow."},
 };
 
 static const struct plug_option endpoint_options[] = {
@@ -102,6 +120,21 @@ static const struct plug_option endpoint_options[] = {
     {"sockjs-client-url", PLUG_OPT_STRING, 0,
      "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js", NULL,
      "Where the page for frames of other sites loads the client's library from."},
+    {"client-send", PLUG_OPT_LIST, 0, NULL, NULL,
+     "Prefixes, each inside one of `broker` or `user`, that these clients may SEND to. Default: "
+     "as in `[destinations]`."},
+    {"max-frame-size", PLUG_OPT_BYTES, 0, NULL, "1k..64m",
+     "One STOMP frame. Default: as in `[limits]`."},
+    {"queue-size", PLUG_OPT_BYTES, 0, NULL, "4k..1g",
+     "Bytes that wait for one session. Default: as in `[limits]`."},
+    {"profile", PLUG_OPT_CHOICE, 0, NULL, "standard|spring",
+     "As in `[stomp]`, for these clients. Default: what stands there."},
+    {"recoverable", PLUG_OPT_BOOL, 0, "on", NULL,
+     "Lets refusals that say `recoverable` leave the connection open. `off`: the connection ends "
+     "after any ERROR, for clients that take it so; Spring's relay does."},
+    {"access", PLUG_OPT_BOOL, 0, "on", NULL,
+     "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
+     "what `client-send` and permissions of their own allow."},
 };
 
 static const struct plug_option stomp_options[] = {
@@ -147,7 +180,8 @@ static const struct plug_option limits_options[] = {
      "Open connections; 0 is as many as file descriptors allow."},
     {"max-address-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
      "Open connections of one client address, an IPv6 address by its first 64 bits; 0 is any "
-     "number. Clients of `trusted-proxies` count by their own."},
+     "number. Clients of `trusted-proxies` count by their own. A SockJS session is a connection, "
+     "too."},
     {"max-address-rate", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
      "New connections of one client address in a minute; 0 is any number."},
     {"max-frame-size", PLUG_OPT_BYTES, 0, "64k", "1k..64m", "One STOMP frame, headers included."},
@@ -208,7 +242,9 @@ static const struct plug_option limits_options[] = {
 
 static const struct plug_option broker_options[] = {
     {"plugin", PLUG_OPT_STRING, 0, "memory", NULL,
-     "Name of a broker plugin in `plugin-dir`, or the absolute path of one."},
+     "Name of a broker plugin in `plugin-dir`, or the absolute path of one. Its options stand in "
+     "`[broker.NAME]`; of a path the file's name is taken, without `broker-` and `.so`: "
+     "`/opt/x/broker-nats.so` and `/opt/x/nats.so` read `[broker.nats]`."},
     {"when-down", PLUG_OPT_CHOICE, 0, "reject", "reject|queue",
      "What happens to messages while the broker cannot be reached."},
     {"down-queue-messages", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",

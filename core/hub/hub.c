@@ -462,11 +462,14 @@ bool hub_call_later(struct hub *hub, struct inbox_call *call)
   return true;
 }
 
+/* Most are verdicts on logins, of which thousands may come together: messages come in between. */
+#define CALLS_PER_TURN 32
+
 bool hub_run_calls(struct hub *hub)
 {
   struct inbox_item *item;
   bool any = hub->calls != NULL;
-  while ((item = hub->calls)) {
+  for (unsigned n = 0; n < CALLS_PER_TURN && (item = hub->calls); n++) {
     hub->calls = item->node.next ? container_of(item->node.next, struct inbox_item, node) : NULL;
     if (!hub->calls)
       hub->last_call = NULL;

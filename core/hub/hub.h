@@ -149,9 +149,10 @@ static inline bool hub_has_left(const struct hub *hub)
 }
 
 /* Runs the INBOX_CALLs that were taken. Apart from hub_take_all, which may be called in the midst
- * of a session's command: calls may do anything to any session. */
-bool hub_run_calls(struct hub *hub); /* false: there were none */
-/* Runs it with the next hub_run_calls. False when out of memory. */
+ * of a session's command: calls may do anything to any session. A turn's share of them; false:
+ * there were none. */
+bool hub_run_calls(struct hub *hub);
+/* Runs it with the next hub_run_calls, or a later one. False when out of memory. */
 bool hub_call_later(struct hub *hub, struct inbox_call *call);
 static inline bool hub_has_calls(const struct hub *hub)
 {

@@ -95,7 +95,7 @@ bool outq_split(struct outq *q)
 
 static bool outq_fits(const struct outq_set *set, const struct outq *q, const struct frame *frame)
 {
-  return q->bytes + q->held + frame->len <= set->max_bytes &&
+  return q->bytes + q->held + frame->len <= set->max_bytes + (uint64_t)(int64_t)q->more_bytes &&
          (uint64_t)q->messages + frame->n_messages <= set->max_frames;
 }
 

@@ -28,11 +28,12 @@ struct outq {
   uint32_t burst;            /* the hub's: number of the burst that was last looked at */
   uint32_t pattern_steps;    /* the hub's: taken by its patterns for the message at hand */
   uint64_t bytes;
-  bool blocked;  /* the socket is full: not flushed until the carrier says so */
-  bool closed;   /* takes nothing any more */
-  bool overflow; /* the policy says: close the session */
-  bool singly;   /* the carrier cannot write bursts as they are */
-  bool repeated; /* the hub's: it gets the burst's messages more than once */
+  int32_t more_bytes; /* that it may hold beyond the limit of all, or less if negative */
+  bool blocked;       /* the socket is full: not flushed until the carrier says so */
+  bool closed;        /* takes nothing any more */
+  bool overflow;      /* the policy says: close the session */
+  bool singly;        /* the carrier cannot write bursts as they are */
+  bool repeated;      /* the hub's: it gets the burst's messages more than once */
 };
 
 struct outq_set { /* one per worker: what all its queues share */

@@ -64,7 +64,10 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
     refuse_address(door, fd);
     counted = false;
   } else if (door->carrier) {
-    taken = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms) != NULL;
+    struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
+    taken = conn != NULL;
+    if (taken)
+      session_enter(&conn->session, net_terms_at(env, NULL));
   } else {
     taken = http_conn_new(env, fd, former, peer, counted, door->api_only, opened_ms);
   }

@@ -270,7 +270,7 @@ static enum http_route begin_presence(struct net_env *env, const struct http_hea
     put_destination(str_from(raw.ptr + prefix.len, raw.len - prefix.len), &text);
   struct plug_str destination = str_from(text.data, text.len);
   if (destination_valid(destination, (size_t)session->max_destination_length, &why) &&
-      destination_classify(session->destinations, destination) != DESTINATION_BROKER)
+      destination_classify(session->terms.destinations, destination) != DESTINATION_BROKER)
     why = "The destination is not one of the broker";
   if (why && !text.failed) {
     struct api_fault fault;

@@ -13,6 +13,7 @@
 #include "net/control.h"
 #include "net/http_conn.h"
 #include "session/refusal.h"
+#include "session/session_waiter.h"
 
 /* One message that the broker has been given. */
 struct api_sent {
@@ -282,7 +283,7 @@ static void publish_all(struct net_env *env, struct api_wait *wait, struct api_b
 static void serve_publish(struct net_env *env, struct http_conn *http, struct plug_str body)
 {
   const struct session_env *session = &env->session;
-  const struct api_world world = {.destinations = session->destinations,
+  const struct api_world world = {.destinations = session->terms.destinations,
                                   .users = session->users,
                                   .max_destination = (size_t)session->max_destination_length,
                                   .max_batch = (size_t)env->settings->api_max_batch,

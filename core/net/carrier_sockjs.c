@@ -1,15 +1,17 @@
 /* STOMP over SockJS over HTTP requests: one request at a time, the receiver, waits for what the
  * session has to say, as a long poll or a stream; others bring what the client has to say. Between
  * two receivers the connection has no socket, and its queue waits as that of a full one would. */
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "base/counter.h"
 #include "base/str.h"
+#include "net/admit.h"
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/service.h"
-#include "net/sockjs_request.h"
+#include "net/sockjs_answer.h"
 #include "sockjs/sockjs_frame.h"
 #include "sockjs/sockjs_message.h"
 
@@ -23,6 +25,7 @@ struct sockjs_conn {
   const struct service *service; /* NULL: STOMP */
   bool finishing;                /* the end of the receiver's answer is under way */
   bool over;                     /* nobody is told anything any more */
+  bool counted;                  /* in the limits of its client's address */
 };
 
 static struct sockjs_conn *sockjs_of(struct conn *conn)
@@ -35,110 +38,11 @@ static struct sockjs_request *request_of(const struct http_conn *http)
   return sockjs_request_of(http_conn_task(http));
 }
 
-/* --- answers ------------------------------------------------------------------------------ */
-
-static const char *type_of(enum sockjs_transport transport)
-{
-  return transport == SOCKJS_EVENTSOURCE     ? "text/event-stream; charset=UTF-8"
-         : transport == SOCKJS_HTMLFILE      ? "text/html; charset=UTF-8"
-         : sockjs_transport_sends(transport) ? "text/plain; charset=UTF-8"
-                                             : "application/javascript; charset=UTF-8";
-}
-
-static bool streams(const struct http_conn *http)
-{
-  return sockjs_transport_streams(request_of(http)->transport);
-}
-
-static void answer_plain(struct http_conn *http, uint16_t status, const char *text)
-{
-  struct http_answer answer = {
-      .status = status, .headers = request_of(http)->headers, .type = "text/plain; charset=UTF-8"};
-  (void)http_conn_answer(http, &answer, str_of(text));
-}
-
-/* Messages have been taken. */
-static void answer_sender(struct http_conn *http)
-{
-  bool jsonp = request_of(http)->transport == SOCKJS_JSONP_SEND;
-  answer_plain(http, jsonp ? 200 : 204, jsonp ? "ok" : "");
-}
-
-static void put_chunk(struct buf *out, const struct sockjs_request *request, struct plug_str data)
-{
-  char head[HTTP_CHUNK_HEAD_MAX];
-  if (request->task.minor)
-    buf_put(out, head, http_chunk_put_head(head, data.len));
-  buf_put_str(out, data);
-  if (request->task.minor)
-    buf_put(out, "\r\n", 2);
-}
-
-static void put_frame_chunk(struct buf *out, const struct sockjs_request *request,
-                            struct plug_str frame)
-{
-  struct buf data = {0};
-  sockjs_put_frame(&data, request->transport, request->callback, frame);
-  if (data.failed)
-    out->failed = true;
-  put_chunk(out, request, str_from(data.data, data.len));
-  buf_free(&data);
-}
-
-static void put_last_chunk(struct buf *out, const struct sockjs_request *request)
-{
-  if (request->task.minor)
-    buf_put_str(out, STR(HTTP_LAST_CHUNK));
-}
-
-/* The head of a stream, and what each begins with. */
-static void put_stream_begin(struct buf *out, struct http_conn *http)
-{
-  const struct sockjs_request *request = request_of(http);
-  struct buf part = {0};
-  /* nginx passes chunks on at once, but holds what it cannot tell apart until the end. */
-  buf_putf(&part, "%sx-accel-buffering: no\r\n", request->headers);
-  buf_put_char(&part, '\0');
-  struct http_answer head = {
-      .status = 200, .headers = part.data, .type = type_of(request->transport)};
-  if (!part.failed)
-    http_conn_put_head(http, out, &head, HTTP_STREAMED);
-  part.len = 0;
-  sockjs_put_prelude(&part, request->transport, request->callback);
-  put_chunk(out, request, str_from(part.data, part.len));
-  if (part.failed)
-    out->failed = true;
-  buf_free(&part);
-}
-
-/* The whole answer is one frame. False: it will certainly not arrive. */
-static bool answer_frame(struct http_conn *http, struct plug_str frame)
-{
-  const struct sockjs_request *request = request_of(http);
-  struct buf out = {0};
-  bool well;
-  if (streams(http)) {
-    put_stream_begin(&out, http);
-    put_frame_chunk(&out, request, frame);
-    put_last_chunk(&out, request);
-    well = !out.failed && http_conn_answer_whole(http, str_from(out.data, out.len));
-  } else {
-    struct http_answer head = {
-        .status = 200, .headers = request->headers, .type = type_of(request->transport)};
-    sockjs_put_frame(&out, request->transport, request->callback, frame);
-    well = !out.failed && http_conn_answer(http, &head, str_from(out.data, out.len));
-  }
-  if (out.failed)
-    http_conn_drop(http);
-  buf_free(&out);
-  return well;
-}
-
 static void put_close(struct buf *out, const struct conn *conn)
 {
   const struct session *session = &conn->session;
   sockjs_put_close(out, session->close_code,
-                   conn->env->settings->spring_profile ? "" : session->close_reason);
+                   conn->session.terms->spring ? "" : session->close_reason);
 }
 
 /* --- the receiver ------------------------------------------------------------------------- */
@@ -176,7 +80,7 @@ static struct http_conn *release(struct sockjs_conn *sock)
 static void answer_poll(struct sockjs_conn *sock, struct plug_str frame)
 {
   sock->conn.session.last_tx_ms = sock->conn.env->now_ms;
-  if (!answer_frame(release(sock), frame))
+  if (!sockjs_answer_frame(release(sock), frame))
     conn_doom(&sock->conn);
 }
 
@@ -185,9 +89,9 @@ static void begin_stream(struct sockjs_conn *sock, struct http_conn *http, bool 
   struct buf *out = &sock->conn.env->scratch;
   out->len = 0;
   out->failed = false;
-  put_stream_begin(out, http);
+  sockjs_answer_put_begin(out, http);
   if (open)
-    put_frame_chunk(out, request_of(http), STR(SOCKJS_OPEN));
+    sockjs_answer_put_frame(out, request_of(http), STR(SOCKJS_OPEN));
   receive_by(sock, http);
   if (out->failed)
     conn_doom(&sock->conn);
@@ -200,7 +104,8 @@ static void written(struct conn *conn)
   struct sockjs_conn *sock = sockjs_of(conn);
   if (!sock->receiver || conn->partial || !list_empty(&conn->doomed))
     return;
-  if (!sock->finishing && streams(sock->receiver) && sockjs_session_is_full(&sock->sockjs)) {
+  if (!sock->finishing && sockjs_answer_streams(sock->receiver) &&
+      sockjs_session_is_full(&sock->sockjs)) {
     sock->finishing = true;
     if (request_of(sock->receiver)->task.minor && !conn_write_raw(conn, STR(HTTP_LAST_CHUNK)))
       return;
@@ -244,7 +149,7 @@ static bool pump(struct conn *conn)
   struct sockjs_conn *sock = sockjs_of(conn);
   if (sock->finishing)
     return true;
-  if (!sock->receiver || streams(sock->receiver))
+  if (!sock->receiver || sockjs_answer_streams(sock->receiver))
     return false;
   answer_with_messages(sock);
   return true;
@@ -271,7 +176,7 @@ static void beat(struct sockjs_conn *sock, uint64_t now_ms)
   conn->session.last_tx_ms = now_ms; /* what is on its way to a full socket is as good */
   if (conn->session.out.count || conn->session.out.blocked || sock->finishing)
     return;
-  if (!streams(sock->receiver)) {
+  if (!sockjs_answer_streams(sock->receiver)) {
     answer_poll(sock, STR(SOCKJS_BEAT));
     return;
   }
@@ -321,12 +226,12 @@ static struct frame *farewell(struct conn *conn)
   struct plug_str close = str_from(text.data, text.len);
   if (text.failed) {
     conn_doom(conn);
-  } else if (!streams(sock->receiver)) {
+  } else if (!sockjs_answer_streams(sock->receiver)) {
     answer_poll(sock, close);
   } else {
     const struct sockjs_request *request = request_of(sock->receiver);
-    put_frame_chunk(&out, request, close);
-    put_last_chunk(&out, request);
+    sockjs_answer_put_frame(&out, request, close);
+    sockjs_answer_put_end(&out, request);
     frame = out.failed ? NULL : frame_alloc(out.len, 1, false);
     if (frame) {
       memcpy(frame->bytes, out.data, out.len);
@@ -369,7 +274,7 @@ static void drained(struct conn *conn)
 {
   struct http_conn *http;
   while ((http = http_conn_unpark(&sockjs_of(conn)->senders)))
-    answer_sender(http);
+    sockjs_answer_sender(http);
 }
 
 static void fini(struct conn *conn)
@@ -377,11 +282,13 @@ static void fini(struct conn *conn)
   struct sockjs_conn *sock = sockjs_of(conn);
   struct http_conn *http;
   while ((http = http_conn_unpark(&sock->senders)))
-    answer_plain(http, 404, "The session is over.\n");
+    sockjs_answer_plain(http, 404, "The session is over.\n");
   if (sock->entry.env) {
     sockjs_registry_remove(conn->env->sockjs, &sock->entry);
     COUNT_BY(sockjs_sessions, -1);
   }
+  if (sock->counted)
+    addresses_leave(conn->env->addresses, conn->peer.address, conn->env->now_ms);
   free(sock->key);
 }
 
@@ -432,15 +339,24 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
 {
   struct sockjs_request *request = request_of(http);
   if (env->quiet) {
-    answer_plain(http, 503, "The server is stopping.\n");
+    sockjs_answer_plain(http, 503, "The server is stopping.\n");
+    return NULL;
+  }
+  /* A session is a connection of its client: by a proxy its sockets are nobody's, and without one
+   * a socket might begin one session after the other. */
+  if (env->addresses && !admit_address(env, &request->task.peer)) {
+    sockjs_answer_too_many(http);
     return NULL;
   }
   struct conn *conn =
       conn_new(env, -1, NULL, &carrier_sockjs, &request->task.peer, false, env->now_ms);
   if (!conn) {
-    answer_plain(http, 503, "The server is out of memory.\n");
+    if (env->addresses)
+      addresses_leave(env->addresses, request->task.peer.address, env->now_ms);
+    sockjs_answer_plain(http, 503, "The server is out of memory.\n");
     return NULL;
   }
+  sockjs_of(conn)->counted = env->addresses != NULL;
   if (request->handshake) {
     handshake_free(conn->session.handshake);
     conn->session.handshake = request->handshake;
@@ -448,6 +364,7 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   }
   struct sockjs_conn *sock = sockjs_of(conn);
   size_t endpoint = (size_t)(request->endpoint - env->settings->endpoints);
+  session_enter(&conn->session, net_terms_at(env, request->endpoint));
   list_init(&sock->senders);
   sockjs_session_init(&sock->sockjs, &env->sockjs_limits[endpoint], request->transport,
                       env->now_ms);
@@ -469,7 +386,7 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   } else {
     if (claim == SOCKJS_FULL)
       COUNT(sockjs_refused);
-    answer_plain(http, 503, "There are too many sessions.\n");
+    sockjs_answer_plain(http, 503, "There are too many sessions.\n");
   }
   return NULL;
 }
@@ -477,11 +394,11 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
 static void answer_closed(struct sockjs_conn *sock, struct http_conn *http)
 {
   struct buf text = {0};
-  if (sock->conn.env->settings->spring_profile)
+  if (sock->conn.session.terms->spring)
     sockjs_put_close(&text, SOCKJS_CLOSE_AWAY, "Go away!");
   else
     put_close(&text, &sock->conn);
-  (void)answer_frame(http, str_from(text.data, text.len));
+  (void)sockjs_answer_frame(http, str_from(text.data, text.len));
   buf_free(&text);
 }
 
@@ -489,16 +406,26 @@ static void answer_closed(struct sockjs_conn *sock, struct http_conn *http)
 static void open_session(struct sockjs_conn *sock, struct http_conn *http)
 {
   struct conn *conn = &sock->conn;
-  if (streams(http)) {
+  if (sockjs_answer_streams(http)) {
     begin_stream(sock, http, true);
   } else {
     sockjs_session_detach(&sock->sockjs, conn->env->now_ms);
-    if (!answer_frame(http, STR(SOCKJS_OPEN)))
+    if (!sockjs_answer_frame(http, STR(SOCKJS_OPEN)))
       conn_doom(conn);
     conn_arm(conn);
   }
   if (sock->service && sock->service->opened)
     sock->service->opened(conn);
+}
+
+/* Its client may have cut it off and come again before this worker has looked at the socket, or has
+ * come to the end of the turn in which it did. */
+static void drop_lost_receiver(struct sockjs_conn *sock)
+{
+  struct conn *conn = &sock->conn;
+  struct pollfd socket = {.fd = conn->watch.fd, .events = POLLRDHUP};
+  if (sock->receiver && (!list_empty(&conn->doomed) || poll(&socket, 1, 0) > 0) && outlives(conn))
+    list_remove(&conn->doomed);
 }
 
 static void serve_receiver(struct net_env *env, struct http_conn *http, struct sockjs_conn *sock)
@@ -511,6 +438,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
     return;
   struct session *session = &sock->conn.session;
   session->last_rx_ms = env->now_ms; /* the client is there */
+  drop_lost_receiver(sock);
   if (session->state == SESSION_CLOSED)
     sockjs_session_close(&sock->sockjs);
   switch (sockjs_session_attach(&sock->sockjs, transport, session->out.count != 0)) {
@@ -525,14 +453,14 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
     break;
   case SOCKJS_WELCOME_BUSY:
     sockjs_put_close(&busy, SOCKJS_CLOSE_BUSY, "Another connection still open");
-    (void)answer_frame(http, str_from(busy.data, busy.len));
+    (void)sockjs_answer_frame(http, str_from(busy.data, busy.len));
     buf_free(&busy);
     break;
   case SOCKJS_WELCOME_CLOSED:
     answer_closed(sock, http);
     break;
   case SOCKJS_WELCOME_OTHER:
-    answer_plain(http, 404, "The session has another transport.\n");
+    sockjs_answer_plain(http, 404, "The session has another transport.\n");
     break;
   }
 }
@@ -550,7 +478,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
 {
   struct sockjs_request *request = request_of(http);
   if (!sock) {
-    answer_plain(http, 404, "There is no such session.\n");
+    sockjs_answer_plain(http, 404, "There is no such session.\n");
     return;
   }
   struct conn *conn = &sock->conn;
@@ -558,7 +486,7 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
   if (env->quiet || held > env->settings->max_sockjs_message) {
     if (held)
       COUNT(sockjs_busy);
-    answer_plain(http, 503, "Earlier messages wait to be read.\n");
+    sockjs_answer_plain(http, 503, "Earlier messages wait to be read.\n");
     return;
   }
   struct plug_str payload;
@@ -569,22 +497,22 @@ static void serve_messages(struct net_env *env, struct http_conn *http, struct s
     break;
   case SOCKJS_NO_PAYLOAD:
     COUNT(sockjs_bad_messages);
-    answer_plain(http, 500,
-                 env->settings->spring_profile && !payload.len ? "Broken JSON encoding."
-                                                               : "Payload expected.");
+    sockjs_answer_plain(http, 500,
+                        conn->session.terms->spring && !payload.len ? "Broken JSON encoding."
+                                                                    : "Payload expected.");
     return;
   case SOCKJS_BAD_JSON:
     COUNT(sockjs_bad_messages);
-    answer_plain(http, 500, "Broken JSON encoding.");
+    sockjs_answer_plain(http, 500, "Broken JSON encoding.");
     return;
   case SOCKJS_NO_MEMORY:
-    answer_plain(http, 503, "The server is out of memory.\n");
+    sockjs_answer_plain(http, 503, "The server is out of memory.\n");
     return;
   }
   if (conn->held)
     http_conn_park(http, &sock->senders);
   else
-    answer_sender(http);
+    sockjs_answer_sender(http);
 }
 
 void sockjs_serve(struct net_env *env, struct http_conn *http)
@@ -595,7 +523,7 @@ void sockjs_serve(struct net_env *env, struct http_conn *http)
   if (owner && owner != env) {
     COUNT(sockjs_handed_over);
     if (env->quiet)
-      answer_plain(http, 503, "The server is stopping.\n");
+      sockjs_answer_plain(http, 503, "The server is stopping.\n");
     else
       http_conn_hand(http, owner);
     return;

@@ -131,7 +131,7 @@ static struct frame *farewell(struct conn *conn)
 {
   struct ws_conn *ws = ws_of(conn);
   const struct session *session = &conn->session;
-  bool spring = conn->env->settings->spring_profile;
+  bool spring = conn->session.terms->spring;
   if (ws->answer_code || (ws->failed && !spring) || (spring && session->close_code == CLOSE_SLOW))
     return ws_conn_farewell(ws, STR(""));
   struct buf text = {0};

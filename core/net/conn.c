@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/counter.h"
+#include "base/log.h"
 #include "net/conn_inner.h"
 #include "net/shown.h"
 
@@ -47,7 +48,7 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
     return NULL;
   conn->peer = *peer;
   conn->counted = counted;
-  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready, .newcomer = true};
   if (fd < 0)
     ;
   else if (former)
@@ -89,28 +90,6 @@ static void conn_free(struct conn *conn)
   env->n_conns--;
   free(conn->held);
   free(conn);
-}
-
-void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire)
-{
-  conn->watch.fd = fd;
-  poller_move(&conn->env->poller, former, &conn->watch);
-  conn->wire = (uint8_t)wire;
-  conn->session.out.blocked = false;
-  conn->session.last_tx_ms = conn->env->now_ms;
-  conn_update_reading(conn);
-  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
-}
-
-void conn_detach(struct conn *conn, struct watch *to)
-{
-  poller_move(&conn->env->poller, &conn->watch, to);
-  conn->watch.fd = -1;
-  conn->watch.events = 0;
-  conn_drop_partial(conn);
-  conn->session.out.blocked = true;
-  conn->stall_ms = 0;
-  conn_arm(conn);
 }
 
 /* --- receiving ---------------------------------------------------------------------------- */
@@ -157,6 +136,14 @@ void conn_update_reading(struct conn *conn)
   }
 }
 
+/* Who has connected is served before those who have not. */
+static void settle(struct conn *conn)
+{
+  if (conn->watch.newcomer && conn->session.state == SESSION_CONNECTED && conn->watch.fd >= 0 &&
+      !poller_settle(&conn->env->poller, &conn->watch))
+    conn_doom(conn);
+}
+
 static void after_receive(struct conn *conn, uint8_t state_before)
 {
   struct session *session = &conn->session;
@@ -172,8 +159,10 @@ static void after_receive(struct conn *conn, uint8_t state_before)
     conn_update_reading(conn);
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
-  if (session->state != state_before)
+  if (session->state != state_before) {
+    settle(conn);
     conn_arm(conn);
+  }
 }
 
 /* Behind what is held already. */
@@ -238,6 +227,20 @@ static void receive_held(struct conn *conn)
     conn->carrier->drained(conn);
 }
 
+/* Whoever sees clients come back again and again finds here why. */
+void conn_note_limit(const struct session *session, const char *why)
+{
+  static struct log_limit limit;
+  const struct conn *conn = container_of(session, struct conn, session);
+  char peer[NET_PEER_TEXT_MAX], more[LOG_HELD_MAX];
+  uint64_t held;
+  if (!log_limit_pass_some(&limit, 5, 10000, &held))
+    return;
+  size_t len = net_peer_text(&conn->peer, peer);
+  log_warn("session", "%.*s (%s) is ended by a limit: %s%s", (int)len, peer, session->terms->door,
+           why, log_held(held, more));
+}
+
 static void finish_end(struct conn *conn);
 
 void conn_resume(struct conn *conn)
@@ -261,6 +264,7 @@ static void receive_all_held(struct conn *conn)
 void conn_wake(struct session *session)
 {
   struct conn *conn = container_of(session, struct conn, session);
+  settle(conn);
   if (list_empty(&conn->paused) && !conn->env->quiet)
     conn_resume(conn);
   else
@@ -347,6 +351,31 @@ static void on_ready(struct watch *watch, uint32_t events)
     else if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
       conn_doom(conn);
   }
+}
+
+/* --- another socket ------------------------------------------------------------------------ */
+
+void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire)
+{
+  conn->watch.fd = fd;
+  poller_move(&conn->env->poller, former, &conn->watch);
+  conn->wire = (uint8_t)wire;
+  conn->session.out.blocked = false;
+  conn->session.last_tx_ms = conn->env->now_ms;
+  settle(conn);
+  conn_update_reading(conn);
+  outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
+}
+
+void conn_detach(struct conn *conn, struct watch *to)
+{
+  poller_move(&conn->env->poller, &conn->watch, to);
+  conn->watch.fd = -1;
+  conn->watch.events = 0;
+  conn_drop_partial(conn);
+  conn->session.out.blocked = true;
+  conn->stall_ms = 0;
+  conn_arm(conn);
 }
 
 /* --- time --------------------------------------------------------------------------------- */

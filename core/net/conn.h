@@ -92,6 +92,8 @@ void conn_flush(struct outq *queue);
 void conn_finish(struct conn *conn);
 /* Reading goes on, unless what was held of the last read finds the node congested again. */
 void conn_resume(struct conn *conn);
+/* For session_env.limited. */
+void conn_note_limit(const struct session *session, const char *why);
 /* For session_env.wake: a verdict is there, or a deadline has changed. */
 void conn_wake(struct session *session);
 /* Reading stops or goes on, as net_env.quiet says. */

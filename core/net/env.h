@@ -28,6 +28,7 @@ struct net_env {
   struct timers timers;
   struct hub hub;
   struct session_env session;
+  struct session_terms *terms; /* by door: 0 is TCP, 1 + i the endpoint i */
   struct batch_set batches[WIRES];
   uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
@@ -53,6 +54,7 @@ struct net_env {
   bool quiet;                  /* nothing is read any more: the server stops */
   bool draining;               /* sessions have been closed, and no new ones begin */
   _Atomic int64_t *n_sockets;  /* of all workers */
+  const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
   struct addresses *addresses; /* likewise; NULL: there are no limits per address */
   char *rx;                    /* NET_READ_BYTES, for whoever reads */
   struct buf scratch;          /* for whoever puts something together and is done with it */
@@ -60,6 +62,13 @@ struct net_env {
 
 /* One socket less, for the gauges and, if it was counted there, the limits of its address. */
 void net_socket_ended(struct net_env *env, const struct net_peer *counted);
+
+/* Of whoever comes in by this endpoint; NULL: over TCP. */
+static inline const struct session_terms *net_terms_at(const struct net_env *env,
+                                                       const struct settings_endpoint *endpoint)
+{
+  return &env->terms[endpoint ? 1 + (endpoint - env->settings->endpoints) : 0];
+}
 
 /* Of this endpoint; NULL: STOMP. */
 const struct service *net_service_at(const struct net_env *env,

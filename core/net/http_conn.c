@@ -40,7 +40,7 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
     return false;
   memset(conn, 0, sizeof *conn);
   conn->env = env;
-  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready, .newcomer = true};
   if (former)
     poller_move(&env->poller, former, &conn->watch);
   else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
@@ -115,6 +115,7 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
     next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer);
     plug_secret_wipe(rest - head->len, head->len);
   }
+  session_enter(&next->session, net_terms_at(env, reply->endpoint));
   if (reply->sockjs_framing)
     carrier_sockjs_websocket_begin(next, reply->endpoint, out);
   else if (carrier == &carrier_websocket_whole)

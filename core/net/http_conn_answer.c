@@ -52,6 +52,11 @@ static bool finish(struct http_conn *conn)
     http_task_free(conn->task);
     conn->task = NULL;
     conn->state = STATE_HEAD;
+    /* What comes by it next may be messages. */
+    if (!poller_settle(&conn->env->poller, &conn->watch)) {
+      http_conn_end(conn);
+      return false;
+    }
   }
   if (conn->close) {
     begin_linger(conn);

@@ -65,7 +65,7 @@ static enum http_route not_allowed(struct http_reply *reply)
 static enum http_route answer_ready(struct net_env *env, struct http_reply *reply)
 {
   const char *no_store = "cache-control: no-store\r\n";
-  if (env->quiet)
+  if (env->quiet || atomic_load_explicit(env->leaving, memory_order_relaxed))
     return answer(reply, 503, no_store, "not ready: the server is stopping");
   static _Thread_local char text[300] = "not ready: ";
   if (broker_unready(env->broker, text + 11, sizeof text - 11))
@@ -159,7 +159,7 @@ static const struct settings_endpoint *find_websocket(struct net_env *env,
   if (endpoint)
     sockjs_url_read(rest, &url);
   reply->sockjs_framing = url.place == SOCKJS_SESSION && url.transport == SOCKJS_WEBSOCKET &&
-                          sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET);
+                          sockjs_serves(endpoint, SOCKJS_WEBSOCKET);
   if (!reply->sockjs_framing && url.place != SOCKJS_RAW_WEBSOCKET)
     endpoint = find_endpoint(env->settings, path);
   reply->endpoint = endpoint;
@@ -175,6 +175,11 @@ static enum http_route route_upgrade(struct net_env *env, const struct http_head
   const struct settings_endpoint *endpoint = find_websocket(env, head, path, reply);
   if (!endpoint)
     return refuse(reply, 404, "There is no WebSocket endpoint of this name.", NULL);
+  if (reply->sockjs_framing && head->method != HTTP_GET) {
+    COUNT(handshakes_refused);
+    reply->answer.untyped = true; /* as SockJS has it, of all of its methods */
+    return answer(reply, 405, "allow: GET\r\n", NULL);
+  }
   if (!ws_upgrade_judge(head, &reply->upgrade, &reply->fault))
     return HTTP_ROUTE_REFUSED;
   if (!http_route_check_origin(endpoint, head, origin_of, reply))

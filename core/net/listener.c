@@ -17,7 +17,7 @@
 #include "net/peer.h"
 
 #define BACKLOG         4096
-#define ACCEPT_PER_TURN 64
+#define ACCEPT_PER_TURN 32
 #define PAUSE_MS        100
 
 static int bind_one(const struct addrinfo *ai, bool share_port)
@@ -203,7 +203,7 @@ plug_status listener_open(struct listener *listener, struct net_env *env, int fd
 {
   listener->env = env;
   listener->door = *door;
-  listener->watch = (struct watch){.fd = fd, .ready = on_readable};
+  listener->watch = (struct watch){.fd = fd, .ready = on_readable, .newcomer = true};
   timer_init(&listener->resume, on_resume);
   return poller_add(&env->poller, &listener->watch, EPOLLIN) ? PLUG_OK : PLUG_EINTERNAL;
 }

@@ -30,6 +30,30 @@ void poller_wake(struct poller *poller)
     ;
 }
 
+static void call(struct poller *poller, const struct epoll_event *event)
+{
+  struct watch *watch = poller->watches[event->data.fd];
+  if (!watch)
+    return; /* removed in this turn; or else it is somebody else's by now, who will see */
+  /* What is waited for may have changed since the wait. */
+  uint32_t events =
+      event->events & (watch->events | (watch->events ? (uint32_t)(EPOLLERR | EPOLLHUP) : 0u));
+  if (events)
+    watch->ready(watch, events);
+}
+
+/* Those who are not served now stand before others in the next turn. */
+static void on_hall(struct watch *watch, uint32_t events)
+{
+  struct poller *poller = (struct poller *)(void *)((char *)watch - offsetof(struct poller, hall));
+  struct epoll_event ready[POLLER_HALL_EVENTS];
+  (void)events;
+  int n = epoll_wait(watch->fd, ready, POLLER_HALL_EVENTS, 0);
+  invariant(n >= 0 || errno == EINTR);
+  for (int i = 0; i < n; i++)
+    call(poller, &ready[i]);
+}
+
 int poller_init(struct poller *poller)
 {
   poller->n = 0;
@@ -37,11 +61,14 @@ int poller_init(struct poller *poller)
   poller->n_watches = 0;
   atomic_store(&poller->woken, 0);
   poller->wake = (struct watch){.fd = -1, .ready = on_wake};
+  poller->hall = (struct watch){.fd = -1, .ready = on_hall};
   poller->fd = epoll_create1(EPOLL_CLOEXEC);
   if (poller->fd < 0)
     return errno;
   poller->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (poller->wake.fd < 0 || !poller_add(poller, &poller->wake, EPOLLIN)) {
+  poller->hall.fd = epoll_create1(EPOLL_CLOEXEC);
+  if (poller->wake.fd < 0 || poller->hall.fd < 0 || !poller_add(poller, &poller->wake, EPOLLIN) ||
+      !poller_add(poller, &poller->hall, EPOLLIN)) {
     int why = errno;
     poller_fini(poller);
     return why;
@@ -53,9 +80,11 @@ void poller_fini(struct poller *poller)
 {
   if (poller->wake.fd >= 0)
     close(poller->wake.fd);
+  if (poller->hall.fd >= 0)
+    close(poller->hall.fd);
   if (poller->fd >= 0)
     close(poller->fd);
-  poller->fd = poller->wake.fd = -1;
+  poller->fd = poller->wake.fd = poller->hall.fd = -1;
   free(poller->watches);
   poller->watches = NULL;
   poller->n_watches = 0;
@@ -64,7 +93,7 @@ void poller_fini(struct poller *poller)
 static bool control(struct poller *poller, int what, struct watch *watch, uint32_t events)
 {
   struct epoll_event event = {.events = events, .data = {.fd = watch->fd}};
-  if (epoll_ctl(poller->fd, what, watch->fd, &event) != 0)
+  if (epoll_ctl(watch->newcomer ? poller->hall.fd : poller->fd, what, watch->fd, &event) != 0)
     return false;
   watch->events = events;
   return true;
@@ -109,9 +138,21 @@ bool poller_want(struct poller *poller, struct watch *watch, uint32_t events)
                  watch, events);
 }
 
+bool poller_settle(struct poller *poller, struct watch *watch)
+{
+  uint32_t events = watch->events;
+  if (!watch->newcomer)
+    return true;
+  if (events && !control(poller, EPOLL_CTL_DEL, watch, 0))
+    return false;
+  watch->newcomer = false;
+  return !events || control(poller, EPOLL_CTL_ADD, watch, events);
+}
+
 void poller_move(struct poller *poller, struct watch *from, struct watch *to)
 {
   to->events = from->events;
+  to->newcomer = from->newcomer;
   from->events = 0;
   poller->watches[to->fd] = to;
 }
@@ -132,16 +173,7 @@ void poller_wait(struct poller *poller, int timeout_ms)
 
 void poller_dispatch(struct poller *poller)
 {
-  for (int i = 0; i < poller->n; i++) {
-    struct epoll_event *event = &poller->events[i];
-    struct watch *watch = poller->watches[event->data.fd];
-    if (!watch)
-      continue; /* removed in this turn; or else it is somebody else's by now, who will see */
-    /* What is waited for may have changed since the wait. */
-    uint32_t events =
-        event->events & (watch->events | (watch->events ? (uint32_t)(EPOLLERR | EPOLLHUP) : 0u));
-    if (events)
-      watch->ready(watch, events);
-  }
+  for (int i = 0; i < poller->n; i++)
+    call(poller, &poller->events[i]);
   poller->n = 0;
 }

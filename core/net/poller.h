@@ -1,7 +1,11 @@
 /* The event loop of a worker: epoll, and a descriptor by which other threads wake it. A watch costs
  * its connection one system call and 24 bytes, where a libuv handle costs four calls and 160 bytes;
- * with tens of thousands of connections that come and go it shows. Owns its two descriptors;
- * watches belong to their owners. The worker's thread, but for poller_wake. */
+ * with tens of thousands of connections that come and go it shows. Owns its descriptors; watches
+ * belong to their owners. The worker's thread, but for poller_wake.
+ *
+ * Newcomers, who have not connected yet, wait in a hall: an epoll of their own within the other, of
+ * which a turn serves a few. So thousands that come at once keep no message waiting longer than
+ * that takes. */
 #ifndef NET_POLLER_H
 #define NET_POLLER_H
 
@@ -9,12 +13,15 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#define POLLER_EVENTS 512
+#define POLLER_EVENTS      512
+/* Newcomers served in a turn: about half a millisecond, with what each may cost. */
+#define POLLER_HALL_EVENTS 32
 
 struct watch {
   int fd;
   uint32_t events; /* what is waited for: EPOLLIN, EPOLLOUT; 0: nothing, not even errors */
   void (*ready)(struct watch *watch, uint32_t events);
+  bool newcomer; /* set before poller_add: it waits in the hall until it has settled */
 };
 
 struct poller {
@@ -23,6 +30,7 @@ struct poller {
   int n_watches;
   struct epoll_event events[POLLER_EVENTS]; /* of this wait */
   int n;
+  struct watch hall;
   struct watch wake;
   _Atomic int woken;
 };
@@ -35,6 +43,8 @@ void poller_fini(struct poller *poller);
 bool poller_add(struct poller *poller, struct watch *watch, uint32_t events);
 /* Changes what is waited for. */
 bool poller_want(struct poller *poller, struct watch *watch, uint32_t events);
+/* No newcomer any more. False with errno set. */
+bool poller_settle(struct poller *poller, struct watch *watch);
 /* to takes the place of from, whose descriptor it has, and its events. */
 void poller_move(struct poller *poller, struct watch *from, struct watch *to);
 /* Right before its descriptor is closed, with which the kernel forgets it. What was ready for it in

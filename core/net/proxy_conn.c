@@ -100,7 +100,7 @@ bool proxy_conn_new(struct net_env *env, const struct door *door, int fd,
   struct proxy_conn *conn = calloc(1, sizeof *conn);
   if (!conn)
     return false;
-  conn->watch = (struct watch){.fd = fd, .ready = on_ready};
+  conn->watch = (struct watch){.fd = fd, .ready = on_ready, .newcomer = true};
   if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
     free(conn);
     return false;

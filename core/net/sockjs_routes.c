@@ -35,8 +35,7 @@ static struct plug_str value_of(const struct http_head *head, enum http_name nam
   return field ? field->value : STR("");
 }
 
-bool sockjs_serves(const struct net_env *env, const struct settings_endpoint *endpoint,
-                   enum sockjs_transport transport)
+bool sockjs_serves(const struct settings_endpoint *endpoint, enum sockjs_transport transport)
 {
   static const uint32_t bits[SOCKJS_TRANSPORTS] = {
       [SOCKJS_WEBSOCKET] = 1u << TRANSPORT_WEBSOCKET,
@@ -51,7 +50,7 @@ bool sockjs_serves(const struct net_env *env, const struct settings_endpoint *en
   };
   bool jsonp = transport == SOCKJS_JSONP || transport == SOCKJS_JSONP_SEND;
   if (!endpoint->sockjs || (transport == SOCKJS_WEBSOCKET && !endpoint->websocket) ||
-      (jsonp && env->settings->spring_profile))
+      (jsonp && endpoint->terms.spring_profile))
     return false;
   return (endpoint->sockjs_transports & bits[transport]) != 0;
 }
@@ -175,7 +174,7 @@ static bool is_get(const struct http_head *head)
   return head->method == HTTP_GET || head->method == HTTP_HEAD;
 }
 
-static enum http_route route_info(struct net_env *env, const struct settings_endpoint *endpoint,
+static enum http_route route_info(const struct settings_endpoint *endpoint,
                                   const struct http_head *head, struct http_reply *reply)
 {
   uint32_t entropy = 0;
@@ -187,8 +186,8 @@ static enum http_route route_info(struct net_env *env, const struct settings_end
     return refuse(reply, 503, "There is no random number.", NULL);
   put_cors(&headers, endpoint, head);
   buf_put_str(&headers, str_of(no_cache));
-  sockjs_put_info(&body, sockjs_serves(env, endpoint, SOCKJS_WEBSOCKET),
-                  endpoint->sockjs_cookie || env->settings->spring_profile, entropy);
+  sockjs_put_info(&body, sockjs_serves(endpoint, SOCKJS_WEBSOCKET),
+                  endpoint->sockjs_cookie || endpoint->terms.spring_profile, entropy);
   return give(reply, 200, "application/json; charset=UTF-8");
 }
 
@@ -207,7 +206,7 @@ static void put_etag(char out[2 * 16 + 3], struct plug_str text)
 
 /* What the page in the frame sends comes from this server's own origin, on behalf of whoever made
  * the frame: an allow-list of origins could not be kept. */
-static enum http_route route_iframe(struct net_env *env, const struct settings_endpoint *endpoint,
+static enum http_route route_iframe(const struct settings_endpoint *endpoint,
                                     const struct http_head *head, struct http_reply *reply)
 {
   bool open = is_open_to_all(endpoint);
@@ -221,7 +220,7 @@ static enum http_route route_iframe(struct net_env *env, const struct settings_e
   char etag[2 * 16 + 3];
   put_etag(etag, str_from(body.data, body.len));
   buf_putf(&headers, "etag: %s\r\n", etag);
-  if (env->settings->spring_profile)
+  if (endpoint->terms.spring_profile)
     buf_put_str(&headers, str_of(no_cache));
   else
     put_year(&headers);
@@ -262,7 +261,7 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
   bool called = url->transport == SOCKJS_HTMLFILE || url->transport == SOCKJS_JSONP;
   if (called) {
     enum sockjs_callback found = sockjs_url_callback(head->query, callback);
-    if (found == SOCKJS_CALLBACK_MISSING || env->settings->spring_profile) {
+    if (found == SOCKJS_CALLBACK_MISSING || endpoint->terms.spring_profile) {
       if (found != SOCKJS_CALLBACK_VALID)
         return fault_500(reply, "\"callback\" parameter required");
     } else if (found == SOCKJS_CALLBACK_INVALID) {
@@ -272,8 +271,12 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
       return refuse(reply, 403, "This origin is not allowed.", NULL);
   }
   put_cors(&headers, endpoint, head);
-  if (endpoint->sockjs_cookie && !env->settings->spring_profile)
+  if (endpoint->sockjs_cookie && !endpoint->terms.spring_profile)
     put_cookie(&headers, head);
+  /* A proxy that compresses would hold a stream until it has enough. On a line of its own: clients
+   * of the protocol know the other one by its text. */
+  if (sockjs_transport_streams(url->transport) && !endpoint->terms.spring_profile)
+    buf_put_str(&headers, STR("cache-control: no-transform\r\n"));
   buf_put_str(&headers, str_of(no_cache));
   struct plug_str lines = str_from(headers.data, headers.len);
   struct sockjs_request *request =
@@ -294,7 +297,7 @@ static enum http_route route_session(struct net_env *env, const struct settings_
                                      const struct http_head *head, const struct sockjs_url *url,
                                      struct http_reply *reply)
 {
-  if (!sockjs_serves(env, endpoint, url->transport))
+  if (!sockjs_serves(endpoint, url->transport))
     return not_found(reply);
   bool get = sockjs_transport_is_get(url->transport);
   if (url->transport == SOCKJS_WEBSOCKET) {
@@ -331,9 +334,9 @@ enum http_route sockjs_route(struct net_env *env, const struct settings_endpoint
     buf_put_str(&body, STR(SOCKJS_GREETING_TEXT));
     return give(reply, 200, "text/plain; charset=UTF-8");
   case SOCKJS_INFO:
-    return route_info(env, endpoint, head, reply);
+    return route_info(endpoint, head, reply);
   case SOCKJS_IFRAME:
-    return route_iframe(env, endpoint, head, reply);
+    return route_iframe(endpoint, head, reply);
   case SOCKJS_RAW_WEBSOCKET:
     if (!endpoint->websocket)
       return not_found(reply);

@@ -16,7 +16,6 @@ enum http_route sockjs_route(struct net_env *env, const struct settings_endpoint
 void sockjs_routes_drop_scratch(void);
 
 /* Does this endpoint serve the transport? */
-bool sockjs_serves(const struct net_env *env, const struct settings_endpoint *endpoint,
-                   enum sockjs_transport transport);
+bool sockjs_serves(const struct settings_endpoint *endpoint, enum sockjs_transport transport);
 
 #endif

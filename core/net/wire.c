@@ -148,8 +148,8 @@ size_t wire_payload_len(struct frame *frame, unsigned wire)
 {
   if (frame->form == WIRE_RAW)
     return frame->len;
-  size_t len = wire_bytes(frame, wire).len;
-  if (wire >= WIRE_SOCKJS_XHR && wire <= WIRE_SOCKJS_HTMLFILE)
-    len -= form_in(frame, wire)->ws_header + 2u;
-  return len;
+  if (wire < WIRE_SOCKJS_XHR || wire >= WIRES)
+    return wire_bytes(frame, wire).len;
+  struct frame *encoded = form_in(frame, wire);
+  return encoded ? encoded->len - encoded->ws_header - 2u : 0; /* without the chunk's ends */
 }

@@ -19,6 +19,7 @@
 #include "net/sign_in.h"
 #include "net/sockjs_routes.h"
 #include "plugin/crash.h"
+#include "plugin/loop.h"
 #include "plugin/watchdog.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
@@ -177,6 +178,27 @@ static bool publish_unheard(struct session_env *session, uint64_t topic_hash, si
   return broker_publish_unheard(worker_of(session)->env.broker, topic_hash, payload_len);
 }
 
+static struct session_terms terms_of(const struct settings *settings,
+                                     const struct settings_terms *terms,
+                                     const struct destination_rules *destinations, uint16_t number,
+                                     const char *door)
+{
+  return (struct session_terms){.door = door,
+                                .number = number,
+                                .destinations = destinations,
+                                .limits = {.frame_bytes = terms->max_frame_size,
+                                           .n_headers = settings->max_headers,
+                                           .header_bytes = settings->max_header_size},
+                                .queue_bytes = (uint32_t)terms->queue_bytes,
+                                .heartbeat_send_ms = terms->heartbeat_send_ms,
+                                .heartbeat_receive_ms = terms->heartbeat_receive_ms,
+                                .patterns = terms->patterns,
+                                .spring = terms->spring_profile,
+                                .ignore_unknown = terms->ignore_unknown,
+                                .errors_end = !terms->recoverable,
+                                .no_rules = !terms->access};
+}
+
 static plug_status init_session_env(struct net_env *env,
                                     const struct destination_rules *destinations)
 {
@@ -184,13 +206,8 @@ static plug_status init_session_env(struct net_env *env,
   struct session_env *session = &env->session;
   *session = (struct session_env){
       .hub = &env->hub,
-      .destinations = destinations,
-      .limits = {.frame_bytes = settings->max_frame_size,
-                 .n_headers = settings->max_headers,
-                 .header_bytes = settings->max_header_size},
+      .terms = terms_of(settings, &settings->terms, &destinations[0], 0, "[stomp]"),
       .server = "plugboard/" PLUGBOARD_VERSION,
-      .heartbeat_send_ms = settings->heartbeat_send_ms,
-      .heartbeat_receive_ms = settings->heartbeat_receive_ms,
       .heartbeat_tolerance = settings->heartbeat_tolerance,
       .connect_timeout_ms = settings->connect_timeout_ms,
       .max_subscriptions = settings->max_subscriptions,
@@ -198,13 +215,18 @@ static plug_status init_session_env(struct net_env *env,
       .max_transactions = settings->max_transactions,
       .max_transaction_bytes = settings->max_transaction_bytes,
       .max_session_memory = settings->max_session_memory,
-      .patterns = settings->patterns,
-      .spring = settings->spring_profile,
-      .ignore_unknown = settings->ignore_unknown,
       .publish = publish,
       .publish_unheard = publish_unheard,
       .wake = conn_wake,
+      .limited = conn_note_limit,
   };
+  env->terms = calloc(1 + settings->n_endpoints, sizeof *env->terms);
+  if (!env->terms)
+    return PLUG_ENOMEM;
+  env->terms[0] = terms_of(settings, &settings->tcp_terms, &destinations[1], 1, "[tcp]");
+  for (size_t i = 0; i < settings->n_endpoints; i++)
+    env->terms[1 + i] = terms_of(settings, &settings->endpoints[i].terms, &destinations[2 + i],
+                                 (uint16_t)(2 + i), settings->endpoints[i].path);
   session->scratch = malloc(sizeof *session->scratch);
   session->kv = malloc(STOMP_HEADERS_CAP * sizeof *session->kv);
   return session->scratch && session->kv ? PLUG_OK : PLUG_ENOMEM;
@@ -218,7 +240,7 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   const struct settings *settings = worker->env.settings;
   struct hub *hub = &worker->env.hub;
   hub_init(hub, worker->index, interests);
-  hub->outqs.max_bytes = settings->queue_bytes;
+  hub->outqs.max_bytes = settings->terms.queue_bytes;
   hub->outqs.max_frames = settings->queue_messages;
   hub->outqs.policy = policies[settings->queue_policy];
   hub->outqs.flush = conn_flush;
@@ -237,10 +259,11 @@ static bool init_sockjs(struct net_env *env)
   env->sockjs_limits = calloc(settings->n_endpoints + 1, sizeof *env->sockjs_limits);
   for (size_t i = 0; env->sockjs_limits && i < settings->n_endpoints; i++) {
     const struct settings_endpoint *endpoint = &settings->endpoints[i];
-    env->sockjs_limits[i] = (struct sockjs_limits){.heartbeat_ms = endpoint->sockjs_heartbeat_ms,
-                                                   .disconnect_ms = endpoint->sockjs_disconnect_ms,
-                                                   .stream_bytes = endpoint->sockjs_stream_bytes,
-                                                   .same_transport = settings->spring_profile};
+    env->sockjs_limits[i] =
+        (struct sockjs_limits){.heartbeat_ms = endpoint->sockjs_heartbeat_ms,
+                               .disconnect_ms = endpoint->sockjs_disconnect_ms,
+                               .stream_bytes = endpoint->sockjs_stream_bytes,
+                               .same_transport = endpoint->terms.spring_profile};
   }
   return env->sockjs_limits != NULL;
 }
@@ -353,7 +376,8 @@ static void close_sessions(struct worker *worker)
   }
   http_conns_drain(env);
   proxy_conns_cut(env);
-  timers_arm(&env->timers, &worker->drain, env->now_ms + env->settings->drain_ms);
+  timers_arm(&env->timers, &worker->drain,
+             worker->deadline_ms > env->now_ms ? worker->deadline_ms : env->now_ms);
 }
 
 static void obey(struct worker *worker)
@@ -386,8 +410,9 @@ void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms)
     ;
 }
 
-void worker_stop(struct worker *worker)
+void worker_stop(struct worker *worker, uint64_t deadline_ms)
 {
+  worker->deadline_ms = deadline_ms;
   order(worker, COMMAND_STOP);
 }
 
@@ -459,6 +484,7 @@ static void *run(void *arg)
     deferred = defers(worker);
     if (!deferred)
       turn_end(worker);
+    loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
       end_loop(worker);
   }
@@ -514,7 +540,8 @@ void worker_fini(struct worker *worker)
   timers_fini(&env->timers, &env->poller);
   poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
-  hub_run_calls(&env->hub);
+  while (hub_run_calls(&env->hub))
+    ;
   sender_free(worker->sender);
   for (unsigned i = 0; i < WIRES; i++)
     batch_set_fini(&env->batches[i]);
@@ -522,6 +549,7 @@ void worker_fini(struct worker *worker)
   hub_fini(&env->hub);
   buf_free(&env->session.out);
   free(env->sockjs_limits);
+  free(env->terms);
   free(env->session.scratch);
   free(env->session.kv);
   free(env->rx);

@@ -36,14 +36,16 @@ struct worker {
   struct timer drain;
   unsigned n_deferred; /* turns for which sending has waited */
   pthread_t thread;
-  sem_t quiet;         /* posted once it is */
-  _Atomic int command; /* what it is to do, in the order of enum worker_command */
-  _Atomic int stopped; /* no wake-ups any more */
-  int obeyed;          /* the last command */
+  sem_t quiet;          /* posted once it is */
+  _Atomic int command;  /* what it is to do, in the order of enum worker_command */
+  _Atomic int stopped;  /* no wake-ups any more */
+  uint64_t deadline_ms; /* of the command to stop; written before it */
+  int obeyed;           /* the last command */
   bool initialised, ending;
 };
 
-/* [start] One after the other. On failure err->text is a sentence. */
+/* [start] One after the other. On failure err->text is a sentence. destinations: of all, of TCP,
+ * and one of each endpoint. */
 plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
                         struct broker *broker, struct interest_table *interests,
                         const struct destination_rules *destinations, const struct pages *pages,
@@ -57,8 +59,8 @@ plug_status worker_run(struct worker *worker); /* [start] starts the thread */
 void worker_quiet(struct worker *worker);
 /* [any] Waits until it has, at most until deadline_ms of base/clock.h. */
 void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms);
-/* [any] Closes sessions with 1001, and ends when all are gone or drain-time is over. */
-void worker_stop(struct worker *worker);
+/* [any] Closes sessions with 1001, and ends when all are gone or at deadline_ms of base/clock.h. */
+void worker_stop(struct worker *worker, uint64_t deadline_ms);
 /* [any] Makes it look around, as while a plugin hangs. */
 void worker_wake(struct worker *worker);
 void worker_join(struct worker *worker); /* [start] */

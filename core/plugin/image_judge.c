@@ -11,6 +11,16 @@
 #define SPEAKS_X(major, minor) SPEAKS_(major, minor)
 #define SPEAKS                 SPEAKS_X(PLUG_ABI_MAJOR, PLUG_ABI_MINOR)
 
+/* Since this minor every table has only grown at its tail; tests/abi/frozen-* has plugins of each.
+ */
+#define OLDEST_MINOR 1
+#define OLDEST       SPEAKS_X(PLUG_ABI_MAJOR, OLDEST_MINOR)
+
+/* How much of a table a plugin of that minor must have: all that the table had then. */
+#define AUTH_LEAST(minor) \
+  ((minor) < 2 ? offsetof(struct plug_auth, credentials) : sizeof(struct plug_auth))
+#define APP_SINCE 3
+
 /* The part of the descriptor that is the same in every major. */
 struct head {
   uint32_t magic;
@@ -46,10 +56,10 @@ static plug_status judge_head(const struct plugin_image *image, const void *entr
                     "built for plugin ABI %u, this server speaks " SPEAKS
                     "; rebuild it against the headers of this server",
                     head.major);
-  if (head.minor != PLUG_ABI_MINOR)
+  if (head.minor < OLDEST_MINOR || head.minor > PLUG_ABI_MINOR)
     return fault_at(err, image->base, 0,
                     "built for plugin ABI %u.%u, this server speaks " SPEAKS
-                    "; before 1.0 only the exact version loads; rebuild it",
+                    " and loads plugins from " OLDEST " on; rebuild it",
                     head.major, head.minor);
   if (head.size < sizeof(struct plug_plugin))
     return fault_at(err, image->base, 0,
@@ -66,17 +76,18 @@ static plug_status judge_head(const struct plugin_image *image, const void *entr
   return PLUG_OK;
 }
 
-/* Copies a table that starts with its size over the zeroes of ours. */
+/* Copies a table that starts with its size over the zeroes of ours. least: of its minor. */
 static plug_status judge_table(const struct plugin_image *image, const char *name,
-                               const void *theirs, void *ours, size_t size, struct plug_err *err)
+                               const void *theirs, void *ours, size_t size, size_t least,
+                               struct plug_err *err)
 {
   uint32_t their_size;
   memcpy(&their_size, theirs, sizeof their_size);
-  if (their_size < size)
-    return fault_at(err, image->base, 0,
-                    "%s table is %u bytes, at least %zu needed for ABI " SPEAKS, name, their_size,
-                    size);
-  memcpy(ours, theirs, size);
+  if (their_size < least)
+    return fault_at(err, image->base, 0, "%s table is %u bytes, at least %zu needed for ABI %u.%u",
+                    name, their_size, least, image->entry.abi_major, image->entry.abi_minor);
+  memset(ours, 0, size);
+  memcpy(ours, theirs, their_size < size ? their_size : size);
   return PLUG_OK;
 }
 
@@ -87,8 +98,8 @@ static plug_status judge_table(const struct plugin_image *image, const char *nam
 static plug_status judge_broker(struct plugin_image *image, struct plug_err *err)
 {
   struct plug_broker *broker = &image->broker;
-  plug_status status =
-      judge_table(image, "broker", image->entry.broker, broker, sizeof *broker, err);
+  plug_status status = judge_table(image, "broker", image->entry.broker, broker, sizeof *broker,
+                                   sizeof *broker, err);
   if (status)
     return status;
   image->entry.broker = broker;
@@ -116,7 +127,8 @@ static plug_status judge_broker(struct plugin_image *image, struct plug_err *err
 static plug_status judge_auth(struct plugin_image *image, struct plug_err *err)
 {
   struct plug_auth *auth = &image->auth;
-  plug_status status = judge_table(image, "auth", image->entry.auth, auth, sizeof *auth, err);
+  plug_status status = judge_table(image, "auth", image->entry.auth, auth, sizeof *auth,
+                                   AUTH_LEAST(image->entry.abi_minor), err);
   if (status)
     return status;
   image->entry.auth = auth;
@@ -133,7 +145,11 @@ static plug_status judge_auth(struct plugin_image *image, struct plug_err *err)
 static plug_status judge_app(struct plugin_image *image, struct plug_err *err)
 {
   struct plug_app *app = &image->app;
-  plug_status status = judge_table(image, "app", image->entry.app, app, sizeof *app, err);
+  if (image->entry.abi_minor < APP_SINCE)
+    return fault_at(err, image->base, 0, "has an app table, which ABI %u.%u does not know",
+                    image->entry.abi_major, image->entry.abi_minor);
+  plug_status status =
+      judge_table(image, "app", image->entry.app, app, sizeof *app, sizeof *app, err);
   if (status)
     return status;
   image->entry.app = app;

@@ -144,7 +144,8 @@ static void report_create(const struct plugin_instance *instance,
   else if (status == PLUG_ENOMEM)
     snprintf(text, sizeof text, "out of memory");
   else
-    snprintf(text, sizeof text, "create failed with status %d and no explanation", status);
+    snprintf(text, sizeof text, "create failed with status %d (%s) and no explanation", status,
+             op_status_text(status));
   if (instance->blamed)
     fault_at(err, instance->blamed_file, instance->blamed_line, "[%s] %s", instance->blamed, text);
   else if (section)
@@ -355,8 +356,8 @@ plug_status instance_start(struct plugin_instance *instance, struct plug_err *er
   else if (detail[0])
     fault_at(err, NULL, 0, "[%s] cannot start: %s", instance->name, detail);
   else
-    fault_at(err, NULL, 0, "[%s] cannot start: status %d and no explanation", instance->name,
-             status);
+    fault_at(err, NULL, 0, "[%s] cannot start: status %d (%s) and no explanation", instance->name,
+             status, op_status_text(status));
   err->code = status < 0 ? status : PLUG_EINTERNAL;
   return err->code;
 }

@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/block.h"
@@ -20,7 +22,10 @@
 
 struct loop {
   uv_loop_t uv;
-  uv_async_t wake;
+  /* Not a uv_async_t: whoever serves one waits, in a loop, for a waker that has lost its core
+   * since, and the threads that wake this one most have less of a right to it. */
+  int wake_fd;
+  uv_poll_t wake;
   uv_prepare_t turn_end;
   uv_thread_t thread;
   struct mpsc tasks;
@@ -63,9 +68,14 @@ static void run_hooks(struct loop *loop)
   loop->next_hook = NULL;
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(uv_poll_t *wake, int status, int events)
 {
-  run_tasks(wake->data);
+  struct loop *loop = wake->data;
+  uint64_t times;
+  (void)status;
+  (void)events;
+  (void)!read(loop->wake_fd, &times, sizeof times);
+  run_tasks(loop);
 }
 
 /* libuv runs this after the timers of a turn and before it sleeps, and what sockets did comes
@@ -107,9 +117,13 @@ struct loop *loop_start(void)
   list_init(&loop->hooks);
   if (uv_loop_init(&loop->uv))
     goto free_loop;
-  if (uv_async_init(&loop->uv, &loop->wake, on_wake))
+  loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (loop->wake_fd < 0)
     goto close_uv;
+  if (uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd))
+    goto close_wake;
   loop->wake.data = loop;
+  uv_poll_start(&loop->wake, UV_READABLE, on_wake);
   uv_prepare_init(&loop->uv, &loop->turn_end);
   loop->turn_end.data = loop;
   uv_prepare_start(&loop->turn_end, on_turn_end);
@@ -127,6 +141,8 @@ struct loop *loop_start(void)
   uv_close((uv_handle_t *)&loop->wake, NULL);
   uv_close((uv_handle_t *)&loop->turn_end, NULL);
   uv_run(&loop->uv, UV_RUN_NOWAIT);
+close_wake:
+  close(loop->wake_fd);
 close_uv:
   uv_loop_close(&loop->uv);
 free_loop:
@@ -156,6 +172,7 @@ void loop_stop(struct loop *loop)
   pthread_join(loop->thread, NULL);
   int busy = uv_loop_close(&loop->uv);
   invariant(!busy); /* whoever opened a handle on this loop has closed it */
+  close(loop->wake_fd);
   free(loop);
 }
 
@@ -184,10 +201,39 @@ struct workpool *loop_pool(const struct loop *loop)
   return loop->pool;
 }
 
+/* The loop that this thread has posted something to and not woken. */
+static _Thread_local struct loop *owed;
+
+static void wake(struct loop *loop)
+{
+  const uint64_t once = 1;
+  while (write(loop->wake_fd, &once, sizeof once) < 0 && errno == EINTR)
+    ;
+}
+
+void loop_wake_owed(void)
+{
+  struct loop *loop = owed;
+  owed = NULL;
+  if (loop)
+    wake(loop);
+}
+
 void loop_post_task(struct loop *loop, struct loop_task *task)
 {
   if (mpsc_push(&loop->tasks, &task->node))
-    uv_async_send(&loop->wake);
+    wake(loop);
+  else if (owed == loop) /* who posts this may wait for it */
+    loop_wake_owed();
+}
+
+void loop_post_task_soon(struct loop *loop, struct loop_task *task)
+{
+  if (!mpsc_push(&loop->tasks, &task->node))
+    return;
+  if (owed != loop)
+    loop_wake_owed();
+  owed = loop;
 }
 
 static void run_posted(struct loop_task *task)

@@ -35,6 +35,10 @@ struct loop_task {
 };
 /* [any] FIFO per caller. */
 void loop_post_task(struct loop *loop, struct loop_task *task);
+/* [any] The same, but the loop may not be woken before loop_wake_owed: for threads that post many
+ * in one turn of their own, and are sure to come to its end. */
+void loop_post_task_soon(struct loop *loop, struct loop_task *task);
+void loop_wake_owed(void);
 /* [any] The same with an allocation; PLUG_ENOMEM. */
 plug_status loop_post(struct loop *loop, plug_fn fn, void *arg);
 /* Runs fn(arg) on the loop and waits for its return. Not on the control thread. */

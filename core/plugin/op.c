@@ -519,3 +519,33 @@ size_t op_pool_reclaim(struct op_pool *pool)
   pool->reclaimed = true;
   return owed;
 }
+
+const char *op_status_text(plug_status status)
+{
+  switch (status) {
+  case PLUG_EAGAIN:
+    return "congested";
+  case PLUG_EINVAL:
+    return "bad value";
+  case PLUG_ENOMEM:
+    return "out of memory";
+  case PLUG_ENOTSUP:
+    return "not supported";
+  case PLUG_ESTATE:
+    return "not now";
+  case PLUG_ETIMEDOUT:
+    return "not in time";
+  case PLUG_ECANCELED:
+    return "cancelled";
+  case PLUG_EUNAVAIL:
+    return "its backend cannot be reached";
+  case PLUG_ETOOBIG:
+    return "too large";
+  case PLUG_EDENIED:
+    return "its backend refused it";
+  case PLUG_EINTERNAL:
+    return "internal error";
+  default:
+    return "no status that a plugin may give";
+  }
+}

@@ -44,6 +44,9 @@ plug_status op_offered(struct plug_op *op, plug_status status);
 void op_complete(struct plug_op *op, plug_status status, void *detail, size_t len,
                  const char *function);
 
+/* What a status means, for whoever reads a message of a plugin that has not explained it. */
+const char *op_status_text(plug_status status);
+
 /* [home] For upcalls that say something of an operation before it is completed: whose it is; NULL
  * after a violation, for one that is over. */
 struct plugin_instance *op_instance(struct plug_op *op, const char *function);

@@ -1,6 +1,7 @@
 #include "plugin/workpool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +11,21 @@
 
 #include "base/assert.h"
 #include "base/block.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "plugin/crash.h"
 #include "plugin/host.h"
 
-#define HANG_JOIN_S 1
+#define HANG_JOIN_S   1
 /* About a tenth of a core that a worker wants, too: thousands of logins at once must not keep
  * messages waiting, and messages must not keep logins out. */
-#define POOL_NICE   10
+#define POOL_NICE     10
+/* What is done quickly goes home together: so many, each of which has taken no longer. The last
+ * ones of thousands of signatures then come some tenths of a millisecond later, and the control
+ * thread is woken for a handful instead of for each. */
+#define HOMEBOUND_MAX 8
+#define QUICK_US      200u
 
 struct job {
   struct list link;      /* while it waits */
@@ -67,15 +74,51 @@ static void job_home(struct loop_task *task)
   atomic_fetch_sub(&instance->jobs, 1);
 }
 
+/* Jobs of one kind that are done and have not gone home. */
+struct homebound {
+  struct list jobs;
+  unsigned n;
+  bool was_quick; /* the last one */
+};
+
+static void send_home(struct homebound *homebound)
+{
+  struct list *node;
+  while ((node = list_first(&homebound->jobs))) {
+    struct job *job = container_of(node, struct job, link);
+    list_remove(node);
+    loop_post_task(job->instance->loop, &job->home);
+  }
+  homebound->n = 0;
+}
+
+/* With the lock held: the next job is like those, and takes no longer, as far as one can know. */
+static bool may_wait(const struct workpool *pool, const struct homebound *homebound)
+{
+  const struct list *next = pool->waiting.next;
+  return next != &pool->waiting && homebound->n < HOMEBOUND_MAX && homebound->was_quick &&
+         container_of(next, struct job, link)->work ==
+             container_of(homebound->jobs.next, struct job, link)->work;
+}
+
 static void *thread_main(void *arg)
 {
   struct workpool *pool = arg;
+  struct homebound homebound = {.n = 0};
+  list_init(&homebound.jobs);
   /* Linux keeps this per thread. Where it fails there is only less of an order. */
   (void)!setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + POOL_NICE);
+  /* Nor does who wakes it wait for it at once. */
+  (void)!sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
   counter_bind_thread();
   atomic_store(&watch_bind()->is_job, true);
   pthread_mutex_lock(&pool->lock);
   for (;;) {
+    if (homebound.n && !may_wait(pool, &homebound)) {
+      pthread_mutex_unlock(&pool->lock);
+      send_home(&homebound);
+      pthread_mutex_lock(&pool->lock);
+    }
     struct list *node;
     while (!(node = list_first(&pool->waiting)) && !pool->ending)
       pthread_cond_wait(&pool->more, &pool->lock);
@@ -88,11 +131,14 @@ static void *thread_main(void *arg)
     COUNT_BY(pool_waiting, -1);
     COUNT(pool_jobs);
     struct watch_call call;
+    uint64_t began_us = clock_now_us();
     watch_enter(&call, job->instance, "a job");
     job->work(job->arg);
     watch_leave(&call);
     job->home.run = job_home;
-    loop_post_task(job->instance->loop, &job->home);
+    list_append(&homebound.jobs, &job->link);
+    homebound.n++;
+    homebound.was_quick = clock_now_us() - began_us < QUICK_US;
     pthread_mutex_lock(&pool->lock);
   }
   pthread_mutex_unlock(&pool->lock);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "session/orders.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
@@ -34,7 +35,7 @@ static const struct access_settings *settings_of(const struct session *session)
 static void end_with(struct session *session, const struct session_error *error, uint16_t code)
 {
   session_error(session, error);
-  session_close(session, session->env->spring ? CLOSE_PROTOCOL : code, "");
+  session_close(session, session->terms->spring ? CLOSE_PROTOCOL : code, "");
 }
 
 /* --- CONNECT ------------------------------------------------------------------------------ */
@@ -80,6 +81,8 @@ void admission_begin(struct session *session, const struct stomp_frame *frame,
   }
   session->admission->subject = subject;
   session->admission->agreement = *agreement;
+  if (session->terms->no_rules)
+    subject_leave_rules(subject);
   session->class_id = subject_class(subject);
   if (access_chain(access_of(access))->n == 0) { /* rules only */
     handshake_free(handshake);
@@ -513,7 +516,7 @@ static void subscribe(struct session *session, const struct stomp_frame *frame)
   admission->events_id = str_dup(*id);
   if (!admission->events_id)
     session_close(session, CLOSE_INTERNAL, "out of memory");
-  else if (receipt && !session->env->spring)
+  else if (receipt && !session->terms->spring)
     session_receipt(session, *receipt);
   if (admission->warned && session->state == SESSION_CONNECTED)
     warn(session, session->last_rx_ms);

@@ -9,6 +9,7 @@
 #include "message/message.h"
 #include "message/message_rules.h"
 #include "session/admission.h"
+#include "session/session_waiter.h"
 #include "stomp/stomp_encoder.h"
 
 #define TOLD 1u /* subscription.owner_flags: an application knows it */
@@ -75,7 +76,7 @@ static plug_status publish(struct session_env *env, const struct plug_app_messag
   plug_status status = PLUG_EINVAL;
   if (!destination_valid(text, env->max_destination_length, &why))
     return status;
-  switch (destination_classify(env->destinations, text)) {
+  switch (destination_classify(env->terms.destinations, text)) {
   case DESTINATION_BROKER:
     break;
   case DESTINATION_USER:
@@ -362,14 +363,14 @@ bool applications_claim(struct session *session, const struct stomp_frame *frame
 {
   struct session_env *env = session->env;
   const char *verb = stomp_command_text(frame->command);
-  struct plug_str path = destination_app_path(env->destinations, destination);
+  struct plug_str path = destination_app_path(session->terms->destinations, destination);
   if (env->app && !pattern_is(destination) &&
       claims_find(app_claims(app_of(env->app)), path, action))
     return true;
   COUNT(app_unclaimed);
   if (env->app && app_settings_of(app_of(env->app))->ignore_unclaimed) {
     const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-    if (receipt && !env->spring)
+    if (receipt && !session->terms->spring)
       session_receipt(session, *receipt);
     return false;
   }
@@ -402,7 +403,7 @@ static void request(struct session *session, const struct stomp_frame *frame,
   struct session_env *env = session->env;
   char id[SESSION_ID_TEXT];
   const struct plug_str *type = stomp_frame_header(frame, STR("content-type"));
-  struct plug_str path = destination_app_path(env->destinations, to->destination);
+  struct plug_str path = destination_app_path(session->terms->destinations, to->destination);
   struct app_request_init init = {.claim = claims_find(app_claims(app_of(env->app)), path, action),
                                   .action = action,
                                   .session = session_node_number(session),
@@ -456,7 +457,7 @@ void applications_subscribe(struct session *session, const struct stomp_frame *f
   if (!applications_claim(session, frame, destination, PLUG_APP_SUBSCRIBE))
     return;
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-  if (receipt && !session->env->spring &&
+  if (receipt && !session->terms->spring &&
       !(to.waiter = session_waiter_new(session, "SUBSCRIBE", *receipt))) {
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;

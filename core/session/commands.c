@@ -12,6 +12,7 @@
 #include "session/memory.h"
 #include "session/refusal.h"
 #include "session/session.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 
@@ -28,7 +29,7 @@ static const struct plug_str *need_header(struct session *session, const struct 
 static void acknowledge(struct session *session, const struct stomp_frame *frame)
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-  if (receipt && !session->env->spring)
+  if (receipt && !session->terms->spring)
     session_receipt(session, *receipt);
 }
 
@@ -51,9 +52,9 @@ static const struct plug_str *known_destination(struct session *session,
     return NULL;
   }
   struct buf prefixes = {0};
-  *kind = destination_classify(env->destinations, *destination);
+  *kind = destination_classify(session->terms->destinations, *destination);
   bool nobodys = *kind == DESTINATION_NONE || (*kind == DESTINATION_APP && !env->app);
-  if (nobodys && env->ignore_unknown) {
+  if (nobodys && session->terms->ignore_unknown) {
     session_ignore(session, frame, destination);
     return NULL;
   }
@@ -67,7 +68,7 @@ static const struct plug_str *known_destination(struct session *session,
   case DESTINATION_NONE:
     break;
   }
-  destination_put_prefixes(&prefixes, &env->destinations->broker);
+  destination_put_prefixes(&prefixes, &session->terms->destinations->broker);
   session_fail(session, frame, CLOSE_PROTOCOL, NULL,
                "%s: destination '%.*s' is outside every prefix; there are %.*s", verb,
                session_shown(*destination), destination->ptr, (int)prefixes.len,
@@ -97,10 +98,12 @@ static bool is_private(struct plug_str name)
   }
 }
 
-static bool is_forwarded(const struct session_env *env, struct plug_str name)
+static bool is_forwarded(const struct session *session, struct plug_str name)
 {
+  const struct session_env *env = session->env;
   return !message_is_servers_header(name) && /* DEV-5 */
-         (env->spring || !is_private(name)) && !(env->access && admission_is_credential(env, name));
+         (session->terms->spring || !is_private(name)) &&
+         !(env->access && admission_is_credential(env, name));
 }
 
 /* Where in the worker's cache a destination that clients may SEND to is kept. */
@@ -121,11 +124,11 @@ static bool is_cacheable(const struct plug_str *destination)
   return destination && destination->len && destination->len <= SESSION_SENDABLE_BYTES;
 }
 
-static bool slot_holds(const struct session_sendable *slot, uint64_t class_id,
+static bool slot_holds(const struct session_sendable *slot, const struct session *session,
                        struct plug_str destination)
 {
-  return slot->class_id == class_id && slot->len == destination.len &&
-         memcmp(slot->text, destination.ptr, destination.len) == 0;
+  return slot->class_id == session->class_id && slot->door == session->terms->number &&
+         slot->len == destination.len && memcmp(slot->text, destination.ptr, destination.len) == 0;
 }
 
 /* Where a SEND goes; checked. */
@@ -146,7 +149,7 @@ static const struct plug_msg *make_message(struct session *session, const struct
     init.content_type = *type;
   for (size_t i = 0; i < frame->n_headers; i++) {
     const struct stomp_header *header = &frame->headers[i];
-    if (is_forwarded(env, header->name))
+    if (is_forwarded(session, header->name))
       env->kv[init.n_headers++] = (struct plug_kv){header->name, header->value};
   }
   init.headers = env->kv;
@@ -239,7 +242,7 @@ static void handle_send(struct session *session, const struct stomp_frame *frame
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
   }
-  waiter->refusals_only = session->env->spring;
+  waiter->refusals_only = session->terms->spring;
   send_now(session, frame, target, waiter);
   session_waiter_done(waiter, PLUG_OK);
 }
@@ -249,7 +252,7 @@ static void __attribute__((cold)) refuse_target(struct session *session,
                                                 struct plug_str destination)
 {
   struct buf prefixes = {0};
-  destination_put_prefixes(&prefixes, &session->env->destinations->client_send);
+  destination_put_prefixes(&prefixes, &session->terms->destinations->client_send);
   session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
                "clients may not SEND to '%.*s'; they may to %.*s", session_shown(destination),
                destination.ptr, prefixes.len ? (int)prefixes.len : 7,
@@ -270,7 +273,8 @@ static bool __attribute__((noinline)) check_target(struct session *session,
   bool lasting = true;
   if (!destination)
     return false;
-  if (kind != DESTINATION_APP && !destination_may_send(env->destinations, *destination)) {
+  if (kind != DESTINATION_APP &&
+      !destination_may_send(session->terms->destinations, *destination)) {
     refuse_target(session, frame, *destination);
     return false;
   }
@@ -287,6 +291,7 @@ static bool __attribute__((noinline)) check_target(struct session *session,
     struct session_sendable *slot = sendable_slot(session, *destination);
     slot->class_id = session->class_id;
     slot->hash = target->hash;
+    slot->door = session->terms->number;
     slot->len = (uint8_t)destination->len;
     memcpy(slot->text, destination->ptr, destination->len);
   }
@@ -300,7 +305,7 @@ static inline bool find_target(struct session *session, const struct stomp_frame
   const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
   if (is_cacheable(destination)) {
     const struct session_sendable *slot = sendable_slot(session, *destination);
-    if (slot_holds(slot, session->class_id, *destination)) {
+    if (slot_holds(slot, session, *destination)) {
       *target = (struct target){destination, slot->hash, DESTINATION_BROKER};
       return true;
     }
@@ -387,12 +392,13 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   }
   if (session->n_subscriptions >= env->max_subscriptions) {
     COUNT(refused_subscriptions);
-    session_fail(session, frame, CLOSE_PROTOCOL, NULL,
-                 "SUBSCRIBE: more than max-subscriptions (%" PRIu64 ")", env->max_subscriptions);
+    session_fail_limit(session, frame, CLOSE_PROTOCOL, NULL,
+                       "SUBSCRIBE: more than max-subscriptions (%" PRIu64 ")",
+                       env->max_subscriptions);
     return;
   }
   bool is_pattern = kind == DESTINATION_BROKER && pattern_is(*destination);
-  if (is_pattern && !env->patterns) {
+  if (is_pattern && !session->terms->patterns) {
     session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] patterns = on allows them.",
                  "SUBSCRIBE: pattern subscriptions are switched off: '%.*s'",
                  session_shown(*destination), destination->ptr);
@@ -434,7 +440,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
     return;
   if (statuses[0] == PLUG_OK && kind == DESTINATION_BROKER)
     applications_subscribed(session, subs[0]);
-  if (receipt && !env->spring)
+  if (receipt && !session->terms->spring)
     answer_subscribe(session, *receipt, subs, statuses, n);
 }
 
@@ -521,8 +527,9 @@ static void handle_begin(struct session *session, const struct stomp_frame *fram
   }
   if (session->n_transactions >= env->max_transactions) {
     COUNT(refused_transactions);
-    session_fail(session, frame, CLOSE_PROTOCOL, NULL,
-                 "BEGIN: more than max-transactions (%" PRIu64 ") are open", env->max_transactions);
+    session_fail_limit(session, frame, CLOSE_PROTOCOL, NULL,
+                       "BEGIN: more than max-transactions (%" PRIu64 ") are open",
+                       env->max_transactions);
     return;
   }
   struct transaction *transaction = transaction_new(*id);
@@ -607,9 +614,9 @@ static void __attribute__((noinline)) hold_in(struct session *session,
   uint64_t bytes = transaction_frame_bytes(frame);
   if (session->transaction_bytes + bytes > env->max_transaction_bytes) {
     COUNT(refused_transactions);
-    session_fail(session, frame, CLOSE_PROTOCOL, NULL,
-                 "open transactions hold more than max-transaction-size (%" PRIu64 " bytes)",
-                 env->max_transaction_bytes);
+    session_fail_limit(session, frame, CLOSE_PROTOCOL, NULL,
+                       "open transactions hold more than max-transaction-size (%" PRIu64 " bytes)",
+                       env->max_transaction_bytes);
     return;
   }
   if (!transaction_hold(transaction, frame)) {
@@ -624,23 +631,24 @@ static void __attribute__((noinline)) hold_in(struct session *session,
 static inline bool hold(struct session *session, const struct stomp_frame *frame)
 {
   const struct plug_str *id = stomp_frame_header(frame, STR("transaction"));
-  if (!id || session->env->spring)
+  if (!id || session->terms->spring)
     return false;
   hold_in(session, frame, id);
   return true;
 }
 
 /* Spring's simple broker takes these and does nothing. */
-static bool is_ignored(const struct session_env *env, enum stomp_command command)
+static bool is_ignored(const struct session *session, enum stomp_command command)
 {
-  return env->spring && (command == STOMP_ACK || command == STOMP_NACK || command == STOMP_BEGIN ||
-                         command == STOMP_COMMIT || command == STOMP_ABORT);
+  return session->terms->spring &&
+         (command == STOMP_ACK || command == STOMP_NACK || command == STOMP_BEGIN ||
+          command == STOMP_COMMIT || command == STOMP_ABORT);
 }
 
 void session_command(struct session *session, struct stomp_frame *frame)
 {
   struct target target;
-  if (is_ignored(session->env, frame->command))
+  if (is_ignored(session, frame->command))
     return;
   switch (frame->command) {
   case STOMP_SEND:

@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "session/admission.h"
+#include "session/session_waiter.h"
 #include "session/user_destinations.h"
 
 bool session_is_of(const struct session *session, struct plug_str user, struct plug_str id)
@@ -23,7 +24,7 @@ void session_disconnect(struct session *session, struct plug_str reason)
                                 .code = "disconnected"};
   COUNT(closed_disconnected);
   session_error(session, &error);
-  session_close(session, session->env->spring ? CLOSE_PROTOCOL : CLOSE_DENIED, "");
+  session_close(session, session->terms->spring ? CLOSE_PROTOCOL : CLOSE_DENIED, "");
 }
 
 struct plug_str session_owed_receipt(const struct subscription *sub, char out[SESSION_RECEIPT_TEXT])

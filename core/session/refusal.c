@@ -54,7 +54,7 @@ void session_ignore(struct session *session, const struct stomp_frame *frame,
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
   COUNT(ignored_destination);
-  if (!receipt || (session->env->spring && frame->command != STOMP_SEND))
+  if (!receipt || (session->terms->spring && frame->command != STOMP_SEND))
     return;
   char message[160];
   snprintf(message, sizeof message, "%s: nobody has the destination '%.*s'",

@@ -14,6 +14,7 @@
 #include "session/applications.h"
 #include "session/memory.h"
 #include "session/refusal.h"
+#include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 #include "stomp/stomp_encoder.h"
@@ -28,8 +29,18 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
   list_init(&session->waiters);
   list_init(&session->transactions);
   list_init(&session->app_waits);
-  stomp_parser_init(&session->parser, &env->limits, env->scratch);
   session->opened_ms = session->last_rx_ms = session->last_tx_ms = now_ms;
+  session_enter(session, &env->terms);
+}
+
+void session_enter(struct session *session, const struct session_terms *terms)
+{
+  session->terms = terms;
+  session->out.more_bytes =
+      terms->queue_bytes
+          ? (int32_t)((int64_t)terms->queue_bytes - (int64_t)session->env->hub->outqs.max_bytes)
+          : 0;
+  stomp_parser_init(&session->parser, &terms->limits, session->env->scratch);
 }
 
 void session_begin_plain(struct session *session)
@@ -58,32 +69,6 @@ static void drop_transactions(struct session *session)
   session->transaction_bytes = 0;
 }
 
-static void waiter_free(struct session_waiter *waiter)
-{
-  list_remove(&waiter->link);
-  list_remove(&waiter->by_age);
-  free(waiter->refusal);
-  if (waiter->session)
-    session_release(waiter->session, sizeof *waiter + waiter->receipt_len);
-  free(waiter);
-}
-
-/* Waiters for the broker's answer to a publish outlive the session; the others end with it. */
-static void drop_waiters(struct session *session)
-{
-  struct list *node;
-  while ((node = list_first(&session->waiters))) {
-    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
-    list_remove(node);
-    list_remove(&waiter->by_age);
-    waiter->session = NULL;
-    if (waiter->sub) {
-      waiter->sub->waiter = NULL;
-      waiter_free(waiter);
-    }
-  }
-}
-
 void session_close(struct session *session, uint16_t code, const char *reason)
 {
   if (session->state == SESSION_CLOSED)
@@ -93,7 +78,7 @@ void session_close(struct session *session, uint16_t code, const char *reason)
   session->state = SESSION_CLOSED;
   session->close_code = code;
   session->close_reason = reason;
-  drop_waiters(session);
+  session_waiters_drop(session);
   drop_subscriptions(session);
   drop_transactions(session);
   free(session->leave_receipt);
@@ -178,39 +163,70 @@ void session_error(struct session *session, const struct session_error *error)
     put_header(session, STOMP_ERROR, STR("error-code"), str_of(error->code));
   if (error->receipt)
     put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
-  if (error->stays)
+  bool stays = error->stays && !session->terms->errors_end;
+  if (stays)
     put_header(session, STOMP_ERROR, STR("recoverable"),
                error->stays == SESSION_STAYS ? STR("false") : STR("true"));
   if (error->with_versions)
     put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
   put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
   char body[512];
-  int n = snprintf(body, sizeof body, "%.*s.%s%s\n", STR_ARG(message), error->hint ? " " : "",
-                   error->hint ? error->hint : "");
+  const char *hint = error->stays && !stays ? NULL : error->hint; /* it says that it stays open */
+  int n = snprintf(body, sizeof body, "%.*s.%s%s\n", STR_ARG(message), hint ? " " : "",
+                   hint ? hint : "");
   size_t len = n < 0 ? 0 : (size_t)n < sizeof body ? (size_t)n : sizeof body - 1;
   stomp_put_header_u64(out, STR("content-length"), len);
   stomp_put_body(out, str_from(body, len));
   queue_scratch(session);
+  if (error->stays && !stays) {
+    session->erred = true;
+    session->out.overflow = true;
+    outq_mark_dirty(&session->env->hub->outqs, &session->out);
+  }
 }
 
-void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
-                  const char *hint, const char *format, ...)
+static void note_limit(const struct session *session, const char *why)
+{
+  if (session->env->limited)
+    session->env->limited(session, why);
+}
+
+static void fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
+                 const char *hint, bool limit, const char *format, va_list args)
 {
   char message[320];
-  va_list args;
-  va_start(args, format);
   int n = vsnprintf(message, sizeof message, format, args);
-  va_end(args);
   size_t len = n < 0 ? 0 : (size_t)n < sizeof message ? (size_t)n : sizeof message - 1;
   while (len && !utf8_valid(message, len)) /* cut within a character */
     len--;
   if (session->state == SESSION_CLOSED)
     return;
+  message[len] = '\0';
+  if (limit)
+    note_limit(session, message);
   const struct plug_str *receipt = frame ? stomp_frame_header(frame, STR("receipt")) : NULL;
   struct session_error error = {
       .message = str_from(message, len), .receipt = receipt, .hint = hint};
   session_error(session, &error);
   session_close(session, code, "");
+}
+
+void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
+                  const char *hint, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  fail(session, frame, code, hint, false, format, args);
+  va_end(args);
+}
+
+void session_fail_limit(struct session *session, const struct stomp_frame *frame, uint16_t code,
+                        const char *hint, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  fail(session, frame, code, hint, true, format, args);
+  va_end(args);
 }
 
 void session_fault(struct session *session, uint16_t code, const char *message)
@@ -226,24 +242,30 @@ void session_overflow(struct session *session)
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return;
   }
+  if (session->erred) {
+    session_close(session, CLOSE_PROTOCOL, "");
+    return;
+  }
   if (session->unacked_full) {
     COUNT(refused_unacked);
     session->out.overflow = false;
-    session_fail(session, NULL, CLOSE_PROTOCOL,
-                 "Acknowledge messages with ACK, or raise [limits] max-unacked.",
-                 "more than max-unacked (%" PRIu64 ") messages wait for an ACK",
-                 session->env->hub->max_unacked);
+    session_fail_limit(session, NULL, CLOSE_PROTOCOL,
+                       "Acknowledge messages with ACK, or raise [limits] max-unacked.",
+                       "more than max-unacked (%" PRIu64 ") messages wait for an ACK",
+                       session->env->hub->max_unacked);
     return;
   }
   if (session->costly) {
     session->out.overflow = false;
-    session_fail(session, NULL, CLOSE_PROTOCOL,
-                 "Use simpler patterns or fewer of them, or raise [limits] max-pattern-steps.",
-                 "the patterns take more than max-pattern-steps (%" PRIu32 ") for one message",
-                 session->env->hub->max_pattern_steps);
+    session_fail_limit(
+        session, NULL, CLOSE_PROTOCOL,
+        "Use simpler patterns or fewer of them, or raise [limits] max-pattern-steps.",
+        "the patterns take more than max-pattern-steps (%" PRIu32 ") for one message",
+        session->env->hub->max_pattern_steps);
     return;
   }
   COUNT(closed_queue);
+  note_limit(session, "its queue is over queue-size or queue-messages");
   session_close(session, CLOSE_SLOW, "Failed to send message within the configured send limit");
 }
 
@@ -261,158 +283,6 @@ void session_costly(struct subscription *sub)
   session->costly = true;
   session->out.overflow = true;
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
-}
-
-/* --- receipts that wait for the broker ---------------------------------------------------- */
-
-/* Among those whose answer may be overdue, the oldest first. */
-static void enlist(struct session *session, struct session_waiter *waiter)
-{
-  struct list *waiting = &session->env->waiting;
-  if (!waiting->next)
-    list_init(waiting);
-  list_append(waiting, &waiter->by_age);
-}
-
-struct session_waiter *session_waiter_new(struct session *session, const char *what,
-                                          struct plug_str receipt)
-{
-  size_t bytes = sizeof(struct session_waiter) + receipt.len;
-  bool kept = !session || session_keep(session, &receipt, bytes);
-  struct session_waiter *waiter = kept ? malloc(bytes) : NULL;
-  if (!waiter) {
-    if (session)
-      session_release(session, bytes);
-    return NULL;
-  }
-  *waiter = (struct session_waiter){.session = session, .what = what, .remaining = 1};
-  waiter->receipt_len = receipt.len;
-  if (receipt.len)
-    memcpy(waiter->receipt, receipt.ptr, receipt.len);
-  if (!session) {
-    list_init(&waiter->link);
-    list_init(&waiter->by_age);
-    return waiter;
-  }
-  list_append(&session->waiters, &waiter->link);
-  list_init(&waiter->by_age);
-  waiter->since_ms = session->last_rx_ms;
-  enlist(session, waiter);
-  return waiter;
-}
-
-void session_waiter_expect(struct session_waiter *waiter)
-{
-  if (!waiter->session || !list_empty(&waiter->by_age))
-    return;
-  waiter->since_ms = clock_now_ms();
-  enlist(waiter->session, waiter);
-}
-
-static void leave(struct session *session)
-{
-  if (session->leave_receipt)
-    session_receipt(session, str_of(session->leave_receipt));
-  session_close(session, CLOSE_NORMAL, "");
-}
-
-void session_waiter_done(struct session_waiter *waiter, plug_status status)
-{
-  if (status < 0 && status != PLUG_EAGAIN)
-    waiter->status = status;
-  if (--waiter->remaining)
-    return;
-  struct session *session = waiter->session;
-  list_remove(&waiter->link); /* now: the last one lets a session leave */
-  if (waiter->done) {
-    waiter->done(waiter);
-  } else if (session && session->state != SESSION_CLOSED) {
-    struct plug_str receipt = str_from(waiter->receipt, waiter->receipt_len);
-    if (waiter->refusal)
-      applications_refuse(session, receipt, waiter->refusal);
-    else if (waiter->status == PLUG_OK && !waiter->refusals_only)
-      session_receipt(session, receipt);
-    else if (waiter->status != PLUG_OK)
-      session_refuse(session, receipt, waiter->what, waiter->status);
-    if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
-      leave(session);
-  }
-  waiter_free(waiter);
-}
-
-void session_published(void *waiter, plug_status status)
-{
-  session_waiter_done(waiter, status);
-}
-
-void session_subscribed(struct subscription *sub, plug_status status)
-{
-  struct session_waiter *waiter = sub->waiter;
-  sub->waiter = NULL;
-  if (!waiter)
-    return;
-  user_pass_waiter(sub, waiter);
-  session_waiter_done(waiter, status);
-}
-
-void session_interest(struct subscription *sub, plug_status status)
-{
-  struct session *session = sub->owner;
-  bool told = sub->waiter != NULL;
-  session_subscribed(sub, status);
-  if (status == PLUG_OK) {
-    applications_subscribed(session, sub);
-    return;
-  }
-  if (!told && session->state == SESSION_CONNECTED) {
-    char message[256];
-    snprintf(message, sizeof message, "subscription '%.*s' failed: %s",
-             session_shown(subscription_id(sub)), subscription_id(sub).ptr, refusal_text(status));
-    struct session_error error = {.message = str_of(message),
-                                  .stays = refusal_passes(status) ? SESSION_STAYS_TRY_AGAIN
-                                                                  : SESSION_STAYS,
-                                  .hint = "The connection stays open."};
-    session_error(session, &error);
-  }
-  user_end(session, sub);
-}
-
-/* The waiter stays until the broker's answer comes, which then goes to nobody. */
-static void refuse_late(struct session_waiter *waiter)
-{
-  struct session *session = waiter->session;
-  list_remove(&waiter->by_age);
-  list_remove(&waiter->link);
-  session_release(session, sizeof *waiter + waiter->receipt_len);
-  waiter->session = NULL;
-  session_refuse(session, str_from(waiter->receipt, waiter->receipt_len), waiter->what,
-                 PLUG_ETIMEDOUT);
-  if (session->state == SESSION_LEAVING && list_empty(&session->waiters))
-    leave(session);
-}
-
-void session_answer_overdue(struct session_env *env, uint64_t now_ms, uint64_t timeout_ms)
-{
-  struct list *node;
-  while (env->waiting.next && (node = list_first(&env->waiting))) {
-    struct session_waiter *waiter = container_of(node, struct session_waiter, by_age);
-    if (now_ms < waiter->since_ms + timeout_ms)
-      return;
-    if (waiter->sub)
-      session_interest(waiter->sub, PLUG_ETIMEDOUT);
-    else
-      refuse_late(waiter);
-  }
-}
-
-void session_drop_subscription(struct session *session, struct subscription *sub)
-{
-  struct session_waiter *waiter = sub->waiter;
-  if (waiter) {
-    user_forget_waiter(session, sub);
-    waiter_free(waiter);
-  }
-  user_end(session, sub);
 }
 
 /* --- CONNECT and DISCONNECT --------------------------------------------------------------- */
@@ -475,6 +345,7 @@ struct plug_str session_id_text(const struct session *session, char out[SESSION_
 static void handle_connect(struct session *session, const struct stomp_frame *frame)
 {
   struct session_env *env = session->env;
+  const struct session_terms *terms = session->terms;
   if (session->state != SESSION_CONNECTING) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "the session is connected already");
     return;
@@ -501,14 +372,14 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   }
   if (version == STOMP_1_0)
     cx = cy = 0; /* it has no heart-beats: whoever speaks it cannot be held to what it says there */
-  uint64_t tolerated =
-      heartbeat_interval(cx, env->heartbeat_receive_ms) * (uint64_t)env->heartbeat_tolerance / 100;
+  uint64_t tolerated = heartbeat_interval(cx, terms->heartbeat_receive_ms) *
+                       (uint64_t)env->heartbeat_tolerance / 100;
   struct session_agreement agreement = {
       .version = (uint8_t)version,
-      .beats_sent = cy && env->heartbeat_send_ms,
-      .beats_expected = cx && env->heartbeat_receive_ms,
+      .beats_sent = cy && terms->heartbeat_send_ms,
+      .beats_expected = cx && terms->heartbeat_receive_ms,
       .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
-      .write_interval_ms = heartbeat_interval(cy, env->heartbeat_send_ms)};
+      .write_interval_ms = heartbeat_interval(cy, terms->heartbeat_send_ms)};
   if (env->access)
     admission_begin(session, frame, &agreement);
   else
@@ -518,6 +389,7 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
 void session_admit(struct session *session, const struct session_agreement *agreement)
 {
   struct session_env *env = session->env;
+  const struct session_terms *terms = session->terms;
   enum stomp_version version = (enum stomp_version)agreement->version;
   session->read_timeout_ms = agreement->read_timeout_ms;
   session->write_interval_ms = agreement->write_interval_ms;
@@ -531,8 +403,8 @@ void session_admit(struct session *session, const struct session_agreement *agre
   make_session_id(session->id);
   /* Some clients take either number for a promise whatever they have said themselves. */
   snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64,
-           agreement->beats_sent ? env->heartbeat_send_ms : 0,
-           agreement->beats_expected ? env->heartbeat_receive_ms : 0);
+           agreement->beats_sent ? terms->heartbeat_send_ms : 0,
+           agreement->beats_expected ? terms->heartbeat_receive_ms : 0);
   struct buf *out = begin_frame(session, STOMP_CONNECTED);
   put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
@@ -547,10 +419,17 @@ void session_admit(struct session *session, const struct session_agreement *agre
   queue_scratch(session);
 }
 
+void session_leave(struct session *session)
+{
+  if (session->leave_receipt)
+    session_receipt(session, str_of(session->leave_receipt));
+  session_close(session, CLOSE_NORMAL, "");
+}
+
 static void handle_disconnect(struct session *session, const struct stomp_frame *frame)
 {
   const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-  if (session->env->spring && !receipt) {
+  if (session->terms->spring && !receipt) {
     session_say_closed(session);
     return;
   }
@@ -559,21 +438,13 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
     return;
   }
   /* Receipts for subscriptions that end here are answered by the DISCONNECT's own. */
-  struct list *node = session->waiters.next, *next;
-  for (; node != &session->waiters; node = next) {
-    next = node->next;
-    struct session_waiter *waiter = container_of(node, struct session_waiter, link);
-    if (!waiter->sub)
-      continue;
-    waiter->sub->waiter = NULL;
-    waiter_free(waiter);
-  }
+  session_waiters_drop_subscribes(session);
   drop_subscriptions(session);
   drop_transactions(session);
   session->state = SESSION_LEAVING;
   session->read_timeout_ms = 0; /* its client has nothing more to say */
   if (list_empty(&session->waiters))
-    leave(session);
+    session_leave(session);
 }
 
 /* --- bytes and time ----------------------------------------------------------------------- */
@@ -604,8 +475,11 @@ static void handle_parse_error(struct session *session, const struct stomp_parse
     COUNT(refused_headers);
   struct stomp_header header = {STR("receipt"), error->receipt};
   struct stomp_frame frame = {.headers = &header, .n_headers = error->receipt.len ? 1 : 0};
-  session_fail(session, &frame, error->limit == STOMP_LIMIT_FRAME ? CLOSE_TOO_BIG : CLOSE_PROTOCOL,
-               NULL, "%s", error->message);
+  uint16_t code = error->limit == STOMP_LIMIT_FRAME ? CLOSE_TOO_BIG : CLOSE_PROTOCOL;
+  if (error->limit != STOMP_LIMIT_NONE)
+    session_fail_limit(session, &frame, code, NULL, "%s", error->message);
+  else
+    session_fail(session, &frame, code, NULL, "%s", error->message);
 }
 
 static size_t receive(struct session *session, char *chunk, size_t len, uint64_t now_ms,
@@ -614,12 +488,12 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
   if (session->awaiting)
     return len;
   session->last_rx_ms = now_ms;
-  if (session->state >= SESSION_LEAVING)
+  if (session->state >= SESSION_LEAVING || session->erred) /* what was left is not looked at */
     return 0;
   struct stomp_frame frame;
   struct stomp_parse_error error;
   stomp_parser_feed(&session->parser, chunk, len);
-  while (session->state < SESSION_LEAVING) {
+  while (session->state < SESSION_LEAVING && !session->erred) {
     switch (stomp_parser_next(&session->parser, &frame, &error)) {
     case STOMP_EVENT_MORE:
       return 0;
@@ -673,7 +547,7 @@ void session_tick(struct session *session, uint64_t now_ms)
   if (session->read_timeout_ms && !session->deaf &&
       now_ms >= session->last_rx_ms + session->read_timeout_ms) {
     COUNT(closed_heartbeat);
-    if (session->env->spring)
+    if (session->terms->spring)
       session_say_closed(session);
     session_fail(session, NULL, CLOSE_PROTOCOL, NULL,
                  "nothing received for %" PRIu64 " ms although heart-beats were agreed",

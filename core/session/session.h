@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "hub/destination.h"
 #include "hub/hub.h"
+#include "session/terms.h"
 #include "stomp/stomp_parser.h"
 
 /* WebSocket close codes that a session asks for; docs/protocol.md has the table for users. */
@@ -29,10 +30,11 @@ struct session;
 
 /* A destination that was found open to the SENDs of an access class: the rules do not change while
  * the server runs, and a publisher sends to few destinations. Two cache lines. */
-#define SESSION_SENDABLE_BYTES 111
+#define SESSION_SENDABLE_BYTES 109
 struct session_sendable {
   uint64_t class_id; /* of the sessions that it holds for; 0 without access control */
   uint64_t hash;     /* of the text */
+  uint16_t door;     /* of the sessions, too: struct session_terms.number */
   uint8_t len;       /* 0: empty */
   char text[SESSION_SENDABLE_BYTES];
 };
@@ -41,8 +43,7 @@ struct session_sendable {
 /* What the sessions of one worker share. */
 struct session_env {
   struct hub *hub;
-  const struct destination_rules *destinations;
-  struct stomp_limits limits;
+  struct session_terms terms; /* of sessions that have entered by no door of their own */
   struct stomp_scratch *scratch;
   struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
   struct session_sendable sendable[1 << SESSION_SENDABLES_BITS];
@@ -50,16 +51,12 @@ struct session_env {
   struct refused_users *refused; /* NULL: nobody is refused */
   struct app_worker *app;        /* NULL: no applications */
   const struct user_names *users;
-  unsigned worker;    /* its number, for names of sessions that are the node's */
-  const char *server; /* "plugboard/0.1.0" for CONNECTED */
-  uint64_t heartbeat_send_ms, heartbeat_receive_ms;
+  unsigned worker;              /* its number, for names of sessions that are the node's */
+  const char *server;           /* "plugboard/0.1.0" for CONNECTED */
   unsigned heartbeat_tolerance; /* percent of the negotiated interval */
   uint64_t connect_timeout_ms;
   uint64_t max_subscriptions, max_destination_length, max_transactions, max_transaction_bytes;
   uint64_t max_session_memory;
-  bool patterns;           /* pattern subscriptions are allowed */
-  bool spring;             /* profile = spring */
-  bool ignore_unknown;     /* destinations that nobody has are no fault */
   uint64_t session_number; /* of the last one made */
   struct list waiting;     /* struct session_waiter.by_age of all sessions, oldest first; zeroed:
                             * empty */
@@ -70,6 +67,8 @@ struct session_env {
                          struct inbox_item *answer);
   /* With access only: reading may go on, deadlines have changed. */
   void (*wake)(struct session *session);
+  /* For the log: a limit has ended the session, why says which. NULL: nobody wants to know. */
+  void (*limited)(const struct session *session, const char *why);
   /* As broker_publish_unheard; NULL: every message is made and published. */
   bool (*publish_unheard)(struct session_env *env, uint64_t topic_hash, size_t payload_len);
 };
@@ -79,6 +78,7 @@ enum session_state { SESSION_CONNECTING, SESSION_CONNECTED, SESSION_LEAVING, SES
 struct session {
   struct outq out; /* first: the fan-out finds the session's queue, the carrier its session */
   struct session_env *env;
+  const struct session_terms *terms;
   uint64_t number;
   uint64_t class_id;           /* of its subject; 0 without access control */
   struct handshake *handshake; /* owned; set by the carrier, until the client has been judged */
@@ -104,6 +104,7 @@ struct session {
   bool unacked_full;        /* a subscription is over max-unacked; ended at the next flush */
   bool costly;              /* its patterns are over max-pattern-steps; likewise */
   bool no_memory;           /* an answer could not be queued; likewise */
+  bool erred;               /* it got an ERROR, and its terms let none stay; likewise */
   bool watched;             /* an application was told of a subscription */
   uint32_t kept_bytes;      /* for max-session-memory, see memory.h */
   const char *close_reason; /* static */
@@ -121,6 +122,8 @@ static inline uint64_t session_node_number(const struct session *session)
 }
 
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
+/* It has come by a door of its own; before anything is received. terms outlive the session. */
+void session_enter(struct session *session, const struct session_terms *terms);
 /* It carries no STOMP: it is open until session_close, and nothing is read or due. */
 void session_begin_plain(struct session *session);
 /* The connection is gone. */
@@ -164,6 +167,10 @@ void session_receipt(struct session *session, struct plug_str receipt);
  * to the body. Closes with code. */
 void session_fail(struct session *session, const struct stomp_frame *frame, uint16_t code,
                   const char *hint, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same for a limit: whoever runs the server learns of it, too. */
+void session_fail_limit(struct session *session, const struct stomp_frame *frame, uint16_t code,
+                        const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 /* Whether the connection stays open, and if it does, whether the same request may succeed later:
  * the header recoverable. */
 enum session_stays { SESSION_ENDS, SESSION_STAYS, SESSION_STAYS_TRY_AGAIN };
@@ -197,48 +204,17 @@ static inline int session_shown(struct plug_str s)
 void session_refuse(struct session *session, struct plug_str receipt, const char *what,
                     plug_status status);
 
-/* What an application has to say against a request. */
-struct session_refusal {
-  char code[33];
-  char reason[256];
-};
-
-struct session_waiter {
-  struct list link;
-  struct list by_age; /* in the env's list, until it is answered */
-  uint64_t since_ms;
-  struct session *session;                     /* NULL: gone meanwhile */
-  struct subscription *sub;                    /* a SUBSCRIBE waits for its interest; else NULL */
-  uint32_t remaining;                          /* answers still to come */
-  plug_status status;                          /* the worst so far */
-  struct session_refusal *refusal;             /* instead of status; owned, or NULL */
-  void (*done)(struct session_waiter *waiter); /* instead of an answer to a client, or NULL */
-  void *arg;                                   /* of done */
-  const char *what;                            /* "SEND" */
-  bool refusals_only; /* the profile gives no RECEIPT; that it failed is told */
-  size_t receipt_len;
-  char receipt[];
-};
-
-/* NULL: out of memory, or the session has failed for max-session-memory. */
-struct session_waiter *session_waiter_new(struct session *session, const char *what,
-                                          struct plug_str receipt);
-/* Of a session that is open: its answer is due within the time that the broker has, from now on. */
-void session_waiter_expect(struct session_waiter *waiter);
-/* One answer less; answers the client and frees the waiter with the last. */
-void session_waiter_done(struct session_waiter *waiter, plug_status status);
+struct session_waiter; /* session_waiter.h, as is the next */
+struct session_refusal;
 
 /* waiter, which may be NULL, gets one answer more if PLUG_PENDING is returned. */
 plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
                             struct session_waiter *waiter);
 
-/* The SUBSCRIBE's receipt, if one is owed, is answered. */
-void session_subscribed(struct subscription *sub, plug_status status);
-
 /* Handles a frame other than CONNECT, STOMP and DISCONNECT. */
 void session_command(struct session *session, struct stomp_frame *frame);
 
-/* Takes a subscription away for good; its SUBSCRIBE's receipt is no longer owed. */
-void session_drop_subscription(struct session *session, struct subscription *sub);
+/* A DISCONNECT is answered, since nothing is awaited any more, and the session ends. */
+void session_leave(struct session *session);
 
 #endif

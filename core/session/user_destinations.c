@@ -3,6 +3,7 @@
 #include "session/admission.h"
 #include "session/applications.h"
 #include "session/memory.h"
+#include "session/session_waiter.h"
 
 #define TWIN (UINT64_C(1) << 63) /* of a session's number */
 

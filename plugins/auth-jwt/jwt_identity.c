@@ -7,13 +7,24 @@
 #include "jwt_text.h"
 #include "strict_json.h"
 
+/* While it is being made: strings are in the claims, or in texts. */
+struct draft {
+  json_t *claims;
+  struct plug_identity who;
+  struct plug_str *roles;
+  struct plug_kv *attrs;
+  struct plug_permission *permissions;
+  char **texts; /* what had to be written anew: numbers */
+  size_t n_texts;
+};
+
 static enum jwt_reason no_memory(struct jwt_fault *fault)
 {
   return jwt_fail(fault, JWT_NO_MEMORY, "out of memory");
 }
 
 /* Keeps a text that was allocated for the identity. */
-static bool keep_text(struct jwt_identity *id, char *text)
+static bool keep_text(struct draft *id, char *text)
 {
   char **v = text != NULL ? realloc(id->texts, (id->n_texts + 1) * sizeof *v) : NULL;
   if (v == NULL) {
@@ -27,7 +38,7 @@ static bool keep_text(struct jwt_identity *id, char *text)
 
 /* A string as it is, a number or a boolean as its JSON text; ptr is NULL for anything else and,
  * with *oom set, when out of memory. */
-static struct plug_str scalar(struct jwt_identity *id, const json_t *value, bool *oom)
+static struct plug_str scalar(struct draft *id, const json_t *value, bool *oom)
 {
   if (json_is_string(value))
     return strict_json_value_str(value);
@@ -38,7 +49,7 @@ static struct plug_str scalar(struct jwt_identity *id, const json_t *value, bool
   return *oom ? (struct plug_str){NULL, 0} : jwt_str(text);
 }
 
-static enum jwt_reason take_user(struct jwt_identity *id, const struct jwt_policy *policy,
+static enum jwt_reason take_user(struct draft *id, const struct jwt_policy *policy,
                                  struct jwt_fault *fault)
 {
   char names[120] = "";
@@ -71,8 +82,22 @@ static enum jwt_reason take_user(struct jwt_identity *id, const struct jwt_polic
   return jwt_fail(fault, JWT_USER, "the token has none of the user claims: %s", names);
 }
 
-static enum jwt_reason add_role(struct jwt_identity *id, struct plug_str role,
-                                const struct jwt_path *path, struct jwt_fault *fault)
+/* Room for one more than n: arrays are as long as the next power of two. */
+static bool grow(void *array, size_t n, size_t size)
+{
+  if (n & (n - 1) || n == 1 || n == 2) /* the first has room for four */
+    return true;
+  void *old, *larger;
+  memcpy(&old, array, sizeof old);
+  larger = realloc(old, (n ? 2 * n : 4) * size);
+  if (larger == NULL)
+    return false;
+  memcpy(array, &larger, sizeof larger);
+  return true;
+}
+
+static enum jwt_reason add_role(struct draft *id, struct plug_str role, const struct jwt_path *path,
+                                struct jwt_fault *fault)
 {
   if (role.len == 0)
     return JWT_OK;
@@ -80,7 +105,7 @@ static enum jwt_reason add_role(struct jwt_identity *id, struct plug_str role,
     return jwt_fail(fault, JWT_CLAIM, "a role of %.100s holds control characters", path->text);
   if (id->who.n_roles == JWT_MAX_ROLES)
     return jwt_fail(fault, JWT_CLAIM, "the token has more than %d roles", JWT_MAX_ROLES);
-  if (id->roles == NULL && (id->roles = calloc(JWT_MAX_ROLES, sizeof *id->roles)) == NULL)
+  if (!grow(&id->roles, id->who.n_roles, sizeof *id->roles))
     return no_memory(fault);
   id->roles[id->who.n_roles++] = role;
   return JWT_OK;
@@ -100,7 +125,7 @@ static bool next_word(struct plug_str *rest, struct plug_str *word)
   return true;
 }
 
-static enum jwt_reason take_roles(struct jwt_identity *id, const struct jwt_policy *policy,
+static enum jwt_reason take_roles(struct draft *id, const struct jwt_policy *policy,
                                   struct jwt_fault *fault)
 {
   enum jwt_reason reason = JWT_OK;
@@ -130,11 +155,10 @@ static enum jwt_reason take_roles(struct jwt_identity *id, const struct jwt_poli
         break;
     }
   }
-  id->who.roles = id->roles;
   return reason;
 }
 
-static enum jwt_reason add_attr(struct jwt_identity *id, const struct jwt_attribute *attribute,
+static enum jwt_reason add_attr(struct draft *id, const struct jwt_attribute *attribute,
                                 const json_t *value, struct jwt_fault *fault)
 {
   bool oom = false;
@@ -148,13 +172,13 @@ static enum jwt_reason add_attr(struct jwt_identity *id, const struct jwt_attrib
   }
   if (id->who.n_attrs == JWT_MAX_ATTRS)
     return jwt_fail(fault, JWT_CLAIM, "the attributes have more than %d values", JWT_MAX_ATTRS);
-  if (id->attrs == NULL && (id->attrs = calloc(JWT_MAX_ATTRS, sizeof *id->attrs)) == NULL)
+  if (!grow(&id->attrs, id->who.n_attrs, sizeof *id->attrs))
     return no_memory(fault);
   id->attrs[id->who.n_attrs++] = (struct plug_kv){jwt_str(attribute->name), text};
   return JWT_OK;
 }
 
-static enum jwt_reason take_attrs(struct jwt_identity *id, const struct jwt_policy *policy,
+static enum jwt_reason take_attrs(struct draft *id, const struct jwt_policy *policy,
                                   struct jwt_fault *fault)
 {
   enum jwt_reason reason = JWT_OK;
@@ -175,20 +199,18 @@ static enum jwt_reason take_attrs(struct jwt_identity *id, const struct jwt_poli
         break;
     }
   }
-  id->who.attrs = id->attrs;
   return reason;
 }
 
-static enum jwt_reason add_permission(struct jwt_identity *id, uint32_t actions,
-                                      struct plug_str pattern, struct jwt_fault *fault)
+static enum jwt_reason add_permission(struct draft *id, uint32_t actions, struct plug_str pattern,
+                                      struct jwt_fault *fault)
 {
   if (pattern.len == 0 || pattern.ptr[0] != '/')
     return jwt_fail(fault, JWT_CLAIM, "a permission is not a destination that begins with \"/\"");
   if (id->who.n_permissions == JWT_MAX_PERMISSIONS)
     return jwt_fail(fault, JWT_CLAIM, "the token has more than %d permissions",
                     JWT_MAX_PERMISSIONS);
-  if (id->permissions == NULL &&
-      (id->permissions = calloc(JWT_MAX_PERMISSIONS, sizeof *id->permissions)) == NULL)
+  if (!grow(&id->permissions, id->who.n_permissions, sizeof *id->permissions))
     return no_memory(fault);
   id->permissions[id->who.n_permissions++] =
       (struct plug_permission){.actions = actions, .pattern = pattern};
@@ -206,8 +228,8 @@ static bool strip_prefix(struct plug_str *s, const char *prefix)
 }
 
 /* "subscribe:/a/b", "send:/a/b", or "/a/b" for both. */
-static enum jwt_reason add_permission_text(struct jwt_identity *id, struct plug_str text,
-                                           uint32_t actions, struct jwt_fault *fault)
+static enum jwt_reason add_permission_text(struct draft *id, struct plug_str text, uint32_t actions,
+                                           struct jwt_fault *fault)
 {
   if (strip_prefix(&text, "subscribe:"))
     actions &= PLUG_SUBSCRIBE;
@@ -218,8 +240,8 @@ static enum jwt_reason add_permission_text(struct jwt_identity *id, struct plug_
 }
 
 /* An array of texts, or one text with blanks between. */
-static enum jwt_reason add_permissions(struct jwt_identity *id, const json_t *value,
-                                       uint32_t actions, struct jwt_fault *fault)
+static enum jwt_reason add_permissions(struct draft *id, const json_t *value, uint32_t actions,
+                                       struct jwt_fault *fault)
 {
   enum jwt_reason reason = JWT_OK;
   json_t *one;
@@ -244,7 +266,7 @@ static enum jwt_reason add_permissions(struct jwt_identity *id, const json_t *va
   return reason;
 }
 
-static enum jwt_reason take_permissions(struct jwt_identity *id, const struct jwt_policy *policy,
+static enum jwt_reason take_permissions(struct draft *id, const struct jwt_policy *policy,
                                         struct jwt_fault *fault)
 {
   enum jwt_reason reason = JWT_OK;
@@ -263,26 +285,10 @@ static enum jwt_reason take_permissions(struct jwt_identity *id, const struct jw
     if (send != NULL && reason == JWT_OK)
       reason = add_permissions(id, send, PLUG_PUBLISH, fault);
   }
-  id->who.permissions = id->permissions;
   return reason;
 }
 
-enum jwt_reason jwt_identity_make(struct jwt_identity *id, const struct jwt_policy *policy,
-                                  json_t *claims, int64_t expires_ms, struct jwt_fault *fault)
-{
-  enum jwt_reason reason;
-  memset(id, 0, sizeof *id);
-  id->claims = json_incref(claims);
-  id->who.size = sizeof id->who;
-  id->who.expires_unix_ms = expires_ms;
-  if ((reason = take_user(id, policy, fault)) == JWT_OK &&
-      (reason = take_roles(id, policy, fault)) == JWT_OK &&
-      (reason = take_attrs(id, policy, fault)) == JWT_OK)
-    reason = take_permissions(id, policy, fault);
-  return reason;
-}
-
-void jwt_identity_fini(struct jwt_identity *id)
+static void draft_fini(struct draft *id)
 {
   for (size_t i = 0; i < id->n_texts; i++)
     free(id->texts[i]);
@@ -290,6 +296,70 @@ void jwt_identity_fini(struct jwt_identity *id)
   free(id->roles);
   free(id->attrs);
   free(id->permissions);
-  json_decref(id->claims);
+}
+
+static struct plug_str pack_text(char **at, struct plug_str text)
+{
+  struct plug_str copy = {*at, text.len};
+  memcpy(*at, text.ptr, text.len);
+  *at += text.len;
+  return copy;
+}
+
+/* All of the draft in one block: who gets it on another thread frees one thing. */
+static bool pack(struct jwt_identity *out, const struct draft *id)
+{
+  const struct plug_identity *who = &id->who;
+  size_t texts = who->user.len, arrays = who->n_roles * sizeof *id->roles +
+                                         who->n_attrs * sizeof *id->attrs +
+                                         who->n_permissions * sizeof *id->permissions;
+  for (size_t i = 0; i < who->n_roles; i++)
+    texts += id->roles[i].len;
+  for (size_t i = 0; i < who->n_attrs; i++)
+    texts += id->attrs[i].value.len;
+  for (size_t i = 0; i < who->n_permissions; i++)
+    texts += id->permissions[i].pattern.len;
+  char *block = malloc(arrays + texts), *at = block + arrays;
+  if (block == NULL)
+    return false;
+  struct plug_permission *permissions = (struct plug_permission *)(void *)block;
+  struct plug_kv *attrs = (struct plug_kv *)(void *)(permissions + who->n_permissions);
+  struct plug_str *roles = (struct plug_str *)(void *)(attrs + who->n_attrs);
+  for (size_t i = 0; i < who->n_roles; i++)
+    roles[i] = pack_text(&at, id->roles[i]);
+  for (size_t i = 0; i < who->n_attrs; i++)
+    attrs[i] = (struct plug_kv){id->attrs[i].key, pack_text(&at, id->attrs[i].value)};
+  for (size_t i = 0; i < who->n_permissions; i++) {
+    permissions[i] = id->permissions[i];
+    permissions[i].pattern = pack_text(&at, id->permissions[i].pattern);
+  }
+  out->who = *who;
+  out->who.user = pack_text(&at, who->user);
+  out->who.roles = roles;
+  out->who.attrs = attrs;
+  out->who.permissions = permissions;
+  out->block = block;
+  return true;
+}
+
+enum jwt_reason jwt_identity_make(struct jwt_identity *id, const struct jwt_policy *policy,
+                                  json_t *claims, int64_t expires_ms, struct jwt_fault *fault)
+{
+  enum jwt_reason reason;
+  struct draft draft = {.claims = claims,
+                        .who = {.size = sizeof draft.who, .expires_unix_ms = expires_ms}};
+  memset(id, 0, sizeof *id);
+  if ((reason = take_user(&draft, policy, fault)) == JWT_OK &&
+      (reason = take_roles(&draft, policy, fault)) == JWT_OK &&
+      (reason = take_attrs(&draft, policy, fault)) == JWT_OK &&
+      (reason = take_permissions(&draft, policy, fault)) == JWT_OK && !pack(id, &draft))
+    reason = no_memory(fault);
+  draft_fini(&draft);
+  return reason;
+}
+
+void jwt_identity_fini(struct jwt_identity *id)
+{
+  free(id->block);
   memset(id, 0, sizeof *id);
 }

@@ -1,5 +1,6 @@
-/* Who a token's bearer is: user, roles, attributes and permissions taken from its claims. Points
- * into the claims it was made of and holds a reference to them. Any thread, one at a time. */
+/* Who a token's bearer is: user, roles, attributes and permissions taken from its claims. One block
+ * of memory that holds all of it but the names of attributes, which are the policy's: what the
+ * claims were is gone by the time another thread gets it. Any thread, one at a time. */
 #ifndef JWT_IDENTITY_H
 #define JWT_IDENTITY_H
 
@@ -16,13 +17,8 @@ enum {
 };
 
 struct jwt_identity {
-  json_t *claims;
   struct plug_identity who; /* its arrays and strings live as long as this */
-  struct plug_str *roles;
-  struct plug_kv *attrs;
-  struct plug_permission *permissions;
-  char **texts; /* what had to be written anew: numbers */
-  size_t n_texts;
+  void *block;
 };
 
 /* To be ended with jwt_identity_fini whatever comes out. */

@@ -26,7 +26,8 @@ enum {
   /* As a JSON string a payload may be six times as long. */
   MAX_JSON = MAX_PAYLOAD + (1 << 20),
   STILL_DOWN_MS = 60000,  /* repeats why */
-  OTHER_REASON_MS = 5000, /* says why if that has changed */
+  REASONS_MAX = 3,        /* of one loss that are said at once */
+  OTHER_REASON_MS = 5000, /* says why if that has changed, when these have been said */
   NAMESAKE_MS = 60000,    /* repeats that there is another node of the name, or forgets it */
   START_MS = 4000,        /* the server gives a start 10 s and serves without Redis too */
 };
@@ -45,8 +46,10 @@ struct redis_broker {
   uint64_t since_ms, said_ms;
   uint64_t namesake_ms, namesake_said_ms; /* heard last, told last; 0: never */
   uint32_t rtt_us;
-  char why[REDIS_WHY_MAX];  /* of the state DOWN */
-  char said[REDIS_WHY_MAX]; /* what of it is in the log */
+  char why[REDIS_WHY_MAX]; /* of the state DOWN */
+  /* What of it is in the log: the last, and how many others of this loss before. */
+  char said[REASONS_MAX][REDIS_WHY_MAX];
+  unsigned n_said;
   struct plug_timer *start_timer;
   struct plug_op *start_op, *drain_op, *stop_op;
   bool drain_probes;               /* the last probe is under way */
@@ -253,7 +256,26 @@ static void on_spoilt(void *arg, const char *why)
 static void say(struct redis_broker *self, const char *why)
 {
   self->said_ms = self->env.host->now_ms(self->env.host);
-  snprintf(self->said, sizeof self->said, "%s", why);
+  snprintf(self->said[self->n_said % REASONS_MAX], sizeof self->said[0], "%s", why);
+  self->n_said++;
+}
+
+static bool has_said(const struct redis_broker *self, const char *why)
+{
+  for (unsigned i = 0; i < self->n_said && i < REASONS_MAX; i++)
+    if (strcmp(self->said[i], why) == 0)
+      return true;
+  return false;
+}
+
+/* That the connection was lost says little; why none can be made is what helps, and comes with the
+ * next attempt. Reasons that go to and fro do not fill the log. */
+static bool is_worth_saying(const struct redis_broker *self, const char *why, uint64_t now)
+{
+  bool known = has_said(self, why);
+  if (!known && self->n_said < REASONS_MAX)
+    return true;
+  return now - self->said_ms >= (known ? STILL_DOWN_MS : OTHER_REASON_MS);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -273,11 +295,11 @@ static void on_lost(void *arg, const char *why)
   redis_publisher_reset(self->pub, PLUG_EUNAVAIL,
                         "the connection to Redis was lost before it answered");
   if (first) {
+    self->n_said = 0;
     snprintf(line, sizeof line, "%s Redis at %s: %s", was_up ? "lost" : "cannot reach", addr, text);
     say(self, text);
     tell_state(self, PLUG_INTERESTS_LOST, line);
-  } else if (now - self->said_ms >=
-             (strcmp(text, self->said) == 0 ? STILL_DOWN_MS : OTHER_REASON_MS)) {
+  } else if (is_worth_saying(self, text, now)) {
     say(self, text);
     redis_log(&self->env, PLUG_LOG_WARN, "still no Redis at %s after %" PRIu64 " s: %s", addr,
               (now - self->since_ms) / 1000, text);

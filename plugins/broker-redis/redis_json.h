@@ -1,6 +1,12 @@
 /* A small JSON scanner (RFC 8259): finds where values end, decodes and encodes strings. It builds
  * no tree and does not recurse; nesting is bounded by the caller. Owns nothing, no I/O, any thread.
- */
+ *
+ * Why not jansson: a message of the layout single is an envelope around a content that is somebody
+ * else's, and that goes on as it came, byte for byte. A tree loses what it was: 1.0 and 1e2 are
+ * written anew, the order and the spelling of escapes too, a member that stands twice is gone, and
+ * numbers beyond 64 bits are refused, all of which Jackson sends. So what is needed of the content
+ * is where it ends and that it is JSON, and that is all there is here; the strings around it,
+ * which are ours, have to look as Jackson's do on the other side. */
 #ifndef REDIS_JSON_H
 #define REDIS_JSON_H
 

@@ -173,9 +173,9 @@ static void on_moved(void *arg, const struct redis_addr *addr)
   char text[REDIS_ADDR_TEXT], why[REDIS_WHY_MAX];
   if (link->state == STOPPED || redis_addr_eq(addr, &link->config.addr))
     return;
-  link->config.addr = *addr;
   snprintf(why, sizeof why, "Sentinel has moved the master to %.180s", redis_addr_text(addr, text));
-  lose(link, why, NOW);
+  lose(link, why, NOW); /* what is lost is where we were until now */
+  link->config.addr = *addr;
 }
 
 static const struct redis_sentinel_events sentinel_events = {on_master, on_no_master, on_moved};

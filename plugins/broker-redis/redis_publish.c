@@ -188,7 +188,7 @@ plug_status redis_publisher_publish(struct redis_publisher *pub, const struct pl
 {
   if (pub->ring_n - pub->n_own + pub->n_held >= pub->config.max_commands ||
       redis_conn_unsent(pub->conn) + pub->held_bytes >= pub->config.max_bytes)
-    return refuse(pub, op, PLUG_EUNAVAIL, "the publish queue is full", &pub->full_limit);
+    return refuse(pub, op, PLUG_ESTATE, "the publish queue is full", &pub->full_limit);
 
   struct plug_str wire, channel = pub->config.channel;
   const char *why;

@@ -1,5 +1,11 @@
 /* Names to addresses without stalling the home thread: numbers at once, names on a thread of their
- * own per lookup. A lookup owns itself until it has reported. [home] */
+ * own per lookup. A lookup owns itself until it has reported. [home]
+ *
+ * Why a thread and not something that exists: getaddrinfo, which alone asks what the system is set
+ * up to ask (nsswitch), blocks for up to half a minute and cannot be called off. On the server's
+ * work pool it would stand before the logins that wait there; glibc's getaddrinfo_a is a thread per
+ * lookup as well, with a signal or a callback on it; and libraries that resolve by themselves read
+ * a part of the system's settings only. */
 #ifndef REDIS_RESOLVE_H
 #define REDIS_RESOLVE_H
 

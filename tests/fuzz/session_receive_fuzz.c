@@ -297,13 +297,13 @@ static void open_world(uint8_t options)
       (struct destination_rules){{prefixes, 2}, {apps, 1}, {prefixes, 2}, spring, STR("/user")};
   w->env = (struct session_env){
       .hub = &w->hub,
-      .destinations = &w->rules,
-      .limits = {.frame_bytes = MAX_BYTES, .n_headers = 16, .header_bytes = 1024},
+      .terms.destinations = &w->rules,
+      .terms.limits = {.frame_bytes = MAX_BYTES, .n_headers = 16, .header_bytes = 1024},
       .scratch = &scratch,
       .kv = kv,
       .server = "plugboard/fuzz",
-      .heartbeat_send_ms = 1000,
-      .heartbeat_receive_ms = 1000,
+      .terms.heartbeat_send_ms = 1000,
+      .terms.heartbeat_receive_ms = 1000,
       .heartbeat_tolerance = 150,
       .connect_timeout_ms = 5000,
       .max_subscriptions = 8,
@@ -311,8 +311,10 @@ static void open_world(uint8_t options)
       .max_transactions = 2,
       .max_transaction_bytes = 4096,
       .max_session_memory = 20000,
-      .patterns = !(options >> 4 & 1),
-      .spring = spring,
+      .terms.patterns = !(options >> 4 & 1),
+      .terms.errors_end = options >> 7 & 1,
+      .terms.no_rules = options >> 7 & 1,
+      .terms.spring = spring,
       .publish = publish,
       .publish_unheard = options >> 5 & 1 ? publish_unheard : NULL};
   static const struct user_names users = {{"/user", 5}, {"key", 3}};

@@ -119,6 +119,44 @@ describe('configuration', { concurrency: 4 }, () => {
       assert.equal(stdout, 'plugboard: the configuration is good\n');
     });
   }
+  test('--check names all mistakes, and so does the start', async (t) => {
+    const bad = join(directory(t), 'bad.ini');
+    writeFileSync(bad, `[server]
+wrokers = 3
+drain-time = never
+[http
+listen = x
+[limits]
+max-header-size = 128k
+what is this
+[limts]
+x = 1
+[broker.memory]
+url = x
+other = y
+[endpoint /ready]
+[endpoint /ws]
+allowed-origins = foo
+[access]
+a = subscribe /nowhere/** if anyone
+b = sing /topic/** if anyone
+[auth]
+plugins = nope
+`);
+    const settings = [[4, /closing/], [8, /expected 'key = value'/], [0, /--set: expected section/], [2, /did you mean 'workers'/], [3, /'never'/], [0, /'nope' in \[limits\]/],
+      [9, /\[limts\]; did you mean/], [14, /the server's own/], [7, /must be at most max-frame-size/], [16, /'foo'/]];
+    const plugins = [[12, /'url'/], [13, /'other'/], [21, /auth-nope/], [18, /can never match/], [19, /'sing' is no action/]];
+    for (const [args, wanted] of [[['--check'], [...settings, ...plugins]], [[], settings]]) {
+      const { code, stderr } = await run([...args, '--config', bad, '--set', 'a', '--set', 'limits.nope=1']);
+      assert.equal(code, 78);
+      const lines = stderr.split('\n').filter((line) => line.startsWith('plugboard: '));
+      assert.equal(lines.length, wanted.length, stderr);
+      for (const [i, [line, pattern]] of wanted.entries()) {
+        assert.match(lines[i], pattern);
+        if (line) assert.ok(lines[i].startsWith(`plugboard: ${bad}:${line}: `), lines[i]);
+      }
+    }
+  });
   test('--check without a file checks the defaults', async () => {
     assert.equal((await run(['--check'])).code, 0);
   });

@@ -120,3 +120,47 @@ test('a Redis that takes messages and delivers none is down, and up again when i
   assert.equal((await client.expect('MESSAGE')).body, 'y');
   assert.equal(count(node, /lost Redis/), 1);
 });
+
+test('a switch of the master: the line names what was lost and what comes instead', async (t) => {
+  const [old, next] = [await startFakeRedis({ t }), await startFakeRedis({ t })];
+  let master = old.port;
+  const sentinel = await startFakeRedis({
+    t,
+    answer: (command) => (command === 'SENTINEL' ? `*2\r\n$9\r\n127.0.0.1\r\n$${String(master).length}\r\n${master}\r\n` : undefined),
+  });
+  const node = await startNode({
+    t, name: 'n1', redis: { url: 'redis://127.0.0.1:1' }, set: [`broker.redis.sentinels=127.0.0.1:${sentinel.port}`, 'broker.redis.master=mymaster'],
+  });
+  await waitReady(node);
+  await until(() => [...sentinel.sockets.values()].some((names) => names.has('+switch-master')), 'the node to listen to Sentinel');
+  master = next.port;
+  sentinel.obey(null, 'PUBLISH', ['PUBLISH', '+switch-master', `mymaster 127.0.0.1 ${old.port} 127.0.0.1 ${next.port}`]);
+  assert.match(await node.waitForLine(/lost Redis/), new RegExp(`lost Redis at 127\\.0\\.0\\.1:${old.port}: Sentinel has moved the master to 127\\.0\\.0\\.1:${next.port}$`));
+  assert.match(await node.waitForLine(/again after/), new RegExp(`connected to Redis at 127\\.0\\.0\\.1:${next.port} again`));
+});
+
+test('while Redis is away each reason is said when it is known, and then not again and again', async (t) => {
+  const redis = await startRedis({ t });
+  const node = await startNode({ t, name: 'n1', redis, set: ['broker.redis.reconnect-min=10ms', 'broker.redis.reconnect-max=100ms'] });
+  await waitReady(node);
+  await redis.kill();
+  const lost = await node.waitForLine(/lost Redis at/);
+  const why = await node.waitForLine(/still no Redis at .* after \d+ s: .*Connection refused/);
+  assert.ok(node.log.indexOf(why) > node.log.indexOf(lost));
+  await until(async () => (await node.stats())['broker.redis.connected'] === 0, 'the node to know');
+  assert.equal(count(node, /still no Redis/), 1);
+});
+
+test('a full publish queue is told as such', async (t) => {
+  let silent = false;
+  const redis = await startFakeRedis({ t, answer: (command) => (silent && command === 'PUBLISH' ? '' : undefined) });
+  const node = await startNode({ t, name: 'n1', redis, set: ['broker.redis.publish-queue=10', 'broker.redis.probe-interval=5m', 'broker.redis.probe-timeout=5m', 'broker.operation-timeout=5m'], probe: false });
+  await waitReady(node);
+  const client = await stomp(node, { t });
+  silent = true;
+  for (let i = 0; i < 10; i++) client.send('/topic/a', 'x');
+  client.send('/topic/a', 'one more', { receipt: 'full' });
+  const error = await client.expect('ERROR', { 'receipt-id': 'full', recoverable: 'true' });
+  assert.equal(error.headers.message, 'SEND failed: too many messages wait for the broker');
+  silent = false;
+});

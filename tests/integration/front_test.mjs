@@ -75,6 +75,40 @@ describe('limits per address', { concurrency: 4 }, () => {
     for (let i = 0; i < 5; i++) assert.equal((await ask(server, t)).response.status, 200);
   });
 
+  test('a SockJS session is a connection of its client, by a trusted proxy too', async (t) => {
+    const server = await start({ t, set: [`http.${TRUSTED}`, 'endpoint /ws.sockjs-disconnect-delay=2s', 'limits.max-address-connections=2'] });
+    const proxy = await Wire.open(server.httpPort, t);
+    const poll = async (session, forwarded, action = 'xhr') => {
+      proxy.write(`POST /ws/000/${session}/${action} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n${forwarded ? `X-Forwarded-For: ${forwarded}\r\n` : ''}\r\n`);
+      return proxy.response();
+    };
+    for (const [session, forwarded, status] of [
+      ['a', '192.0.2.1', 200], ['b', '192.0.2.1', 200], ['c', '192.0.2.1', 429], ['c', '203.0.113.9, 192.0.2.1', 429],
+      ['c', '192.0.2.2', 200], ['d', '2001:db8::1', 200], ['e', '2001:db8::2', 200], ['f', '2001:db8::3', 429],
+      ['none', '192.0.2.1', 404],
+    ]) assert.equal((await poll(session, forwarded, session === 'none' ? 'xhr_send' : 'xhr')).status, status, `${session} ${forwarded}`);
+    // A WebSocket of the same client finds no place either, and one session's end makes one.
+    const upgrade = () => ask(server, t, upgradeRequest({ headers: { 'X-Forwarded-For': '192.0.2.1' } }));
+    assert.equal((await upgrade()).response.status, 429);
+    const refused = await poll('g', '192.0.2.1');
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers['retry-after'], '1');
+    assert.match(refused.headers['cache-control'], /no-store/);
+    assert.equal((await server.stats()).refused_address, 5);
+    await until(async () => (await upgrade()).response.status === 101, 'a free place', 20000);
+  });
+
+  test('one socket does not begin more SockJS sessions than its client may have', async (t) => {
+    const server = await start({ t, set: ['limits.max-address-connections=3'] });
+    const wire = await Wire.open(server.httpPort, t);
+    const statuses = [];
+    for (const session of ['a', 'b', 'c', 'd']) {
+      wire.write(`POST /ws/000/${session}/xhr HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+      statuses.push((await wire.response()).status);
+    }
+    assert.deepEqual(statuses, [200, 200, 429, 429]); // beside the socket
+  });
+
   test('a client that is not a proxy cannot choose its address', async (t) => {
     const server = await start({ t, set: ['limits.max-address-connections=1'] });
     assert.equal((await ask(server, t, upgradeRequest({ headers: { 'X-Forwarded-For': '192.0.2.1' } }))).response.status, 101);

@@ -102,7 +102,7 @@ async function publishUntil(client, topic, check, most = 4000) {
 describe('a client that does not read', { concurrency: 3 }, () => {
   for (const transport of ['ws', 'tcp']) {
     test(`queue-policy = close over ${transport}: it is closed with 4500`, async (t) => {
-      const server = await start({ t, tcp: true, set: limits({ 'queue-size': '256k' }) });
+      const server = await start({ t, tcp: true, set: ['tcp.queue-size=256k', ...limits({ 'queue-size': '256k' })] });
       const stuck = await stuckReader(t, server, { transport });
       const publisher = await stomp(server, { t });
       await publishUntil(publisher, '/topic/stuck', async () => (await server.stats()).closed_queue === 1);

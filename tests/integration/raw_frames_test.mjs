@@ -455,7 +455,9 @@ const WAYS = {
 };
 
 before(async () => {
-  server = await start({ tcp: true, set: Object.entries(LIMITS).map(([key, value]) => `limits.${key}=${value}`) });
+  // TCP has terms of its own; here they are those of all.
+  const tcp = [`tcp.max-frame-size=${LIMITS['max-frame-size']}`, 'tcp.client-send=/topic'];
+  server = await start({ tcp: true, set: [...tcp, ...Object.entries(LIMITS).map(([key, value]) => `limits.${key}=${value}`)] });
   watcher = await stomp(server);
   await watcher.subscribe('/topic/watch');
 });

@@ -23,13 +23,13 @@ for (const name of Object.keys(BALANCERS)) {
     const ports = [await freePort(), await freePort()];
     const nodes = [];
     for (const [i, http] of ports.entries()) {
-      nodes.push(await startNode({ t, name: `node-${i + 1}`, redis, http, set: ['stomp.heart-beat-send=500ms', 'limits.queue-size=8m'] }));
+      nodes.push(await startNode({ t, name: `node-${i + 1}`, redis, http, set: ['stomp.heart-beat-send=1s', 'limits.queue-size=8m'] }));
     }
     await Promise.all(nodes.map((node) => waitReady(node)));
     const balancer = await startBalancer(t, name, ports);
 
     const clients = Array.from({ length: CLIENTS }, (_, i) => {
-      const client = new Client({ reconnectDelay: 200, heartbeatIncoming: 1000 * slowness, heartbeatOutgoing: 0 });
+      const client = new Client({ reconnectDelay: 200, heartbeatIncoming: 4000 * slowness, heartbeatOutgoing: 0 });
       client.bodies = [];
       client.subscribed = 0;
       client.webSocketFactory = () => {

@@ -400,6 +400,29 @@ describe('the end of the server', { concurrency: 6 }, () => {
     await wire.waitForEnd();
   });
 
+  test('stop-delay: /ready says so on new connections, all else goes on', async (t) => {
+    const own = await start({ t, set: ['server.stop-delay=10m', 'server.drain-time=1s'] });
+    const before = await stomp(own, { t });
+    await before.subscribe('/topic/a');
+    assert.equal((await fetch(own.url('/ready'))).status, 200);
+    own.signal('SIGTERM');
+    const ready = await until(async () => {
+      const answer = await fetch(own.url('/ready'), { headers: { connection: 'close' } });
+      return answer.status === 503 && answer.text();
+    }, '/ready to say 503');
+    assert.match(ready, /stopping/);
+    const after = await stomp(own, { t });
+    after.send('/topic/a', 'still here');
+    assert.equal((await before.expect('MESSAGE')).body, 'still here');
+    assert.ok((await own.stats()).sessions >= 2, 'signals are still answered');
+    own.stopping = Promise.resolve(); // a second signal is the default one: it ends the process
+    own.signal('SIGTERM');
+    assert.deepEqual(await own.ended, { code: null, signal: 'SIGTERM' });
+    const short = await start({ t, set: ['server.stop-delay=100ms'] });
+    await short.stop();
+    assert.ok(short.log.some((line) => /stopping in 100 ms/.test(line)));
+  });
+
   test('drain-time = 0 waits for nobody', async (t) => {
     const own = await start({ t, set: ['server.drain-time=0'] });
     const wire = await connected(t, own);

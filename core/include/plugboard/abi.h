@@ -20,12 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* While the major is 0 the ABI is not stable yet: a server loads only plugins of its exact minor.
- */
+/* A server loads plugins of its own minor and of older ones, as far back as its tables only grew
+ * since. While the major is 0 that may end with any minor. */
 #define PLUG_ABI_MAJOR 0
 #define PLUG_ABI_MINOR 4 /* newest minor that these headers describe */
 
-/* The oldest server minor that the plugin agrees to run on. Before 1.0 there is only one choice. */
+/* The oldest server minor that the plugin agrees to run on. */
 #ifndef PLUG_TARGET_MINOR
 #define PLUG_TARGET_MINOR PLUG_ABI_MINOR
 #endif

@@ -23,9 +23,16 @@ static inline int plug_secret_equal(struct plug_str a, struct plug_str b)
 
 static inline void plug_secret_wipe(void *bytes, size_t len)
 {
+#ifdef __GNUC__
+  if (len) {
+    __builtin_memset(bytes, 0, len);
+    __asm__ __volatile__("" : : "r"(bytes) : "memory"); /* somebody might look at it */
+  }
+#else
   volatile unsigned char *at = (volatile unsigned char *)bytes;
   while (len--)
     *at++ = 0;
+#endif
 }
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* expect: test.ini:1: [broker.bad] create failed with status -11 and no explanation */
+/* expect: test.ini:1: [broker.bad] create failed with status -11 (internal error) and no explanation */
 #include "parts.h"
 
 static plug_status bad_create(const struct plug_host *host, void **self, struct plug_err *err)

@@ -1,4 +1,4 @@
-/* expect: other-minor.so: built for plugin ABI 0.7, this server speaks 0.4; before 1.0 only the exact version loads; rebuild it */
+/* expect: other-minor.so: built for plugin ABI 0.7, this server speaks 0.4 and loads plugins from 0.1 on; rebuild it */
 #include "parts.h"
 
 const struct plug_plugin PLUG_ENTRY = {

@@ -17,7 +17,8 @@ static const struct plug_str app[] = {LIT("/pub")};
 static const struct plug_str client_send[] = {LIT("/topic")};
 static const struct destination_rules destinations = {
     {broker, 2}, {app, 1}, {client_send, 1}, false, {NULL, 0}};
-static const struct rules_world world = {&destinations, true, true};
+static const struct rules_world world = {
+    .destinations = &destinations, .patterns = true, .authenticates = true};
 
 static struct config *config;
 
@@ -303,7 +304,7 @@ static void mistakes_are_named(void **state)
     snprintf(text, sizeof text, "[access]\nx = %s\n", cases[i].rule);
     expect_fault(text, &world, cases[i].wanted);
   }
-  struct rules_world plain = {&destinations, false, false};
+  struct rules_world plain = {.destinations = &destinations};
   expect_fault("[access]\n", &world, "has no rules");
   expect_fault("[access]\nx = subscribe-pattern /sub/**\n", &plain, "switched off");
   expect_fault("[access]\nx = subscribe /sub/** if role A or user b\n", &plain,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "config/fault.h"
 
 static struct config *read_good(const char *text)
 {
@@ -229,13 +230,48 @@ static void set_replaces_and_creates(void **state)
   assert_int_equal(config_set(config, "endpoint /v1.0.allowed-origins=*", &err), PLUG_OK);
   assert_int_equal(config_set(config, "limits.b=${PLUG_A}", &err), PLUG_OK);
   assert_int_equal(config_set(config, "limits.b=x", &err), PLUG_OK);
-  expect_entry(config, "limits", "a", "2 ;x", 0);
-  expect_entry(config, "limits", "b", "x", 0);
-  expect_entry(config, "broker.redis", "url", "redis://h.x:1/?a=b", 0);
-  expect_entry(config, "endpoint /v1.0", "allowed-origins", "*", 0);
+  expect_entry(config, "limits", "a", "2 ;x", -1);
+  expect_entry(config, "limits", "b", "x", -5);
+  expect_entry(config, "broker.redis", "url", "redis://h.x:1/?a=b", -2);
+  expect_entry(config, "endpoint /v1.0", "allowed-origins", "*", -3);
   char place[32];
   config_entry_place(entry(config, "limits", "a"), place, sizeof(place));
   assert_string_equal(place, "--set: ");
+  config_free(config);
+}
+
+static bool not_b(const char *section)
+{
+  return strcmp(section, "b") != 0;
+}
+
+static void what_is_wrong_can_be_taken_out(void **state)
+{
+  (void)state;
+  struct plug_err err;
+  struct config *config = read_good("[a]\nx = 1\ny = 2\n[b]\nz = 3\n");
+  const struct config_entry *x = entry(config, "a", "x");
+  fault_at(&err, x->file, x->line, "bad");
+  assert_true(config_forget_fault(config, NULL));
+  assert_null(entry(config, "a", "x"));
+  assert_non_null(entry(config, "a", "y"));
+  assert_true(config_find(config, "a")->damaged);
+  assert_false(config_forget_fault(config, NULL)); /* a place is taken once */
+  const struct config_entry *z = entry(config, "b", "z");
+  fault_at(&err, z->file, z->line, "bad");
+  assert_false(config_forget_fault(config, not_b));
+  const struct config_section *b = config_find(config, "b");
+  fault_at(&err, b->file, b->line, "unknown");
+  assert_true(config_forget_fault(config, NULL));
+  assert_null(config_find(config, "b"));
+  fault_at(&err, NULL, 0, "nowhere");
+  assert_false(config_forget_fault(config, NULL));
+  assert_int_equal(config_set(config, "a.v=1", &err), PLUG_OK);
+  assert_int_equal(config_set(config, "a.w=1", &err), PLUG_OK);
+  const struct config_entry *w = entry(config, "a", "w");
+  fault_at(&err, w->file, w->line, "bad");
+  assert_true(config_forget_fault(config, NULL));
+  assert_non_null(entry(config, "a", "v"));
   config_free(config);
 }
 
@@ -324,6 +360,7 @@ int main(void)
       cmocka_unit_test(bad_text_is_refused_with_its_place),
       cmocka_unit_test(variables_are_expanded_once_and_in_values_only),
       cmocka_unit_test(set_replaces_and_creates),
+      cmocka_unit_test(what_is_wrong_can_be_taken_out),
       cmocka_unit_test(a_malformed_set_is_refused),
       cmocka_unit_test(a_file_is_read_or_named_in_the_message),
       cmocka_unit_test(a_long_message_is_cut_between_characters),

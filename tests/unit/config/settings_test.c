@@ -81,18 +81,18 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->n_endpoints, 1);
   assert_string_equal(s->endpoints[0].path, "/ws");
   assert_int_equal(s->endpoints[0].origins.n, 0);
-  assert_int_equal(s->heartbeat_send_ms, 10000);
-  assert_int_equal(s->heartbeat_receive_ms, 10000);
+  assert_int_equal(s->terms.heartbeat_send_ms, 10000);
+  assert_int_equal(s->terms.heartbeat_receive_ms, 10000);
   assert_int_equal(s->heartbeat_tolerance, 300);
-  assert_false(s->spring_profile);
+  assert_false(s->terms.spring_profile);
   expect_list(&s->broker_prefixes, "/topic /queue /sub");
   expect_list(&s->app_prefixes, "");
-  expect_list(&s->client_send_prefixes, "/topic");
-  assert_false(s->patterns);
-  assert_false(s->ignore_unknown);
+  expect_list(&s->terms.client_send, "/topic");
+  assert_false(s->terms.patterns);
+  assert_false(s->terms.ignore_unknown);
   assert_null(s->profile_notes);
   assert_int_equal(s->max_connections, 0);
-  assert_int_equal(s->max_frame_size, 65536);
+  assert_int_equal(s->terms.max_frame_size, 65536);
   assert_int_equal(s->max_headers, 64);
   assert_int_equal(s->max_header_size, 8192);
   assert_int_equal(s->max_subscriptions, 1000);
@@ -103,7 +103,7 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->max_pattern_steps, 100000);
   assert_int_equal(s->max_session_memory, (4 << 20) + 1024000);
   assert_int_equal(s->route_cache_bytes, 16 << 20);
-  assert_int_equal(s->queue_bytes, 512 << 10);
+  assert_int_equal(s->terms.queue_bytes, 512 << 10);
   assert_int_equal(s->queue_messages, 20000);
   assert_int_equal(s->queue_policy, QUEUE_CLOSE);
   assert_int_equal(s->send_timeout_ms, 10000);
@@ -147,9 +147,7 @@ static void an_empty_configuration_gives_the_defaults(void **state)
 static char *tree_path(const char *path)
 {
   static char out[4096];
-  const char *root = strstr(__FILE__, "tests/unit/config/");
-  assert_non_null(root);
-  snprintf(out, sizeof(out), "%.*s%s", (int)(root - __FILE__), __FILE__, path);
+  snprintf(out, sizeof(out), "%s/%s", TREE, path);
   return out;
 }
 
@@ -192,6 +190,7 @@ static const struct {
   const char *below, *above, *range;
 } numbers[] = {
 #define AT(member) offsetof(struct settings, member)
+    {"server", "stop-delay", AT(stop_delay_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
     {"server", "drain-time", AT(drain_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
     {"server", "stats-interval", AT(stats_interval_ms), "0", "24h", 0, 86400000, NULL, "25h",
      "0..24h"},
@@ -216,8 +215,9 @@ static const struct {
     {"auth", "expiry-warning", AT(auth_warning_ms), "0", "24h", 0, 86400000, NULL, "25h", "0..24h"},
     {"http", "keep-alive-timeout", AT(keep_alive_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
      "1s..1h"},
-    {"stomp", "heart-beat-send", AT(heartbeat_send_ms), "0", "1h", 0, 3600000, NULL, "2h", "0..1h"},
-    {"stomp", "heart-beat-receive", AT(heartbeat_receive_ms), "0", "1h", 0, 3600000, NULL,
+    {"stomp", "heart-beat-send", AT(terms.heartbeat_send_ms), "0", "1h", 0, 3600000, NULL, "2h",
+     "0..1h"},
+    {"stomp", "heart-beat-receive", AT(terms.heartbeat_receive_ms), "0", "1h", 0, 3600000, NULL,
      "3600001ms", "0..1h"},
     {"limits", "max-connections", AT(max_connections), "0", "10000000", 0, 10000000, "-1",
      "10000001", "0..10000000"},
@@ -240,7 +240,8 @@ static const struct {
      "0..1g"},
     {"limits", "route-cache-size", AT(route_cache_bytes), "64k", "4g", 65536, UINT64_C(4) << 30,
      "65535", "5g", "64k..4g"},
-    {"limits", "queue-size", AT(queue_bytes), "65k", "1g", 66560, 1 << 30, "4095", "2g", "4k..1g"},
+    {"limits", "queue-size", AT(terms.queue_bytes), "65k", "1g", 66560, 1 << 30, "4095", "2g",
+     "4k..1g"},
     {"limits", "queue-messages", AT(queue_messages), "1", "10000000", 1, 10000000, "0", "10000001",
      "1..10000000"},
     {"limits", "send-timeout", AT(send_timeout_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
@@ -322,15 +323,15 @@ static void every_number_has_both_its_ends(void **state)
   expect_out_of_range("limits", "max-frame-size", "65m", "1k..64m");
 
   load_good("[limits]\nmax-frame-size = 1k\nmax-header-size = 1k\nqueue-size = 4k\n", &s);
-  assert_int_equal(s.max_frame_size, 1024);
-  assert_int_equal(s.queue_bytes, 4096);
+  assert_int_equal(s.terms.max_frame_size, 1024);
+  assert_int_equal(s.terms.queue_bytes, 4096);
   settings_fini(&s);
   load_good("[limits]\nmax-request-line = 1k\nmax-request-head = 1k\n", &s);
   assert_int_equal(s.max_request_line, 1024);
   assert_int_equal(s.max_request_head, 1024);
   settings_fini(&s);
   load_good("[limits]\nmax-frame-size = 64m\nmax-header-size = 1m\nqueue-size = 65m\n", &s);
-  assert_int_equal(s.max_frame_size, 64 << 20);
+  assert_int_equal(s.terms.max_frame_size, 64 << 20);
   assert_int_equal(s.max_header_size, 1 << 20);
   settings_fini(&s);
 }
@@ -360,7 +361,7 @@ static void every_choice_is_understood(void **state)
     load_good(cases[i].text, &s);
     assert_int_equal(s.log_level, cases[i].level);
     assert_int_equal(s.log_json, cases[i].json);
-    assert_int_equal(s.spring_profile, cases[i].spring);
+    assert_int_equal(s.terms.spring_profile, cases[i].spring);
     assert_int_equal(s.queue_policy, cases[i].policy);
     assert_int_equal(s.when_down, cases[i].down);
     settings_fini(&s);
@@ -408,8 +409,8 @@ static void texts_and_lists_are_read(void **state)
               "https://a.com https://*.a.com:[8080,8081] http://[::1]:[*] *");
   expect_list(&s.broker_prefixes, "/topic /q/x");
   expect_list(&s.app_prefixes, "/app");
-  expect_list(&s.client_send_prefixes, "/topic/in /q/x");
-  assert_true(s.patterns);
+  expect_list(&s.terms.client_send, "/topic/in /q/x");
+  assert_true(s.terms.patterns);
   assert_string_equal(s.broker_plugin, "redis");
   assert_string_equal(s.broker_file, "x.ini");
   assert_int_equal(s.broker_line, 21);
@@ -457,7 +458,7 @@ static void the_default_of_client_send_follows_the_broker_prefixes(void **state)
   (void)state;
   struct settings s;
   load_good("[destinations]\nbroker = /sub\n", &s);
-  expect_list(&s.client_send_prefixes, "");
+  expect_list(&s.terms.client_send, "");
   settings_fini(&s);
 }
 
@@ -686,21 +687,21 @@ static void a_profile_is_a_set_of_defaults(void **state)
   (void)state;
   struct settings s;
   load_good("[stomp]\nprofile=spring\n[destinations]\nbroker=/sub,/topic\n", &s);
-  assert_int_equal(s.heartbeat_send_ms, 0);
-  assert_int_equal(s.heartbeat_receive_ms, 0);
-  assert_true(s.patterns);
-  assert_true(s.ignore_unknown);
-  expect_list(&s.client_send_prefixes, "/topic /sub");
+  assert_int_equal(s.terms.heartbeat_send_ms, 0);
+  assert_int_equal(s.terms.heartbeat_receive_ms, 0);
+  assert_true(s.terms.patterns);
+  assert_true(s.terms.ignore_unknown);
+  expect_list(&s.terms.client_send, "/topic /sub");
   assert_null(s.profile_notes);
   settings_fini(&s);
   load_good("[stomp]\nprofile=spring\nheart-beat-send=5s\nheart-beat-receive=0\n[destinations]\n"
             "patterns=off\nunknown-destination=error\nclient-send=/sub/a\n",
             &s);
-  assert_int_equal(s.heartbeat_send_ms, 5000);
-  assert_int_equal(s.heartbeat_receive_ms, 0);
-  assert_false(s.patterns);
-  assert_false(s.ignore_unknown);
-  expect_list(&s.client_send_prefixes, "/sub/a");
+  assert_int_equal(s.terms.heartbeat_send_ms, 5000);
+  assert_int_equal(s.terms.heartbeat_receive_ms, 0);
+  assert_false(s.terms.patterns);
+  assert_false(s.terms.ignore_unknown);
+  expect_list(&s.terms.client_send, "/sub/a");
   assert_string_equal(
       s.profile_notes,
       "x.ini:3: [stomp] heart-beat-send = 5s wins over profile = spring, where it is 0\n"

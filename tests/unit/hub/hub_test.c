@@ -528,6 +528,41 @@ static void a_full_queue_stops_nobody_else(void **state)
   assert_int_equal(n_frames(2), 1);
 }
 
+/* --- calls -------------------------------------------------------------------------------- */
+
+struct numbered_call {
+  struct inbox_call call;
+  unsigned number;
+};
+
+static unsigned n_in_order;
+
+static void count_call(struct inbox_call *call)
+{
+  assert_int_equal(container_of(call, struct numbered_call, call)->number, n_in_order);
+  n_in_order++;
+}
+
+static void calls_come_in_order_and_a_share_of_them_in_a_turn(void **state)
+{
+  (void)state;
+  static struct numbered_call calls[100];
+  n_in_order = 0;
+  for (unsigned i = 0; i < 100; i++) {
+    struct inbox_item *item = inbox_item_new(INBOX_CALL, STR(""));
+    calls[i] = (struct numbered_call){{count_call}, i};
+    item->waiter = &calls[i].call;
+    (void)inbox_put(&w.post.inbox, item);
+  }
+  take_all();
+  unsigned turns = 0;
+  for (; hub_has_calls(&w.hub); turns++)
+    assert_true(hub_run_calls(&w.hub));
+  assert_false(hub_run_calls(&w.hub));
+  assert_int_equal(n_in_order, 100);
+  assert_in_range(turns, 2, 99);
+}
+
 static int n_control, control_status, n_called;
 static uint64_t last_control;
 static struct inbox_call control_call;
@@ -610,6 +645,7 @@ int main(void)
       TEST(the_limit_of_unacked_messages_is_the_sessions),
       TEST(a_message_that_the_queue_drops_needs_no_ack),
       TEST(a_full_queue_stops_nobody_else),
+      TEST(calls_come_in_order_and_a_share_of_them_in_a_turn),
       TEST(the_control_topic_goes_to_no_session),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

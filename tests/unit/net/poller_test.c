@@ -219,6 +219,99 @@ static void what_is_removed_is_not_told_of_what_was_ready(void **state)
   assert_int_equal(turn(), 0);
 }
 
+/* More newcomers than a turn serves, all of them ready. */
+enum { CROWD = 3 * POLLER_HALL_EVENTS };
+
+static void open_crowd(struct end crowd[CROWD])
+{
+  for (size_t i = 0; i < CROWD; i++) {
+    end_open(&crowd[i]);
+    crowd[i].watch.newcomer = true;
+    crowd[i].then = drop_byte;
+    assert_true(poller_add(&poller, &crowd[i].watch, EPOLLIN));
+    send_byte(&crowd[i]);
+  }
+}
+
+static unsigned served(const struct end crowd[CROWD])
+{
+  unsigned n = 0;
+  for (size_t i = 0; i < CROWD; i++)
+    n += crowd[i].times;
+  return n;
+}
+
+static void newcomers_are_served_a_few_in_a_turn(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end settled;
+  open_crowd(crowd);
+  end_open(&settled);
+  assert_true(poller_add(&poller, &settled.watch, EPOLLIN));
+  send_byte(&settled);
+  for (unsigned i = 1; i <= 3; i++) {
+    (void)turn();
+    assert_int_equal(settled.times, i);
+    assert_int_equal(served(crowd), i * POLLER_HALL_EVENTS);
+  }
+  for (size_t i = 0; i < CROWD; i++) {
+    assert_int_equal(crowd[i].times, 1); /* whoever has waited longest is next */
+    end_close(&crowd[i]);
+  }
+  end_close(&settled);
+  assert_int_equal(turn(), 0);
+}
+
+static void who_settles_is_served_with_the_others(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end end;
+  open_crowd(crowd);
+  end_open(&end);
+  end.watch.newcomer = true;
+  assert_true(poller_add(&poller, &end.watch, EPOLLIN | EPOLLOUT));
+  assert_true(poller_settle(&poller, &end.watch));
+  assert_true(poller_settle(&poller, &end.watch)); /* nothing more to do */
+  assert_int_equal(end.watch.events, EPOLLIN | EPOLLOUT);
+  (void)turn();
+  assert_int_equal(end.times, 1);
+  assert_int_equal(end.events, EPOLLOUT);
+  assert_true(poller_want(&poller, &end.watch, 0));
+  /* Who waits for nothing settles, too, and is found where he waits again. */
+  assert_true(poller_want(&poller, &crowd[0].watch, 0));
+  assert_true(poller_settle(&poller, &crowd[0].watch));
+  assert_true(poller_want(&poller, &crowd[0].watch, EPOLLIN));
+  unsigned before = crowd[0].times;
+  send_byte(&crowd[0]);
+  (void)turn();
+  assert_int_equal(crowd[0].times, before + 1);
+  for (size_t i = 0; i < CROWD; i++)
+    end_close(&crowd[i]);
+  end_close(&end);
+}
+
+static void a_newcomer_that_takes_a_place_is_one(void **state)
+{
+  (void)state;
+  struct end end;
+  end_open(&end);
+  end.watch.newcomer = true;
+  assert_true(poller_add(&poller, &end.watch, EPOLLIN));
+  struct end next = end;
+  next.watch.newcomer = false;
+  poller_move(&poller, &end.watch, &next.watch);
+  assert_true(next.watch.newcomer);
+  send_byte(&next);
+  (void)turn();
+  assert_int_equal(next.times, 1);
+  assert_true(poller_settle(&poller, &next.watch));
+  (void)turn();
+  assert_int_equal(next.times, 2);
+  end_close(&next);
+}
+
 static void remove_itself(struct end *end)
 {
   end_close(end);
@@ -466,6 +559,9 @@ int main(void)
       TEST(wakes_merge),
       TEST(another_thread_ends_a_wait),
       TEST(no_wake_is_lost),
+      TEST(newcomers_are_served_a_few_in_a_turn),
+      TEST(who_settles_is_served_with_the_others),
+      TEST(a_newcomer_that_takes_a_place_is_one),
       TEST(fini_may_be_called_twice),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

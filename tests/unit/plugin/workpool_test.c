@@ -122,6 +122,37 @@ static void the_queue_has_an_end(void **state)
   finish();
 }
 
+/* Runs for as long as those before it are not home. */
+static void work_after(void *arg)
+{
+  struct task *task = arg;
+  for (int i = 0; i < 60000 && atomic_load(&task->done) < 4; i++)
+    usleep(500);
+  atomic_fetch_add(&task->behind, atomic_load(&task->done));
+}
+
+static void submit_after(void *arg)
+{
+  struct task *task = arg;
+  assert_int_equal(task->table->run(&instance->host, work_after, done, task), PLUG_OK);
+}
+
+static void quick_jobs_do_not_wait_for_one_of_another_kind(void **state)
+{
+  (void)state;
+  begin(1, 100);
+  struct task task = {.table = instance->host.extension(&instance->host, PLUG_EXT_WORKPOOL),
+                      .nice = 19,
+                      .blocked = true};
+  for (int i = 0; i < 4; i++)
+    loop_call(loop, submit, &task);
+  loop_call(loop, submit_after, &task);
+  atomic_store(&task.blocked, false);
+  wait_for_count(&task.done, 5);
+  assert_int_equal(atomic_load(&task.behind), 4);
+  finish();
+}
+
 static void *unblock(void *arg)
 {
   struct task *task = arg;
@@ -266,6 +297,7 @@ int main(void)
       cmocka_unit_test(run_off_home_is_a_violation), /* forks: first */
       cmocka_unit_test(jobs_run_away_and_come_home),
       cmocka_unit_test(the_queue_has_an_end),
+      cmocka_unit_test(quick_jobs_do_not_wait_for_one_of_another_kind),
       cmocka_unit_test(jobs_yield_to_messages),
       cmocka_unit_test(a_drain_waits_for_jobs),
       cmocka_unit_test(completions_are_copies),

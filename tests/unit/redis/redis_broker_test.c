@@ -192,7 +192,7 @@ static void held_messages_are_bounded_as_all_that_wait(void **state)
     assert_int_equal(mock_publish_op(a, i % 2 ? "/sub/x" : "/sub/y", "m", NULL), PLUG_PENDING);
   assert_int_equal(mock_publish_op(a, "/sub/x", "m", &last), PLUG_PENDING);
   assert_true(last.done);
-  assert_int_equal(last.status, PLUG_EUNAVAIL);
+  assert_int_equal(last.status, PLUG_ESTATE);
   assert_string_equal(last.detail, "the publish queue is full");
   MOCK_WAIT(loop, 5000, a->n_deliveries == 50);
   mock_host_free(a);
@@ -224,9 +224,9 @@ static void a_full_queue_refuses_and_says_so(void **state)
   for (int i = 0; i < 10; i++)
     assert_int_equal(mock_publish_op(a, "/sub/x", "m", NULL), PLUG_PENDING);
   assert_int_equal(mock_metric(a, "publish_in_flight"), 10);
-  assert_int_equal(mock_publish_op(a, "/sub/x", "m", NULL), PLUG_EUNAVAIL);
+  assert_int_equal(mock_publish_op(a, "/sub/x", "m", NULL), PLUG_ESTATE);
   assert_int_equal(mock_publish_op(a, "/sub/x", "m", &op), PLUG_PENDING);
-  assert_int_equal(op.status, PLUG_EUNAVAIL);
+  assert_int_equal(op.status, PLUG_ESTATE);
   assert_string_equal(op.detail, "the publish queue is full");
   assert_int_equal(mock_metric(a, "publish_failed"), 2);
   MOCK_WAIT(loop, 2000, mock_metric(a, "published") == 10);

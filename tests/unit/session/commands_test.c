@@ -51,7 +51,7 @@ static void what_nobody_hears_is_no_message_but_has_its_receipt(void **state)
 static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 {
   (void)state;
-  w.env.spring = w.rules.spring = true;
+  w.env.terms.spring = w.rules.spring = true;
   w.rules.client_send = w.rules.broker;
   struct session s;
   connect_as(&s, "1.2");
@@ -76,7 +76,7 @@ static void spring_passes_private_headers_on_and_gives_no_receipts(void **state)
 static void spring_tells_of_sends_that_failed_and_of_nothing_else(void **state)
 {
   (void)state;
-  w.env.spring = w.rules.spring = true;
+  w.env.terms.spring = w.rules.spring = true;
   w.rules.client_send = w.rules.broker;
   struct session s;
   connect_as(&s, "1.2");
@@ -102,12 +102,33 @@ static void spring_tells_of_sends_that_failed_and_of_nothing_else(void **state)
   session_fini(&s);
 }
 
+static void where_errors_end_sessions_nothing_behind_one_counts(void **state)
+{
+  (void)state;
+  struct session s;
+  w.env.terms.ignore_unknown = w.env.terms.errors_end = true;
+  connect_as(&s, "1.2");
+  static const char both[] = "SEND\ndestination:/app/x\nreceipt:r\n\nx\0"
+                             "SEND\ndestination:/topic/a\n\nbehind";
+  receive_bytes(&s, both, sizeof both);
+  RECEIVE(&s, "SEND\ndestination:/topic/a\n\nlater");
+  assert_int_equal(w.n_published, 0);
+  EXPECT_OUT(&s, "ERROR\nmessage:SEND\\c nobody has the destination '/app/x'\nreceipt-id:r\n"
+                 "content-type:text/plain;charset=UTF-8\ncontent-length:43\n\n"
+                 "SEND: nobody has the destination '/app/x'.\n^@");
+  assert_true(s.out.overflow); /* the worker does the rest at the end of its turn */
+  session_overflow(&s);
+  EXPECT_CLOSED(&s, CLOSE_PROTOCOL);
+  EXPECT_NOTHING(&s);
+  session_fini(&s);
+}
+
 static void unknown_destinations_may_be_ignored(void **state)
 {
   (void)state;
   int64_t counted = counter_read(COUNTER_ignored_destination);
   struct session s;
-  w.env.ignore_unknown = true;
+  w.env.terms.ignore_unknown = true;
   connect_as(&s, "1.2");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/user/queue/errors\n\n");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/**\n\n");
@@ -123,12 +144,12 @@ static void unknown_destinations_may_be_ignored(void **state)
                  "open.\n^@");
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
   assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
-  w.env.spring = true;
+  w.env.terms.spring = true;
   RECEIVE(&s, "SUBSCRIBE\nid:0\ndestination:/x\nreceipt:r\n\n");
   EXPECT_NOTHING(&s);
   RECEIVE(&s, "SEND\ndestination:/x\nreceipt:r\n\n");
   assert_non_null(strstr(show_out(&s).ptr, "\nreceipt-id:r\nrecoverable:false\n"));
-  w.env.spring = false;
+  w.env.terms.spring = false;
   /* What is no destination at all is a mistake of another kind, and so is one that is not open. */
   RECEIVE(&s, "SEND\ndestination:/sub/a\n\nx");
   expect_error(&s, CLOSE_PROTOCOL,
@@ -198,7 +219,7 @@ static void faulty_frames_are_named_and_end_the_session(void **state)
   expect_refusal("1.2",
                  &(struct refusal){"SEND\ndestination:/topic/a\n\n",
                                    "clients may not SEND to '/topic/a'; they may to nothing"});
-  w.env.patterns = false;
+  w.env.terms.patterns = false;
   expect_refusal("1.2", &(struct refusal){"SUBSCRIBE\nid:0\ndestination:/sub/*\n\n",
                                           "SUBSCRIBE\\c pattern subscriptions are switched off\\c "
                                           "'/sub/*'"});
@@ -712,6 +733,7 @@ int main(void)
       TEST(what_nobody_hears_is_no_message_but_has_its_receipt),
       TEST(spring_passes_private_headers_on_and_gives_no_receipts),
       TEST(spring_tells_of_sends_that_failed_and_of_nothing_else),
+      TEST(where_errors_end_sessions_nothing_behind_one_counts),
       TEST(unknown_destinations_may_be_ignored),
       TEST(faulty_frames_are_named_and_end_the_session),
       TEST(a_refused_frame_names_its_receipt_and_a_remedy),

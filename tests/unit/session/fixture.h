@@ -96,24 +96,24 @@ static int world_setup(void **state)
   w.hub.on_costly = session_costly;
   w.rules = (struct destination_rules){
       {broker_prefixes, 2}, {app_prefixes, 1}, {send_prefixes, 2}, false, {NULL, 0}};
-  w.env =
-      (struct session_env){.hub = &w.hub,
-                           .destinations = &w.rules,
-                           .limits = {.frame_bytes = 65536, .n_headers = 64, .header_bytes = 8192},
-                           .scratch = &w.scratch,
-                           .kv = w.kv,
-                           .server = "plugboard/test",
-                           .heartbeat_send_ms = 10000,
-                           .heartbeat_receive_ms = 10000,
-                           .heartbeat_tolerance = 150,
-                           .connect_timeout_ms = 5000,
-                           .max_subscriptions = 100,
-                           .max_destination_length = 200,
-                           .max_transactions = 3,
-                           .max_transaction_bytes = 10000,
-                           .max_session_memory = 1 << 20,
-                           .patterns = true,
-                           .publish = fake_publish};
+  w.env = (struct session_env){
+      .hub = &w.hub,
+      .terms.destinations = &w.rules,
+      .terms.limits = {.frame_bytes = 65536, .n_headers = 64, .header_bytes = 8192},
+      .scratch = &w.scratch,
+      .kv = w.kv,
+      .server = "plugboard/test",
+      .terms.heartbeat_send_ms = 10000,
+      .terms.heartbeat_receive_ms = 10000,
+      .heartbeat_tolerance = 150,
+      .connect_timeout_ms = 5000,
+      .max_subscriptions = 100,
+      .max_destination_length = 200,
+      .max_transactions = 3,
+      .max_transaction_bytes = 10000,
+      .max_session_memory = 1 << 20,
+      .terms.patterns = true,
+      .publish = fake_publish};
   w.now = 1000000;
   w.answers = PLUG_OK;
   return 0;

@@ -126,8 +126,8 @@ struct beats {
 static void connect_with_beats(struct session *s, const struct beats *row)
 {
   char text[100];
-  w.env.heartbeat_send_ms = row->send_ms;
-  w.env.heartbeat_receive_ms = row->receive_ms;
+  w.env.terms.heartbeat_send_ms = row->send_ms;
+  w.env.terms.heartbeat_receive_ms = row->receive_ms;
   session_init(s, &w.env, w.now);
   int n = row->header ? snprintf(text, sizeof text,
                                  "CONNECT\naccept-version:1.2\nheart-beat:%s\n\n", row->header)
@@ -499,7 +499,7 @@ static void a_frame_that_is_too_large_closes_with_1009(void **state)
 {
   (void)state;
   int64_t counted = counter_read(COUNTER_refused_frame_size);
-  w.env.limits.frame_bytes = 100;
+  w.env.terms.limits.frame_bytes = 100;
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:r\ncontent-length:101\n\nx");
@@ -515,7 +515,7 @@ static void too_many_headers_close_with_1002(void **state)
 {
   (void)state;
   int64_t counted = counter_read(COUNTER_refused_headers);
-  w.env.limits.n_headers = 2;
+  w.env.terms.limits.n_headers = 2;
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "SEND\na:1\nb:2\nc:3\n\nx");
@@ -564,7 +564,7 @@ static void long_texts_are_quoted_in_whole_characters(void **state)
 {
   (void)state;
   w.env.max_destination_length = 8000;
-  w.env.limits.header_bytes = 8000;
+  w.env.terms.limits.header_bytes = 8000;
   for (int shift = 0; shift < 3; shift++) {
     char text[1000], frame[3200];
     memset(text, 'a', 3);
@@ -724,7 +724,7 @@ static void costly_patterns_end_their_session(void **state)
 static void spring_answers_disconnect_as_spring_does(void **state)
 {
   (void)state;
-  w.env.spring = w.rules.spring = true;
+  w.env.terms.spring = w.rules.spring = true;
   struct session s;
   connect_as(&s, "1.2");
   RECEIVE(&s, "DISCONNECT\n\n");
