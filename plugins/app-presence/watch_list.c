@@ -1,22 +1,8 @@
 #include "watch_list.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-int64_t watch_now_ms(void)
-{
-  struct timespec wall;
-  clock_gettime(CLOCK_REALTIME, &wall);
-  return (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
-}
-
-json_t *watch_info(struct plug_str info)
-{
-  json_t *json =
-      info.len ? json_loadb(info.ptr, info.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
-  return json ? json : json_null();
-}
+#include "watch_values.h"
 
 bool watch_list_begin(struct watch_list *list, const struct watch_section *section,
                       const struct plug_str *variables)
@@ -25,22 +11,15 @@ bool watch_list_begin(struct watch_list *list, const struct watch_section *secti
   return list->members != NULL;
 }
 
-static void give_variables(const struct watch_list *list, struct route_values *values)
-{
-  for (size_t i = 0; i < list->section->path.n; i++)
-    values->variables[i] = list->variables[i];
-}
-
 void watch_list_add(struct watch_list *list, struct plug_str user, struct plug_str info)
 {
-  struct route_values values = {.now_ms = watch_now_ms()};
+  struct route_values values = watch_values(list->section, list->variables);
   struct route_refusal refusal;
   size_t len;
   if (list->failed || json_array_size(list->members) >= list->section->max_list)
     return;
-  give_variables(list, &values);
   values.roots[WATCH_USER] = json_stringn(user.ptr, user.len);
-  values.roots[WATCH_INFO] = watch_info(info);
+  values.roots[WATCH_INFO] = watch_values_info(info);
   char *text = values.roots[WATCH_USER]
                    ? route_template_fill(list->section->member, &values, &len, &refusal)
                    : NULL;
@@ -53,9 +32,8 @@ void watch_list_add(struct watch_list *list, struct plug_str user, struct plug_s
 
 char *watch_list_end(struct watch_list *list, uint64_t users, size_t *len)
 {
-  struct route_values values = {.now_ms = watch_now_ms()};
+  struct route_values values = watch_values(list->section, list->variables);
   struct route_refusal refusal;
-  give_variables(list, &values);
   values.roots[WATCH_LIST_COUNT] = json_integer((json_int_t)users);
   values.roots[WATCH_LIST_MEMBERS] = list->members;
   char *text = list->failed || !values.roots[WATCH_LIST_COUNT]

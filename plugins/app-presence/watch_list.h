@@ -18,9 +18,4 @@ void watch_list_add(struct watch_list *list, struct plug_str user, struct plug_s
 /* The text for free(); NULL: out of memory, or the template cannot be filled. Ends the list. */
 char *watch_list_end(struct watch_list *list, uint64_t users, size_t *len);
 
-/* The current time for a template. */
-int64_t watch_now_ms(void);
-/* What an application has said about a member, as JSON; null when it has said nothing. */
-json_t *watch_info(struct plug_str info);
-
 #endif

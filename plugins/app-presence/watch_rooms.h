@@ -8,11 +8,8 @@
 #ifndef WATCH_ROOMS_H
 #define WATCH_ROOMS_H
 
-#include <plugboard/app.h>
-#include <plugboard/ext/metrics.h>
-
 #include "name_map.h"
-#include "watch_events.h"
+#include "watch_env.h"
 #include "watch_section.h"
 
 /* The seats of one section that are given up soon, the first to go first. */
@@ -22,17 +19,12 @@ struct watch_queue {
 };
 
 struct watch_rooms {
-  const struct plug_host *host;
-  const struct plug_presence *presence;
+  struct watch_env env;
   struct name_map rooms, seats;
   struct watch_room *waiting;    /* rooms with an event that waits */
   struct watch_queue *lingering; /* by section */
   const struct watch_section *sections;
   size_t n_sections;
-  struct plug_timer *timer;
-  uint64_t timer_at_ms;               /* UINT64_MAX: it is not set */
-  const struct plug_metrics *metrics; /* or NULL */
-  struct plug_metric *n_rooms, *n_seats, *n_events, *n_merged, *n_ignored;
 };
 
 bool watch_rooms_init(struct watch_rooms *rooms, const struct plug_host *host,

@@ -85,14 +85,14 @@ static plug_status set_switch(struct plug_str value, bool *out, struct plug_err 
                      value.ptr ? value.ptr : "");
 }
 
-static plug_status set_snapshot(struct plug_str value, enum watch_snapshot *out,
+static plug_status set_snapshot(struct plug_str value, enum watch_snapshot_kind *out,
                                 struct plug_err *why)
 {
   static const char *const words[] = {
       [WATCH_NOTHING] = "off", [WATCH_LIST] = "list", [WATCH_JOIN] = "join"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (route_eq(value, words[i])) {
-      *out = (enum watch_snapshot)i;
+      *out = (enum watch_snapshot_kind)i;
       return PLUG_OK;
     }
   return route_fault(why, "'%.*s' is none of off, list and join", (int)value.len,

@@ -6,7 +6,7 @@
 #include "route_template.h"
 
 /* What a new subscription gets for itself. */
-enum watch_snapshot {
+enum watch_snapshot_kind {
   WATCH_NOTHING,
   WATCH_LIST, /* the list */
   WATCH_JOIN, /* the join of its user, if he was there before and the room is not told of it */
@@ -22,7 +22,7 @@ struct watch_section {
   struct route_template *destination, *info, *join, *leave, *member, *list;
   char *reply, *content_type;
   bool anonymous;
-  enum watch_snapshot snapshot;
+  enum watch_snapshot_kind snapshot;
   uint64_t linger_ms, max_events, max_list;
 };
 

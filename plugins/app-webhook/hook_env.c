@@ -5,12 +5,11 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-enum { LINE_MAX_LEN = 1024, LOG_PERIOD_MS = 1000 };
+#include "metric_table.h"
 
-static const struct {
-  const char *name, *help;
-  int is_gauge;
-} metrics[HOOK_N_METRICS] = {
+enum { LOG_PERIOD_MS = 1000 };
+
+static const struct metric_row metrics[HOOK_N_METRICS] = {
     [HOOK_M_CALLS] = {"calls", "Requests made to backends", 0},
     [HOOK_M_ANSWERED] = {"answered", "Requests that got an answer which is understood", 0},
     [HOOK_M_FAILED] = {"failed", "Requests that failed on the way, or with a status of failure", 0},
@@ -35,13 +34,7 @@ bool hook_env_init(struct hook_env *env, const struct plug_host *host)
     return false;
   for (size_t i = 0; i < sizeof random; i++)
     snprintf(env->id_prefix + 2 * i, 3, "%02x", random[i]);
-  const struct plug_metrics *m = host->extension(host, PLUG_EXT_METRICS);
-  if (!m || !PLUG_HAS(m, counter) || !PLUG_HAS(m, gauge) || !PLUG_HAS(m, add) || !PLUG_HAS(m, set))
-    return true;
-  env->metrics = m;
-  for (size_t i = 0; i < HOOK_N_METRICS; i++)
-    env->metric[i] =
-        (metrics[i].is_gauge ? m->gauge : m->counter)(host, metrics[i].name, metrics[i].help);
+  env->metrics = metric_table_make(host, metrics, HOOK_N_METRICS, env->metric);
   return true;
 }
 
@@ -63,35 +56,20 @@ void hook_env_id(struct hook_env *env, char out[HOOK_ID_SIZE])
   snprintf(out, HOOK_ID_SIZE, "%s-%" PRIu64, env->id_prefix, ++env->last_id);
 }
 
-void hook_log(const struct hook_env *env, struct hook_log_limit *limit, int32_t level,
+void hook_log(const struct hook_env *env, struct host_log_limit *limit, int32_t level,
               const char *format, ...)
 {
-  char line[LINE_MAX_LEN];
+  char more[64] = "";
   va_list args;
   uint64_t left_out = 0;
-  if (!env->host->log_on(env->host, level))
+  if (!env->host->log_on(env->host, level) ||
+      (limit && !host_log_pass(env->host, limit, LOG_PERIOD_MS, &left_out)))
     return;
-  if (limit) {
-    uint64_t now_ms = env->host->now_ms(env->host);
-    if (now_ms < limit->next_ms) {
-      limit->left_out++;
-      return;
-    }
-    left_out = limit->left_out;
-    *limit = (struct hook_log_limit){.next_ms = now_ms + LOG_PERIOD_MS};
-  }
+  if (left_out)
+    snprintf(more, sizeof more, " (%" PRIu64 " more before, not reported)", left_out);
   va_start(args, format);
-  int n = vsnprintf(line, sizeof line, format, args);
+  host_vlog(env->host, level, more, format, args);
   va_end(args);
-  if (n < 0)
-    return;
-  size_t len = n < LINE_MAX_LEN ? (size_t)n : LINE_MAX_LEN - 1;
-  if (left_out) {
-    n = snprintf(line + len, sizeof line - len, " (%" PRIu64 " more before, not reported)",
-                 left_out);
-    len = n < (int)(sizeof line - len) ? len + (size_t)n : LINE_MAX_LEN - 1;
-  }
-  env->host->log(env->host, level, (struct plug_str){line, len});
 }
 
 const char *hook_show(char out[HOOK_SHOWN_SIZE], struct plug_str text)

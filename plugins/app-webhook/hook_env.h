@@ -8,6 +8,8 @@
 #include <plugboard/app.h>
 #include <plugboard/ext/metrics.h>
 
+#include "host_log.h"
+
 enum hook_metric {
   HOOK_M_CALLS,
   HOOK_M_ANSWERED,
@@ -45,11 +47,8 @@ enum { HOOK_ID_SIZE = 56 };
 void hook_env_id(struct hook_env *env, char out[HOOK_ID_SIZE]);
 
 /* At most one line a second; the next one tells how many were left out. */
-struct hook_log_limit {
-  uint64_t next_ms, left_out;
-};
 __attribute__((format(printf, 4, 5))) void hook_log(const struct hook_env *env,
-                                                    struct hook_log_limit *limit, /* NULL: none */
+                                                    struct host_log_limit *limit, /* NULL: none */
                                                     int32_t level, const char *format, ...);
 
 enum { HOOK_SHOWN_SIZE = 200 };

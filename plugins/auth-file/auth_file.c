@@ -13,6 +13,8 @@
 #include <plugboard/plugin.h>
 
 #include "file_users.h"
+#include "host_log.h"
+#include "metric_table.h"
 #include "whole_file.h"
 
 enum metric { M_ACCEPTED, M_REFUSED, M_BUSY, M_PENDING, M_USERS, M_LOADED, M_FAILED, N_METRICS };
@@ -71,14 +73,10 @@ static void gauge(const struct auth_file *self, enum metric m, int64_t value)
 __attribute__((format(printf, 3, 4))) static void say(const struct auth_file *self, int32_t level,
                                                       const char *format, ...)
 {
-  char line[640];
   va_list args;
   va_start(args, format);
-  int n = vsnprintf(line, sizeof line, format, args);
+  host_vlog(self->host, level, NULL, format, args);
   va_end(args);
-  if (n > 0)
-    self->host->log(self->host, level,
-                    (struct plug_str){line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1});
 }
 
 static struct plug_str str(const char *text)
@@ -341,10 +339,7 @@ static void on_timer(void *arg) PLUG_NOEXCEPT
 
 static void register_metrics(struct auth_file *self)
 {
-  static const struct {
-    const char *name, *help;
-    bool is_gauge;
-  } all[N_METRICS] = {
+  static const struct metric_row all[N_METRICS] = {
       [M_ACCEPTED] = {"accepted", "Logins accepted", false},
       [M_REFUSED] = {"refused", "Logins refused", false},
       [M_BUSY] = {"refused_busy", "Logins not judged because too many were pending", false},
@@ -353,14 +348,7 @@ static void register_metrics(struct auth_file *self)
       [M_LOADED] = {"loaded", "Times that the file was read again", false},
       [M_FAILED] = {"load_failed", "Times that the file was changed and could not be used", false},
   };
-  const struct plug_metrics *m = self->host->extension(self->host, PLUG_EXT_METRICS);
-  if (m == NULL || !PLUG_HAS(m, counter) || !PLUG_HAS(m, gauge) || !PLUG_HAS(m, add) ||
-      !PLUG_HAS(m, set))
-    return;
-  self->metrics = m;
-  for (int i = 0; i < N_METRICS; i++)
-    self->metric[i] =
-        (all[i].is_gauge ? m->gauge : m->counter)(self->host, all[i].name, all[i].help);
+  self->metrics = metric_table_make(self->host, all, N_METRICS, self->metric);
 }
 
 static void destroy(void *arg) PLUG_NOEXCEPT

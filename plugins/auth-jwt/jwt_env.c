@@ -1,14 +1,9 @@
 #include "jwt_env.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "host_log.h"
+#include "metric_table.h"
 
-enum { LINE_MAX_LEN = 1024 };
-
-static const struct {
-  const char *name, *help;
-  int is_gauge;
-} metrics[JWT_N_METRICS] = {
+static const struct metric_row metrics[JWT_N_METRICS] = {
     [JWT_M_ACCEPTED] = {"accepted", "Tokens accepted", 0},
     [JWT_M_EXPIRED] = {"refused_expired", "Tokens refused because they had expired", 0},
     [JWT_M_REFUSED_SIGNATURE] = {"refused_signature", "Tokens whose signature was wrong", 0},
@@ -31,27 +26,13 @@ void jwt_env_init(struct jwt_env *env, const struct plug_host *host)
   const struct plug_workpool *pool = host->extension(host, PLUG_EXT_WORKPOOL);
   if (pool != NULL && PLUG_HAS(pool, run))
     env->pool = pool;
-  const struct plug_metrics *m = host->extension(host, PLUG_EXT_METRICS);
-  if (m == NULL || !PLUG_HAS(m, counter) || !PLUG_HAS(m, gauge) || !PLUG_HAS(m, add) ||
-      !PLUG_HAS(m, set))
-    return;
-  env->metrics = m;
-  for (size_t i = 0; i < JWT_N_METRICS; i++)
-    env->metric[i] =
-        (metrics[i].is_gauge ? m->gauge : m->counter)(host, metrics[i].name, metrics[i].help);
+  env->metrics = metric_table_make(host, metrics, JWT_N_METRICS, env->metric);
 }
 
 void jwt_log(const struct jwt_env *env, int32_t level, const char *format, ...)
 {
-  char line[LINE_MAX_LEN];
   va_list args;
-  if (!env->host->log_on(env->host, level))
-    return;
   va_start(args, format);
-  int n = vsnprintf(line, sizeof line, format, args);
+  host_vlog(env->host, level, NULL, format, args);
   va_end(args);
-  if (n < 0)
-    return;
-  size_t len = n < LINE_MAX_LEN ? (size_t)n : LINE_MAX_LEN - 1;
-  env->host->log(env->host, level, (struct plug_str){line, len});
 }

@@ -1,16 +1,13 @@
 #include "redis_env.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { LINE_MAX_LEN = 1024, LIMIT_MS = 10000 };
+#include "metric_table.h"
 
-static const struct {
-  const char *name, *help;
-  int is_gauge;
-} metrics[REDIS_N_METRICS] = {
+enum { LIMIT_MS = 10000 };
+
+static const struct metric_row metrics[REDIS_N_METRICS] = {
     [REDIS_M_PUBLISHED] = {"published", "Messages that Redis has accepted", 0},
     [REDIS_M_PUBLISH_FAILED] = {"publish_failed", "Messages refused, or lost with a connection", 0},
     [REDIS_M_PUBLISH_IN_FLIGHT] = {"publish_in_flight", "Messages that Redis has not answered yet",
@@ -50,53 +47,28 @@ static const struct {
 void redis_env_init(struct redis_env *env, const struct plug_host *host)
 {
   *env = (struct redis_env){.host = host};
-  const struct plug_metrics *m = host->extension(host, PLUG_EXT_METRICS);
-  if (m == NULL || !PLUG_HAS(m, counter) || !PLUG_HAS(m, gauge) || !PLUG_HAS(m, add) ||
-      !PLUG_HAS(m, set))
-    return;
-  env->metrics = m;
-  for (size_t i = 0; i < REDIS_N_METRICS; i++)
-    env->metric[i] =
-        (metrics[i].is_gauge ? m->gauge : m->counter)(host, metrics[i].name, metrics[i].help);
-}
-
-static void log_line(const struct redis_env *env, int32_t level, char line[LINE_MAX_LEN], int n)
-{
-  if (n < 0)
-    return;
-  size_t len = n < LINE_MAX_LEN ? (size_t)n : LINE_MAX_LEN - 1;
-  env->host->log(env->host, level, (struct plug_str){line, len});
+  env->metrics = metric_table_make(host, metrics, REDIS_N_METRICS, env->metric);
 }
 
 void redis_log(const struct redis_env *env, int32_t level, const char *format, ...)
 {
-  char line[LINE_MAX_LEN];
   va_list args;
-  if (!env->host->log_on(env->host, level))
-    return;
   va_start(args, format);
-  int n = vsnprintf(line, sizeof line, format, args);
+  host_vlog(env->host, level, NULL, format, args);
   va_end(args);
-  log_line(env, level, line, n);
 }
 
-void redis_log_limited(const struct redis_env *env, struct redis_log_limit *limit, int32_t level,
+void redis_log_limited(const struct redis_env *env, struct host_log_limit *limit, int32_t level,
                        const char *format, ...)
 {
-  char line[LINE_MAX_LEN];
-  uint64_t now = env->host->now_ms(env->host);
+  char more[64] = "";
+  uint64_t left_out;
   va_list args;
-  if (now < limit->next_ms) {
-    limit->left_out++;
+  if (!host_log_pass(env->host, limit, LIMIT_MS, &left_out))
     return;
-  }
+  if (left_out > 0)
+    snprintf(more, sizeof more, " (and %" PRIu64 " more like this before)", left_out);
   va_start(args, format);
-  int n = vsnprintf(line, sizeof line, format, args);
+  host_vlog(env->host, level, more, format, args);
   va_end(args);
-  if (limit->left_out > 0 && n >= 0 && n < LINE_MAX_LEN)
-    n += snprintf(line + n, sizeof line - (size_t)n, " (and %" PRIu64 " more like this before)",
-                  limit->left_out);
-  limit->next_ms = now + LIMIT_MS;
-  limit->left_out = 0;
-  log_line(env, level, line, n);
 }

@@ -6,6 +6,8 @@
 #include <plugboard/broker.h>
 #include <plugboard/ext/metrics.h>
 
+#include "host_log.h"
+
 enum redis_metric {
   REDIS_M_PUBLISHED,
   REDIS_M_PUBLISH_FAILED,
@@ -61,11 +63,8 @@ __attribute__((format(printf, 3, 4))) void redis_log(const struct redis_env *env
                                                      const char *format, ...);
 
 /* At most one line in ten seconds; the next one tells how many were left out. */
-struct redis_log_limit {
-  uint64_t next_ms, left_out;
-};
 __attribute__((format(printf, 4, 5))) void redis_log_limited(const struct redis_env *env,
-                                                             struct redis_log_limit *limit,
+                                                             struct host_log_limit *limit,
                                                              int32_t level, const char *format,
                                                              ...);
 

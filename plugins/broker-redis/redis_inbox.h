@@ -10,7 +10,7 @@ struct redis_inbox {
   const struct redis_env *env;
   const char *channel; /* for the log */
   struct redis_buf scratch;
-  struct redis_log_limit json_limit, content_limit;
+  struct host_log_limit json_limit, content_limit;
 };
 
 void redis_inbox_take(struct redis_inbox *inbox, struct plug_str wire);

@@ -1,5 +1,4 @@
-/* The channels and globs of Redis that this node listens to, by name. A hash table with a keyed
- * hash, since clients choose the names. Owns the channels. [home] */
+/* The channels and globs of Redis that this node listens to, by name. Owns the channels. [home] */
 #ifndef REDIS_MAP_H
 #define REDIS_MAP_H
 
@@ -7,6 +6,8 @@
 #include <stdint.h>
 
 #include <plugboard/host.h>
+
+#include "name_map.h"
 
 /* A publish that waits until the SUBSCRIBE of its own topic is confirmed. */
 struct redis_held {
@@ -28,8 +29,7 @@ struct redis_interest {
 };
 
 struct redis_channel {
-  struct redis_channel *next;
-  uint64_t hash;
+  struct name_entry by_name; /* its name is in text */
   struct redis_interest *interests;
   struct redis_held_list held;
   uint32_t n_subscribing, n_unsubscribing; /* commands that Redis has not answered yet */
@@ -37,14 +37,11 @@ struct redis_channel {
   bool is_glob;
   bool at_redis; /* what the last answer of Redis left behind */
   bool wanted;   /* what the last command asked for */
-  size_t name_len;
-  char name[];
+  char text[];
 };
 
 struct redis_map {
-  struct redis_channel **buckets;
-  size_t n_buckets, n; /* n_buckets is a power of two, or 0 */
-  uint64_t key[2];
+  struct name_map channels, globs;
 };
 
 void redis_map_init(struct redis_map *map);
@@ -57,8 +54,9 @@ struct redis_channel *redis_map_find(const struct redis_map *map, struct plug_st
 struct redis_channel *redis_map_get(struct redis_map *map, struct plug_str name, bool is_glob);
 /* Takes it out and frees it; it has no interests and nothing held. */
 void redis_map_remove(struct redis_map *map, struct redis_channel *channel);
+size_t redis_map_count(const struct redis_map *map);
 /* Any channel, to empty the map; NULL when it is empty. hint starts at 0 and is kept by the caller.
  */
-struct redis_channel *redis_map_any(const struct redis_map *map, size_t *hint);
+struct redis_channel *redis_map_any(const struct redis_map *map, size_t hint[2]);
 
 #endif

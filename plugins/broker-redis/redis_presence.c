@@ -50,7 +50,7 @@ struct redis_presence {
   uint64_t sent_ms, random;
   char refused[REDIS_WHY_MAX]; /* why there is no lease; empty: nothing is known against it */
   plug_status refused_status;
-  struct redis_log_limit error_limit;
+  struct host_log_limit error_limit;
 };
 
 static const char lease_gone[] = "another node has declared this one dead, or Redis was emptied";

@@ -25,7 +25,7 @@ struct redis_publisher {
   size_t ring_size, ring_head, ring_n;
   size_t n_own, n_held, held_bytes;
   struct redis_buf channel, json;
-  struct redis_log_limit full_limit, refused_limit, error_limit;
+  struct host_log_limit full_limit, refused_limit, error_limit;
 };
 
 static void show_gauge(const struct redis_publisher *pub)
@@ -134,7 +134,7 @@ void redis_publisher_reset(struct redis_publisher *pub, plug_status status, cons
 /* A refusal with a reason. Without an operation there is nobody to give the reason to but the log.
  */
 static plug_status refuse(struct redis_publisher *pub, struct plug_op *op, plug_status status,
-                          const char *why, struct redis_log_limit *limit)
+                          const char *why, struct host_log_limit *limit)
 {
   if (op == NULL)
     redis_log_limited(pub->env, limit, PLUG_LOG_WARN, "a message was refused: %s", why);

@@ -24,7 +24,7 @@ struct redis_reaper {
   char dead[REDIS_REAPER_MAX][REDIS_LEASE_NAME]; /* the first is under way */
   size_t n_dead;
   enum redis_reaper_step step; /* the next one, or the one under way */
-  struct redis_log_limit strange_limit;
+  struct host_log_limit strange_limit;
 };
 
 void redis_reaper_init(struct redis_reaper *reaper, const struct redis_env *env,

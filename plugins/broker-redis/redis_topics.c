@@ -58,12 +58,12 @@ struct redis_topics {
   size_t n_subscribing; /* sum over all channels */
   size_t n_channels, n_globs;
   struct redis_buf name;
-  struct redis_log_limit bad_limit, error_limit;
+  struct host_log_limit bad_limit, error_limit;
 };
 
 static struct plug_str name_of(const struct redis_channel *c)
 {
-  return (struct plug_str){c->name, c->name_len};
+  return c->by_name.name;
 }
 
 static void show_gauges(const struct redis_topics *topics)
@@ -100,9 +100,9 @@ static struct redis_channel *channel_of(struct redis_topics *topics, const struc
     return NULL;
   if (!make)
     return redis_map_find(&topics->map, redis_buf_str(&topics->name), is_glob);
-  size_t before = topics->map.n;
+  size_t before = redis_map_count(&topics->map);
   struct redis_channel *c = redis_map_get(&topics->map, redis_buf_str(&topics->name), is_glob);
-  *(is_glob ? &topics->n_globs : &topics->n_channels) += topics->map.n - before;
+  *(is_glob ? &topics->n_globs : &topics->n_channels) += redis_map_count(&topics->map) - before;
   return c;
 }
 
@@ -111,7 +111,7 @@ static struct plug_str topic_in_name(const struct redis_topics *topics,
                                      const struct redis_channel *c)
 {
   size_t skip = topics->prefix.len + 2;
-  return (struct plug_str){c->name + skip, c->name_len - skip};
+  return (struct plug_str){c->text + skip, c->by_name.name.len - skip};
 }
 
 static bool add_interest(struct redis_topics *topics, struct redis_channel *c,
@@ -304,7 +304,7 @@ bool redis_topics_connect(struct redis_topics *topics, struct redis_conn *conn,
 
 void redis_topics_reset(struct redis_topics *topics, plug_status status, const char *why)
 {
-  size_t hint = 0;
+  size_t hint[2] = {0};
   struct redis_channel *c;
   topics->conn = NULL;
   while (topics->batches != NULL) {
@@ -319,7 +319,7 @@ void redis_topics_reset(struct redis_topics *topics, plug_status status, const c
     free(command);
   }
   topics->tail = NULL;
-  while ((c = redis_map_any(&topics->map, &hint)) != NULL) {
+  while ((c = redis_map_any(&topics->map, hint)) != NULL) {
     if (c->held.n > 0)
       topics->events->drop(topics->arg, &c->held, status, why);
     while (c->interests != NULL) {
@@ -530,7 +530,8 @@ static void on_message(struct redis_topics *topics, const struct redis_channel *
     redis_log_limited(topics->env, &topics->bad_limit, PLUG_LOG_WARN,
                       "dropped a message of %zu bytes on the channel %.*s: it is not in the format "
                       "of this cluster; something else publishes there",
-                      wire.len, (int)(c->name_len < 200 ? c->name_len : 200), c->name);
+                      wire.len, (int)(c->by_name.name.len < 200 ? c->by_name.name.len : 200),
+                      c->text);
     return;
   }
   for (const struct redis_interest *in = c->interests; in != NULL; in = in->next) {

@@ -17,7 +17,7 @@ struct redis_watch {
   size_t max_ops, n_ops;
   struct redis_watch_op *head, **tail; /* in the order of the answers */
   struct redis_buf name;
-  struct redis_log_limit bad_limit;
+  struct host_log_limit bad_limit;
 };
 
 void redis_watch_init(struct redis_watch *watch, const struct redis_env *env,

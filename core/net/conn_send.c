@@ -1,0 +1,253 @@
+#include "net/conn_inner.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "base/counter.h"
+
+/* What one send may take. More would only sit in the kernel's queue while others wait. */
+#define SEND_BYTES 131072u
+
+static int unsent_in_kernel(const struct conn *conn)
+{
+  int bytes = 0;
+  return ioctl(conn->watch.fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+/* A blocked queue holds no bursts; without memory for that the connection ends. */
+static void set_blocked(struct conn *conn)
+{
+  if (!outq_split(&conn->session.out))
+    conn_doom(conn);
+  conn->session.out.blocked = true;
+  conn->stall_unsent = unsent_in_kernel(conn);
+  conn->stall_ms = conn->env->now_ms + conn->env->send_timeout_ms;
+  conn_update_reading(conn);
+  conn_arm(conn);
+}
+
+bool conn_made_progress(struct conn *conn)
+{
+  int unsent = unsent_in_kernel(conn);
+  bool progress = unsent != conn->stall_unsent;
+  conn->stall_unsent = unsent;
+  return progress;
+}
+
+void conn_drop_partial(struct conn *conn)
+{
+  if (conn->partial)
+    frame_unref(conn->partial);
+  conn->partial = NULL;
+  conn->partial_at = 0;
+  conn->session.out.held = 0;
+}
+
+static void keep_partial(struct conn *conn, struct frame *frame, size_t at)
+{
+  frame_ref(frame);
+  conn->partial = frame;
+  conn->partial_at = (uint32_t)at;
+  conn->session.out.held = (uint32_t)(wire_bytes(frame, conn->wire).len - at);
+}
+
+/* Writes on at what the socket took in part; false: not yet, or the connection is doomed. */
+static bool send_partial(struct conn *conn)
+{
+  struct plug_str bytes = wire_bytes(conn->partial, conn->wire);
+  bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
+  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
+    conn_doom(conn);
+    return false;
+  }
+  if (sent > 0) {
+    COUNT_BY(bytes_out, sent);
+    conn->session.last_tx_ms = conn->env->now_ms;
+    conn->partial_at += (uint32_t)sent;
+    conn->session.out.held -= (uint32_t)sent;
+  }
+  if (sent != (ssize_t)bytes.len)
+    return false;
+  conn_drop_partial(conn);
+  return true;
+}
+
+/* The socket took only n of the bytes. */
+static void short_send(struct conn *conn, size_t n)
+{
+  struct outq *queue = &conn->session.out;
+  if (!outq_split(queue)) {
+    conn_doom(conn);
+    return;
+  }
+  while (n) {
+    struct frame *frame = outq_at(queue, 0);
+    size_t len = wire_bytes(frame, conn->wire).len;
+    if (conn->carrier->sent)
+      conn->carrier->sent(conn, frame);
+    if (n < len) {
+      keep_partial(conn, frame, n);
+      outq_drop_front(queue, 1);
+      break;
+    }
+    n -= len;
+    outq_drop_front(queue, 1);
+  }
+  set_blocked(conn);
+}
+
+static bool gather_from(struct conn *conn, struct batch_set *batches,
+                        struct sender_request *request, bool *full)
+{
+  struct outq *queue = &conn->session.out;
+  *full = false;
+  if (!queue->count || queue->blocked || conn->sending || !list_empty(&conn->doomed))
+    return false;
+  if (conn->carrier->pump && conn->carrier->pump(conn))
+    return false;
+  request->conn = conn;
+  request->fd = conn->watch.fd;
+  request->n_frames = 1;
+  request->bytes = wire_bytes(outq_at(queue, 0), conn->wire);
+  if (!request->bytes.len) {
+    conn_doom(conn); /* out of memory: a frame that is left out would not be missed */
+    return false;
+  }
+  if (queue->count > 1 && request->bytes.len < SEND_BYTES &&
+      !batch_set_get(batches, queue, conn->wire, SEND_BYTES, &request->bytes, &request->n_frames)) {
+    *full = true;
+    return false;
+  }
+  conn->sending = true;
+  return true;
+}
+
+bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
+{
+  if (conn->session.out.count > 1)
+    conn->env->batched |= 1u << conn->wire;
+  return gather_from(conn, &conn->env->batches[conn->wire], request, full);
+}
+
+void conn_account(struct conn *conn, const struct sender_request *request)
+{
+  ssize_t sent = request->result;
+  conn->sending = false;
+  if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
+    conn_doom(conn);
+    return;
+  }
+  if (sent > 0) {
+    COUNT_BY(bytes_out, sent);
+    conn->session.last_tx_ms = conn->env->now_ms;
+  }
+  if (sent != (ssize_t)request->bytes.len) {
+    short_send(conn, sent > 0 ? (size_t)sent : 0);
+    return;
+  }
+  for (uint32_t i = 0; conn->carrier->sent && i < request->n_frames; i++)
+    conn->carrier->sent(conn, outq_at(&conn->session.out, i));
+  outq_drop_front(&conn->session.out, request->n_frames);
+  if (conn->carrier->written)
+    conn->carrier->written(conn);
+}
+
+void conn_flush(struct outq *queue)
+{
+  struct conn *conn = conn_of(queue);
+  /* Its own batches: it may run while a round of the others' is being gathered. */
+  struct batch_set *batches = &conn->env->flush_batches;
+  struct sender_request request;
+  bool full;
+  while (gather_from(conn, batches, &request, &full)) {
+    request.result = sender_send(request.fd, request.bytes);
+    conn_account(conn, &request);
+    batch_set_reset(batches);
+  }
+}
+
+bool conn_write_raw(struct conn *conn, struct plug_str bytes)
+{
+  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  if (sent > 0)
+    COUNT_BY(bytes_out, sent);
+  if (sent == (ssize_t)bytes.len)
+    return true;
+  /* An empty socket takes it; one whose client has pipelined and does not read may not. */
+  size_t n = sent > 0 ? (size_t)sent : 0;
+  struct frame *frame = frame_alloc(bytes.len - n, 1, false);
+  if (!frame || (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)) {
+    if (frame)
+      frame_unref(frame);
+    conn_doom(conn);
+    return false;
+  }
+  memcpy(frame->bytes, bytes.ptr + n, bytes.len - n);
+  frame->form = WIRE_RAW;
+  keep_partial(conn, frame, 0);
+  frame_unref(frame);
+  set_blocked(conn);
+  return false;
+}
+
+void conn_greet(struct conn *conn, struct plug_str bytes)
+{
+  /* With what follows in this turn, in one send. */
+  struct frame *frame = frame_alloc(bytes.len, 1, false);
+  if (!frame) {
+    conn_doom(conn);
+    return;
+  }
+  memcpy(frame->bytes, bytes.ptr, bytes.len);
+  frame->form = WIRE_RAW;
+  conn_queue(conn, frame);
+  frame_unref(frame);
+}
+
+void conn_queue(struct conn *conn, struct frame *frame)
+{
+  outq_push(&conn->env->hub.outqs, &conn->session.out, frame);
+}
+
+void conn_on_writable(struct conn *conn)
+{
+  struct outq *queue = &conn->session.out;
+  if (conn->partial && !send_partial(conn))
+    return;
+  queue->blocked = false;
+  conn->stall_ms = 0;
+  conn_update_reading(conn);
+  outq_mark_dirty(&conn->env->hub.outqs, queue);
+  if (conn->carrier->written)
+    conn->carrier->written(conn);
+}
+
+/* The queue is empty: the carrier's last frame goes out. */
+static void say_farewell(struct conn *conn)
+{
+  conn->farewell = true;
+  struct frame *frame = conn->carrier->farewell(conn);
+  if (!frame)
+    return;
+  keep_partial(conn, frame, 0);
+  frame_unref(frame);
+  if (!send_partial(conn) && list_empty(&conn->doomed))
+    set_blocked(conn);
+}
+
+void conn_finish(struct conn *conn)
+{
+  struct outq *queue = &conn->session.out;
+  if (conn->session.state != SESSION_CLOSED || !list_empty(&conn->doomed))
+    return;
+  queue->closed = true;
+  conn_update_reading(conn);
+  conn_arm(conn);
+  if (queue->count || queue->blocked || conn->sending)
+    return;
+  if (!conn->farewell)
+    say_farewell(conn);
+  if (!conn->partial && list_empty(&conn->doomed) && conn->carrier->said_farewell(conn))
+    conn_doom(conn);
+}

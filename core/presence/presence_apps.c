@@ -1,0 +1,185 @@
+#include "presence/presence_apps.h"
+
+#include <stdlib.h>
+
+#include "base/counter.h"
+#include "base/str.h"
+#include "presence/presence_ask.h"
+
+/* One application that watches one room. */
+struct watcher {
+  struct list link; /* room.watchers */
+  struct plugin_instance *instance;
+  size_t n;
+};
+
+/* --- members ------------------------------------------------------------------------------ */
+
+static bool is_member(const struct presence *presence, const struct plug_member *member)
+{
+  return member->topic.len && member->member.len && member->user.len &&
+         member->info.len <= presence->settings.max_info;
+}
+
+static plug_status change_member(const struct plug_host *host, const struct plug_member *member,
+                                 bool joins, plug_presence_done_fn done, void *arg)
+{
+  void *ctx = NULL;
+  struct plugin_instance *instance = instance_calling(host, joins ? "join" : "leave", &ctx);
+  struct presence *presence = ctx;
+  if (!instance || presence->draining)
+    return PLUG_ESTATE;
+  if (joins && !is_member(presence, member)) {
+    COUNT(presence_refused);
+    return member->info.len > presence->settings.max_info ? PLUG_ETOOBIG : PLUG_EINVAL;
+  }
+  struct presence_ask *ask = NULL;
+  if (done && !(ask = presence_ask_new(presence, instance, str_from(NULL, 0), str_from(NULL, 0),
+                                       done, arg)))
+    return PLUG_ENOMEM;
+  plug_status status = joins ? members_join(&presence->members, member, ask ? &ask->wait : NULL)
+                             : members_leave(&presence->members, member, ask ? &ask->wait : NULL);
+  if (status == PLUG_ETOOBIG)
+    COUNT(presence_refused);
+  if (ask && status != PLUG_PENDING)
+    presence_ask_unref(ask);
+  presence_wake(presence);
+  return !ask && status == PLUG_PENDING ? PLUG_OK : status;
+}
+
+static plug_status app_join(const struct plug_host *host, const struct plug_member *member,
+                            plug_presence_done_fn done, void *arg)
+{
+  return change_member(host, member, true, done, arg);
+}
+
+static plug_status app_leave(const struct plug_host *host, const struct plug_member *member,
+                             plug_presence_done_fn done, void *arg)
+{
+  return change_member(host, member, false, done, arg);
+}
+
+/* --- rooms -------------------------------------------------------------------------------- */
+
+static struct watcher *find_watcher(const struct room *room, const struct plugin_instance *instance)
+{
+  for (struct list *node = room->watchers.next; node != &room->watchers; node = node->next)
+    if (container_of(node, struct watcher, link)->instance == instance)
+      return container_of(node, struct watcher, link);
+  return NULL;
+}
+
+static plug_status app_watch(const struct plug_host *host, struct plug_str topic,
+                             plug_presence_done_fn done, void *arg)
+{
+  void *ctx = NULL;
+  plug_status status = PLUG_ENOMEM;
+  struct plugin_instance *instance = instance_calling(host, "watch", &ctx);
+  struct presence *presence = ctx;
+  if (!instance || presence->draining)
+    return PLUG_ESTATE;
+  if (!topic.len)
+    return PLUG_EINVAL;
+  struct presence_ask *ask =
+      presence_ask_new(presence, instance, topic, str_from(NULL, 0), done, arg);
+  struct watcher *fresh = calloc(1, sizeof *fresh);
+  struct room *room = ask && fresh && done ? rooms_watch(&presence->rooms, topic, &status) : NULL;
+  if (!room) {
+    if (status == PLUG_ETOOBIG)
+      COUNT(presence_refused);
+    if (ask)
+      presence_ask_unref(ask);
+    free(fresh);
+    return done ? status : PLUG_EINVAL;
+  }
+  struct watcher *watcher = find_watcher(room, instance);
+  if (watcher) {
+    free(fresh);
+  } else {
+    watcher = fresh;
+    watcher->instance = instance;
+    list_append(&room->watchers, &watcher->link);
+  }
+  watcher->n++;
+  presence_ask_of_room(ask, room);
+  presence_wake(presence);
+  return PLUG_PENDING;
+}
+
+static void app_unwatch(const struct plug_host *host, struct plug_str topic)
+{
+  void *ctx = NULL;
+  struct plugin_instance *instance = instance_calling(host, "unwatch", &ctx);
+  struct presence *presence = ctx;
+  struct room *room = instance ? rooms_find(&presence->rooms, topic) : NULL;
+  struct watcher *watcher = room ? find_watcher(room, instance) : NULL;
+  if (!watcher)
+    return;
+  if (--watcher->n == 0) {
+    list_remove(&watcher->link);
+    free(watcher);
+  }
+  rooms_unwatch(room);
+  presence_wake(presence);
+}
+
+void presence_apps_tell(void *ctx, struct room *room, const struct plug_presence_change *change)
+{
+  (void)ctx;
+  for (struct list *node = room->watchers.next, *next; node != &room->watchers; node = next) {
+    struct watcher *watcher = container_of(node, struct watcher, link);
+    struct plugin_instance *instance = watcher->instance;
+    const struct plug_presence_app *theirs = instance_extension(instance, PLUG_EXT_PRESENCE);
+    struct instance_call call;
+    next = node->next; /* it may end its watch */
+    if (instance_state(instance) != INSTANCE_RUNNING || !theirs || !PLUG_HAS(theirs, changed))
+      continue;
+    instance_call_begin(&call, instance, "changed");
+    theirs->changed(instance_self(instance), change);
+    instance_call_end(&call);
+  }
+}
+
+static plug_status app_list(const struct plug_host *host, struct plug_str topic,
+                            plug_presence_user_fn user, plug_presence_done_fn done, void *arg)
+{
+  void *ctx = NULL;
+  struct plugin_instance *instance = instance_calling(host, "list", &ctx);
+  return instance ? presence_list_for(ctx, instance, topic, str_from(NULL, 0), user, done, arg)
+                  : PLUG_ESTATE;
+}
+
+static plug_status app_find(const struct plug_host *host, struct plug_str topic,
+                            struct plug_str name, plug_presence_user_fn user,
+                            plug_presence_done_fn done, void *arg)
+{
+  void *ctx = NULL;
+  struct plugin_instance *instance = instance_calling(host, "find", &ctx);
+  if (instance && !name.len)
+    return PLUG_EINVAL;
+  return instance ? presence_list_for(ctx, instance, topic, name, user, done, arg) : PLUG_ESTATE;
+}
+
+const struct plug_presence presence_apps_table = {
+    .size = sizeof presence_apps_table,
+    .join = app_join,
+    .leave = app_leave,
+    .watch = app_watch,
+    .unwatch = app_unwatch,
+    .list = app_list,
+    .find = app_find,
+};
+
+void presence_apps_free(struct presence *presence)
+{
+  struct map_iter it = {0};
+  struct map_entry *entry;
+  while ((entry = map_next(&presence->rooms.map, &it))) {
+    struct room *room = container_of(entry, struct room, by_topic);
+    struct list *node;
+    while ((node = list_first(&room->watchers))) {
+      list_remove(node);
+      free(container_of(node, struct watcher, link));
+    }
+  }
+}
