@@ -588,7 +588,8 @@ int server_check(struct config *config, const struct settings *settings)
       status = parts[i](&server, &err);
       if (status == PLUG_OK)
         continue;
-      text_complain(err.text);
+      if (!config_fault_follows(config))
+        text_complain(err.text);
       n_mistakes++;
       failed[i] = !config_forget_fault(config, is_read_later);
     }

@@ -106,6 +106,8 @@ static plug_status load_secret(struct settings_loader *l, const struct config_se
   const struct config_entry *plain = config_section_find(section, "secret");
   const struct config_entry *file = config_section_find(section, "secret-file");
   char why[240];
+  if (!plain && !file && section->damaged)
+    return PLUG_OK; /* what was wrong with it has been said */
   if (!plain == !file)
     return key_fault(l, section, plain ? "secret-file" : "secret",
                      plain ? "there is a secret already"
@@ -155,7 +157,7 @@ static plug_status load_key(struct settings_loader *l, const struct config_secti
   s->n_api_keys++;
   plug_status status = load_secret(l, section, key);
   for (size_t i = 0; !status && i + 1 < s->n_api_keys; i++)
-    if (strcmp(s->api_keys[i].secret, key->secret) == 0)
+    if (key->secret && s->api_keys[i].secret && strcmp(s->api_keys[i].secret, key->secret) == 0)
       return key_fault(l, section, "secret", "is that of another key, too");
   return status ? status : load_rights(l, section, key);
 }
