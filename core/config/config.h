@@ -64,7 +64,7 @@ bool config_forget_fault(struct config *config, bool (*wanted)(const char *secti
 
 /* Whether the last fault is told of a section as a whole, and a mistake was taken out of it or of
  * another one of the same plugin, [app.route] and [app.route NAME]: then it may only follow from
- * that, and saying it would send people to a line that is good. */
+ * that, and the line it names may be good. */
 bool config_fault_follows(const struct config *config);
 
 /* Writes "FILE:LINE: " or "--set: " for messages about an entry; returns its length. */

@@ -43,7 +43,7 @@ plug_status api_check_key(const struct config_section *section, struct plug_str 
 {
   if (!is_name(name))
     return fault_at(err, section->file, section->line,
-                    "[%s]: a name is missing, as in [api-key backend]: 1 to %d of "
+                    "[%s]: a key has a name, as in [api-key backend]: 1 to %d of "
                     "A-Z a-z 0-9 . _ -",
                     section->name, NAME_MAX_LEN);
   return option_check(loader_table(SECTION_API_KEY), section, section->name, err);

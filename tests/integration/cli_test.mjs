@@ -157,16 +157,18 @@ plugins = nope
       }
     }
   });
-  test('--check says of a mistake what it is, and not what follows from it', async (t) => {
+  test('--check says what may only follow from another mistake', async (t) => {
     const cases = [
       ['[api-key a]\nsecret = ${PLUGBOARD_TEST_UNSET}\n', [/^2: environment variable/]],
       ['[api-key a]\nsecret = short\n', [/^2: \[api-key a\] secret: is shorter/]],
       ['[api-key a]\nsecret = short\n[api-key b]\nsecret = 0123456789abcdef\n[api-key c]\nsecret = 0123456789abcdef\n',
         [/^2: .*is shorter/, /^6: .*is that of another key/]],
-      ['[auth]\nplugins = jwt\n[auth.jwt]\nsecret = ${PLUGBOARD_TEST_UNSET}\n', [/^4: environment variable/]],
+      ['[auth]\nplugins = jwt\n[auth.jwt]\nsecret = ${PLUGBOARD_TEST_UNSET}\n',
+        [/^4: environment variable/, /^3: .*no keys to verify with.* \(this may follow from a mistake named above\)$/]],
       ['[destinations]\napp = /pub\n[app]\nplugins = webhook\n[app.webhook]\nsecret = ${PLUGBOARD_TEST_UNSET}\n[app.webhook a]\nurl = http://127.0.0.1:1/\nsend = /a\n',
-        [/^6: environment variable/]],
-      ['[destinations]\napp = /pub\n[app]\nplugins = route\n[app.route a]\npattern = /{b:c}\nto = /topic/x\n', [/^6: \[app.route a\] pattern/]],
+        [/^6: environment variable/, /^7: .*there is no secret.* \(this may follow from a mistake named above\)$/]],
+      ['[destinations]\napp = /pub\n[app]\nplugins = route\n[app.route a]\npattern = /{b:c}\nto = /topic/x\n', [/^6: \[app.route a\] pattern/, /^5: \[app.route a\] has no pattern \(this may follow from a mistake named above\)$/]],
+      ['[broker]\nplugin = redis\n[broker.redis]\nurl = rediss://x\nlayout = dual\n', [/^5: .*layout/, /^3: .*rediss.*TLS.* \(this may/]],
     ];
     for (const [text, wanted] of cases) {
       const file = configFile(t, text);
