@@ -11,6 +11,7 @@
 
 #include "access/explain.h"
 #include "base/block.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/hash.h"
@@ -563,6 +564,18 @@ static bool is_read_later(const char *section)
   return strchr(section, '.') || strcmp(section, "access") == 0;
 }
 
+/* What may only follow from a mistake that was taken out is told as that: the line is good. */
+static void complain_of_part(const struct config *config, const char *text)
+{
+  struct buf line = {0};
+  buf_put_str(&line, str_of(text));
+  if (config_fault_follows(config))
+    buf_put_str(&line, STR(" (this may follow from a mistake named above)"));
+  buf_put_char(&line, '\0');
+  text_complain(line.failed ? text : line.data);
+  buf_free(&line);
+}
+
 /* Mistakes are taken out of the configuration, and their part of the server is tried again; a part
  * that fails for another reason is named once, and left out from there on. */
 int server_check(struct config *config, const struct settings *settings)
@@ -588,7 +601,7 @@ int server_check(struct config *config, const struct settings *settings)
       status = parts[i](&server, &err);
       if (status == PLUG_OK)
         continue;
-      text_complain(err.text);
+      complain_of_part(config, err.text);
       n_mistakes++;
       failed[i] = !config_forget_fault(config, is_read_later);
     }

@@ -242,6 +242,20 @@ static bool parse_condition(struct parser *p)
   }
 }
 
+/* In a pattern such a brace stands for itself. In a rule it is a slip that would make a line that
+ * is to close something match nothing. */
+static bool has_open_brace(struct plug_str pattern)
+{
+  bool open = false;
+  for (size_t i = 0; i < pattern.len && !(open && pattern.ptr[i] == '/'); i++) {
+    if (pattern.ptr[i] == '{')
+      open = true;
+    else if (pattern.ptr[i] == '}')
+      open = false;
+  }
+  return open;
+}
+
 struct rule *rule_new(struct plug_str name, struct plug_str text, const char *file, int line,
                       struct plug_err *err)
 {
@@ -260,6 +274,10 @@ struct rule *rule_new(struct plug_str name, struct plug_str text, const char *fi
   p.shape = shape_new(pattern, &why);
   if (!p.shape) {
     fail(&p, "bad pattern '%.*s': %.120s", shown(pattern), pattern.ptr, why.text);
+    goto free_copy;
+  }
+  if (has_open_brace(pattern)) {
+    fail(&p, "bad pattern '%.*s': a '{' is not closed", shown(pattern), pattern.ptr);
     goto free_copy;
   }
   if (!parse_condition(&p))

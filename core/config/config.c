@@ -307,6 +307,8 @@ plug_status config_read_text(struct config *config, const char *name, struct plu
     status = read_line(&reader, str_from(text.ptr, len));
     if (status == PLUG_EINVAL && config->on_fault) {
       config->on_fault(err);
+      if (reader.section && !reader.lost)
+        reader.section->damaged = true;
       worst = status;
       status = reader.status = PLUG_OK;
     }
@@ -416,6 +418,31 @@ bool config_forget_fault(struct config *config, bool (*wanted)(const char *secti
       section_free(section);
       return true;
     }
+  }
+  return false;
+}
+
+/* "app.route" of "app.route" and of "app.route chat". */
+static struct plug_str family_of(const struct config_section *section)
+{
+  const char *blank = strchr(section->name, ' ');
+  return blank ? str_from(section->name, (size_t)(blank - section->name)) : str_of(section->name);
+}
+
+bool config_fault_follows(const struct config *config)
+{
+  struct fault_place place = fault_last_place();
+  const struct list *head = &config->sections;
+  const struct config_section *told = NULL;
+  for (const struct list *at = head->next; place.file && !told && at != head; at = at->next) {
+    const struct config_section *section = container_of(at, struct config_section, link);
+    if (stands_at(section->file, section->line, &place))
+      told = section;
+  }
+  for (const struct list *at = head->next; told && at != head; at = at->next) {
+    const struct config_section *section = container_of(at, struct config_section, link);
+    if (section->damaged && str_eq(family_of(section), family_of(told)))
+      return true;
   }
   return false;
 }

@@ -62,6 +62,11 @@ const struct config_entry *config_section_find(const struct config_section *sect
  * stands there. wanted (may be NULL): only keys, and only of sections of which it says so. */
 bool config_forget_fault(struct config *config, bool (*wanted)(const char *section));
 
+/* Whether the last fault is told of a section as a whole, and a mistake was taken out of it or of
+ * another one of the same plugin, [app.route] and [app.route NAME]: then it may only follow from
+ * that, and the line it names may be good. */
+bool config_fault_follows(const struct config *config);
+
 /* Writes "FILE:LINE: " or "--set: " for messages about an entry; returns its length. */
 size_t config_entry_place(const struct config_entry *entry, char *out, size_t size);
 

@@ -14,6 +14,11 @@ static size_t cut_at(const char *text, size_t len)
 
 static _Thread_local struct fault_place last;
 
+struct fault_place fault_last_place(void)
+{
+  return last;
+}
+
 struct fault_place fault_take_place(void)
 {
   struct fault_place place = last;

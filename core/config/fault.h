@@ -16,6 +16,8 @@ struct fault_place {
   int line;
 };
 struct fault_place fault_take_place(void);
+/* The same, without taking it. */
+struct fault_place fault_last_place(void);
 
 /* The same for want of memory; returns PLUG_ENOMEM. */
 plug_status fault_no_memory(struct plug_err *err);

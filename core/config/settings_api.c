@@ -43,7 +43,7 @@ plug_status api_check_key(const struct config_section *section, struct plug_str 
 {
   if (!is_name(name))
     return fault_at(err, section->file, section->line,
-                    "[%s]: a name is missing, as in [api-key backend]: 1 to %d of "
+                    "[%s]: a key has a name, as in [api-key backend]: 1 to %d of "
                     "A-Z a-z 0-9 . _ -",
                     section->name, NAME_MAX_LEN);
   return option_check(loader_table(SECTION_API_KEY), section, section->name, err);
@@ -106,6 +106,8 @@ static plug_status load_secret(struct settings_loader *l, const struct config_se
   const struct config_entry *plain = config_section_find(section, "secret");
   const struct config_entry *file = config_section_find(section, "secret-file");
   char why[240];
+  if (!plain && !file && section->damaged)
+    return PLUG_OK; /* what was wrong with it has been said */
   if (!plain == !file)
     return key_fault(l, section, plain ? "secret-file" : "secret",
                      plain ? "there is a secret already"
@@ -155,7 +157,7 @@ static plug_status load_key(struct settings_loader *l, const struct config_secti
   s->n_api_keys++;
   plug_status status = load_secret(l, section, key);
   for (size_t i = 0; !status && i + 1 < s->n_api_keys; i++)
-    if (strcmp(s->api_keys[i].secret, key->secret) == 0)
+    if (key->secret && s->api_keys[i].secret && strcmp(s->api_keys[i].secret, key->secret) == 0)
       return key_fault(l, section, "secret", "is that of another key, too");
   return status ? status : load_rights(l, section, key);
 }

@@ -253,7 +253,8 @@ static void __attribute__((cold)) refuse_target(struct session *session,
 {
   struct buf prefixes = {0};
   destination_put_prefixes(&prefixes, &session->terms->destinations->client_send);
-  session_fail(session, frame, CLOSE_PROTOCOL, "[destinations] client-send lists what is open.",
+  session_fail(session, frame, CLOSE_PROTOCOL,
+               "client-send, in [destinations] or of the listener, lists what is open.",
                "clients may not SEND to '%.*s'; they may to %.*s", session_shown(destination),
                destination.ptr, prefixes.len ? (int)prefixes.len : 7,
                prefixes.len ? prefixes.data : "nothing");

@@ -442,8 +442,8 @@ test('keys come from the environment and from files, and bad ones stop the start
   await api.publish({ destination: '/topic/a', body: 'x' }, { key: 'from-the-environment-1' });
   for (const [text, expected] of [
     ['[api-key a]\n', /\[api-key a\] secret: is missing/],
-    ['[api-key]\nsecret = 0123456789abcdef\n', /a name is missing/],
-    ['[api-key a b]\nsecret = 0123456789abcdef\n', /a name is missing/],
+    ['[api-key]\nsecret = 0123456789abcdef\n', /a key has a name/],
+    ['[api-key a b]\nsecret = 0123456789abcdef\n', /a key has a name/],
     ['[api-key a]\nsecret = short\n', /shorter than 16/],
     ['[api-key a]\nsecret = 0123456789 abcdef\n', /a blank/],
     ['[api-key a]\nsecret = 0123456789abcdef\nrights = all\n', /rights: there are publish, disconnect and presence/],

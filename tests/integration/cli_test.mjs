@@ -157,6 +157,28 @@ plugins = nope
       }
     }
   });
+  test('--check says what may only follow from another mistake', async (t) => {
+    const cases = [
+      ['[api-key a]\nsecret = ${PLUGBOARD_TEST_UNSET}\n', [/^2: environment variable/]],
+      ['[api-key a]\nsecret = short\n', [/^2: \[api-key a\] secret: is shorter/]],
+      ['[api-key a]\nsecret = short\n[api-key b]\nsecret = 0123456789abcdef\n[api-key c]\nsecret = 0123456789abcdef\n',
+        [/^2: .*is shorter/, /^6: .*is that of another key/]],
+      ['[auth]\nplugins = jwt\n[auth.jwt]\nsecret = ${PLUGBOARD_TEST_UNSET}\n',
+        [/^4: environment variable/, /^3: .*no keys to verify with.* \(this may follow from a mistake named above\)$/]],
+      ['[destinations]\napp = /pub\n[app]\nplugins = webhook\n[app.webhook]\nsecret = ${PLUGBOARD_TEST_UNSET}\n[app.webhook a]\nurl = http://127.0.0.1:1/\nsend = /a\n',
+        [/^6: environment variable/, /^7: .*there is no secret.* \(this may follow from a mistake named above\)$/]],
+      ['[destinations]\napp = /pub\n[app]\nplugins = route\n[app.route a]\npattern = /{b:c}\nto = /topic/x\n', [/^6: \[app.route a\] pattern/, /^5: \[app.route a\] has no pattern \(this may follow from a mistake named above\)$/]],
+      ['[broker]\nplugin = redis\n[broker.redis]\nurl = rediss://x\nlayout = dual\n', [/^5: .*layout/, /^3: .*rediss.*TLS.* \(this may/]],
+    ];
+    for (const [text, wanted] of cases) {
+      const file = configFile(t, text);
+      const { code, stderr } = await run(['--check', '--config', file]);
+      assert.equal(code, 78);
+      const lines = stderr.split('\n').filter((line) => line.startsWith('plugboard: '));
+      assert.equal(lines.length, wanted.length, stderr);
+      for (const [i, pattern] of wanted.entries()) assert.match(lines[i].replace(`plugboard: ${file}:`, ''), pattern);
+    }
+  });
   test('--check without a file checks the defaults', async () => {
     assert.equal((await run(['--check'])).code, 0);
   });

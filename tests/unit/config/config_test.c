@@ -245,6 +245,34 @@ static bool not_b(const char *section)
   return strcmp(section, "b") != 0;
 }
 
+static void what_follows_from_a_mistake_is_known(void **state)
+{
+  (void)state;
+  struct plug_err err;
+  struct config *config = read_good("[app.a]\nx = 1\n[app.a one]\ny = 1\n[app.ab]\nz = 1\n");
+  const struct config_section *a = config_find(config, "app.a");
+  const struct config_section *one = config_find(config, "app.a one");
+  const struct config_section *ab = config_find(config, "app.ab");
+  fault_at(&err, one->file, one->line, "has no key");
+  assert_false(config_fault_follows(config));
+  const struct config_entry *x = entry(config, "app.a", "x");
+  fault_at(&err, x->file, x->line, "bad");
+  assert_false(config_fault_follows(config));
+  assert_true(config_forget_fault(config, NULL));
+  fault_at(&err, one->file, one->line, "has no key");
+  assert_true(config_fault_follows(config));
+  fault_at(&err, a->file, a->line, "has no key");
+  assert_true(config_fault_follows(config));
+  fault_at(&err, ab->file, ab->line, "has no key");
+  assert_false(config_fault_follows(config));
+  const struct config_entry *y = entry(config, "app.a one", "y");
+  fault_at(&err, y->file, y->line, "bad"); /* a key's own mistake follows from nothing */
+  assert_false(config_fault_follows(config));
+  fault_at(&err, NULL, 0, "nowhere");
+  assert_false(config_fault_follows(config));
+  config_free(config);
+}
+
 static void what_is_wrong_can_be_taken_out(void **state)
 {
   (void)state;
@@ -361,6 +389,7 @@ int main(void)
       cmocka_unit_test(variables_are_expanded_once_and_in_values_only),
       cmocka_unit_test(set_replaces_and_creates),
       cmocka_unit_test(what_is_wrong_can_be_taken_out),
+      cmocka_unit_test(what_follows_from_a_mistake_is_known),
       cmocka_unit_test(a_malformed_set_is_refused),
       cmocka_unit_test(a_file_is_read_or_named_in_the_message),
       cmocka_unit_test(a_long_message_is_cut_between_characters),
