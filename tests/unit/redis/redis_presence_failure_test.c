@@ -341,6 +341,7 @@ static void a_master_with_the_data_of_another_is_noticed(void **state)
   AWAIT(strcmp(REDIS(&other, "EXISTS", BASE "u:/t"), "1") == 0);
   /* The first replica gives the master another id; nothing is lost, and nobody sees anything. */
   AWAIT(a->n_restored >= 1 && b->n_restored >= 1);
+  AWAIT(atoi(REDIS(&other, "ZCARD", BASE "leases")) == 2);
   CALM();
   assert_int_equal(mock_presence_view(b, "/t")->n_left, 0);
   assert_true(SEES(b, "kim", "gone"));
