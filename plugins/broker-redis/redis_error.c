@@ -30,6 +30,8 @@ static const struct {
      DENIED},
     {"ERR The user executing the script",
      "the ACL user may not do in scripts what presence does: see the manual", DENIED},
+    {"ERR ACL failure in script", /* the same from 8.0 on */
+     "the ACL user may not do in scripts what presence does: see the manual", DENIED},
     {"OOM", "Redis has no memory left: raise maxmemory there", 0},
     {"NOREPLICAS", "Redis has too few replicas in step: look at min-replicas-to-write there", 0},
     {"MOVED",
