@@ -75,6 +75,8 @@ struct identity *subject_identity(const struct subject *subject);       /* likew
 uint64_t subject_class(const struct subject *subject);                  /* never 0 */
 /* On the clock of clock_now_ms; UINT64_MAX: its identity never ends. */
 uint64_t subject_expires_ms(const struct subject *subject);
+/* When a half is over of what its identity had left when it came to it; likewise. */
+uint64_t subject_half_ms(const struct subject *subject);
 
 /* [worker] Asks the auth plugins. handshake is taken over. False when out of memory; otherwise
  * events->login follows. One at a time. */

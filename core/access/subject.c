@@ -25,7 +25,7 @@ struct subject {
   struct list of_user; /* in access_user.subjects, or empty */
   struct access_user *user;
   struct identity *identity; /* NULL: nobody */
-  uint64_t expires_ms;
+  uint64_t expires_ms, half_ms;
   struct access_class *class;
   bool no_rules;
   struct login *login;
@@ -169,7 +169,7 @@ struct subject *subject_new(struct access_worker *worker, uint64_t number, void 
   subject->worker = worker;
   subject->owner = owner;
   subject->number = ((uint64_t)worker->index + 1) << 48 | number;
-  subject->expires_ms = UINT64_MAX;
+  subject->expires_ms = subject->half_ms = UINT64_MAX;
   list_init(&subject->of_user);
   list_init(&subject->asks);
   subject->class = class_get(worker, access_rules(worker->access), NULL);
@@ -237,9 +237,23 @@ uint64_t subject_expires_ms(const struct subject *subject)
   return subject->expires_ms;
 }
 
+uint64_t subject_half_ms(const struct subject *subject)
+{
+  return subject->half_ms;
+}
+
 uint64_t subject_class(const struct subject *subject)
 {
   return subject->class->id;
+}
+
+static void note_times(struct subject *subject)
+{
+  const struct identity *identity = subject->identity;
+  uint64_t expires = identity ? login_expiry(identity->who) : UINT64_MAX, now = clock_now_ms();
+  subject->expires_ms = expires;
+  subject->half_ms =
+      expires == UINT64_MAX ? expires : now + (expires > now ? expires - now : 0) / 2;
 }
 
 /* Takes over identity (NULL: nobody). False when out of memory: nothing has changed. */
@@ -258,7 +272,7 @@ static bool become(struct subject *subject, struct identity *identity)
   subject->class = class;
   identity_unref(subject->identity);
   subject->identity = identity;
-  subject->expires_ms = identity ? login_expiry(identity->who) : UINT64_MAX;
+  note_times(subject);
   forget_answers(subject);
   return true;
 }

@@ -21,7 +21,6 @@ struct admission {
   bool decided, allowed;      /* that answer, for the frame that comes again */
   bool committing;
   bool warned;         /* the time to warn has come */
-  uint64_t half_ms;    /* when a half is over of what the identity had left when it was granted */
   char *events_id;     /* of the subscription to /plugboard/token; owned, or NULL */
   char *renew_receipt; /* of the renewal that is under way; owned, or NULL */
 };
@@ -152,15 +151,6 @@ static uint16_t close_code_of(const struct login_verdict *verdict)
   return later ? CLOSE_BUSY : CLOSE_DENIED;
 }
 
-/* An identity has been granted. */
-static void note_half(struct session *session)
-{
-  uint64_t now = session->last_rx_ms;
-  uint64_t expires = subject_expires_ms(session->admission->subject);
-  session->admission->half_ms =
-      expires != UINT64_MAX && expires > now ? now + (expires - now) / 2 : now;
-}
-
 /* Somebody has disconnected the user, who may not come back yet. */
 static bool is_refused(struct session *session)
 {
@@ -185,7 +175,6 @@ static void connect_judged(struct session *session, const struct login_verdict *
   if (verdict->result == LOGIN_GRANTED) {
     COUNT(auth_granted);
     if (!is_refused(session)) {
-      note_half(session);
       session->class_id = subject_class(admission->subject);
       session_admit(session, &admission->agreement);
     }
@@ -389,7 +378,6 @@ static void renewal_judged(struct session *session, const struct login_verdict *
       session_error(session, &error);
     } else {
       COUNT(auth_renewed);
-      note_half(session);
       if (text)
         session_receipt(session, receipt);
       on_changed(session);
@@ -426,7 +414,8 @@ static uint64_t warning_due_ms(const struct session *session)
   if (admission->warned || !ahead || expires == UINT64_MAX)
     return UINT64_MAX;
   uint64_t due = expires > ahead ? expires - ahead : 0;
-  return due > admission->half_ms ? due : admission->half_ms;
+  uint64_t half = subject_half_ms(admission->subject);
+  return due > half ? due : half;
 }
 
 uint64_t admission_deadline_ms(const struct session *session)
@@ -442,7 +431,8 @@ static void warn(struct session *session, uint64_t now_ms)
 {
   struct admission *admission = session->admission;
   const struct plug_identity *who = subject_who(admission->subject);
-  uint64_t left = subject_expires_ms(admission->subject) - now_ms;
+  uint64_t expires = subject_expires_ms(admission->subject);
+  uint64_t left = expires > now_ms ? expires - now_ms : 0; /* it may end in this very turn */
   enum stomp_version version = (enum stomp_version)session->version;
   struct buf *out = &session->env->out;
   char id[64];
