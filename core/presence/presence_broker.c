@@ -180,7 +180,7 @@ static void on_user(struct plug_op *op, struct plug_str user, struct plug_str in
   struct room *room = op_arg(op, on_room_done);
   struct presence_ask *ask = room ? NULL : find_ask(op);
   if (room)
-    rooms_user(room, user, info, members);
+    rooms_user(room, user, info);
   if (!ask || !user.len || !ask->user || (ask->name_len && !str_eq(user, presence_ask_name(ask))))
     return;
   struct instance_call call;
