@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -315,6 +316,41 @@ static void a_list_follows_a_refusal(void **state)
                             "\"info\":null},{\"user\":\"b\",\"info\":{\"n\":1.5}}]}");
 }
 
+/* However long the making takes; and what a member's template refuses, refuses the list. */
+static void a_list_is_of_one_moment(void **state)
+{
+  (void)state;
+  set("snapshot", "list");
+  set("member", "{\"at\":\"{now.ms}\",\"n\":\"{info.n}\",\"in\":\"{room}\"}");
+  set("list", "{\"at\":\"{now.ms}\",\"v\":\"{members}\"}");
+  start();
+  tell(PLUG_APP_SUBSCRIBED, 1, "kim");
+  answer(&presence.watch, PLUG_OK);
+  answer(&presence.join, PLUG_OK);
+  for (size_t i = 0; i < 2; i++) {
+    presence.list.user(presence.list.arg, route_str("a"),
+                       route_str(i ? "{\"n\":[0.1]}" : "{\"n\":2}"), 1);
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+  }
+  answer(&presence.list, PLUG_OK);
+  char expected[256];
+  long long at = atoll(sent + strlen("{\"at\":"));
+  assert_true(at > 0);
+  snprintf(expected, sizeof expected,
+           "{\"at\":%lld,\"v\":[{\"at\":%lld,\"n\":2,\"in\":\"1\"},"
+           "{\"at\":%lld,\"n\":[0.1],\"in\":\"1\"}]}",
+           at, at, at);
+  assert_string_equal(sent, expected);
+  sent[0] = '\0';
+  tell(PLUG_APP_SUBSCRIBED, 2, "lee");
+  answer(&presence.join, PLUG_OK);
+  presence.list.user(presence.list.arg, route_str("a"), route_str("{}"), 1);
+  presence.list.user(presence.list.arg, route_str("b"), route_str("{\"n\":2}"), 1);
+  answer(&presence.list, PLUG_OK);
+  assert_string_equal(sent, "");
+  assert_string_equal(logged, "[s] no snapshot: the template cannot be filled\n");
+}
+
 static void a_room_that_is_not_watched_has_no_seats(void **state)
 {
   (void)state;
@@ -342,6 +378,7 @@ int main(void)
       TEST(what_passes_is_no_refusal),
       TEST(who_has_left_is_not_refused),
       TEST(a_list_follows_a_refusal),
+      TEST(a_list_is_of_one_moment),
       TEST(a_room_that_is_not_watched_has_no_seats),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
