@@ -302,8 +302,7 @@ void members_pump(struct members *members, uint64_t now_ms)
       break;
     }
     members->n_batches++;
-    plug_status status = batch->is_join ? backend->join(backend->ctx, batch->v, batch->n, batch)
-                                        : backend->leave(backend->ctx, batch->v, batch->n, batch);
+    plug_status status = backend->change(backend->ctx, batch->v, batch->n, batch);
     if (status != PLUG_PENDING)
       members_released(batch, status, now_ms);
   }

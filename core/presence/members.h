@@ -30,7 +30,7 @@ struct members {
 /* One operation under way. */
 struct members_batch {
   struct members *members;
-  bool is_join, answered;
+  bool is_join;
   uint64_t generation;
   size_t n;
   struct member *items[MEMBERS_BATCH];

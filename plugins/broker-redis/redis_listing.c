@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "redis_change.h"
+#include "redis_reply.h"
 
 enum { META_BEFORE = 1, INFOS, USERS, META_AFTER, N_REPLIES = META_AFTER, MAX_TRIES = 20 };
 
@@ -114,13 +115,6 @@ static uint64_t number_in(struct plug_str s)
   return s.len > 0 && redis_number_read(&p, p + s.len, &number) ? number : 0;
 }
 
-static struct plug_str str_at(const redisReply *reply, size_t i)
-{
-  const redisReply *e = reply->element[i];
-  return e->type == REDIS_REPLY_STRING ? (struct plug_str){e->str, e->len}
-                                       : (struct plug_str){"", 0};
-}
-
 static void fail(struct redis_listing *listing, plug_status status, const char *why)
 {
   if (listing->status != PLUG_OK)
@@ -132,8 +126,8 @@ static void fail(struct redis_listing *listing, plug_status status, const char *
 static struct plug_position look_of(struct redis_listing *listing, const redisReply *reply)
 {
   if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
-    return (struct plug_position){.epoch = number_in(str_at(reply, 0)),
-                                  .offset = number_in(str_at(reply, 1))};
+    return (struct plug_position){.epoch = number_in(redis_reply_str(reply, 0)),
+                                  .offset = number_in(redis_reply_str(reply, 1))};
   fail(listing, PLUG_EINTERNAL, "Redis answered with something that is no list");
   return (struct plug_position){0};
 }
@@ -150,7 +144,7 @@ static void copy_pairs(struct redis_listing *listing, struct redis_listing_pairs
   }
   pairs->n = reply->elements / 2;
   for (size_t i = 0; i < reply->elements; i++) {
-    struct plug_str s = str_at(reply, i);
+    struct plug_str s = redis_reply_str(reply, i);
     redis_buf_put(&pairs->bytes, s.ptr, s.len);
     redis_buf_put(&pairs->spans, &s.len, sizeof s.len);
   }
@@ -172,16 +166,9 @@ static struct plug_str next_str(const struct redis_listing_pairs *pairs, size_t 
   return s;
 }
 
-static int compare_strs(struct plug_str a, struct plug_str b)
-{
-  size_t n = a.len < b.len ? a.len : b.len;
-  int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
-  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare(const void *a, const void *b)
 {
-  return compare_strs(((const struct pair *)a)->key, ((const struct pair *)b)->key);
+  return redis_str_compare(((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
 /* The infos, sorted by user. NULL: out of memory. */

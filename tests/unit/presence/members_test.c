@@ -101,8 +101,7 @@ static void on_restored(void *ctx)
 static void begin(struct world *w, uint64_t seed)
 {
   *w = (struct world){.seed = seed, .now_ms = 1000};
-  w->backend = (struct presence_backend){
-      .join = on_batch, .leave = on_batch, .restored = on_restored, .ctx = w};
+  w->backend = (struct presence_backend){.change = on_batch, .restored = on_restored, .ctx = w};
   members_init(&w->members, &w->backend, 1000000);
 }
 
@@ -281,7 +280,7 @@ static void one_that_is_refused_does_not_keep_the_others_out(void **state)
   char text[3][2];
   (void)state;
   begin(&w, 1);
-  w.backend.join = w.backend.leave = refuse_b;
+  w.backend.change = refuse_b;
   for (size_t i = 0; i < 3; i++) {
     struct plug_member member = member_of(i, 0, text[i]);
     waiters[i] = waiter_new();
@@ -369,14 +368,14 @@ static void the_contrary_answers_who_waits(void **state)
   /* Or while it is under way, and then fails: it may be there or not, and is joined again. */
   leave = waiter_new();
   assert_int_equal(members_leave(&w.members, &member, &leave.wait), PLUG_PENDING);
-  w.backend.join = w.backend.leave = take_time;
+  w.backend.change = take_time;
   members_pump(&w.members, w.now_ms);
   assert_int_equal(members_join(&w.members, &member, &join.wait), PLUG_PENDING);
   release(&w, 0, PLUG_EUNAVAIL, true);
   assert_int_equal(leave.n, 1);
   assert_int_equal(leave.status, PLUG_EUNAVAIL);
   assert_int_equal(join.n, 0);
-  w.backend.join = w.backend.leave = refuse_b; /* which takes this one */
+  w.backend.change = refuse_b; /* which takes this one */
   w.now_ms = members_next_ms(&w.members);
   members_pump(&w.members, w.now_ms);
   assert_int_equal(join.n, 1);
@@ -396,7 +395,7 @@ static void who_has_left_a_refused_batch_is_answered(void **state)
   begin(&w, 1);
   assert_int_equal(members_join(&w.members, &a, &join.wait), PLUG_PENDING);
   assert_int_equal(members_join(&w.members, &b, &other.wait), PLUG_PENDING);
-  w.backend.join = w.backend.leave = take_time;
+  w.backend.change = take_time;
   members_pump(&w.members, w.now_ms);
   assert_int_equal(w.n_pending, 1);
   assert_int_equal(members_leave(&w.members, &a, &leave.wait), PLUG_PENDING);
@@ -404,7 +403,7 @@ static void who_has_left_a_refused_batch_is_answered(void **state)
   assert_int_equal(join.n, 1);
   assert_int_equal(join.status, PLUG_ECANCELED);
   assert_int_equal(other.n + leave.n, 0);
-  w.backend.join = w.backend.leave = refuse_b;
+  w.backend.change = refuse_b;
   members_pump(&w.members, w.now_ms);
   assert_int_equal(leave.n, 1);
   assert_int_equal(leave.status, PLUG_OK);
@@ -418,7 +417,7 @@ static void batches_are_bounded(void **state)
   struct world w;
   (void)state;
   begin(&w, 1);
-  w.backend.join = w.backend.leave = refuse_b; /* which takes all of these */
+  w.backend.change = refuse_b; /* which takes all of these */
   char name[16];
   for (int i = 0; i < 1700; i++) {
     int len = snprintf(name, sizeof name, "A%d", i);
