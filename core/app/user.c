@@ -37,19 +37,6 @@ void user_unescape(struct plug_str name, struct buf *out)
   }
 }
 
-bool user_escape(struct plug_str name, struct buf *out)
-{
-  for (size_t i = 0; i < name.len; i++) {
-    if (str_has_prefix(str_from(name.ptr + i, name.len - i), slash))
-      return false;
-    if (name.ptr[i] == '/')
-      buf_put_str(out, slash);
-    else
-      buf_put_char(out, name.ptr[i]);
-  }
-  return true;
-}
-
 void user_put_topic(const struct user_names *names, struct plug_str name, struct plug_str rest,
                     struct buf *out)
 {

@@ -23,8 +23,6 @@ bool user_split(const struct user_names *names, struct plug_str destination, str
 
 /* %2F becomes a slash, as Spring writes names with one. */
 void user_unescape(struct plug_str name, struct buf *out);
-/* The reverse. False: the name has a %2F, which nobody could tell from a slash. */
-bool user_escape(struct plug_str name, struct buf *out);
 
 /* The topic of "/user/alice/queue/x"; the name is unescaped. False: it is none, or out of memory.
  */

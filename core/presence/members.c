@@ -102,18 +102,19 @@ static struct member *find(struct members *members, const struct plug_member *v,
   return entry ? container_of(entry, struct member, by_key) : NULL;
 }
 
-/* Puts it where it belongs. Frees it if it belongs nowhere. */
+/* Puts it where it belongs. Frees it if it belongs nowhere. Who waits for what is no longer to be
+ * done is told now: nothing that comes would be his answer. */
 static void settle(struct members *members, struct member *member)
 {
   if (member->under_way)
     return;
   list_remove(&member->todo);
+  presence_answer(member->wanted ? &member->leave_waits : &member->join_waits, PLUG_ECANCELED);
   if (member->wanted && !member->there && !member->refused) {
     list_append(&members->joins, &member->todo);
   } else if (!member->wanted && member->maybe_there) {
     list_append(&members->leaves, &member->todo);
   } else if (!member->wanted) {
-    presence_answer(&member->join_waits, PLUG_ECANCELED);
     presence_answer(&member->leave_waits, PLUG_OK);
     member_free(members, member);
   }
@@ -132,9 +133,9 @@ plug_status members_join(struct members *members, const struct plug_member *v,
     return PLUG_ENOMEM;
   if (!member->wanted) {
     member->wanted = true;
-    member->refused = false;
     members->n_wanted++;
   }
+  member->refused = false; /* it is asked for anew */
   if (member->there && !member->under_way) {
     settle(members, member); /* it may stand among the leaves */
     return PLUG_OK;
@@ -206,8 +207,15 @@ bool members_idle(const struct members *members)
 
 /* --- operations --------------------------------------------------------------------------- */
 
+static bool is_refusal(plug_status status)
+{
+  return status != PLUG_OK && status != PLUG_EAGAIN && !presence_is_passing(status);
+}
+
 void members_answered(struct members_batch *batch, plug_status status)
 {
+  if (is_refusal(status) && batch->n > 1)
+    return; /* of one of them, nobody knows which: each is answered when it has gone by itself */
   if (status == PLUG_EAGAIN)
     status = PLUG_OK;
   for (size_t i = 0; i < batch->n; i++) {
@@ -219,7 +227,7 @@ void members_answered(struct members_batch *batch, plug_status status)
 static void member_released(struct members_batch *batch, struct member *member, plug_status status)
 {
   struct members *members = batch->members;
-  bool refused = status != PLUG_OK && !presence_is_passing(status);
+  bool refused = is_refusal(status);
   member->under_way = false;
   if (status == PLUG_OK) {
     member->alone = false;
@@ -274,6 +282,7 @@ static struct members_batch *take(struct members *members)
     list_remove(node);
     member->under_way = true;
     member->maybe_there = true;
+    member->there = false; /* of a leave, too: if it fails, nobody knows */
     batch->items[batch->n] = member;
     batch->v[batch->n++] = member->v;
     if (member->alone)
@@ -293,8 +302,7 @@ void members_pump(struct members *members, uint64_t now_ms)
       break;
     }
     members->n_batches++;
-    plug_status status = batch->is_join ? backend->join(backend->ctx, batch->v, batch->n, batch)
-                                        : backend->leave(backend->ctx, batch->v, batch->n, batch);
+    plug_status status = backend->change(backend->ctx, batch->v, batch->n, batch);
     if (status != PLUG_PENDING)
       members_released(batch, status, now_ms);
   }

@@ -30,7 +30,7 @@ struct members {
 /* One operation under way. */
 struct members_batch {
   struct members *members;
-  bool is_join, answered;
+  bool is_join;
   uint64_t generation;
   size_t n;
   struct member *items[MEMBERS_BATCH];
@@ -40,9 +40,12 @@ struct members_batch {
 void members_init(struct members *members, const struct presence_backend *backend, uint64_t max);
 void members_fini(struct members *members); /* nobody waits, and nothing is under way */
 
-/* wait: for the outcome of the first attempt, or NULL; never answered before this returns.
- * PLUG_PENDING: it will be. PLUG_OK: there already; or not there, and nobody waits. PLUG_ETOOBIG:
- * there are max already. PLUG_ENOMEM. */
+/* wait: for the outcome of the first attempt, or NULL; never answered before this returns. A batch
+ * that is refused is no attempt of its members, who are tried one by one then. Answered with
+ * PLUG_ECANCELED when the contrary is wanted meanwhile.
+ *
+ * PLUG_PENDING: it will be answered. PLUG_OK: there already; or not there, and nobody waits.
+ * PLUG_ETOOBIG: there are max already. PLUG_ENOMEM. */
 plug_status members_join(struct members *members, const struct plug_member *member,
                          struct presence_wait *wait);
 plug_status members_leave(struct members *members, const struct plug_member *member,

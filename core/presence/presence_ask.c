@@ -69,7 +69,7 @@ void presence_ask_of_room(struct presence_ask *ask, struct room *room)
 static void visit_user(const struct presence_ask *ask, const struct map_entry *entry)
 {
   const struct room_user *user = container_of(entry, struct room_user, by_name);
-  ask->user(ask->arg, user->by_name.key, room_user_info(user), user->members);
+  ask->user(ask->arg, user->by_name.key, room_user_info(user), 0);
 }
 
 static void visit_users(const struct presence_ask *ask, const struct room *room)

@@ -18,10 +18,9 @@ struct members_batch;
 struct room;
 
 struct presence_backend {
-  plug_status (*join)(void *ctx, const struct plug_member *v, size_t n,
-                      struct members_batch *batch);
-  plug_status (*leave)(void *ctx, const struct plug_member *v, size_t n,
-                       struct members_batch *batch);
+  /* They join or leave, as the batch says. */
+  plug_status (*change)(void *ctx, const struct plug_member *v, size_t n,
+                        struct members_batch *batch);
   void (*restored)(void *ctx);
   plug_status (*watch)(void *ctx, struct room *room);
   void (*unwatch)(void *ctx, struct room *room);

@@ -45,9 +45,10 @@ static void on_batch_release(void *arg, plug_status status, struct plug_str deta
   members_released(batch, status, clock_now_ms());
 }
 
-static plug_status call_members(struct presence *presence, const struct plug_member *v, size_t n,
-                                struct members_batch *batch)
+static plug_status backend_change(void *ctx, const struct plug_member *v, size_t n,
+                                  struct members_batch *batch)
 {
+  struct presence *presence = ctx;
   struct instance_call call;
   struct plug_op *op =
       op_new(presence->broker, presence->settings.timeout_ms, on_batch_done, batch);
@@ -63,12 +64,6 @@ static plug_status call_members(struct presence *presence, const struct plug_mem
   if (status != PLUG_PENDING)
     report(presence, batch->is_join ? "joining" : "leaving", status, str_from(NULL, 0));
   return status;
-}
-
-static plug_status backend_members(void *ctx, const struct plug_member *v, size_t n,
-                                   struct members_batch *batch)
-{
-  return call_members(ctx, v, n, batch);
 }
 
 static void backend_restored(void *ctx)
@@ -180,7 +175,7 @@ static void on_user(struct plug_op *op, struct plug_str user, struct plug_str in
   struct room *room = op_arg(op, on_room_done);
   struct presence_ask *ask = room ? NULL : find_ask(op);
   if (room)
-    rooms_user(room, user, info, members);
+    rooms_user(room, user, info);
   if (!ask || !user.len || !ask->user || (ask->name_len && !str_eq(user, presence_ask_name(ask))))
     return;
   struct instance_call call;
@@ -242,8 +237,7 @@ void presence_broker_init(struct presence *presence)
       instance_extension(presence->broker, PLUG_EXT_BROKER_PRESENCE);
   memcpy(&presence->plugin, theirs,
          theirs->size < sizeof presence->plugin ? theirs->size : sizeof presence->plugin);
-  presence->backend = (struct presence_backend){.join = backend_members,
-                                                .leave = backend_members,
+  presence->backend = (struct presence_backend){.change = backend_change,
                                                 .restored = backend_restored,
                                                 .watch = backend_watch,
                                                 .unwatch = backend_unwatch,

@@ -32,8 +32,7 @@ static struct room_user *find_user(const struct map *users, struct plug_str name
   return entry ? container_of(entry, struct room_user, by_name) : NULL;
 }
 
-static struct room_user *add_user(struct map *users, struct plug_str name, struct plug_str info,
-                                  uint64_t members)
+static struct room_user *add_user(struct map *users, struct plug_str name, struct plug_str info)
 {
   struct room_user *user = malloc(sizeof *user + name.len + info.len);
   if (!user)
@@ -43,7 +42,6 @@ static struct room_user *add_user(struct map *users, struct plug_str name, struc
     memcpy(user->text + name.len, info.ptr, info.len);
   user->by_name.key = str_from(user->text, name.len);
   user->info_len = info.len;
-  user->members = members;
   if (map_insert(users, &user->by_name))
     return user;
   free(user);
@@ -192,7 +190,7 @@ static void tell(struct room *room, uint32_t kind, struct plug_str user, struct 
 static bool user_joins(struct room *room, struct plug_str name, struct plug_str info,
                        struct plug_position pos, bool told)
 {
-  struct room_user *user = add_user(&room->users, name, info, 0);
+  struct room_user *user = add_user(&room->users, name, info);
   if (!user)
     return false;
   room->rooms->n_users++;
@@ -288,11 +286,11 @@ void rooms_lost(struct rooms *rooms, uint64_t now_ms)
 
 /* --- lists -------------------------------------------------------------------------------- */
 
-void rooms_user(struct room *room, struct plug_str name, struct plug_str info, uint64_t members)
+void rooms_user(struct room *room, struct plug_str name, struct plug_str info)
 {
   if (!room->is_listing || !name.len)
     return;
-  if (find_user(&room->listed, name) || !add_user(&room->listed, name, info, members))
+  if (find_user(&room->listed, name) || !add_user(&room->listed, name, info))
     room->broken = true;
 }
 
@@ -320,10 +318,7 @@ static void take_list(struct room *room, uint64_t now_ms)
   bool complete = true;
   while ((entry = map_next(&room->listed, &it))) {
     const struct room_user *listed = container_of(entry, struct room_user, by_name);
-    struct room_user *user = find_user(&room->users, listed->by_name.key);
-    if (user)
-      user->members = listed->members;
-    else
+    if (!find_user(&room->users, listed->by_name.key))
       complete &= user_joins(room, listed->by_name.key, room_user_info(listed), pos, told);
   }
   room->known = true;

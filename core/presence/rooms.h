@@ -27,8 +27,7 @@ struct rooms {
 struct room_user {
   struct map_entry by_name;
   size_t info_len;
-  uint64_t members; /* as of the last list; 0: not known */
-  char text[];      /* name, then info */
+  char text[]; /* name, then info */
 };
 
 struct room {
@@ -79,7 +78,7 @@ void rooms_pump(struct rooms *rooms, uint64_t now_ms);
 uint64_t rooms_next_ms(const struct rooms *rooms);
 
 /* A list's answer, before it is released. */
-void rooms_user(struct room *room, struct plug_str user, struct plug_str info, uint64_t members);
+void rooms_user(struct room *room, struct plug_str user, struct plug_str info);
 void rooms_total(struct room *room, uint64_t users, struct plug_position pos);
 /* Of a watch or a list. */
 void rooms_answered(struct room *room, plug_status status);

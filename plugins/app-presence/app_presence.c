@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "watch_rooms.h"
+#include "watch_listing.h"
 
 struct app_presence {
   const struct plug_host *host;
@@ -162,7 +162,7 @@ static plug_status app_presence_request(void *arg, const struct plug_app_request
                                         struct plug_op *op)
 {
   struct app_presence *self = arg;
-  return watch_rooms_request(&self->rooms, self->claimed[request->claim], request, op);
+  return watch_listing_request(&self->rooms, self->claimed[request->claim], request, op);
 }
 
 static void app_presence_event(void *arg, const struct plug_app_event *event)

@@ -7,32 +7,30 @@
 bool watch_list_begin(struct watch_list *list, const struct watch_section *section,
                       const struct plug_str *variables)
 {
-  *list = (struct watch_list){.section = section, .variables = variables, .members = json_array()};
+  *list = (struct watch_list){
+      .section = section, .values = watch_values(section, variables), .members = json_array()};
   return list->members != NULL;
 }
 
 void watch_list_add(struct watch_list *list, struct plug_str user, struct plug_str info)
 {
-  struct route_values values = watch_values(list->section, list->variables);
   struct route_refusal refusal;
-  size_t len;
   if (list->failed || json_array_size(list->members) >= list->section->max_list)
     return;
+  struct route_values values = list->values;
   values.roots[WATCH_USER] = json_stringn(user.ptr, user.len);
   values.roots[WATCH_INFO] = watch_values_info(info);
-  char *text = values.roots[WATCH_USER]
-                   ? route_template_fill(list->section->member, &values, &len, &refusal)
-                   : NULL;
-  json_t *member = text ? json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+  json_t *member = values.roots[WATCH_USER]
+                       ? route_template_make(list->section->member, &values, &refusal)
+                       : NULL;
   list->failed = !member || json_array_append_new(list->members, member) != 0;
-  free(text);
   json_decref(values.roots[WATCH_USER]);
   json_decref(values.roots[WATCH_INFO]);
 }
 
 char *watch_list_end(struct watch_list *list, uint64_t users, size_t *len)
 {
-  struct route_values values = watch_values(list->section, list->variables);
+  struct route_values values = list->values;
   struct route_refusal refusal;
   values.roots[WATCH_LIST_COUNT] = json_integer((json_int_t)users);
   values.roots[WATCH_LIST_MEMBERS] = list->members;

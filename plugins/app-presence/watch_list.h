@@ -7,11 +7,12 @@
 
 struct watch_list {
   const struct watch_section *section;
-  const struct plug_str *variables;
+  struct route_values values; /* what all members have in common: the time, the variables */
   json_t *members;
   bool failed;
 };
 
+/* variables: borrowed until the list ends. False: out of memory. */
 bool watch_list_begin(struct watch_list *list, const struct watch_section *section,
                       const struct plug_str *variables);
 void watch_list_add(struct watch_list *list, struct plug_str user, struct plug_str info);

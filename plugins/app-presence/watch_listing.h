@@ -7,7 +7,7 @@
 
 /* One list for all who wait at the room, unless one is under way: then another one follows it. */
 void watch_listing_begin(struct watch_rooms *rooms, struct watch_room *room);
-/* As watch_rooms_request. */
+/* Answers op with the list of members, at once or later. */
 plug_status watch_listing_request(struct watch_rooms *rooms, const struct watch_section *section,
                                   const struct plug_app_request *request, struct plug_op *op);
 

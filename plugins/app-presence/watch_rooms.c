@@ -54,11 +54,7 @@ static struct watch_seat *take_seat(struct watch_rooms *rooms, const struct watc
   if (seat && is_first) {
     room->watched = false;
     if (!watch(rooms, seat)) {
-      room->seats = NULL; /* there is nothing to unwatch */
-      name_map_remove(&rooms->seats, &seat->entry);
-      watch_env_count(&rooms->env, rooms->env.n_seats, -1);
-      watch_seat_unref(seat);
-      room->refs--;
+      watch_seat_give_up(seat, false); /* there is nothing to unwatch */
       seat = NULL;
     }
   }
@@ -110,12 +106,6 @@ void watch_rooms_changed(struct watch_rooms *rooms, const struct plug_presence_c
   struct watch_room *room = watch_room_find(rooms, change->topic);
   if (room && room->seats)
     watch_room_changed(rooms, room, change);
-}
-
-plug_status watch_rooms_request(struct watch_rooms *rooms, const struct watch_section *section,
-                                const struct plug_app_request *request, struct plug_op *op)
-{
-  return watch_listing_request(rooms, section, request, op);
 }
 
 /* --- time --------------------------------------------------------------------------------- */

@@ -35,8 +35,5 @@ void watch_rooms_fini(struct watch_rooms *rooms);
 
 void watch_rooms_event(struct watch_rooms *rooms, const struct plug_app_event *event);
 void watch_rooms_changed(struct watch_rooms *rooms, const struct plug_presence_change *change);
-/* Answers op with the list of members, at once or later. */
-plug_status watch_rooms_request(struct watch_rooms *rooms, const struct watch_section *section,
-                                const struct plug_app_request *request, struct plug_op *op);
 
 #endif

@@ -125,13 +125,33 @@ static void want_snapshots(struct watch_seat *seat)
   watch_listing_begin(seat->rooms, seat->room);
 }
 
+/* The backend is away or slow: the server goes on trying. */
+static bool is_passing(plug_status status)
+{
+  return status == PLUG_EUNAVAIL || status == PLUG_ECANCELED || status == PLUG_ETIMEDOUT ||
+         status == PLUG_ESTATE || status == PLUG_ENOMEM;
+}
+
+static void end_join(struct watch_seat *seat, plug_status refusal)
+{
+  struct watch_rooms *rooms = seat->rooms;
+  if (refusal != PLUG_OK) {
+    seat->counted = false;
+    watch_env_count(&rooms->env, rooms->env.n_ignored, 1);
+    watch_env_complain(&rooms->env, seat->room->section, "a session is not counted",
+                       refusal == PLUG_ETOOBIG ? "a limit of [presence] is reached"
+                                               : "it is refused");
+  }
+  want_snapshots(seat);
+}
+
 static void on_joined(void *arg, plug_status status, uint64_t users, uint64_t members) PLUG_NOEXCEPT
 {
   struct watch_seat *seat = arg;
-  (void)status, (void)users, (void)members;
+  (void)users, (void)members;
   seat->joined = true;
-  if (!seat->given_up)
-    want_snapshots(seat);
+  if (!seat->given_up) /* else its room may be gone, and it has left */
+    end_join(seat, is_passing(status) ? PLUG_OK : status);
   watch_seat_unref(seat);
 }
 
@@ -145,14 +165,7 @@ static void join(struct watch_seat *seat)
     return;
   }
   seat->asked = seat->joined = status == PLUG_OK;
-  if (status != PLUG_OK) {
-    seat->counted = false;
-    watch_env_count(&rooms->env, rooms->env.n_ignored, 1);
-    watch_env_complain(&rooms->env, seat->room->section, "a session is not counted",
-                       status == PLUG_ETOOBIG ? "a limit of [presence] is reached"
-                                              : "it is refused");
-  }
-  want_snapshots(seat);
+  end_join(seat, status); /* what is refused at once is not tried again, for whatever reason */
 }
 
 static void on_there(void *arg, struct plug_str user, struct plug_str info,

@@ -128,14 +128,8 @@ static struct user *get_user(struct topic *topic, const struct plug_member *v)
   return NULL;
 }
 
-/* The member's user; for free() when the member was the last. */
-static void forget_member(struct topic *topic, struct member *member)
-{
-  name_map_remove(&topic->members, &member->entry);
-  free(member);
-}
-
-/* Without a word to anybody; PLUG_ENOMEM leaves what it has made so far. */
+/* Tells of its user if that is the first member. PLUG_ENOMEM: it is not there, but its topic may
+ * be, and unused. */
 static plug_status add_member(struct presence_table *table, const struct plug_member *v)
 {
   struct topic *topic = get_topic(table, v->topic);
@@ -166,10 +160,12 @@ static plug_status add_member(struct presence_table *table, const struct plug_me
   return PLUG_OK;
 }
 
+/* Tells of its user if that was the last member. */
 static void remove_member(struct presence_table *table, struct topic *topic, struct member *member)
 {
   struct user *user = member->user;
-  forget_member(topic, member);
+  name_map_remove(&topic->members, &member->entry);
+  free(member);
   if (--user->n_members)
     return;
   name_map_remove(&topic->users, &user->entry);

@@ -44,6 +44,14 @@ static inline bool redis_str_eq(struct plug_str a, struct plug_str b)
   return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* By bytes; what another begins with comes before it. */
+static inline int redis_str_compare(struct plug_str a, struct plug_str b)
+{
+  size_t n = a.len < b.len ? a.len : b.len;
+  int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
+  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 /* Appends a command as an array of bulk strings, whole or, when out of memory, not at all. */
 bool redis_buf_put_command(struct redis_buf *buf, const struct plug_str *argv, size_t argc);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "redis_change.h"
+#include "redis_reply.h"
 
 enum { META_BEFORE = 1, INFOS, USERS, META_AFTER, N_REPLIES = META_AFTER, MAX_TRIES = 20 };
 
@@ -75,8 +76,7 @@ bool redis_listing_next(struct redis_listing *listing, redis_listing_send_fn sen
                   meta = key(listing, &listing->meta_key, "t:");
   if (listing->users_key.failed || listing->infos_key.failed || listing->meta_key.failed)
     return false;
-  const struct plug_str look[] = {redis_str("HMGET"), meta, redis_str("e"), redis_str("n"),
-                                  redis_str("m")};
+  const struct plug_str look[] = {redis_str("HMGET"), meta, redis_str("e"), redis_str("n")};
   listing->n_taken = 0;
   listing->status = PLUG_OK;
   if (!listing->head->fits) {
@@ -84,9 +84,9 @@ bool redis_listing_next(struct redis_listing *listing, redis_listing_send_fn sen
     return send(arg, (const struct plug_str[]){redis_str("HLEN"), users}, 2);
   }
   *n_replies = N_REPLIES;
-  return send(arg, look, 5) &&
+  return send(arg, look, 4) &&
          send(arg, (const struct plug_str[]){redis_str("HGETALL"), infos}, 2) &&
-         send(arg, (const struct plug_str[]){redis_str("HGETALL"), users}, 2) && send(arg, look, 5);
+         send(arg, (const struct plug_str[]){redis_str("HGETALL"), users}, 2) && send(arg, look, 4);
 }
 
 static void finish(struct redis_listing *listing, plug_status status, const char *why)
@@ -115,13 +115,6 @@ static uint64_t number_in(struct plug_str s)
   return s.len > 0 && redis_number_read(&p, p + s.len, &number) ? number : 0;
 }
 
-static struct plug_str str_at(const redisReply *reply, size_t i)
-{
-  const redisReply *e = reply->element[i];
-  return e->type == REDIS_REPLY_STRING ? (struct plug_str){e->str, e->len}
-                                       : (struct plug_str){"", 0};
-}
-
 static void fail(struct redis_listing *listing, plug_status status, const char *why)
 {
   if (listing->status != PLUG_OK)
@@ -130,14 +123,13 @@ static void fail(struct redis_listing *listing, plug_status status, const char *
   snprintf(listing->why, sizeof listing->why, "%s", why);
 }
 
-static struct redis_listing_look look_of(struct redis_listing *listing, const redisReply *reply)
+static struct plug_position look_of(struct redis_listing *listing, const redisReply *reply)
 {
-  if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 3)
-    return (struct redis_listing_look){.epoch = number_in(str_at(reply, 0)),
-                                       .offset = number_in(str_at(reply, 1)),
-                                       .members = number_in(str_at(reply, 2))};
+  if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
+    return (struct plug_position){.epoch = number_in(redis_reply_str(reply, 0)),
+                                  .offset = number_in(redis_reply_str(reply, 1))};
   fail(listing, PLUG_EINTERNAL, "Redis answered with something that is no list");
-  return (struct redis_listing_look){0};
+  return (struct plug_position){0};
 }
 
 static void copy_pairs(struct redis_listing *listing, struct redis_listing_pairs *pairs,
@@ -152,7 +144,7 @@ static void copy_pairs(struct redis_listing *listing, struct redis_listing_pairs
   }
   pairs->n = reply->elements / 2;
   for (size_t i = 0; i < reply->elements; i++) {
-    struct plug_str s = str_at(reply, i);
+    struct plug_str s = redis_reply_str(reply, i);
     redis_buf_put(&pairs->bytes, s.ptr, s.len);
     redis_buf_put(&pairs->spans, &s.len, sizeof s.len);
   }
@@ -174,16 +166,9 @@ static struct plug_str next_str(const struct redis_listing_pairs *pairs, size_t 
   return s;
 }
 
-static int compare_strs(struct plug_str a, struct plug_str b)
-{
-  size_t n = a.len < b.len ? a.len : b.len;
-  int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
-  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare(const void *a, const void *b)
 {
-  return compare_strs(((const struct pair *)a)->key, ((const struct pair *)b)->key);
+  return redis_str_compare(((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
 /* The infos, sorted by user. NULL: out of memory. */
@@ -205,11 +190,11 @@ static struct pair *sort_infos(const struct redis_listing_pairs *infos)
 static void tell(struct redis_listing *listing)
 {
   const struct redis_listing_pairs *users = &listing->users;
-  const struct redis_listing_look *look = &listing->before;
   struct plug_op *op = listing->head->op;
   struct pair *infos = sort_infos(&listing->infos);
   const char *p = users->bytes.ptr;
   size_t at = 0;
+  uint64_t members = 0;
   if (infos == NULL) {
     fail(listing, PLUG_ENOMEM, "out of memory");
     return;
@@ -218,12 +203,13 @@ static void tell(struct redis_listing *listing)
     struct pair user = {.key = next_str(users, &at, &p)};
     user.value = next_str(users, &at, &p);
     const struct pair *info = bsearch(&user, infos, listing->infos.n, sizeof *infos, compare);
+    uint64_t sessions = number_in(user.value);
     listing->up->user(op, user.key, info != NULL ? info->value : (struct plug_str){"", 0},
-                      number_in(user.value));
+                      sessions);
+    members += sessions;
   }
   free(infos);
-  listing->up->total(op, users->n, look->members,
-                     (struct plug_position){.offset = look->offset, .epoch = look->epoch});
+  listing->up->total(op, users->n, members, listing->before);
 }
 
 static void take_size(struct redis_listing *listing, const redisReply *reply)
@@ -244,12 +230,11 @@ static void refuse_size(struct redis_listing *listing)
 }
 
 /* All has come. */
-static void take_all(struct redis_listing *listing, const struct redis_listing_look *after)
+static void take_all(struct redis_listing *listing, struct plug_position after)
 {
-  const struct redis_listing_look *before = &listing->before;
+  struct plug_position before = listing->before;
   if (listing->status == PLUG_OK &&
-      (before->epoch != after->epoch || before->offset != after->offset ||
-       before->members != after->members)) {
+      (before.epoch != after.epoch || before.offset != after.offset)) {
     if (++listing->head->n_tries < MAX_TRIES)
       return; /* once more */
     fail(listing, PLUG_EUNAVAIL, "the topic changes while it is listed");
@@ -281,7 +266,6 @@ void redis_listing_take(struct redis_listing *listing, const redisReply *reply)
   } else if (listing->n_taken == USERS) {
     copy_pairs(listing, &listing->users, reply);
   } else {
-    struct redis_listing_look after = look_of(listing, reply);
-    take_all(listing, &after);
+    take_all(listing, look_of(listing, reply));
   }
 }

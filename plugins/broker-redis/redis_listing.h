@@ -18,11 +18,6 @@ enum { REDIS_LISTING_MAX_USERS = 100000 };
 
 struct redis_listing_op;
 
-/* Of a topic at one moment. */
-struct redis_listing_look {
-  uint64_t epoch, offset, members;
-};
-
 /* A copy of a hash: replies are borrowed. */
 struct redis_listing_pairs {
   struct redis_buf bytes, spans; /* spans: two lengths each */
@@ -38,7 +33,7 @@ struct redis_listing {
   size_t n_ops;
   struct redis_buf users_key, infos_key, meta_key;
   unsigned n_taken; /* replies to the commands under way */
-  struct redis_listing_look before;
+  struct plug_position before;
   struct redis_listing_pairs infos, users;
   plug_status status; /* of the first error among them */
   char why[REDIS_WHY_MAX];

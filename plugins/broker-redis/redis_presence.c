@@ -9,6 +9,7 @@
 #include "redis_listing.h"
 #include "redis_members.h"
 #include "redis_reaper.h"
+#include "redis_reply.h"
 #include "redis_watch.h"
 
 /* What is under way at Redis. */
@@ -230,13 +231,6 @@ static void relapse(struct redis_presence *p, bool condemned, bool at_once, cons
   p->due = at_once;
 }
 
-static struct plug_str str_at(const redisReply *reply, size_t i)
-{
-  const redisReply *e = reply->element[i];
-  return e->type == REDIS_REPLY_STRING ? (struct plug_str){e->str, e->len}
-                                       : (struct plug_str){"", 0};
-}
-
 /* Nothing of before succeeds after it. */
 static void tell_lost(struct redis_presence *p)
 {
@@ -276,11 +270,11 @@ static void take_lease(struct redis_presence *p, const redisReply *reply)
     return;
   }
   const struct redis_lease_answer answer = {.server_ms = (uint64_t)reply->element[0]->integer,
-                                            .replid = str_at(reply, 1),
-                                            .alive = str_at(reply, 2)};
+                                            .replid = redis_reply_str(reply, 1),
+                                            .alive = redis_reply_str(reply, 2)};
   const redisReply *dead = reply->element[3];
   for (size_t i = 0; i < dead->elements; i++)
-    redis_reaper_add(&p->reaper, str_at(dead, i));
+    redis_reaper_add(&p->reaper, redis_reply_str(dead, i));
   if (p->refused[0] != '\0')
     redis_log(p->env, PLUG_LOG_INFO, "presence works again");
   p->refused[0] = '\0';

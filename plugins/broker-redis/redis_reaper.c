@@ -65,9 +65,7 @@ static void drop_first(struct redis_reaper *reaper)
 static int compare_topics(const void *a, const void *b)
 {
   const struct redis_member_name *x = a, *y = b;
-  size_t n = x->topic.len < y->topic.len ? x->topic.len : y->topic.len;
-  int order = memcmp(x->topic.ptr, y->topic.ptr, n);
-  return order != 0 ? order : (x->topic.len > y->topic.len) - (x->topic.len < y->topic.len);
+  return redis_str_compare(x->topic, y->topic);
 }
 
 static void put_groups(struct redis_reaper *reaper, const struct redis_member_name *v, size_t n)

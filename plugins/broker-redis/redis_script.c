@@ -73,7 +73,8 @@ static const char condemn_lua[] =
             "return 1\n";
 
 /* A topic without users keeps its epoch for an hour, so that those who come back soon need not be
- * listed. HDEL of a leave comes before all other writes. */
+ * listed. HDEL of a leave comes before all other writes. The meta hash holds nothing that
+ * cannot be begun anew: without it there is a new epoch. */
 static const char apply_lua[] =
     "local call=redis.call\n"
     "if ARGV[1]~='' then\n"
@@ -85,7 +86,7 @@ static const char apply_lua[] =
     " local join,topic,channel,count=ARGV[a]=='J',ARGV[a+1],ARGV[a+2],tonumber(ARGV[a+3])\n"
     " local meta,users,infos=KEYS[k],KEYS[k+1],KEYS[k+2]\n"
     " local before=call('HLEN',users)\n"
-    " local n,members,changes,prefix=before,0,{},#topic..':'..topic\n"
+    " local n,changes,prefix=before,{},#topic..':'..topic\n"
     " local function change(kind,user,info)\n"
     "  changes[#changes+1]=kind..' '..n..' '..#user..' '..#info..'\\n'..user..info\n"
     " end\n"
@@ -99,7 +100,6 @@ static const char apply_lua[] =
     "   local new=call('HSETNX',KEYS[2],field,user)\n"
     "   there[#there+1]=new\n"
     "   if new==1 then\n"
-    "    members=members+1\n"
     "    if call('HINCRBY',users,user,1)==1 then\n"
     "     if info~='' then call('HSET',infos,user,info) end\n"
     "     n=n+1\n"
@@ -112,7 +112,6 @@ static const char apply_lua[] =
     "   there[#there+1]=user and 1 or 0\n"
     "   if user then\n"
     "    call('HDEL',KEYS[2],field)\n"
-    "    members=members-1\n"
     "    local left=call('HINCRBY',users,user,-1)\n"
     "    if left<=0 then call('HDEL',users,user) end\n"
     "    if left==0 then\n"
@@ -124,7 +123,6 @@ static const char apply_lua[] =
     "   end\n"
     "  end\n"
     " end\n"
-    " if members~=0 then call('HINCRBY',meta,'m',members) end\n"
     " if #changes>0 then\n"
     "  replid=replid or " LUA_REPLID "\n"
     "  local m=call('HMGET',meta,'e','r')\n"
@@ -137,7 +135,6 @@ static const char apply_lua[] =
     "   call('HSET',meta,'e',epoch,'r',replid,'n',0)\n"
     "  end\n"
     "  if n==0 then\n"
-    "   call('HDEL',meta,'m')\n"
     "   call('PEXPIRE',meta,3600000)\n"
     "  elseif before==0 then\n"
     "   call('PERSIST',meta)\n"

@@ -48,7 +48,7 @@ bool redis_scripts_init(struct redis_scripts *scripts);
  *   BASE n: NAME   hash of an incarnation: member (see redis_change.h) -> user
  *   BASE u: TOPIC  hash: user -> number of members
  *   BASE i: TOPIC  hash: user -> info, if there is one
- *   BASE t: TOPIC  hash: e epoch, n offset, r replid of the server that began the epoch, m members
+ *   BASE t: TOPIC  hash: e epoch, n offset, r replid of the server that began the epoch
  *   CHANNEL TOPIC  the changes */
 struct redis_presence_names {
   struct plug_str base, channel;

@@ -548,6 +548,13 @@ static json_t *fill(const struct route_template *t, const struct node *node,
   return made;
 }
 
+json_t *route_template_make(const struct route_template *t, const struct route_values *values,
+                            struct route_refusal *refusal)
+{
+  refusal->code = NULL;
+  return t->is_destination ? NULL : fill(t, t->root, values, refusal);
+}
+
 char *route_template_fill(const struct route_template *t, const struct route_values *values,
                           size_t *len, struct route_refusal *refusal)
 {
@@ -561,7 +568,7 @@ char *route_template_fill(const struct route_template *t, const struct route_val
     free(text.data);
     return NULL;
   }
-  json_t *json = fill(t, t->root, values, refusal);
+  json_t *json = route_template_make(t, values, refusal);
   if (!json)
     return NULL;
   char *text = json_text_dump(json);

@@ -47,6 +47,10 @@ struct route_template *route_template_destination(struct plug_str text,
 void route_template_free(struct route_template *t); /* NULL is nothing */
 bool route_template_needs_root(const struct route_template *t, size_t root);
 
+/* What a template of JSON makes, without writing it down: a new reference; NULL: refused, or
+ * without memory. Not of a destination. */
+json_t *route_template_make(const struct route_template *t, const struct route_values *values,
+                            struct route_refusal *refusal);
 /* The text for free() with its length; NULL: refused, or without memory. */
 char *route_template_fill(const struct route_template *t, const struct route_values *values,
                           size_t *len, struct route_refusal *refusal);

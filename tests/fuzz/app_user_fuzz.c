@@ -6,6 +6,21 @@
 #include "base/str.h"
 #include "hub/pattern.h"
 
+/* The reverse of user_unescape; nothing of a name with a %2F, which is as good as a slash. */
+static void escape(struct plug_str name, struct buf *out)
+{
+  for (size_t i = 0; i < name.len; i++) {
+    if (str_has_prefix(str_from(name.ptr + i, name.len - i), STR("%2F"))) {
+      out->len = 0;
+      return;
+    }
+    if (name.ptr[i] == '/')
+      buf_put_str(out, STR("%2F"));
+    else
+      buf_put_char(out, name.ptr[i]);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -20,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct plug_str real = str_from(plain.data, plain.len);
     if (topic.data[0] == '/' || rest.ptr[0] != '/' || memchr(name.ptr, '/', name.len))
       abort();
-    if (user_escape(real, &escaped) && !str_eq(str_from(escaped.data, escaped.len), name))
+    escape(real, &escaped);
+    if (escaped.len && !str_eq(str_from(escaped.data, escaped.len), name))
       abort();
     user_put_topic(&names, real, rest, &again);
     if (!str_eq(str_from(topic.data, topic.len), str_from(again.data, again.len)))

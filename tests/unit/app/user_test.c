@@ -43,22 +43,20 @@ static void destinations_are_split(void **state)
   assert_false(user_split(&none, STR("/user/alice/queue/x"), &name, &rest));
 }
 
-static void slashes_are_escaped_and_come_back(void **state)
+/* The reverse, with the same rows, is in tests/unit/route/app_route_test.c. */
+static void escaped_slashes_come_back(void **state)
 {
   (void)state;
-  static const char *const texts[] = {"alice", "a/b", "/", "a%b", "%2f", "100%", "%", "%2"};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    struct buf escaped = {0}, back = {0};
-    assert_true(user_escape(str_of(texts[i]), &escaped));
-    assert_null(memchr(escaped.data, '/', escaped.len));
-    user_unescape(str_from(escaped.data, escaped.len), &back);
-    assert_true(str_eq(str_from(back.data, back.len), str_of(texts[i])));
-    buf_free(&escaped);
+  static const struct {
+    const char *escaped, *name;
+  } rows[] = {{"alice", "alice"}, {"a%2Fb", "a/b"}, {"%2F", "/"}, {"a%b", "a%b"},
+              {"%2f", "%2f"},     {"100%", "100%"}, {"%", "%"},   {"%2", "%2"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct buf back = {0};
+    user_unescape(str_of(rows[i].escaped), &back);
+    assert_true(str_eq(str_from(back.data, back.len), str_of(rows[i].name)));
     buf_free(&back);
   }
-  struct buf out = {0};
-  assert_false(user_escape(STR("a%2Fb"), &out));
-  buf_free(&out);
 }
 
 static void put(const struct user_names *with, const char *destination, struct buf *out)
@@ -97,7 +95,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(destinations_are_split),
-      cmocka_unit_test(slashes_are_escaped_and_come_back),
+      cmocka_unit_test(escaped_slashes_come_back),
       cmocka_unit_test(topics_depend_on_name_and_key_and_on_nothing_else),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,8 +101,7 @@ static void on_restored(void *ctx)
 static void begin(struct world *w, uint64_t seed)
 {
   *w = (struct world){.seed = seed, .now_ms = 1000};
-  w->backend = (struct presence_backend){
-      .join = on_batch, .leave = on_batch, .restored = on_restored, .ctx = w};
+  w->backend = (struct presence_backend){.change = on_batch, .restored = on_restored, .ctx = w};
   members_init(&w->members, &w->backend, 1000000);
 }
 
@@ -264,6 +263,16 @@ static plug_status refuse_b(void *ctx, const struct plug_member *v, size_t n,
   return PLUG_OK;
 }
 
+static plug_status take_time(void *ctx, const struct plug_member *v, size_t n,
+                             struct members_batch *batch)
+{
+  struct world *w = ctx;
+  (void)v, (void)n;
+  assert_true(w->n_pending < PENDING);
+  w->pending[w->n_pending++] = (struct pending){.batch = batch};
+  return PLUG_PENDING;
+}
+
 static void one_that_is_refused_does_not_keep_the_others_out(void **state)
 {
   struct world w;
@@ -271,7 +280,7 @@ static void one_that_is_refused_does_not_keep_the_others_out(void **state)
   char text[3][2];
   (void)state;
   begin(&w, 1);
-  w.backend.join = w.backend.leave = refuse_b;
+  w.backend.change = refuse_b;
   for (size_t i = 0; i < 3; i++) {
     struct plug_member member = member_of(i, 0, text[i]);
     waiters[i] = waiter_new();
@@ -284,9 +293,16 @@ static void one_that_is_refused_does_not_keep_the_others_out(void **state)
   assert_int_equal(w.n_batches, 4); /* all, then one by one */
   for (size_t i = 0; i < 3; i++) {
     assert_int_equal(waiters[i].n, 1);
-    assert_int_equal(waiters[i].status, PLUG_EINVAL);
+    assert_int_equal(waiters[i].status, i == 1 ? PLUG_EINVAL : PLUG_OK);
   }
   assert_int_equal(members_next_ms(&w.members), UINT64_MAX); /* it is not asked for for ever */
+  /* But whoever asks again is answered again. */
+  struct waiter again = waiter_new();
+  struct plug_member refused = member_of(1, 0, text[1]);
+  assert_int_equal(members_join(&w.members, &refused, &again.wait), PLUG_PENDING);
+  members_pump(&w.members, w.now_ms);
+  assert_int_equal(again.n, 1);
+  assert_int_equal(again.status, PLUG_EINVAL);
   members_lost(&w.members);
   members_pump(&w.members, w.now_ms);
   assert_int_equal(w.n_restored, 1);
@@ -333,12 +349,75 @@ static void answers_are_given_once(void **state)
   members_fini(&w.members);
 }
 
+/* Whoever changes his mind leaves nobody waiting. */
+static void the_contrary_answers_who_waits(void **state)
+{
+  struct world w;
+  char text[2];
+  struct waiter join = waiter_new(), leave = waiter_new();
+  struct plug_member member = member_of(0, 0, text);
+  (void)state;
+  begin(&w, 1);
+  w.in_order = true;
+  assert_int_equal(members_join(&w.members, &member, NULL), PLUG_PENDING);
+  members_pump(&w.members, w.now_ms);
+  assert_int_equal(members_leave(&w.members, &member, &leave.wait), PLUG_PENDING);
+  assert_int_equal(members_join(&w.members, &member, &join.wait), PLUG_OK);
+  assert_int_equal(leave.n, 1);
+  assert_int_equal(leave.status, PLUG_ECANCELED);
+  /* Or while it is under way, and then fails: it may be there or not, and is joined again. */
+  leave = waiter_new();
+  assert_int_equal(members_leave(&w.members, &member, &leave.wait), PLUG_PENDING);
+  w.backend.change = take_time;
+  members_pump(&w.members, w.now_ms);
+  assert_int_equal(members_join(&w.members, &member, &join.wait), PLUG_PENDING);
+  release(&w, 0, PLUG_EUNAVAIL, true);
+  assert_int_equal(leave.n, 1);
+  assert_int_equal(leave.status, PLUG_EUNAVAIL);
+  assert_int_equal(join.n, 0);
+  w.backend.change = refuse_b; /* which takes this one */
+  w.now_ms = members_next_ms(&w.members);
+  members_pump(&w.members, w.now_ms);
+  assert_int_equal(join.n, 1);
+  assert_int_equal(join.status, PLUG_OK);
+  assert_true(w.there[0][0]);
+  members_fini(&w.members);
+}
+
+/* A batch with one that is refused, of whom one has left before that is known. */
+static void who_has_left_a_refused_batch_is_answered(void **state)
+{
+  struct world w;
+  char text[2][2];
+  struct waiter join = waiter_new(), other = waiter_new(), leave = waiter_new();
+  struct plug_member a = member_of(0, 0, text[0]), b = member_of(1, 0, text[1]);
+  (void)state;
+  begin(&w, 1);
+  assert_int_equal(members_join(&w.members, &a, &join.wait), PLUG_PENDING);
+  assert_int_equal(members_join(&w.members, &b, &other.wait), PLUG_PENDING);
+  w.backend.change = take_time;
+  members_pump(&w.members, w.now_ms);
+  assert_int_equal(w.n_pending, 1);
+  assert_int_equal(members_leave(&w.members, &a, &leave.wait), PLUG_PENDING);
+  release(&w, 0, PLUG_EINVAL, false);
+  assert_int_equal(join.n, 1);
+  assert_int_equal(join.status, PLUG_ECANCELED);
+  assert_int_equal(other.n + leave.n, 0);
+  w.backend.change = refuse_b;
+  members_pump(&w.members, w.now_ms);
+  assert_int_equal(leave.n, 1);
+  assert_int_equal(leave.status, PLUG_OK);
+  assert_int_equal(other.n, 1);
+  assert_int_equal(other.status, PLUG_EINVAL);
+  members_fini(&w.members);
+}
+
 static void batches_are_bounded(void **state)
 {
   struct world w;
   (void)state;
   begin(&w, 1);
-  w.backend.join = w.backend.leave = refuse_b; /* which takes all of these */
+  w.backend.change = refuse_b; /* which takes all of these */
   char name[16];
   for (int i = 0; i < 1700; i++) {
     int len = snprintf(name, sizeof name, "A%d", i);
@@ -361,6 +440,8 @@ int main(void)
       cmocka_unit_test(random_schedules_end_as_wanted),
       cmocka_unit_test(one_that_is_refused_does_not_keep_the_others_out),
       cmocka_unit_test(answers_are_given_once),
+      cmocka_unit_test(the_contrary_answers_who_waits),
+      cmocka_unit_test(who_has_left_a_refused_batch_is_answered),
       cmocka_unit_test(batches_are_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

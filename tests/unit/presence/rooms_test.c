@@ -99,7 +99,7 @@ static void give_list(struct world *w, struct topic *topic)
   struct room *room = topic->pending;
   for (size_t u = 0; u < USERS; u++)
     if (topic->there[u])
-      rooms_user(room, str_from(user_names + u, 1), STR("info"), 1);
+      rooms_user(room, str_from(user_names + u, 1), STR("info"));
   w->n_lists++;
   rooms_total(room, users_in(topic->there), (struct plug_position){topic->offset, topic->epoch});
 }
@@ -433,7 +433,7 @@ static void a_list_that_is_none_is_asked_for_again(void **state)
   rooms_pump(&w->rooms, w->now_ms);
   struct room *room = topic->pending;
   topic->pending = NULL;
-  rooms_user(room, STR("A"), STR(""), 1); /* and no total */
+  rooms_user(room, STR("A"), STR("")); /* and no total */
   rooms_released(room, PLUG_OK, w->now_ms);
   assert_false(room->known);
   w->now_ms = rooms_next_ms(&w->rooms);

@@ -295,6 +295,38 @@ static void a_redis_that_is_emptied_gets_all_of_it_again(void **state)
   end_node(b);
 }
 
+/* What a Redis that evicts may do: what is counted from does not depend on it. */
+static void an_evicted_position_begins_anew(void **state)
+{
+  (void)state;
+  struct mock_presence *a = node("a", OPTIONS(LONG)), *b = node("b", OPTIONS(LONG));
+  mock_presence_watch(b, "/t");
+  mock_presence_join(a, "/t", "a1", "kim", "k");
+  mock_presence_join(a, "/t", "a2", "lee", "l");
+  mock_presence_join(b, "/t", "b1", "lee", "l");
+  AWAIT(SEES(b, "kim", "lee"));
+  CALM();
+  struct plug_position before = mock_presence_view(b, "/t")->pos;
+  mock_pause(loop, 5); /* an epoch is its millisecond, and all of this takes less */
+  assert_string_equal(REDIS(&server, "DEL", BASE "t:/t"), "1");
+  mock_presence_join(a, "/t", "a3", "new", "n");
+  AWAIT(SEES(b, "kim", "lee", "new"));
+  struct plug_position after = mock_presence_view(b, "/t")->pos;
+  assert_true(after.epoch > before.epoch);
+  assert_int_equal(after.offset, 1);
+  mock_presence_leave(a, "/t", "a1");
+  AWAIT(SEES(b, "lee", "new"));
+  CALM();
+  assert_int_equal(mock_presence_view(b, "/t")->pos.epoch, after.epoch);
+  assert_int_equal(mock_presence_view(b, "/t")->pos.offset, 2);
+  await_members(b, 3);
+  assert_string_equal(mock_view_user(mock_presence_view(b, "/t"), "lee")->info, "l");
+  assert_int_equal(a->n_lost + b->n_lost, 0);
+  assert_string_equal(REDIS(&server, "HLEN", BASE "t:/t"), "3"); /* nothing that is counted twice */
+  end_node(a);
+  end_node(b);
+}
+
 static void a_redis_with_old_data_is_put_right(void **state)
 {
   (void)state;
@@ -717,6 +749,7 @@ int main(int argc, char **argv)
       TEST(who_leaves_while_redis_is_away_is_gone_when_it_is_back),
       TEST(a_redis_without_its_data_gets_all_of_it_again),
       TEST(a_redis_that_is_emptied_gets_all_of_it_again),
+      TEST(an_evicted_position_begins_anew),
       TEST(a_redis_with_old_data_is_put_right),
       TEST(a_master_with_the_data_of_another_is_noticed),
       TEST(a_full_redis_refuses_joins_and_nothing_else),

@@ -15,12 +15,12 @@
 
 static const struct plug_kv attrs[] = {{LIT("name"), LIT("K")}};
 static const struct plug_str roles[] = {LIT("USER")};
-static const struct plug_identity who = {.size = sizeof who,
-                                         .user = LIT("k/m"),
-                                         .roles = roles,
-                                         .n_roles = 1,
-                                         .attrs = attrs,
-                                         .n_attrs = 1};
+static struct plug_identity who = {.size = sizeof who,
+                                   .user = LIT("k/m"),
+                                   .roles = roles,
+                                   .n_roles = 1,
+                                   .attrs = attrs,
+                                   .n_attrs = 1};
 
 static void set(struct route *route, const char *key, const char *value)
 {
@@ -101,6 +101,33 @@ static void destinations_take_one_segment_each(void **state)
                                     "{\"a\":null}", "{\"a\":\"\\u0000\"}"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_memory_equal(run(&route, "", bad[i]), "bad-destination: ", 17);
+  route_fini(&route);
+}
+
+/* As user_unescape reads them: the rows are those of tests/unit/app/user_test.c. */
+static void names_of_users_are_escaped(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *name, *wanted;
+  } rows[] = {{"alice", "/user/alice/q -"},
+              {"a/b", "/user/a%2Fb/q -"},
+              {"/", "/user/%2F/q -"},
+              {"a%b", "/user/a%b/q -"},
+              {"%2f", "/user/%2f/q -"},
+              {"100%", "/user/100%/q -"},
+              {"%", "/user/%/q -"},
+              {"%2", "/user/%2/q -"},
+              {"a%2Fb", "bad-destination: the user's name has a %2F"},
+              {"%2F", "bad-destination: the user's name has a %2F"}};
+  struct plug_str usual = who.user;
+  struct route route;
+  begin(&route, "/a", "/user/{user}/q");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    who.user = route_str(rows[i].name);
+    assert_string_equal(run(&route, "", "{}"), rows[i].wanted);
+  }
+  who.user = usual;
   route_fini(&route);
 }
 
@@ -206,6 +233,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(templates_insert_values_as_json),
       cmocka_unit_test(destinations_take_one_segment_each),
+      cmocka_unit_test(names_of_users_are_escaped),
       cmocka_unit_test(variables_have_types),
       cmocka_unit_test(conditions_are_all_asked),
       cmocka_unit_test(a_rate_gives_back_with_time),

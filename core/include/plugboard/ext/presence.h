@@ -100,7 +100,10 @@ struct plug_presence_app {
 typedef void (*plug_presence_user_fn)(void *arg, struct plug_str user, struct plug_str info,
                                       uint64_t members) PLUG_NOEXCEPT;
 /* [home] Exactly once if the call's result is PLUG_PENDING, else never, and before stop: when the
- * server stops, with PLUG_ECANCELED. */
+ * server stops, with PLUG_ECANCELED. Of a join PLUG_EUNAVAIL, PLUG_ECANCELED, PLUG_ETIMEDOUT,
+ * PLUG_ESTATE and PLUG_ENOMEM pass: the server goes on trying unless the member has left. With any
+ * other failure the broker refuses it: it is tried again only when it is joined again, or when the
+ * backend has lost all members. */
 typedef void (*plug_presence_done_fn)(void *arg, plug_status, uint64_t users,
                                       uint64_t members) PLUG_NOEXCEPT;
 
