@@ -193,8 +193,8 @@ static const struct plug_option limits_options[] = {
     {"max-unused-topics", PLUG_OPT_INTEGER, 0, "10000", "100..10000000",
      "Topics that nobody on this node subscribes to any more: so many are kept for "
      "`unsubscribe-grace`, the oldest go; and of so many the broker's answer to the subscription "
-     "may be missing. Beyond them a SUBSCRIBE to a topic that the node does not have yet is refused "
-     "until the broker answers."},
+     "may be missing. Beyond them a SUBSCRIBE to a topic that the node does not have yet is "
+     "refused until the broker answers."},
     {"max-destination-length", PLUG_OPT_INTEGER, 0, "1024", "16..65535",
      "Bytes of one destination."},
     {"max-unacked", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
