@@ -88,6 +88,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
                                .down_queue_delay_ms = settings->down_queue_delay_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,
+                               .max_unused_topics = settings->max_unused_topics,
                                .publish_queue = settings->worker_queue};
   struct plugin_image *image =
       image_load(settings->plugin_dir, "broker", settings->broker_plugin, err);

@@ -177,8 +177,3 @@ plug_status ask_begin(const struct ask_init *init, struct ask **out, struct ask_
   *out = NULL;
   return PLUG_OK;
 }
-
-void ask_forget(struct ask *ask)
-{
-  ask->owner = NULL;
-}

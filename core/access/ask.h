@@ -39,6 +39,5 @@ struct ask_init {
 /* [worker] PLUG_OK: *answer is filled, done does not follow. PLUG_PENDING: *out is set, done
  * follows. PLUG_ENOMEM. */
 plug_status ask_begin(const struct ask_init *init, struct ask **out, struct ask_answer *answer);
-void ask_forget(struct ask *ask); /* [worker] */
 
 #endif

@@ -133,7 +133,7 @@ plug_status chain_start(struct chain *chain, struct plug_err *err)
 }
 
 /* How long a control thread that hangs in a plugin is waited for. */
-#define HANG_LIMIT_MS (watchdog_hangs() ? 0u : 5000u)
+#define HANG_LIMIT_MS (watchdog_home_hangs() ? 0u : 5000u)
 
 static void nothing(void *arg) PLUG_NOEXCEPT
 {

@@ -53,6 +53,7 @@
   X(refused_frame_size, 0, "frames over max-frame-size")                                 \
   X(refused_headers, 0, "frames over max-headers or max-header-size")                    \
   X(refused_subscriptions, 0, "SUBSCRIBEs over max-subscriptions")                       \
+  X(refused_unused, 0, "topics not subscribed because of max-unused-topics")             \
   X(refused_destination, 0, "destinations over max-destination-length")                  \
   X(refused_pattern_steps, 0, "sessions over max-pattern-steps")                         \
   X(refused_memory, 0, "sessions over max-session-memory")                               \

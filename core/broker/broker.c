@@ -403,7 +403,7 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
     COUNT(publish_failed);
     return PLUG_EUNAVAIL;
   }
-  if (watchdog_hangs()) { /* nobody would take it home */
+  if (watchdog_home_hangs()) { /* nobody would take it home */
     COUNT(publish_failed);
     return PLUG_EUNAVAIL;
   }
@@ -485,7 +485,8 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
   }
   interest_set_local_patterns(interests, !(broker->caps & PLUG_CAP_CROSS_NODE));
   interest_sync_init(&broker->sync, broker->instance, interests,
-                     broker->settings.unsubscribe_grace_ms, broker->settings.operation_timeout_ms);
+                     broker->settings.unsubscribe_grace_ms, broker->settings.max_unused_topics,
+                     broker->settings.operation_timeout_ms);
   return PLUG_OK;
 }
 
@@ -543,7 +544,7 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
 
 void broker_drain(struct broker *broker)
 {
-  uint64_t limit_ms = watchdog_hangs() ? 0 : DRAIN_LIMIT_MS;
+  uint64_t limit_ms = watchdog_home_hangs() ? 0 : DRAIN_LIMIT_MS;
   if (!loop_call_within(instance_loop(broker->instance), stop_on_home, broker, limit_ms))
     return; /* and is abandoned by broker_stop */
   if (instance_state(broker->instance) == INSTANCE_RUNNING)
@@ -569,11 +570,6 @@ void broker_free(struct broker *broker)
   order_free(broker->order);
   health_fini(&broker->health);
   free(broker);
-}
-
-uint32_t broker_caps(const struct broker *broker)
-{
-  return broker->caps;
 }
 
 uint64_t broker_max_payload(const struct broker *broker)

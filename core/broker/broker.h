@@ -18,7 +18,8 @@ struct broker_settings {
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
   uint64_t down_queue_delay_ms; /* that what waited still waits when the backend is back */
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
-  uint64_t publish_queue; /* messages that the backend has not taken yet */
+  uint64_t max_unused_topics; /* in their grace period; as many that the plugin has not answered */
+  uint64_t publish_queue;     /* messages that the backend has not taken yet */
 };
 
 /* [start] Then interest_table_new with broker_on_change, then broker_create. */
@@ -38,7 +39,6 @@ void broker_drain(struct broker *broker);
 void broker_stop(struct broker *broker);
 void broker_free(struct broker *broker);
 
-uint32_t broker_caps(const struct broker *broker);
 uint64_t broker_max_payload(const struct broker *broker); /* 0: no limit */
 struct plugin_instance *broker_instance(const struct broker *broker);
 /* [any] Up, and the backend has every interest that it had before it was lost. */

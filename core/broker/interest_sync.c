@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -18,9 +19,6 @@
 #define RETRY_MS          1000
 #define REFUSED_PERIOD_MS 10000
 #define REFUSED_LINES     10 /* of a period: who subscribes to a few topics is told of each */
-/* So many that nobody wants are kept for the grace period, the oldest go: a client that takes and
- * leaves one topic after the other must not fill the memory. */
-#define UNUSED_MAX        10000
 
 /* v and what it points at are lent to the plugin until it completes the operation, which may be
  * after the deadline has given the members their answer: so the names are the batch's own. */
@@ -28,7 +26,7 @@ struct batch {
   struct interest_sync *sync;
   bool subscribe;
   bool owed; /* a subscribe whose members have been told that there is no answer */
-  size_t n;
+  size_t n, cap;
   struct interest **members;
   char *names;
   struct plug_interest v[];
@@ -36,13 +34,18 @@ struct batch {
 
 static void pump(struct interest_sync *sync);
 static plug_status batch_call(struct batch *batch);
+static void batch_give_back(struct batch *batch);
 static void on_timer(uv_timer_t *timer);
 
 void interest_sync_init(struct interest_sync *sync, struct plugin_instance *instance,
-                        struct interest_table *table, uint64_t grace_ms, uint64_t timeout_ms)
+                        struct interest_table *table, uint64_t grace_ms, uint64_t max_unused,
+                        uint64_t timeout_ms)
 {
-  *sync = (struct interest_sync){
-      .instance = instance, .table = table, .grace_ms = grace_ms, .timeout_ms = timeout_ms};
+  *sync = (struct interest_sync){.instance = instance,
+                                 .table = table,
+                                 .grace_ms = grace_ms,
+                                 .max_unused = max_unused,
+                                 .timeout_ms = timeout_ms};
   list_init(&sync->known);
   list_init(&sync->fresh);
   list_init(&sync->ask);
@@ -88,6 +91,17 @@ static void set_restoring(struct interest_sync *sync, struct interest *interest,
     sync->n_restoring--;
 }
 
+static void set_unanswered(struct interest_sync *sync, struct interest *interest, bool unanswered)
+{
+  if (interest->unanswered == unanswered)
+    return;
+  interest->unanswered = unanswered;
+  if (unanswered)
+    sync->n_unanswered++;
+  else
+    sync->n_unanswered--;
+}
+
 static void arm(struct interest_sync *sync, uint64_t after_ms)
 {
   if (sync->timer &&
@@ -97,6 +111,8 @@ static void arm(struct interest_sync *sync, uint64_t after_ms)
 
 static void grace_add(struct interest_sync *sync, struct interest *interest)
 {
+  interest->grace_until_ms = clock_now_ms() + sync->grace_ms;
+  arm(sync, sync->grace_ms);
   list_append(&sync->grace, &interest->grace);
   sync->n_grace++;
 }
@@ -125,6 +141,7 @@ static struct batch *batch_new(struct interest_sync *sync, bool subscribe, size_
   batch->subscribe = subscribe;
   batch->owed = false;
   batch->n = 0;
+  batch->cap = cap;
   batch->names = NULL;
   return batch;
 }
@@ -149,6 +166,11 @@ static void on_batch_release(void *arg, plug_status status, struct plug_str deta
 
 static void batch_add(struct batch *batch, struct interest *interest)
 {
+  /* Nobody wants it, but what the plugin says of it comes before its grace period. */
+  if (!list_empty(&interest->grace)) {
+    grace_remove(batch->sync, interest);
+    set_unanswered(batch->sync, interest, true);
+  }
   interest->in_flight = true;
   batch->members[batch->n] = interest;
   batch->v[batch->n++] = (struct plug_interest){interest->id, interest_name(interest),
@@ -191,6 +213,19 @@ static void log_refusal(struct interest_sync *sync, const struct interest *inter
               status, STR_ARG(detail), log_held(held, more));
 }
 
+/* The plugin has not taken the interest, and may yet. */
+static void ask_later(struct interest_sync *sync, struct interest *interest)
+{
+  bool unwanted = interest->unanswered;
+  set_unanswered(sync, interest, false);
+  if (unwanted && interest_retire(sync->table, interest)) {
+    set_restoring(sync, interest, false);
+    interest_free(interest);
+  } else if (list_empty(&interest->ask)) {
+    list_append(&sync->ask, &interest->ask);
+  }
+}
+
 /* Gives the members their answer; the batch itself stays. */
 static void batch_finish(struct batch *batch, plug_status status, struct plug_str detail)
 {
@@ -203,22 +238,22 @@ static void batch_finish(struct batch *batch, plug_status status, struct plug_st
     return;
   }
   bool ask_again = status != PLUG_OK && (is_passing(status) || batch->n > 1);
+  /* A batch that was refused as a whole is asked again one by one, to find the culprit. */
+  bool alone = ask_again && !is_passing(status);
   for (size_t i = 0; i < batch->n; i++) {
     struct interest *interest = batch->members[i];
     interest->in_flight = false;
-    if (!ask_again) {
-      if (status != PLUG_OK)
-        log_refusal(sync, interest, status, detail);
-      set_restoring(sync, interest, false);
-      interest_answer(sync->table, interest, status);
-    } else if (list_empty(&interest->ask)) {
-      list_append(&sync->ask, &interest->ask);
+    interest->alone |= alone;
+    if (ask_again) {
+      ask_later(sync, interest);
+      continue;
     }
+    if (status != PLUG_OK)
+      log_refusal(sync, interest, status, detail);
+    set_restoring(sync, interest, false);
+    set_unanswered(sync, interest, false);
+    interest_answer(sync->table, interest, status); /* whose change says what nobody wants */
   }
-  /* A batch that was refused as a whole is asked again one by one, to find the culprit. */
-  if (ask_again && !is_passing(status) && batch->n > 1)
-    for (size_t i = 0; i < batch->n; i++)
-      batch->members[i]->alone = true;
   if (ask_again && is_passing(status))
     arm(sync, RETRY_MS);
 }
@@ -259,6 +294,8 @@ static void settle_debt(struct batch *batch, plug_status status)
   for (size_t i = 0; i < batch->n; i++) {
     struct interest *interest = batch->members[i];
     interest->owed = interest->in_flight = false;
+    if (interest->orphan)
+      set_unanswered(sync, interest, false);
     if (is_to_unsubscribe(interest, status) && sync->up && !sync->stopping &&
         (back || (back = batch_new(sync, false, batch->n)))) {
       batch_add(back, interest);
@@ -266,14 +303,15 @@ static void settle_debt(struct batch *batch, plug_status status)
       interest_free(interest);
     } else if (status == PLUG_OK) {
       set_restoring(sync, interest, false);
+      set_unanswered(sync, interest, false);
       interest_answer(sync->table, interest, PLUG_OK);
-    } else if (interest->restoring && list_empty(&interest->ask)) {
-      list_append(&sync->ask, &interest->ask);
+    } else if (interest->restoring) {
+      ask_later(sync, interest);
       arm(sync, RETRY_MS);
     }
   }
   if (back)
-    batch_call(back);
+    batch_give_back(back);
 }
 
 static void on_batch_done(void *arg, plug_status status, struct plug_str detail)
@@ -325,6 +363,16 @@ static plug_status batch_call(struct batch *batch)
   return status;
 }
 
+static void batch_give_back(struct batch *batch)
+{
+  if (batch->n && batch->sync->up) {
+    batch_call(batch);
+    return;
+  }
+  batch_finish(batch, PLUG_OK, str_from(NULL, 0)); /* a backend that is away forgets by itself */
+  batch_free(batch);
+}
+
 static bool plugin_takes(const struct interest_sync *sync, const struct interest *interest)
 {
   return !interest->is_pattern || instance_broker(sync->instance)->caps & PLUG_CAP_PATTERN;
@@ -338,19 +386,35 @@ static struct list *next_to_ask(struct interest_sync *sync, size_t n)
   return sync->n_asking + n < ASKING_MAX ? list_first(&sync->ask) : NULL;
 }
 
+/* For how many of those that wait the next batch is made: it lives until the plugin has done with
+ * it, which may be long, and most have one member. */
+static size_t next_batch(const struct interest_sync *sync)
+{
+  size_t n = 0;
+  const struct list *const heads[] = {&sync->fresh, &sync->ask};
+  for (size_t i = 0; i < 2; i++)
+    for (const struct list *node = heads[i]->next; node != heads[i]; node = node->next) {
+      if (container_of(node, struct interest, ask)->alone)
+        return n ? n : 1;
+      if (++n == BATCH_MAX)
+        return n;
+    }
+  return n;
+}
+
 static void pump(struct interest_sync *sync)
 {
   if (sync->pumping)
     return; /* a plugin that reports its state from inside subscribe: the loop below goes on */
   sync->pumping = true;
   while (sync->up && !sync->stopping && next_to_ask(sync, 0)) {
-    struct batch *batch = batch_new(sync, true, BATCH_MAX);
+    struct batch *batch = batch_new(sync, true, next_batch(sync));
     if (!batch) {
       arm(sync, RETRY_MS);
       break;
     }
     struct list *node;
-    while (batch->n < BATCH_MAX && (node = next_to_ask(sync, batch->n))) {
+    while (batch->n < batch->cap && (node = next_to_ask(sync, batch->n))) {
       struct interest *interest = container_of(node, struct interest, ask);
       if (interest->alone && batch->n)
         break;
@@ -380,6 +444,24 @@ static void pump(struct interest_sync *sync)
 
 static void retire_expired(struct interest_sync *sync);
 
+/* Who subscribes and unsubscribes one topic after the other while the backend is silent must not
+ * fill the memory: neither the node nor the plugin can let go of what has not been answered. Those
+ * that somebody waits for are bounded by max-subscriptions, and do not count here. */
+static bool may_ask(struct interest_sync *sync)
+{
+  if (sync->n_unanswered < sync->max_unused)
+    return true;
+  uint64_t held;
+  char more[LOG_HELD_MAX];
+  COUNT(refused_unused);
+  if (log_limit_pass(&sync->unused_limit, REFUSED_PERIOD_MS, &held))
+    log_warn(instance_name(sync->instance),
+             "has not answered for %zu topics that nobody wants any more: over [limits] "
+             "max-unused-topics no further topic is subscribed%s",
+             sync->n_unanswered, log_held(held, more));
+  return false;
+}
+
 void interest_sync_changes(struct interest_sync *sync)
 {
   struct interest *next, *interest = interest_take_changes(sync->table);
@@ -387,8 +469,13 @@ void interest_sync_changes(struct interest_sync *sync)
     next = interest_next_change(interest);
     enum interest_change change = interest_judge(sync->table, interest);
     grace_remove(sync, interest);
+    set_unanswered(sync, interest, false);
     switch (change) {
     case INTEREST_CHANGE_SUBSCRIBE:
+      if (!interest->owed && !may_ask(sync)) {
+        interest_answer(sync->table, interest, PLUG_EUNAVAIL);
+        break;
+      }
       if (list_empty(&interest->link))
         list_append(&sync->known, &interest->link);
       if (interest->owed) {
@@ -399,15 +486,17 @@ void interest_sync_changes(struct interest_sync *sync)
         list_append(&sync->fresh, &interest->ask);
       break;
     case INTEREST_CHANGE_UNUSED:
-      interest->grace_until_ms = clock_now_ms() + sync->grace_ms;
-      grace_add(sync, interest);
-      arm(sync, sync->grace_ms);
+      if (interest->in_flight)
+        set_unanswered(sync, interest, true);
+      else
+        grace_add(sync, interest);
       break;
     case INTEREST_CHANGE_GONE:
       set_restoring(sync, interest, false);
       if (interest->owed) {
         list_remove(&interest->link);
         interest->orphan = true;
+        set_unanswered(sync, interest, true);
       } else {
         interest_free(interest);
       }
@@ -417,11 +506,29 @@ void interest_sync_changes(struct interest_sync *sync)
       break;
     }
   }
-  if (sync->n_grace > UNUSED_MAX)
+  if (sync->n_grace > sync->max_unused)
     retire_expired(sync);
   pump(sync);
 }
 
+static bool is_over(const struct interest_sync *sync, const struct interest *interest,
+                    size_t before, uint64_t now)
+{
+  return interest->grace_until_ms <= now || sync->n_grace - before > sync->max_unused;
+}
+
+/* How many are to go, at most a batch. */
+static size_t count_expired(const struct interest_sync *sync, uint64_t now)
+{
+  size_t n = 0;
+  for (const struct list *node = sync->grace.next; node != &sync->grace && n < BATCH_MAX;
+       node = node->next, n++)
+    if (!is_over(sync, container_of(node, struct interest, grace), n, now))
+      break;
+  return n;
+}
+
+/* None of these is in flight: see batch_add. */
 static void retire_expired(struct interest_sync *sync)
 {
   uint64_t now = clock_now_ms();
@@ -429,38 +536,28 @@ static void retire_expired(struct interest_sync *sync)
   struct list *node;
   while ((node = list_first(&sync->grace))) {
     struct interest *interest = container_of(node, struct interest, grace);
-    if (interest->grace_until_ms > now && sync->n_grace <= UNUSED_MAX) {
+    if (!is_over(sync, interest, 0, now)) {
       arm(sync, interest->grace_until_ms - now);
       break;
     }
-    if (!batch && !(batch = batch_new(sync, false, BATCH_MAX))) {
+    if (!batch && !(batch = batch_new(sync, false, count_expired(sync, now)))) {
       arm(sync, RETRY_MS);
       return;
     }
     grace_remove(sync, interest);
-    if (interest->in_flight) { /* the answer to its subscribe comes first */
-      interest->grace_until_ms = now + RETRY_MS;
-      grace_add(sync, interest);
-      arm(sync, RETRY_MS);
-      break;
-    }
     if (!interest_retire(sync->table, interest))
       continue; /* wanted again: a change says so, or will */
     set_restoring(sync, interest, false);
     list_remove(&interest->link);
     list_remove(&interest->ask);
     batch_add(batch, interest);
-    if (batch->n == BATCH_MAX) {
-      batch_call(batch);
+    if (batch->n == batch->cap) {
+      batch_give_back(batch);
       batch = NULL;
     }
   }
-  if (batch && batch->n && sync->up)
-    batch_call(batch);
-  else if (batch) {
-    batch_finish(batch, PLUG_OK, str_from(NULL, 0)); /* a backend that is away forgets by itself */
-    batch_free(batch);
-  }
+  if (batch)
+    batch_give_back(batch);
 }
 
 static void on_timer(uv_timer_t *timer)

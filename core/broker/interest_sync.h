@@ -14,15 +14,16 @@
 struct interest_sync {
   struct plugin_instance *instance;
   struct interest_table *table;
-  uint64_t grace_ms, timeout_ms;
+  uint64_t grace_ms, max_unused, timeout_ms;
   struct list known; /* struct interest.link, oldest first */
   struct list fresh; /* struct interest.ask: wanted for the first time, never kept waiting */
   struct list ask;   /* struct interest.ask: to be asked again */
-  struct list grace; /* struct interest.grace, earliest first */
+  struct list grace; /* struct interest.grace, earliest first; none of them is in flight */
   size_t n_grace;
-  size_t n_asking;    /* interests in batches in flight */
-  size_t n_restoring; /* that the backend has forgotten and not confirmed again */
-  struct log_limit refused_limit;
+  size_t n_unanswered; /* that nobody wants, but that are in flight */
+  size_t n_asking;     /* interests in batches in flight */
+  size_t n_restoring;  /* that the backend has forgotten and not confirmed again */
+  struct log_limit refused_limit, unused_limit;
   bool up;
   bool stopping;
   bool pumping;
@@ -30,7 +31,8 @@ struct interest_sync {
 };
 
 void interest_sync_init(struct interest_sync *sync, struct plugin_instance *instance,
-                        struct interest_table *table, uint64_t grace_ms, uint64_t timeout_ms);
+                        struct interest_table *table, uint64_t grace_ms, uint64_t max_unused,
+                        uint64_t timeout_ms);
 /* Opens the timer; called once the instance runs. */
 plug_status interest_sync_start(struct interest_sync *sync);
 /* No new calls into the plugin from now on; closes the timer. */

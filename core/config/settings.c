@@ -383,6 +383,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(LIMITS, "max-headers", max_headers),
       NUMBER(LIMITS, "max-header-size", max_header_size),
       NUMBER(LIMITS, "max-subscriptions", max_subscriptions),
+      NUMBER(LIMITS, "max-unused-topics", max_unused_topics),
       NUMBER(LIMITS, "max-destination-length", max_destination_length),
       NUMBER(LIMITS, "max-unacked", max_unacked),
       NUMBER(LIMITS, "max-transactions", max_transactions),

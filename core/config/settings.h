@@ -120,7 +120,7 @@ struct settings {
   /* [limits] */
   uint64_t max_connections; /* 0: as many as file descriptors allow */
   uint64_t max_headers, max_header_size;
-  uint64_t max_subscriptions, max_destination_length, max_unacked;
+  uint64_t max_subscriptions, max_unused_topics, max_destination_length, max_unacked;
   uint64_t max_transactions, max_transaction_bytes;
   uint64_t max_pattern_steps, route_cache_bytes;
   uint64_t max_session_memory; /* resolved */

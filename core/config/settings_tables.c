@@ -190,6 +190,11 @@ static const struct plug_option limits_options[] = {
      "One header line; at most `max-frame-size`."},
     {"max-subscriptions", PLUG_OPT_INTEGER, 0, "1000", "1..1000000",
      "Subscriptions of one session."},
+    {"max-unused-topics", PLUG_OPT_INTEGER, 0, "10000", "100..10000000",
+     "Topics that nobody on this node subscribes to any more: so many are kept for "
+     "`unsubscribe-grace`, the oldest go; and of so many the broker's answer to the subscription "
+     "may be missing. Beyond them a SUBSCRIBE to a topic that the node does not have yet is "
+     "refused until the broker answers."},
     {"max-destination-length", PLUG_OPT_INTEGER, 0, "1024", "16..65535",
      "Bytes of one destination."},
     {"max-unacked", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
@@ -258,7 +263,7 @@ static const struct plug_option broker_options[] = {
      "other nodes are back, too."},
     {"unsubscribe-grace", PLUG_OPT_DURATION, 0, "5s", "0..10m",
      "How long the broker keeps a topic that nobody on this node subscribes to any more; at most "
-     "10,000 of them."},
+     "`[limits] max-unused-topics` of them."},
     {"operation-timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..10m",
      "How long the broker may take for one operation."},
 };

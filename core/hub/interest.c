@@ -187,14 +187,15 @@ plug_status interest_join(struct interest_table *table, unsigned worker, struct 
   struct interest *interest = found ? container_of(found, struct interest, by_name)
                                     : interest_new(table, shard, name, is_pattern, hash);
   if (interest) {
+    bool was_unwanted = !interest->workers;
     set_wanted(table, interest, worker, true);
     if (is_pattern && table->local_patterns) {
       interest->state = INTEREST_CONFIRMED;
     } else if (interest->state == INTEREST_FAILED || interest->state == INTEREST_NEW) {
       interest->state = INTEREST_NEW;
       tell = queue_change(table, interest);
-    } else if (found && interest->state == INTEREST_CONFIRMED) {
-      tell = queue_change(table, interest); /* may stand in the grace list */
+    } else if (found && (interest->state == INTEREST_CONFIRMED || was_unwanted)) {
+      tell = queue_change(table, interest); /* may stand in the grace list, or be unanswered */
     }
     status = interest->state == INTEREST_CONFIRMED ? PLUG_OK : PLUG_PENDING;
   }

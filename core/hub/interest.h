@@ -49,12 +49,13 @@ struct interest {
   struct list ask;   /* those to ask the plugin for */
   struct list grace; /* those that nobody wants any more */
   uint64_t grace_until_ms;
-  bool in_flight; /* part of a batch that the plugin has not answered */
-  bool owed;      /* likewise, and its deadline has passed: nobody waits for the answer */
-  bool orphan;    /* likewise, and nobody wants it any more: it goes when the answer comes */
-  bool alone;     /* to be asked for in a batch of its own */
-  bool restoring; /* the backend had it and has forgotten it */
-  char name[];    /* name_len bytes */
+  bool in_flight;  /* part of a batch that the plugin has not answered */
+  bool owed;       /* likewise, and its deadline has passed: nobody waits for the answer */
+  bool orphan;     /* likewise, and nobody wants it any more: it goes when the answer comes */
+  bool unanswered; /* nobody wants it, but the answer is to come */
+  bool alone;      /* to be asked for in a batch of its own */
+  bool restoring;  /* the backend had it and has forgotten it */
+  char name[];     /* name_len bytes */
 };
 
 static inline struct plug_str interest_name(const struct interest *interest)
@@ -105,7 +106,7 @@ enum interest_change {
   INTEREST_CHANGE_NONE,
   INTEREST_CHANGE_SUBSCRIBE, /* now ASKED: the broker is to be asked */
   INTEREST_CHANGE_UNUSED,    /* nobody wants it, the broker has it: wait for the grace period */
-  INTEREST_CHANGE_WANTED,    /* wanted again within the grace period */
+  INTEREST_CHANGE_WANTED,    /* wanted again, within the grace period or unanswered */
   INTEREST_CHANGE_GONE,      /* removed, the broker never had it; the caller frees it */
 };
 

@@ -42,10 +42,8 @@ static uint8_t form_of(unsigned wire)
 /* text is a SockJS frame. */
 static struct frame *encode(uint8_t form, struct plug_str text, bool droppable)
 {
-  if (form == WIRE_SOCKJS_WEBSOCKET) {
-    struct frame *frame = frame_new(FRAME_WS_TEXT, droppable, &text, 1);
-    return frame;
-  }
+  if (form == WIRE_SOCKJS_WEBSOCKET)
+    return frame_new(FRAME_WS_TEXT, droppable, &text, 1);
   struct buf *out = begin(&wrapped);
   sockjs_put_frame(out, transports[form], NULL, text);
   if (out->failed)

@@ -478,7 +478,7 @@ static void *run(void *arg)
     env->now_ms = clock_now_ms();
     poller_dispatch(&env->poller);
     resume_paused(worker);
-    if (watchdog_hangs())
+    if (watchdog_home_hangs())
       answer_for_others(worker);
     obey(worker);
     deferred = defers(worker);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "plugin/crash.h"
 #include "plugin/loop_pin.h"
+#include "plugin/watch.h"
 
 #define PINNED_JOIN_S 1
 
@@ -97,6 +98,7 @@ static void *thread_main(void *arg)
   current_loop = loop;
   pthread_setname_np(pthread_self(), "control");
   counter_bind_thread();
+  watch_set_home();
   uv_run(&loop->uv, UV_RUN_DEFAULT);
   while (run_tasks(loop))
     run_hooks(loop);

@@ -24,6 +24,12 @@ struct watch_record *watch_bind(void)
   return watch_mine;
 }
 
+void watch_set_home(void)
+{
+  struct watch_record *mine = watch_mine ? watch_mine : watch_bind();
+  atomic_store_explicit(&mine->is_home, true, memory_order_relaxed);
+}
+
 struct plugin_instance *watch_instance(void)
 {
   struct watch_record *mine = watch_mine;

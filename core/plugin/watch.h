@@ -19,6 +19,7 @@ struct watch_record {
   _Atomic(const char *) function;             /* static text */
   _Atomic uint64_t number;                    /* rises with every entering and leaving */
   _Atomic bool is_job;                        /* a thread of the work pool, which may take long */
+  _Atomic bool is_home;                       /* the control thread, which all others depend on */
   char thread[16];
 };
 
@@ -51,6 +52,9 @@ static inline void watch_leave(const struct watch_call *call)
   atomic_store_explicit(&mine->instance, call->outer, memory_order_relaxed);
   atomic_store_explicit(&mine->number, number + 1, memory_order_release);
 }
+
+/* This thread is the control thread. */
+void watch_set_home(void);
 
 /* The plugin that this thread is in; NULL: none. */
 struct plugin_instance *watch_instance(void);

@@ -39,7 +39,7 @@ static uint64_t end_ms;          /* 0: none */
 static uint64_t signal_since_ms; /* 0: no signal to end is pending */
 static char reason[200];         /* empty: nothing hangs */
 static struct seen seen[WATCH_THREADS_MAX];
-static _Atomic bool hangs;
+static _Atomic bool hangs, home_hangs;
 
 static void say_hang(struct seen *mine, const char *id, const char *function, const char *on,
                      uint64_t now)
@@ -83,11 +83,15 @@ static void look_at_all(uint64_t now)
 {
   struct watch_record *records;
   size_t n = watch_records(&records);
-  bool any = false;
+  bool any = false, home = false;
   reason[0] = '\0';
   for (size_t i = 0; i < n; i++)
-    any |= look_at(&records[i], &seen[i], now);
+    if (look_at(&records[i], &seen[i], now)) {
+      any = true;
+      home |= atomic_load_explicit(&records[i].is_home, memory_order_relaxed);
+    }
   atomic_store(&hangs, any);
+  atomic_store(&home_hangs, home);
 }
 
 /* The main thread takes signals when everything runs. Until then it may be what hangs. */
@@ -178,11 +182,17 @@ void watchdog_stop(void)
   pthread_cond_destroy(&changed);
   running = false;
   atomic_store(&hangs, false);
+  atomic_store(&home_hangs, false);
 }
 
 bool watchdog_hangs(void)
 {
   return atomic_load_explicit(&hangs, memory_order_relaxed);
+}
+
+bool watchdog_home_hangs(void)
+{
+  return atomic_load_explicit(&home_hangs, memory_order_relaxed);
 }
 
 bool watchdog_reason(char *out, size_t size)

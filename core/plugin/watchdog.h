@@ -22,6 +22,9 @@ void watchdog_stop(void);
 
 /* [any] A call that sessions depend on hangs now. Cheap. */
 bool watchdog_hangs(void);
+/* [any] Such a call hangs on the control thread: nobody does what is posted there, and deadlines
+ * are not kept. Cheap. */
+bool watchdog_home_hangs(void);
 /* [any] Which, in one line for an operator ("broker.x does not return from publish"). False and an
  * empty line: none does. */
 bool watchdog_reason(char *out, size_t size);

@@ -2,6 +2,7 @@
 // twice or out of order, and whatever is lost is said so, to the sender or in the log.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Client } from '@stomp/stompjs';
@@ -10,9 +11,10 @@ import WebSocket from 'ws';
 import { assertOrdered, isReady, PROBE_TIMEOUT, Publisher, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
 import { startLossyProxy, startProxy } from './lib/proxy.mjs';
 import { freePort, redisClient, startRedis, startSentinel } from './lib/redis.mjs';
-import { sleep, slowness, until, within } from './lib/server.mjs';
+import { build, sleep, slowness, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
+const sanitized = /asan|tsan/.test(build); // they keep what is freed for a while
 const LOST = /lost Redis at/;
 const BACK = /connected to Redis at \S+ again after (\d+\.\d+) s/;
 
@@ -664,6 +666,52 @@ test('what Redis takes after operation-timeout was refused before, arrives, and 
   assert.equal(stats.publish_failed, 10);
   assert.equal(stats.publish_late, 10);
   assert.equal(stats['broker.redis.published'], 11);
+});
+
+test('a client that takes one topic after the other while Redis is silent does not fill the memory', async (t) => {
+  const redis = await startRedis({ t });
+  const node = await startNode({
+    t, name: 'n1', redis, probe: false,
+    set: ['broker.redis.probe-interval=5m', 'broker.redis.probe-timeout=5m', 'broker.operation-timeout=5m', 'limits.max-unused-topics=1000'],
+  });
+  const rss = () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${node.pid}/status`, 'utf8'))[1]) / 1024;
+  const client = await stomp(node, { t });
+  const listener = await stomp(node, { t });
+  await listener.subscribe('/topic/a');
+  redis.freeze();
+  const before = rss();
+  const cycles = 60000;
+  const behind = 20; // or the node would never have to ask Redis
+  for (let i = 0; i < cycles + behind; i += 1) {
+    if (i < cycles) client.frame('SUBSCRIBE', { destination: `/topic/${i}`, id: i });
+    if (i >= behind) client.frame('UNSUBSCRIBE', { id: i - behind });
+    if (i % 4 === 0) await new Promise(setImmediate);
+  }
+  await until(async () => (await node.stats()).subscriptions === 1, 'the last UNSUBSCRIBE');
+  const { refused_unused: refused } = await node.stats();
+  const grown = rss() - before;
+  console.log(`memory grown by ${grown.toFixed(1)} MB, ${refused} topics refused`);
+  assert.ok(refused > 1000, String(refused));
+  if (!sanitized) assert.ok(grown < 32, `${grown} MB`);
+  for (const { command, headers } of client.frames.splice(0)) {
+    assert.equal(command, 'ERROR');
+    assert.equal(headers.recoverable, 'true');
+  }
+  client.frame('SUBSCRIBE', { destination: '/topic/new', id: 'new', receipt: 'new' });
+  const error = await client.expect('ERROR', { 'receipt-id': 'new', recoverable: 'true' });
+  assert.match(error.headers.message, /the broker is unavailable/);
+  redis.thaw();
+  await until(async () => (await node.stats())['broker.redis.connected'] === 1, 'Redis');
+  await until(async () => {
+    client.frame('SUBSCRIBE', { destination: '/topic/b', id: 'b', receipt: 'b' });
+    const answer = await client.next();
+    assert.equal(answer.headers['receipt-id'], 'b');
+    return answer.command === 'RECEIPT';
+  }, 'a subscription');
+  for (const destination of ['/topic/a', '/topic/b']) await client.request('SEND', { destination }, destination);
+  assert.equal((await listener.expect('MESSAGE')).body, '/topic/a');
+  assert.equal((await client.expect('MESSAGE')).body, '/topic/b');
+  await until(async () => (await redis.command('PUBSUB', 'CHANNELS', '*/topic/*')).length === 2, 'the others being given back', 20000);
 });
 
 test('a node stops in time while Redis is away, frozen or absent', async (t) => {

@@ -124,8 +124,10 @@ static void a_slow_subscribe_is_accepted(void **state)
   expect_no_call_after(2);
 }
 
-static const struct broker_settings hasty_settings = {
-    .unsubscribe_grace_ms = 30, .operation_timeout_ms = 50, .publish_queue = 100};
+static const struct broker_settings hasty_settings = {.unsubscribe_grace_ms = 30,
+                                                      .operation_timeout_ms = 50,
+                                                      .max_unused_topics = 10000,
+                                                      .publish_queue = 100};
 
 static void a_subscribe_without_an_answer_is_told_and_not_repeated(void **state)
 {

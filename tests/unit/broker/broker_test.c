@@ -1,5 +1,8 @@
 #include "fixture.h"
 
+#include "plugin/watch.h"
+#include "plugin/watchdog.h"
+
 #define HOME_CAPS   PLUG_CAP_ECHO
 #define ANY_CAPS    (PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY)
 #define DIRECT_CAPS (ANY_CAPS | PLUG_CAP_DIRECT)
@@ -258,6 +261,84 @@ static void publishers_wait_before_a_plugin_refuses_however_long_the_queue(void 
   assert_false(broker_congested(w.broker));
   uv_sem_destroy(&block.entered);
   uv_sem_destroy(&block.leave);
+}
+
+/* --- a plugin that hangs ------------------------------------------------------------------ */
+
+static void hang_in_plugin(void *arg)
+{
+  struct block *block = arg;
+  struct watch_call call;
+  watch_enter(&call, broker_instance(w.broker), "publish");
+  uv_sem_post(&block->entered);
+  uv_sem_wait(&block->leave);
+  watch_leave(&call);
+}
+
+static bool wait_hangs(bool hangs)
+{
+  uint64_t deadline = clock_now_ms() + WAIT_MS;
+  while (watchdog_hangs() != hangs && clock_now_ms() < deadline)
+    usleep(500);
+  return watchdog_hangs() == hangs;
+}
+
+static void begin_hang(struct block *block)
+{
+  static const struct watchdog_settings settings = {.hang_ms = 40};
+  start_broker(HOME_CAPS, &plain_settings);
+  assert_true(watchdog_start(&settings));
+  uv_sem_init(&block->entered, 0);
+  uv_sem_init(&block->leave, 0);
+}
+
+static void end_hang(struct block *block)
+{
+  assert_true(wait_hangs(false));
+  assert_false(watchdog_home_hangs());
+  watchdog_stop();
+  uv_sem_destroy(&block->entered);
+  uv_sem_destroy(&block->leave);
+}
+
+static void a_worker_that_hangs_keeps_nobody_else_from_publishing(void **state)
+{
+  (void)state;
+  struct block block;
+  uv_thread_t thread;
+  char why[200];
+  begin_hang(&block);
+  assert_int_equal(uv_thread_create(&thread, hang_in_plugin, &block), 0);
+  bool hung = wait_hangs(true), home_hung = watchdog_home_hangs();
+  bool unready = broker_unready(w.broker, why, sizeof why);
+  plug_status status = publish("x", &waiters[0]);
+  uv_sem_post(&block.leave);
+  uv_thread_join(&thread);
+  assert_true(hung);
+  assert_false(home_hung);
+  assert_true(unready); /* the node is not well all the same */
+  assert_int_equal(status, PLUG_PENDING);
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_OK);
+  end_hang(&block);
+}
+
+static void nothing_is_sent_home_while_that_hangs(void **state)
+{
+  (void)state;
+  struct block block;
+  begin_hang(&block);
+  loop_post(w.loop, hang_in_plugin, &block);
+  bool hung = wait_hangs(true), home_hung = watchdog_home_hangs();
+  int64_t failed = counter_read(COUNTER_publish_failed);
+  plug_status status = publish("x", &waiters[0]);
+  uv_sem_post(&block.leave);
+  assert_true(hung);
+  assert_true(home_hung);
+  assert_int_equal(status, PLUG_EUNAVAIL);
+  assert_int_equal(counter_read(COUNTER_publish_failed) - failed, 1);
+  end_hang(&block);
+  assert_int_equal(publish("x", &waiters[0]), PLUG_PENDING);
+  assert_int_equal(wait_published(0, &waiters[0]), PLUG_OK);
 }
 
 /* --- local delivery ----------------------------------------------------------------------- */
@@ -831,6 +912,8 @@ int main(void)
       TEST(too_large_a_payload_never_reaches_the_plugin),
       TEST(the_way_home_is_bounded),
       TEST(publishers_wait_before_a_plugin_refuses_however_long_the_queue),
+      TEST(a_worker_that_hangs_keeps_nobody_else_from_publishing),
+      TEST(nothing_is_sent_home_while_that_hangs),
       TEST(without_echo_the_node_delivers_what_was_taken),
       TEST(without_echo_a_worker_delivers_at_once),
       TEST(without_echo_the_order_is_that_of_the_publishes),

@@ -159,6 +159,7 @@ static const struct broker_settings plain_settings = {.unsubscribe_grace_ms = 30
                                                       .down_queue_messages = 3,
                                                       .down_queue_bytes = 1 << 20,
                                                       .down_queue_ms = 60000,
+                                                      .max_unused_topics = 10000,
                                                       .publish_queue = 100};
 
 UNUSED static void start_broker(uint32_t caps, const struct broker_settings *settings)

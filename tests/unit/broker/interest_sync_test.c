@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include "base/counter.h"
+
 #define ALL_CAPS (PLUG_CAP_ECHO | PLUG_CAP_CROSS_NODE | PLUG_CAP_PATTERN)
 
 static void join(unsigned worker, const char *name)
@@ -237,6 +239,153 @@ static void of_too_many_unwanted_topics_the_oldest_go_at_once(void **state)
   assert_int_equal(interest_join(w.interests, 0, STR("/sub/5000"), false), PLUG_OK);
 }
 
+static const char *topic(char name[32], unsigned i)
+{
+  snprintf(name, 32, "/sub/%u", i);
+  return name;
+}
+
+static void what_is_in_flight_keeps_no_other_topic_from_going(void **state)
+{
+  (void)state;
+  struct broker_settings settings = plain_settings;
+  settings.unsubscribe_grace_ms = 60000;
+  settings.max_unused_topics = 1;
+  start_broker(ALL_CAPS, &settings);
+  script_answer(CALL_SUBSCRIBE, HELD);
+  join(0, "/sub/held");
+  struct plug_op *op = wait_call(0).op;
+  leave(0, "/sub/held");
+  barrier();
+  interest_join(w.interests, 0, STR("/sub/1"), false); /* refused: as many wait as may */
+  assert_int_equal(wait_interest(0, "/sub/1"), PLUG_EUNAVAIL);
+  complete(op, PLUG_OK);
+  barrier();
+  for (unsigned i = 2; i < 4; i++) {
+    char name[32];
+    join(0, topic(name, i));
+    assert_int_equal(wait_interest(0, name), PLUG_OK);
+  }
+  script_answer(CALL_SUBSCRIBE, HELD);
+  join(0, "/sub/again");
+  op = wait_call(3).op;
+  leave(0, "/sub/again");
+  barrier();
+  leave(0, "/sub/2");
+  expect_call(4, CALL_UNSUBSCRIBE, "/sub/held");
+  leave(0, "/sub/3");
+  expect_call(5, CALL_UNSUBSCRIBE, "/sub/2");
+  expect_no_call_after(6);
+  complete(op, PLUG_OK);
+  expect_call(6, CALL_UNSUBSCRIBE, "/sub/3");
+  expect_no_call_after(7);
+}
+
+enum { UNANSWERED = 10 };
+
+/* As many as may be in flight without anybody who wants them. */
+static void leave_unanswered(struct plug_op *ops[UNANSWERED], const struct broker_settings *plain,
+                             plug_status told)
+{
+  struct broker_settings settings = *plain;
+  char name[32];
+  settings.max_unused_topics = UNANSWERED;
+  start_broker(ALL_CAPS, &settings);
+  for (unsigned i = 0; i < UNANSWERED; i++) {
+    script_answer(CALL_SUBSCRIBE, HELD);
+    join(0, topic(name, i));
+    ops[i] = wait_call(i).op;
+    if (told != PLUG_OK)
+      assert_int_equal(wait_interest(0, name), told);
+    leave(0, name);
+    barrier();
+  }
+}
+
+static void a_silent_backend_bounds_what_nobody_wants(void **state)
+{
+  (void)state;
+  struct plug_op *ops[UNANSWERED];
+  leave_unanswered(ops, &plain_settings, PLUG_OK);
+  int64_t refused = counter_read(COUNTER_refused_unused);
+  join(0, "/sub/more");
+  assert_int_equal(wait_interest(0, "/sub/more"), PLUG_EUNAVAIL);
+  expect_no_call_after(UNANSWERED);
+  assert_int_equal(counter_read(COUNTER_refused_unused) - refused, 1);
+  /* Whoever wants one of those waits for its answer, and makes room. */
+  join(1, "/sub/0");
+  barrier();
+  leave(0, "/sub/more");
+  join(0, "/sub/more");
+  assert_int_equal(wait_interest(0, "/sub/more"), PLUG_OK);
+  for (unsigned i = 0; i < UNANSWERED; i++)
+    complete(ops[i], PLUG_OK);
+  assert_int_equal(wait_interest(1, "/sub/0"), PLUG_OK);
+  unsigned given_back = 0;
+  for (unsigned i = UNANSWERED + 1; given_back < UNANSWERED - 1; i++) {
+    struct call call = wait_call(i);
+    assert_int_equal(call.kind, CALL_UNSUBSCRIBE);
+    given_back += (unsigned)call.n;
+  }
+  assert_int_equal(given_back, UNANSWERED - 1);
+  join(0, "/sub/1");
+  assert_int_equal(wait_interest(0, "/sub/1"), PLUG_OK);
+  assert_int_equal(counter_read(COUNTER_refused_unused) - refused, 1);
+}
+
+static void what_was_given_up_counts_until_the_backend_answers(void **state)
+{
+  (void)state;
+  struct broker_settings hasty = plain_settings;
+  struct plug_op *ops[UNANSWERED];
+  hasty.operation_timeout_ms = 50;
+  leave_unanswered(ops, &hasty, PLUG_ETIMEDOUT);
+  join(0, "/sub/0"); /* a new one: the old one is nobody's */
+  assert_int_equal(wait_interest(0, "/sub/0"), PLUG_EUNAVAIL);
+  expect_no_call_after(UNANSWERED);
+  complete(ops[0], PLUG_EDENIED);
+  barrier();
+  join(0, "/sub/more");
+  expect_call(UNANSWERED, CALL_SUBSCRIBE, "/sub/more");
+  assert_int_equal(wait_interest(0, "/sub/more"), PLUG_OK);
+  for (unsigned i = 1; i < UNANSWERED; i++) {
+    char name[32];
+    complete(ops[i], PLUG_OK);
+    expect_call(UNANSWERED + i, CALL_UNSUBSCRIBE, topic(name, i));
+  }
+}
+
+static void what_nobody_wants_is_not_asked_for_again(void **state)
+{
+  (void)state;
+  struct plug_op *ops[UNANSWERED];
+  leave_unanswered(ops, &plain_settings, PLUG_OK);
+  for (unsigned i = 0; i < UNANSWERED; i++)
+    complete(ops[i], PLUG_EUNAVAIL);
+  usleep(1500000); /* beyond the time after which others are */
+  expect_no_call_after(UNANSWERED);
+  join(0, "/sub/0");
+  expect_call(UNANSWERED, CALL_SUBSCRIBE, "/sub/0");
+  assert_int_equal(wait_interest(0, "/sub/0"), PLUG_OK);
+}
+
+static void what_expires_while_the_backend_is_away_is_not_asked_of_it(void **state)
+{
+  (void)state;
+  start_broker(ALL_CAPS, &plain_settings);
+  loop_call(w.loop, join_many, NULL);
+  for (int i = 0; i < MANY; i++)
+    inbox_item_free(wait_item(0));
+  unsigned subscribes = n_calls();
+  report(PLUG_STATE_DOWN, 0);
+  loop_call(w.loop, leave_many, NULL);
+  usleep(300000); /* beyond the grace period */
+  expect_no_call_after(subscribes);
+  report(PLUG_STATE_UP, 0);
+  join(0, "/sub/5000"); /* gone from the node */
+  expect_call(subscribes, CALL_SUBSCRIBE, "/sub/5000");
+}
+
 static void a_topic_that_is_wanted_again_in_time_stays(void **state)
 {
   (void)state;
@@ -416,6 +565,11 @@ int main(void)
       TEST(lost_interests_are_asked_for_again_newest_first),
       TEST(an_unwanted_topic_is_kept_for_the_grace_period),
       TEST(of_too_many_unwanted_topics_the_oldest_go_at_once),
+      TEST(what_is_in_flight_keeps_no_other_topic_from_going),
+      TEST(a_silent_backend_bounds_what_nobody_wants),
+      TEST(what_was_given_up_counts_until_the_backend_answers),
+      TEST(what_nobody_wants_is_not_asked_for_again),
+      TEST(what_expires_while_the_backend_is_away_is_not_asked_of_it),
       TEST(a_topic_that_is_wanted_again_in_time_stays),
       TEST(a_topic_left_while_asked_is_unsubscribed_after_the_answer),
       TEST(topics_left_together_are_unsubscribed_together),

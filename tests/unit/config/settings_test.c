@@ -97,6 +97,7 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->max_header_size, 8192);
   assert_int_equal(s->max_subscriptions, 1000);
   assert_int_equal(s->max_destination_length, 1024);
+  assert_int_equal(s->max_unused_topics, 10000);
   assert_int_equal(s->max_unacked, 10000);
   assert_int_equal(s->max_transactions, 16);
   assert_int_equal(s->max_transaction_bytes, 1 << 20);
@@ -226,6 +227,8 @@ static const struct {
      "64..1m"},
     {"limits", "max-subscriptions", AT(max_subscriptions), "1", "1000000", 1, 1000000, "0",
      "1000001", "1..1000000"},
+    {"limits", "max-unused-topics", AT(max_unused_topics), "100", "10000000", 100, 10000000, "99",
+     "10000001", "100..10000000"},
     {"limits", "max-destination-length", AT(max_destination_length), "16", "65535", 16, 65535, "15",
      "65536", "16..65535"},
     {"limits", "max-unacked", AT(max_unacked), "1", "1000000", 1, 1000000, "0", "1000001",

@@ -212,6 +212,21 @@ static void a_join_within_the_grace_period_needs_no_broker(void **state)
   assert_false(interest_retire(w->table, interest));
 }
 
+static void a_join_before_the_answer_is_told_to_who_counts_the_unwanted(void **state)
+{
+  struct world *w = *state;
+  assert_int_equal(join(w, 0), PLUG_PENDING);
+  struct interest *interest = judged(w, INTEREST_CHANGE_SUBSCRIBE);
+  leave(w, 0);
+  judged(w, INTEREST_CHANGE_UNUSED);
+  w->changes = 0;
+  assert_int_equal(join(w, 1), PLUG_PENDING);
+  assert_int_equal(w->changes, 1);
+  assert_ptr_equal(judged(w, INTEREST_CHANGE_WANTED), interest);
+  assert_int_equal(join(w, 2), PLUG_PENDING);
+  assert_int_equal(w->changes, 1);
+}
+
 static void an_entry_with_an_unjudged_change_is_not_retired(void **state)
 {
   struct world *w = *state;
@@ -720,6 +735,7 @@ int main(void)
       TEST(a_refused_topic_that_nobody_waits_for_is_gone),
       TEST(only_the_last_worker_that_leaves_makes_a_change),
       TEST(a_join_within_the_grace_period_needs_no_broker),
+      TEST(a_join_before_the_answer_is_told_to_who_counts_the_unwanted),
       TEST(an_entry_with_an_unjudged_change_is_not_retired),
       TEST(leaving_and_joining_between_two_judgements_is_no_change_at_all),
       TEST(a_refusal_is_told_and_the_next_join_asks_again),
