@@ -240,7 +240,7 @@ static void begin_call(struct hook *hook, struct hook_job *job)
 static void set_timer(struct hook *hook)
 {
   uint64_t now_ms = now_of(hook), at_ms = hook_jobs_wake_ms(&hook->jobs);
-  if (hook_jobs_wait(&hook->jobs) && hook->breaker.state == HOOK_OPEN &&
+  if (hook_jobs_are_ready(&hook->jobs) && hook->breaker.state == HOOK_OPEN &&
       hook->breaker.until_ms < at_ms)
     at_ms = hook->breaker.until_ms;
   if (at_ms == UINT64_MAX)

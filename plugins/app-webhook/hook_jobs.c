@@ -122,9 +122,9 @@ struct hook_job *hook_jobs_take(struct hook_jobs *jobs)
   return job;
 }
 
-bool hook_jobs_wait(const struct hook_jobs *jobs)
+bool hook_jobs_are_ready(const struct hook_jobs *jobs)
 {
-  return !TAILQ_EMPTY(&jobs->again) || jobs->queue.n_waiting;
+  return !TAILQ_EMPTY(&jobs->again) || hook_queue_is_ready(&jobs->queue);
 }
 
 void hook_jobs_take_requests(struct hook_jobs *jobs, struct hook_job_list *out)

@@ -76,8 +76,9 @@ void hook_jobs_wake(struct hook_jobs *jobs, uint64_t now_ms, bool all);
 uint64_t hook_jobs_wake_ms(const struct hook_jobs *jobs);
 /* The next to be asked; its lane is busy with it. NULL: none. */
 struct hook_job *hook_jobs_take(struct hook_jobs *jobs);
-/* Those that are due or in the queue. */
-bool hook_jobs_wait(const struct hook_jobs *jobs);
+/* Would hook_jobs_take give one? What is in the queue behind one that is delayed or flying is not
+ * to be had, and no time makes it so. */
+bool hook_jobs_are_ready(const struct hook_jobs *jobs);
 /* Moves the requests that wait, for whatever, to out, and their lanes go on. */
 void hook_jobs_take_requests(struct hook_jobs *jobs, struct hook_job_list *out);
 

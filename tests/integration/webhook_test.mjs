@@ -438,6 +438,26 @@ test('events: told in order, published from, repeated with the same id until the
   assert.equal(stats['app.webhook.breakers_open'], 0);
 });
 
+test('what waits behind an event that is to be asked again, with a breaker whose pause is over, costs nothing', async (t) => {
+  const backend = await startBackend({ t, secret: SECRET });
+  const keys = watch(backend.url, 'breaker-failures = 1\nbreaker-pause = 10ms\n').replace('retry-delay = 30ms', 'retry-delay = 3s');
+  const server = await start({ t, config: configOf(backend.url, {}, {}, keys), set: auth });
+  const client = await stomp(server, { t });
+  backend.mode = 'status-500';
+  await client.subscribe('/topic/w/1');
+  await client.subscribe('/topic/w/2'); // of the same lane
+  await server.waitForLine(/hook 'w': the circuit breaker opens/);
+  await sleep(100);
+  assert.equal(backend.events.length, 1);
+  const before = server.cpu();
+  await sleep(1500);
+  const used = server.cpu() - before;
+  assert.ok(used < 0.3, `${used} s of CPU in 1.5 s of waiting`);
+  backend.mode = 'ok';
+  await until(() => backend.events.length === 3, 'both', 20000);
+  assert.deepEqual(backend.events.map((e) => e.destination), ['/topic/w/1', '/topic/w/1', '/topic/w/2']);
+});
+
 test('events that nobody takes are lost after so many attempts, and counted', async (t) => {
   const backend = await startBackend({ t, secret: SECRET });
   const server = await start({ t, config: configOf(backend.url, {}, {}, watch(backend.url).replace('retries = 50', 'retries = 2\nqueue = 3')), set: auth });
