@@ -25,8 +25,10 @@ struct hook_job {
   struct plug_op *op;    /* NULL: an event */
   enum hook_asked asked;
   uint64_t attempts;
-  uint64_t due_ms; /* among the delayed */
-  uint32_t round;  /* of the breaker */
+  uint64_t due_ms;  /* among the delayed */
+  uint64_t most_ms; /* what a call has that did not wait: timeout, or less if the operation's is */
+  bool is_short;    /* the call that is under way has less than that */
+  uint32_t round;   /* of the breaker */
   struct hook_call call;
   TAILQ_ENTRY(hook_job) link; /* in one of flying, again, delayed */
   struct hook_job_list *list; /* which; NULL: in the queue */

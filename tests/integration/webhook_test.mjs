@@ -358,6 +358,48 @@ test('the circuit breaker opens, refuses at once, lets one try, and closes', asy
   assert.equal(await outcome(client), 'taken');
 });
 
+// The call of the second SEND has what the first has left over of its time, and is not answered in it.
+test('the circuit breaker: a call that is late because its SEND had waited does not count', async (t) => {
+  const { backend, server } = await setUp(t, { hook: { 'breaker-failures': 1 }, set: ['app.timeout=5s'] });
+  const client = await stomp(server, { t });
+  backend.mode = 'stall';
+  const first = outcome(client);
+  await until(() => backend.held.length === 1, 'the first');
+  const second = outcome(client);
+  await sleep(500);
+  backend.release();
+  assert.equal(await first, 'taken');
+  assert.equal(await second, LATE);
+  const stats = await server.stats();
+  assert.equal(stats['app.webhook.timeouts'], 1);
+  assert.equal(stats['app.webhook.breaker_opened'], 0);
+  // One that was asked at once had all the time that there is, although timeout is longer.
+  assert.equal(await outcome(client), LATE);
+  assert.equal((await server.stats())['app.webhook.breaker_opened'], 1);
+});
+
+test('the circuit breaker: a trial that has little time left, and is late, has failed', async (t) => {
+  const { backend, server } = await setUp(t, { hook: { 'breaker-failures': 1, 'breaker-pause': '10ms' }, set: ['app.timeout=5s'] });
+  const client = await stomp(server, { t });
+  const other = await stomp(server, { t });
+  backend.mode = 'stall';
+  const first = outcome(client);
+  await until(() => backend.held.length === 1, 'the first');
+  backend.mode = 'status-500';
+  assert.equal(await outcome(other), UNAVAILABLE);
+  await server.waitForLine(/the circuit breaker opens/);
+  await sleep(500); // beyond the pause
+  const second = outcome(client); // behind the first
+  await sleep(500);
+  backend.mode = 'stall';
+  backend.release();
+  assert.equal(await first, 'taken');
+  assert.equal(await second, LATE);
+  await server.waitForLine(/the trial has failed, the circuit breaker stays open/);
+  backend.mode = 'ok';
+  await until(async () => (await outcome(client)) === 'taken', 'a trial that is answered');
+});
+
 test('a backend that says no is one that works', async (t) => {
   const { backend, server } = await setUp(t, { hook: { 'breaker-failures': 1 } });
   const client = await stomp(server, { t });
