@@ -205,7 +205,8 @@ static bool read_headers(const struct api_world *world, const json_t *object, lo
     if (!*name || !json_is_string(value) ||
         memchr(json_string_value(value), 0, json_string_length(value)))
       return api_json_refuse(fault, 400, "bad-type", item, "headers",
-                             "the header '%.80s' is to have a name, and text without NUL", name);
+                             "the header '%.*s' is to have a name, and text without NUL",
+                             api_json_cut(name, 80), name);
     if (message_is_servers_header(str_of(name)))
       return api_json_refuse(fault, 400, "bad-value", item, "headers",
                              "the header '%s' is the server's to write%s", name,
