@@ -62,11 +62,12 @@ static void refuse(struct hook *hook, struct plug_op *op, const struct refusal *
   hook->env->host->app->answer(op, &answer);
 }
 
-static void lose_event(struct hook *hook, const char *id, const char *about, const char *why)
+static void lose_event(struct hook *hook, const char *id, struct plug_str about, const char *why)
 {
+  char shown[HOOK_SHOWN_SIZE];
   hook_count(hook->env, HOOK_M_EVENTS_LOST);
   hook_log(hook->env, &hook->lost, PLUG_LOG_ERROR, "hook '%s': the event %s of '%s' is lost: %s",
-           hook->config->name, id, about, why);
+           hook->config->name, id, hook_show(shown, about), why);
 }
 
 /* Ends a job that has failed for good. */
@@ -166,7 +167,7 @@ static void count_outcome(struct hook *hook, enum hook_outcome outcome)
 static void end_call(struct hook_job *job, CURLcode code)
 {
   struct hook *hook = job->hook;
-  char why[HOOK_WHY] = "";
+  char why[HOOK_WHY] = "", shown[HOOK_SHOWN_SIZE];
   enum hook_outcome outcome = hook_call_judge(&job->call, code, why);
   hook_job_move(job, NULL);
   hook->jobs.n_flying--;
@@ -179,7 +180,7 @@ static void end_call(struct hook_job *job, CURLcode code)
   if (!good)
     hook_log(hook->env, outcome == HOOK_BAD ? &hook->bad_answers : &hook->failures, PLUG_LOG_WARN,
              "hook '%s': the %s %s of '%s' failed (attempt %" PRIu64 "): %s", hook->config->name,
-             hook_job_what(job), job->id, job->about, job->attempts, why);
+             hook_job_what(job), job->id, hook_show(shown, job->about), job->attempts, why);
   /* A backend that says no is one that works. */
   if (outcome != HOOK_LATE || is_telling(hook, job))
     end_round(hook, job->round, good || outcome == HOOK_REFUSED);
@@ -339,7 +340,7 @@ plug_status hook_request(struct hook *hook, const struct plug_app_request *reque
 
 void hook_event(struct hook *hook, const struct plug_app_event *event)
 {
-  char id[HOOK_ID_SIZE], shown[HOOK_SHOWN_SIZE];
+  char id[HOOK_ID_SIZE];
   size_t len = 0;
   if (!(hook->config->events & HOOK_EVENT(event->kind)))
     return;
@@ -347,7 +348,7 @@ void hook_event(struct hook *hook, const struct plug_app_event *event)
       event->kind == PLUG_APP_DISCONNECTED ? event->session_id : event->destination;
   hook_env_id(hook->env, id);
   if (hook_jobs_are_full(&hook->jobs, 0)) {
-    lose_event(hook, id, hook_show(shown, what), "too many wait already");
+    lose_event(hook, id, what, "too many wait already");
     return;
   }
   struct hook_about about = about_of(hook, id);
@@ -361,7 +362,7 @@ void hook_event(struct hook *hook, const struct plug_app_event *event)
     }
     hook_job_free(&hook->jobs, job);
   }
-  lose_event(hook, id, hook_show(shown, what), "out of memory");
+  lose_event(hook, id, what, "out of memory");
 }
 
 /* --- giving up ------------------------------------------------------------------------------ */
@@ -393,13 +394,14 @@ static void take_out(struct hook *hook, struct hook_job *job, bool is_failure)
 
 bool hook_cancel(struct hook *hook, struct plug_op *op)
 {
+  char shown[HOOK_SHOWN_SIZE];
   struct hook_job *job = hook_jobs_find(&hook->jobs, op);
   if (!job)
     return false;
   hook_count(hook->env, HOOK_M_TIMEOUTS);
   hook_log(hook->env, &hook->failures, PLUG_LOG_WARN,
            "hook '%s': the %s %s of '%s' was given up: its time is over", hook->config->name,
-           hook_job_what(job), job->id, job->about);
+           hook_job_what(job), job->id, hook_show(shown, job->about));
   take_out(hook, job, true);
   give_up(job, &late, "");
   pump(hook);

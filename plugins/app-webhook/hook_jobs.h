@@ -35,7 +35,7 @@ struct hook_job {
   char id[HOOK_ID_SIZE];
   char *body;
   size_t len;
-  char about[HOOK_SHOWN_SIZE]; /* the destination, for the log */
+  struct plug_str about; /* the destination, or whose session has ended; behind the job */
 };
 TAILQ_HEAD(hook_job_list, hook_job);
 
@@ -58,7 +58,7 @@ void hook_jobs_init(struct hook_jobs *jobs, struct hook *hook, struct hook_env *
 bool hook_jobs_are_full(const struct hook_jobs *jobs, size_t len);
 /* Takes over body, which may be NULL. In no queue yet. NULL when out of memory. */
 struct hook_job *hook_job_new(struct hook_jobs *jobs, const char *id, char *body, size_t len,
-                              struct plug_str destination);
+                              struct plug_str about);
 /* A job that is in no queue any more. */
 void hook_job_free(struct hook_jobs *jobs, struct hook_job *job);
 /* SEND, SUBSCRIBE or event, for the log. */

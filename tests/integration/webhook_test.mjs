@@ -238,6 +238,24 @@ test('a message over the limits of the server, behind a good one: none is publis
   assert.equal(backend.events.length, 1);
 });
 
+test('a reply to a SUBSCRIBE has the destination of that, whole, also when limits are checked', async (t) => {
+  const { server } = await setUp(t, {
+    hook: { subscribe: '/y/{id}' },
+    answer: () => ({ publish: [{ destination: '/topic/a', body: 'x' }], reply: { body: 'y'.repeat(3700) } }),
+    set: ['limits.max-frame-size=4k', 'limits.max-header-size=1k'],
+  });
+  const client = await stomp(server, { t });
+  await client.subscribe('/topic/a', { id: 'a' });
+  const subscribe = (destination, receipt) => {
+    client.frame('SUBSCRIBE', { id: receipt, destination, receipt });
+    return resultOf(client, receipt);
+  };
+  assert.equal(await subscribe(`/pub/y/${'김'.repeat(150)}`, 'long'), BAD);
+  await server.waitForLine(/the SUBSCRIBE \S+ of '\/pub\/y\/\?+\.\.\.' failed .*: the message to '\/pub\/y\/\?+' is over a limit/);
+  await client.expectSilence(50);
+  assert.equal(await subscribe('/pub/y/김', 'short'), 'taken');
+});
+
 test('a backend that is silent: the time is over, the answer that comes late does nothing', async (t) => {
   const { backend, server } = await setUp(t, {
     answer: () => ({ publish: [{ destination: '/topic/a', body: 'late' }] }), hook: { timeout: '1s' },
