@@ -617,6 +617,13 @@ test('TLS: only what the certificate authorities vouch for, by its name', async 
   assert.equal(await outcome(await stomp(fooled, { t })), UNAVAILABLE);
   await fooled.waitForLine(/failed \(attempt 1\): .*(subject|certificate)/i);
   assert.equal(liar.events.length, 0);
+  // Hooks with the same file share what it has; others do not get it.
+  const others = ['same', 'strict'].map((name) => `[app.webhook ${name}]\nurl = ${backend.url}\nsend = /${name}\n${name === 'same' ? `ca-file = ${file('ca.crt')}\n` : ''}`);
+  const several = await start({ t, config: configOf(backend.url, { 'ca-file': file('ca.crt') }, {}, others.join('')), set: auth });
+  const guest = await stomp(several, { t });
+  assert.equal(await outcome(guest), 'taken');
+  assert.equal(await outcome(guest, '/pub/same'), 'taken');
+  assert.equal(await outcome(guest, '/pub/strict'), UNAVAILABLE);
   writeFileSync(file('empty.crt'), '');
   for (const name of ['empty.crt', 'missing.crt']) {
     writeFileSync(file('x.ini'), configOf(backend.url, { 'ca-file': file(name) }));
