@@ -21,10 +21,10 @@ bool api_refuse_with(struct api_fault *fault, uint16_t status, const char *code,
                      const char *format, va_list args)
 {
   *fault = (struct api_fault){.status = status, .code = code};
-  vsnprintf(fault->message, sizeof fault->message, format, args);
-  size_t len = strlen(fault->message);
-  while (len && !utf8_valid(fault->message, len)) /* cut within a character */
-    fault->message[--len] = '\0';
+  char *message = fault->message;
+  size_t size = sizeof fault->message;
+  if (vsnprintf(message, size, format, args) >= (int)size) /* cut, perhaps within a character */
+    message[utf8_cut(message, size - 1, size - 2)] = '\0';
   if (field)
     snprintf(fault->field, sizeof fault->field, "%s", field);
   return false;

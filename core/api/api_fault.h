@@ -16,7 +16,8 @@ struct api_fault {
   char field[96];    /* "messages[3].destination"; empty: none */
 };
 
-/* Fills fault; returns false for the caller to pass on. field may be NULL. */
+/* Fills fault; returns false for the caller to pass on. field may be NULL. What is filled in is
+ * UTF-8, whole characters: who shortens it does so by utf8_cut. */
 bool api_refuse(struct api_fault *fault, uint16_t status, const char *code, const char *field,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 

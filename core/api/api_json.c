@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 json_t *api_json_read(struct plug_str body, struct api_fault *fault)
 {
@@ -13,6 +14,9 @@ json_t *api_json_read(struct plug_str body, struct api_fault *fault)
   }
   json_t *root = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
   if (!root) {
+    size_t len = strlen(error.text);
+    if (len == sizeof error.text - 1) /* cut, perhaps within a character */
+      error.text[utf8_cut(error.text, len, len - 1)] = '\0';
     api_refuse(fault, 400, "bad-json", NULL, "the body is no JSON: line %d, column %d: %s",
                error.line, error.column, error.text);
     return NULL;
@@ -24,15 +28,21 @@ json_t *api_json_read(struct plug_str body, struct api_fault *fault)
   return NULL;
 }
 
+int api_json_cut(const char *name, size_t max)
+{
+  return (int)utf8_cut(name, strlen(name), max);
+}
+
 bool api_json_refuse(struct api_fault *fault, uint16_t status, const char *code, long item,
                      const char *name, const char *format, ...)
 {
   char path[96];
   va_list args;
+  int len = api_json_cut(name, item < 0 ? 80 : 60);
   if (item < 0)
-    snprintf(path, sizeof path, "%.80s", name);
+    snprintf(path, sizeof path, "%.*s", len, name);
   else
-    snprintf(path, sizeof path, "messages[%ld]%s%.60s", item, *name ? "." : "", name);
+    snprintf(path, sizeof path, "messages[%ld]%s%.*s", item, len ? "." : "", len, name);
   va_start(args, format);
   bool refused = api_refuse_with(fault, status, code, path, format, args);
   va_end(args);
@@ -69,8 +79,8 @@ bool api_json_known(const json_t *object, long item, const char *const *names, s
       i++;
     if (i < n_names)
       continue;
-    return api_json_refuse(fault, 400, "unknown-field", item, name,
-                           "there is no field '%.80s' here", name);
+    return api_json_refuse(fault, 400, "unknown-field", item, name, "there is no field '%.*s' here",
+                           api_json_cut(name, 80), name);
   }
   return true;
 }

@@ -11,6 +11,9 @@
 /* The body as an object, for json_decref; NULL with a fault. */
 json_t *api_json_read(struct plug_str body, struct api_fault *fault);
 
+/* How much of a name %.*s is to show, at most max bytes. */
+int api_json_cut(const char *name, size_t max);
+
 /* As api_refuse, about a field: "messages[3].destination" for item 3, "destination" for item -1. */
 bool api_json_refuse(struct api_fault *fault, uint16_t status, const char *code, long item,
                      const char *name, const char *format, ...)

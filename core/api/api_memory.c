@@ -2,7 +2,6 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/counter.h"
@@ -14,7 +13,7 @@
 
 struct api_memory_entry {
   struct map_entry by_key; /* key points at key */
-  struct list link;        /* by age, the oldest first */
+  struct list link;        /* once it is done: in answered */
   unsigned char key[DIGEST_BYTES], request[DIGEST_BYTES];
   uint64_t until_ms, answer;
   bool done;
@@ -23,7 +22,7 @@ struct api_memory_entry {
 struct api_memory {
   pthread_mutex_t mutex; /* protects what follows */
   struct map map;
-  struct list entries;
+  struct list answered; /* the oldest answer first */
   size_t max;
   uint64_t keep_ms;
 };
@@ -34,7 +33,7 @@ struct api_memory *api_memory_new(size_t max, uint64_t keep_ms)
   if (!memory)
     return NULL;
   pthread_mutex_init(&memory->mutex, NULL);
-  list_init(&memory->entries);
+  list_init(&memory->answered);
   memory->max = max;
   memory->keep_ms = keep_ms;
   return memory;
@@ -50,11 +49,12 @@ static void forget(struct api_memory *memory, struct api_memory_entry *entry)
 
 void api_memory_free(struct api_memory *memory)
 {
-  struct list *node;
+  struct map_iter it = {0};
+  struct map_entry *e;
   if (!memory)
     return;
-  while ((node = list_first(&memory->entries)))
-    forget(memory, container_of(node, struct api_memory_entry, link));
+  while ((e = map_next(&memory->map, &it)))
+    forget(memory, container_of(e, struct api_memory_entry, by_key));
   map_fini(&memory->map);
   pthread_mutex_destroy(&memory->mutex);
   free(memory);
@@ -86,12 +86,9 @@ static struct api_memory_entry *find(const struct api_memory *memory,
  * way stays. */
 static void make_room(struct api_memory *memory, uint64_t now_ms)
 {
-  struct list *node = memory->entries.next, *next;
-  for (; node != &memory->entries; node = next) {
+  struct list *node;
+  while ((node = list_first(&memory->answered))) {
     struct api_memory_entry *entry = container_of(node, struct api_memory_entry, link);
-    next = node->next;
-    if (!entry->done)
-      continue;
     if (entry->until_ms > now_ms) {
       if (memory->map.count < memory->max)
         return;
@@ -115,7 +112,7 @@ static struct api_memory_entry *add(struct api_memory *memory,
     free(entry);
     return NULL;
   }
-  list_append(&memory->entries, &entry->link);
+  list_init(&entry->link);
   COUNT(api_remembered);
   return entry;
 }
@@ -154,15 +151,17 @@ enum api_memory_verdict api_memory_begin(struct api_memory *memory, struct plug_
   return verdict;
 }
 
-void api_memory_end(struct api_memory *memory, struct api_memory_entry *entry, int done,
+void api_memory_end(struct api_memory *memory, struct api_memory_entry *entry, bool done,
                     uint64_t answer)
 {
   if (!entry)
     return;
   pthread_mutex_lock(&memory->mutex);
-  entry->done = done != 0;
+  entry->done = done;
   entry->answer = answer;
-  if (!done)
+  if (done)
+    list_append(&memory->answered, &entry->link);
+  else
     forget(memory, entry);
   pthread_mutex_unlock(&memory->mutex);
 }

@@ -4,6 +4,8 @@
 #ifndef API_API_MEMORY_H
 #define API_API_MEMORY_H
 
+#include <stdbool.h>
+
 #include <plugboard/abi.h>
 
 struct api_memory;
@@ -27,7 +29,7 @@ enum api_memory_verdict api_memory_begin(struct api_memory *memory, struct plug_
                                          uint64_t now_ms, struct api_memory_entry **entry,
                                          uint64_t *answer);
 /* done: answer is kept; else the request may be tried again. entry NULL is nothing. */
-void api_memory_end(struct api_memory *memory, struct api_memory_entry *entry, int done,
+void api_memory_end(struct api_memory *memory, struct api_memory_entry *entry, bool done,
                     uint64_t answer);
 
 #endif

@@ -1,11 +1,11 @@
 #include "api/api_publish.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "api/api_json.h"
 #include "base/counter.h"
 #include "base/str.h"
+#include "base64.h"
 #include "json_text.h"
 #include "message/message.h"
 #include "message/message_rules.h"
@@ -108,37 +108,16 @@ static bool read_destination(const struct api_world *world, const json_t *object
 
 /* --- what --------------------------------------------------------------------------------- */
 
-static bool is_base64(struct plug_str text)
-{
-  size_t n = text.len;
-  for (int padding = 0; padding < 2 && n && text.ptr[n - 1] == '='; padding++)
-    n--;
-  for (size_t i = 0; i < n; i++) {
-    char c = text.ptr[i];
-    if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-          c == '/'))
-      return false;
-  }
-  return text.len % 4 == 0;
-}
-
 static bool decode_base64(struct plug_str text, struct draft *draft, long item,
                           struct api_fault *fault)
 {
-  if (!is_base64(text))
-    return api_json_refuse(fault, 400, "bad-value", item, "base64",
-                           "'base64' is not base64 of RFC 4648, section 4, with its padding");
   if (!text.len)
     return true;
-  if (!buf_reserve(&draft->decoded, text.len / 4 * 3 + 1))
+  if (!buf_reserve(&draft->decoded, base64_bound(text.len)))
     return no_memory(fault);
-  int len = EVP_DecodeBlock((unsigned char *)draft->decoded.data, (const unsigned char *)text.ptr,
-                            (int)text.len);
-  if (len < 0)
-    return api_json_refuse(fault, 400, "bad-value", item, "base64", "'base64' is not base64");
-  size_t padding =
-      (size_t)(text.ptr[text.len - 1] == '=') + (size_t)(text.ptr[text.len - 2] == '=');
-  draft->decoded.len = (size_t)len - padding;
+  if (!base64_decode(text, (unsigned char *)draft->decoded.data, &draft->decoded.len))
+    return api_json_refuse(fault, 400, "bad-value", item, "base64",
+                           "'base64' is not base64 of RFC 4648, section 4, with its padding");
   draft->init.payload = str_from(draft->decoded.data, draft->decoded.len);
   return true;
 }
@@ -205,7 +184,8 @@ static bool read_headers(const struct api_world *world, const json_t *object, lo
     if (!*name || !json_is_string(value) ||
         memchr(json_string_value(value), 0, json_string_length(value)))
       return api_json_refuse(fault, 400, "bad-type", item, "headers",
-                             "the header '%.80s' is to have a name, and text without NUL", name);
+                             "the header '%.*s' is to have a name, and text without NUL",
+                             api_json_cut(name, 80), name);
     if (message_is_servers_header(str_of(name)))
       return api_json_refuse(fault, 400, "bad-value", item, "headers",
                              "the header '%s' is the server's to write%s", name,

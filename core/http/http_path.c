@@ -3,22 +3,16 @@
 #include <string.h>
 
 #include "base/str.h"
-
-static unsigned hex(char c)
-{
-  return c <= '9' ? (unsigned)c - '0' : ((unsigned)c | 0x20u) - 'a' + 10;
-}
+#include "http/http_escape.h"
 
 static size_t decode(struct plug_str raw, char *out)
 {
   size_t n = 0;
   for (size_t i = 0; i < raw.len; i++) {
-    if (raw.ptr[i] != '%') {
-      out[n++] = raw.ptr[i];
-      continue;
-    }
-    out[n++] = (char)(hex(raw.ptr[i + 1]) << 4 | hex(raw.ptr[i + 2]));
-    i += 2;
+    int byte = http_escape_byte(raw, i);
+    out[n++] = byte < 0 ? raw.ptr[i] : (char)byte;
+    if (byte >= 0)
+      i += HTTP_ESCAPE_LEN - 1;
   }
   return n;
 }

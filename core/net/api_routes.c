@@ -7,6 +7,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "http/http_escape.h"
 #include "net/api_service.h"
 
 #define PREFIX          "/api/"
@@ -233,26 +234,15 @@ static enum http_route give(const struct net_env *env, struct api_task *task, bo
   REFUSE(reply, 503, "out-of-memory", RETRY_AFTER, "the server is out of memory");
 }
 
-static int hex(char c)
-{
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
-}
-
 /* "topic/a" and "%2Ftopic%2Fa" are both "/topic/a". Not from the path as it was normalised, for
  * destinations may have what paths may not. */
 static void put_destination(struct plug_str raw, struct buf *out)
 {
   for (size_t i = 0; i < raw.len; i++) {
-    char c = raw.ptr[i];
-    int high = c == '%' && i + 2 < raw.len ? hex(raw.ptr[i + 1]) : -1;
-    int low = high >= 0 ? hex(raw.ptr[i + 2]) : -1;
-    if (low >= 0) {
-      c = (char)(high << 4 | low);
-      i += 2;
-    }
+    int byte = http_escape_byte(raw, i);
+    char c = byte < 0 ? raw.ptr[i] : (char)byte;
+    if (byte >= 0)
+      i += HTTP_ESCAPE_LEN - 1;
     if (!out->len && c != '/')
       buf_put_char(out, '/');
     buf_put_char(out, c);

@@ -11,16 +11,9 @@
 #include "base/utf8.h"
 #include "config/origin_match.h"
 #include "config/settings_page.h"
+#include "http/http_escape.h"
 
 /* --- names -------------------------------------------------------------------------------- */
-
-static int hex_value(char c)
-{
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  char lower = (char)(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 static const char *decode(struct plug_str text, char out[SIGN_IN_NAME_MAX], size_t *len)
 {
@@ -28,12 +21,11 @@ static const char *decode(struct plug_str text, char out[SIGN_IN_NAME_MAX], size
   for (size_t i = 0; i < text.len; i++) {
     char c = text.ptr[i] == '+' ? ' ' : text.ptr[i];
     if (c == '%') {
-      int high = text.len - i > 2 ? hex_value(text.ptr[i + 1]) : -1;
-      int low = high < 0 ? -1 : hex_value(text.ptr[i + 2]);
-      if (low < 0)
+      int byte = http_escape_byte(text, i);
+      if (byte < 0)
         return "The query has an escape that is none.";
-      c = (char)(high << 4 | low);
-      i += 2;
+      c = (char)byte;
+      i += HTTP_ESCAPE_LEN - 1;
     }
     if (*len == SIGN_IN_NAME_MAX)
       return "The name is too long.";

@@ -1,6 +1,7 @@
 #include "sockjs/sockjs_url.h"
 
 #include "base/str.h"
+#include "http/http_escape.h"
 
 static const struct {
   const char *name;
@@ -105,22 +106,15 @@ void sockjs_url_read(struct plug_str path, struct sockjs_url *url)
 
 /* --- forms -------------------------------------------------------------------------------- */
 
-static int hex(char c)
-{
-  return c >= '0' && c <= '9'   ? c - '0'
-         : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                : -1;
-}
-
 size_t sockjs_form_decode(struct plug_str value, char *out)
 {
   size_t n = 0;
   for (size_t i = 0; i < value.len; i++) {
+    int byte = http_escape_byte(value, i);
     char c = value.ptr[i];
-    if (c == '%' && value.len - i > 2 && hex(value.ptr[i + 1]) >= 0 && hex(value.ptr[i + 2]) >= 0) {
-      c = (char)(hex(value.ptr[i + 1]) << 4 | hex(value.ptr[i + 2]));
-      i += 2;
+    if (byte >= 0) {
+      c = (char)byte;
+      i += HTTP_ESCAPE_LEN - 1;
     } else if (c == '+') {
       c = ' ';
     }

@@ -1,5 +1,6 @@
 #include "route_condition.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct term {
 struct route_condition {
   size_t n;
   bool needs_body;
+  pthread_mutex_t lock; /* of the rates' buckets */
   struct term terms[TERMS_MAX];
   char text[];
 };
@@ -182,6 +184,11 @@ struct route_condition *route_condition_parse(struct plug_str text, size_t rate_
 {
   struct route_condition *condition = calloc(1, sizeof *condition + text.len + 1);
   plug_status status = condition ? PLUG_OK : PLUG_ENOMEM;
+  if (condition && pthread_mutex_init(&condition->lock, NULL) != 0) {
+    free(condition);
+    condition = NULL;
+    status = PLUG_ENOMEM;
+  }
   if (condition && text.len)
     memcpy(condition->text, text.ptr, text.len);
   struct plug_str rest = condition ? route_slice(condition->text, text.len) : text, word;
@@ -209,6 +216,7 @@ void route_condition_free(struct route_condition *condition)
       route_rate_fini(condition->terms[i].rate);
       free(condition->terms[i].rate);
     }
+  pthread_mutex_destroy(&condition->lock);
   free(condition);
 }
 
@@ -301,11 +309,12 @@ static bool check_term(const struct term *term, const struct route_values *value
 }
 
 static bool check_rate(const struct term *term, const struct route_values *values,
-                       struct plug_str room, uint64_t now_us, struct route_refusal *refusal)
+                       struct plug_str room, uint64_t now_us, struct route_take *take,
+                       struct route_refusal *refusal)
 {
   const struct plug_identity *who = values->who;
   struct plug_str sender = who ? who->user : values->session;
-  if (route_rate_take(term->rate, term->by_sender ? sender : room, now_us))
+  if (route_rate_check(term->rate, term->by_sender ? sender : room, now_us, take))
     return true;
   return route_refuse(refusal, "rate-limited", "%s: at most %llu in %llu ms",
                       term->by_sender ? "too many messages" : "too many messages here",
@@ -325,9 +334,17 @@ bool route_condition_check(const struct route_condition *condition,
 bool route_condition_take(struct route_condition *condition, const struct route_values *values,
                           struct plug_str room, uint64_t now_us, struct route_refusal *refusal)
 {
-  for (size_t i = 0; condition && i < condition->n; i++)
-    if (condition->terms[i].kind == RATE &&
-        !check_rate(&condition->terms[i], values, room, now_us, refusal))
-      return false;
-  return true;
+  struct route_take takes[TERMS_MAX];
+  size_t n = 0;
+  bool good = true;
+  if (!condition)
+    return true;
+  pthread_mutex_lock(&condition->lock);
+  for (size_t i = 0; good && i < condition->n; i++)
+    if (condition->terms[i].kind == RATE)
+      good = check_rate(&condition->terms[i], values, room, now_us, &takes[n++], refusal);
+  for (size_t i = 0; good && i < n; i++)
+    route_rate_take(&takes[i]);
+  pthread_mutex_unlock(&condition->lock);
+  return good;
 }

@@ -1,6 +1,6 @@
 /* The conditions of a route, "authenticated and body.content not-blank": all must hold. Owns the
- * compiled form and the buckets of its rates; the latter have a lock, the rest is immutable: any
- * thread.
+ * compiled form and the buckets of its rates; a lock protects the latter, the rest is immutable:
+ * any thread. Nothing is called under the lock.
  *
  *   CONDITION = TERM {"and" TERM}
  *   TERM      = "authenticated" | "role" WORD | "body."MEMBER TEST
@@ -24,7 +24,8 @@ bool route_condition_needs_body(const struct route_condition *condition);
 /* All but the rates. condition NULL: nothing is asked. */
 bool route_condition_check(const struct route_condition *condition,
                            const struct route_values *values, struct route_refusal *refusal);
-/* The rates, last of all: what is refused otherwise does not count. room: the destination. */
+/* The rates, last of all: what is refused otherwise does not count, and what one of them refuses
+ * does not count for the others. room: the destination. */
 bool route_condition_take(struct route_condition *condition, const struct route_values *values,
                           struct plug_str room, uint64_t now_us, struct route_refusal *refusal);
 

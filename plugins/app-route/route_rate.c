@@ -14,13 +14,11 @@ bool route_rate_init(struct route_rate *rate, uint64_t n, uint64_t period_ms, si
   if (getrandom(&rate->seed, sizeof rate->seed, 0) != (ssize_t)sizeof rate->seed)
     return false;
   rate->buckets = calloc(buckets, sizeof *rate->buckets);
-  return rate->buckets && pthread_mutex_init(&rate->lock, NULL) == 0;
+  return rate->buckets != NULL;
 }
 
 void route_rate_fini(struct route_rate *rate)
 {
-  if (rate->buckets)
-    pthread_mutex_destroy(&rate->lock);
   free(rate->buckets);
   rate->buckets = NULL;
 }
@@ -35,7 +33,7 @@ static uint64_t hash_key(const struct route_rate *rate, struct plug_str key)
   return (h ^ h >> 29) | 1;
 }
 
-static struct route_bucket *find(struct route_rate *rate, uint64_t hash)
+static struct route_bucket *find(const struct route_rate *rate, uint64_t hash)
 {
   struct route_bucket *set = &rate->buckets[(hash >> 8 & (rate->n_buckets - 1)) / WAYS * WAYS];
   struct route_bucket *least = set;
@@ -45,19 +43,20 @@ static struct route_bucket *find(struct route_rate *rate, uint64_t hash)
     if (set[i].full_us < least->full_us)
       least = &set[i];
   }
-  *least = (struct route_bucket){.hash = hash};
   return least;
 }
 
-bool route_rate_take(struct route_rate *rate, struct plug_str key, uint64_t now_us)
+bool route_rate_check(const struct route_rate *rate, struct plug_str key, uint64_t now_us,
+                      struct route_take *take)
 {
   uint64_t hash = hash_key(rate, key), each = rate->period_us / rate->n;
-  pthread_mutex_lock(&rate->lock);
   struct route_bucket *bucket = find(rate, hash);
-  uint64_t full = bucket->full_us > now_us ? bucket->full_us : now_us;
-  bool taken = full + each <= now_us + rate->period_us;
-  if (taken)
-    bucket->full_us = full + each;
-  pthread_mutex_unlock(&rate->lock);
-  return taken;
+  uint64_t full = bucket->hash == hash && bucket->full_us > now_us ? bucket->full_us : now_us;
+  *take = (struct route_take){.bucket = bucket, .after = {.hash = hash, .full_us = full + each}};
+  return full + each <= now_us + rate->period_us;
+}
+
+void route_rate_take(const struct route_take *take)
+{
+  *take->bucket = take->after;
 }

@@ -1,11 +1,10 @@
 /* How often somebody may: one bucket per key, so many messages in so long a time, with bursts of as
- * many. Bounded: when all places are taken, one of those that have been used least makes room. A
- * lock protects the table; nothing is called under it. Any thread. */
+ * many. Bounded: when all places are taken, one of those that have been used least makes room. No
+ * lock: one thread at a time. */
 #ifndef ROUTE_RATE_H
 #define ROUTE_RATE_H
 
 #include <plugboard/abi.h>
-#include <pthread.h>
 #include <stdbool.h>
 
 struct route_bucket {
@@ -18,13 +17,21 @@ struct route_rate {
   struct route_bucket *buckets;
   size_t n_buckets; /* a power of two */
   uint64_t seed;
-  pthread_mutex_t lock; /* of buckets */
+};
+
+/* What is to be taken from a bucket. */
+struct route_take {
+  struct route_bucket *bucket; /* the key's, or the one that makes room for it */
+  struct route_bucket after;
 };
 
 bool route_rate_init(struct route_rate *rate, uint64_t n, uint64_t period_ms, size_t keys);
 void route_rate_fini(struct route_rate *rate);
 
-/* Takes one from the bucket of this key; false: it is empty. */
-bool route_rate_take(struct route_rate *rate, struct plug_str key, uint64_t now_us);
+/* May one be taken from the bucket of this key? If so route_rate_take does it, as long as nothing
+ * else is taken from this rate in between. */
+bool route_rate_check(const struct route_rate *rate, struct plug_str key, uint64_t now_us,
+                      struct route_take *take);
+void route_rate_take(const struct route_take *take);
 
 #endif

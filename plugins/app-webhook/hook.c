@@ -62,11 +62,12 @@ static void refuse(struct hook *hook, struct plug_op *op, const struct refusal *
   hook->env->host->app->answer(op, &answer);
 }
 
-static void lose_event(struct hook *hook, const char *id, const char *about, const char *why)
+static void lose_event(struct hook *hook, const char *id, struct plug_str about, const char *why)
 {
+  char shown[HOOK_SHOWN_SIZE];
   hook_count(hook->env, HOOK_M_EVENTS_LOST);
   hook_log(hook->env, &hook->lost, PLUG_LOG_ERROR, "hook '%s': the event %s of '%s' is lost: %s",
-           hook->config->name, id, about, why);
+           hook->config->name, id, hook_show(shown, about), why);
 }
 
 /* Ends a job that has failed for good. */
@@ -122,6 +123,14 @@ static void end_round(struct hook *hook, uint32_t round, bool good)
 
 static void pump(struct hook *hook);
 
+/* Does it tell of the backend that this call was not answered in the time that it had? Not if its
+ * job had used up some of that by waiting: a backend is not down for being slow. A trial has to
+ * have an outcome in any case, or there would be no other one. */
+static bool is_telling(const struct hook *hook, const struct hook_job *job)
+{
+  return !job->is_short || hook->breaker.state == HOOK_TRIAL;
+}
+
 static bool is_retried(const struct hook *hook, const struct hook_job *job,
                        enum hook_outcome outcome)
 {
@@ -158,7 +167,7 @@ static void count_outcome(struct hook *hook, enum hook_outcome outcome)
 static void end_call(struct hook_job *job, CURLcode code)
 {
   struct hook *hook = job->hook;
-  char why[HOOK_WHY] = "";
+  char why[HOOK_WHY] = "", shown[HOOK_SHOWN_SIZE];
   enum hook_outcome outcome = hook_call_judge(&job->call, code, why);
   hook_job_move(job, NULL);
   hook->jobs.n_flying--;
@@ -171,9 +180,10 @@ static void end_call(struct hook_job *job, CURLcode code)
   if (!good)
     hook_log(hook->env, outcome == HOOK_BAD ? &hook->bad_answers : &hook->failures, PLUG_LOG_WARN,
              "hook '%s': the %s %s of '%s' failed (attempt %" PRIu64 "): %s", hook->config->name,
-             hook_job_what(job), job->id, job->about, job->attempts, why);
+             hook_job_what(job), job->id, hook_show(shown, job->about), job->attempts, why);
   /* A backend that says no is one that works. */
-  end_round(hook, job->round, good || outcome == HOOK_REFUSED);
+  if (outcome != HOOK_LATE || is_telling(hook, job))
+    end_round(hook, job->round, good || outcome == HOOK_REFUSED);
   if (!good && is_retried(hook, job, outcome)) {
     hook_job_delay(&hook->jobs, job, now_of(hook));
   } else {
@@ -201,24 +211,25 @@ static void on_ended(void *ctx, CURL *easy, CURLcode code)
   end_call((struct hook_job *)(void *)job, code);
 }
 
-static uint64_t time_left(const struct hook *hook, const struct hook_job *job)
+static uint64_t time_left(const struct hook *hook, const struct hook_job *job, uint64_t now_ms)
 {
   uint64_t timeout_ms = hook->config->n[HOOK_TIMEOUT];
   if (!job->op)
     return timeout_ms;
-  uint64_t deadline_ms = hook->env->host->op_deadline_ms(job->op), now_ms = now_of(hook);
+  uint64_t deadline_ms = hook->env->host->op_deadline_ms(job->op);
   if (deadline_ms <= now_ms)
     return 1;
   return deadline_ms - now_ms < timeout_ms ? deadline_ms - now_ms : timeout_ms;
 }
 
 /* Begins a call for a job whose lane is busy with it. */
-static void begin_call(struct hook *hook, struct hook_job *job)
+static void begin_call(struct hook *hook, struct hook_job *job, uint64_t now_ms)
 {
+  uint64_t left_ms = time_left(hook, job, now_ms);
   bool repeats = job->op ? hook->config->n[HOOK_RETRY] == HOOK_RETRY_ALL
                          : hook->config->n[HOOK_RETRY] != HOOK_RETRY_NONE;
   struct plug_str body = {job->body, job->len};
-  if (!hook_call_begin(&job->call, hook->config, job->id, body, time_left(hook, job), repeats,
+  if (!hook_call_begin(&job->call, hook->config, job->id, body, left_ms, repeats,
                        hook->env->host->server) ||
       curl_easy_setopt(job->call.easy, CURLOPT_PRIVATE, job) != CURLE_OK ||
       !hook_multi_add(hook->multi, job->call.easy)) {
@@ -228,6 +239,7 @@ static void begin_call(struct hook *hook, struct hook_job *job)
     return;
   }
   job->round = hook_breaker_begin(&hook->breaker);
+  job->is_short = left_ms < job->most_ms;
   if (job->attempts++)
     hook_count(hook->env, HOOK_M_RETRIES);
   hook_count(hook->env, HOOK_M_CALLS);
@@ -240,7 +252,7 @@ static void begin_call(struct hook *hook, struct hook_job *job)
 static void set_timer(struct hook *hook)
 {
   uint64_t now_ms = now_of(hook), at_ms = hook_jobs_wake_ms(&hook->jobs);
-  if (hook_jobs_wait(&hook->jobs) && hook->breaker.state == HOOK_OPEN &&
+  if (hook_jobs_are_ready(&hook->jobs) && hook->breaker.state == HOOK_OPEN &&
       hook->breaker.until_ms < at_ms)
     at_ms = hook->breaker.until_ms;
   if (at_ms == UINT64_MAX)
@@ -249,9 +261,8 @@ static void set_timer(struct hook *hook)
     hook->env->host->timer_set(hook->timer, at_ms > now_ms ? at_ms - now_ms : 0);
 }
 
-static void pump(struct hook *hook)
+static void pump_at(struct hook *hook, uint64_t now_ms)
 {
-  uint64_t now_ms = now_of(hook);
   if (hook->pumping) /* what it does may come back to it */
     return;
   hook->pumping = true;
@@ -261,10 +272,15 @@ static void pump(struct hook *hook)
     struct hook_job *job = hook_jobs_take(&hook->jobs);
     if (!job)
       break;
-    begin_call(hook, job);
+    begin_call(hook, job, now_ms);
   }
   hook->pumping = false;
   set_timer(hook);
+}
+
+static void pump(struct hook *hook)
+{
+  pump_at(hook, now_of(hook));
 }
 
 static void on_timer(void *arg) PLUG_NOEXCEPT
@@ -312,17 +328,19 @@ plug_status hook_request(struct hook *hook, const struct plug_app_request *reque
     return PLUG_ENOMEM;
   job->asked = request->action == PLUG_APP_SUBSCRIBE ? HOOK_ASKED_SUBSCRIBE : HOOK_ASKED_SEND;
   job->op = op;
+  uint64_t now_ms = now_of(hook);
+  job->most_ms = time_left(hook, job, now_ms);
   if (!hook_job_enqueue(&hook->jobs, job, request->session, request->destination)) {
     hook_job_free(&hook->jobs, job);
     return PLUG_ENOMEM;
   }
-  pump(hook);
+  pump_at(hook, now_ms);
   return PLUG_PENDING;
 }
 
 void hook_event(struct hook *hook, const struct plug_app_event *event)
 {
-  char id[HOOK_ID_SIZE], shown[HOOK_SHOWN_SIZE];
+  char id[HOOK_ID_SIZE];
   size_t len = 0;
   if (!(hook->config->events & HOOK_EVENT(event->kind)))
     return;
@@ -330,7 +348,7 @@ void hook_event(struct hook *hook, const struct plug_app_event *event)
       event->kind == PLUG_APP_DISCONNECTED ? event->session_id : event->destination;
   hook_env_id(hook->env, id);
   if (hook_jobs_are_full(&hook->jobs, 0)) {
-    lose_event(hook, id, hook_show(shown, what), "too many wait already");
+    lose_event(hook, id, what, "too many wait already");
     return;
   }
   struct hook_about about = about_of(hook, id);
@@ -344,7 +362,7 @@ void hook_event(struct hook *hook, const struct plug_app_event *event)
     }
     hook_job_free(&hook->jobs, job);
   }
-  lose_event(hook, id, hook_show(shown, what), "out of memory");
+  lose_event(hook, id, what, "out of memory");
 }
 
 /* --- giving up ------------------------------------------------------------------------------ */
@@ -370,19 +388,20 @@ static void take_out(struct hook *hook, struct hook_job *job, bool is_failure)
     stop_call(hook, job);
   hook_job_move(job, NULL);
   hook_queue_release(&hook->jobs.queue, &job->item);
-  if (was_flying && is_failure)
+  if (was_flying && is_failure && is_telling(hook, job))
     end_round(hook, job->round, false);
 }
 
 bool hook_cancel(struct hook *hook, struct plug_op *op)
 {
+  char shown[HOOK_SHOWN_SIZE];
   struct hook_job *job = hook_jobs_find(&hook->jobs, op);
   if (!job)
     return false;
   hook_count(hook->env, HOOK_M_TIMEOUTS);
   hook_log(hook->env, &hook->failures, PLUG_LOG_WARN,
            "hook '%s': the %s %s of '%s' was given up: its time is over", hook->config->name,
-           hook_job_what(job), job->id, job->about);
+           hook_job_what(job), job->id, hook_show(shown, job->about));
   take_out(hook, job, true);
   give_up(job, &late, "");
   pump(hook);

@@ -1,12 +1,12 @@
 #include "hook_answer.h"
 
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base64.h"
 #include "json_text.h"
 #include "strict_json.h"
 
@@ -72,27 +72,6 @@ static bool take_string(const json_t *object, const char *name, const char *wher
 
 /* --- bodies ------------------------------------------------------------------------------- */
 
-/* Strictly: groups of four, padded, and nothing between them. */
-static bool decode(struct plug_str text, char *out, size_t *len)
-{
-  size_t padding = 0;
-  if (text.len % 4 != 0 || text.len > INT32_MAX)
-    return false;
-  while (padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '=')
-    padding++;
-  for (size_t i = 0; i < text.len - padding; i++) {
-    char c = text.ptr[i];
-    if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-          c == '/'))
-      return false;
-  }
-  int n = EVP_DecodeBlock((unsigned char *)out, (const unsigned char *)text.ptr, (int)text.len);
-  if (n < 0)
-    return false;
-  *len = (size_t)n - padding;
-  return true;
-}
-
 static bool take_body(struct hook_answer *answer, const json_t *object, const char *where,
                       struct plug_app_message *message, char why[200])
 {
@@ -108,14 +87,14 @@ static bool take_body(struct hook_answer *answer, const json_t *object, const ch
     message->content_type = str(type_text);
   if (!json && !base64)
     return true;
-  char *made = json ? json_text_dump(json) : malloc(text.len + 1);
+  char *made = json ? json_text_dump(json) : malloc(base64_bound(text.len));
   if (!made)
     return fail(why, "out of memory");
   answer->bodies[answer->n_bodies++] = made;
   message->body = (struct plug_str){made, 0};
   if (json)
     message->body.len = strlen(made);
-  else if (!decode(text, made, &message->body.len))
+  else if (!base64_decode(text, (unsigned char *)made, &message->body.len))
     return fail(why, "%s: base64 is not base64", where);
   message->content_type = str(json ? type_json : type_bytes);
   return true;

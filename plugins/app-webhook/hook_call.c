@@ -89,7 +89,8 @@ bool hook_call_begin(struct hook_call *call, const struct hook_config *config, c
   }
   CURL *curl = call->easy;
   outbound_set_basics(curl, config->url, user_agent, timeout_ms, call->error);
-  hook_tls_use(config->tls, curl);
+  if (config->tls)
+    hook_tls_use(config->tls, curl);
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* whatever the environment says */
   curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

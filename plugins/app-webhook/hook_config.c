@@ -285,10 +285,12 @@ static plug_status finish_hook(struct reader *r, size_t n_claims, size_t n_watch
                            "[app.webhook] (unsigned = on goes without)");
   if (status != PLUG_OK)
     return status;
+  if (!ca.len && outbound_judge_url(r->hook->url) != OUTBOUND_HTTPS) /* no need for the system's */
+    return PLUG_OK;
   char *path = ca.len ? copy(ca) : NULL;
   if (ca.len && !path)
     return no_memory(r->err);
-  r->hook->tls = hook_tls_new(path, why);
+  r->hook->tls = hook_tls_get(&r->configs->tls, path, why);
   free(path);
   return r->hook->tls ? PLUG_OK : fault(r->err, "ca-file: %.230s", why);
 }
@@ -375,12 +377,12 @@ void hook_configs_fini(struct hook_configs *configs)
     free(hook->name);
     free(hook->url);
     hook_key_fini(&hook->key);
-    hook_tls_free(hook->tls);
   }
   for (size_t i = 0; i < configs->n_claims; i++)
     free((char *)configs->claims[i].pattern.ptr);
   for (size_t i = 0; i < configs->n_watches; i++)
     free((char *)configs->watches[i].ptr);
+  hook_tls_free(configs->tls);
   free(configs->hooks);
   free(configs->claims);
   free(configs->watches);

@@ -38,15 +38,16 @@ enum hook_retry { HOOK_RETRY_EVENTS, HOOK_RETRY_ALL, HOOK_RETRY_NONE };
 
 struct hook_config {
   char *name, *url;
-  struct hook_key key; /* bytes NULL: requests are not signed */
-  struct hook_tls *tls;
-  uint32_t events; /* which are told */
+  struct hook_key key;        /* bytes NULL: requests are not signed */
+  const struct hook_tls *tls; /* of the configs; NULL: http, without TLS */
+  uint32_t events;            /* which are told */
   uint64_t n[HOOK_N_NUMBERS];
 };
 
 struct hook_configs {
   struct hook_config *hooks;
   size_t n;
+  struct hook_tls *tls;      /* by file */
   struct plug_claim *claims; /* of all hooks */
   struct plug_str *watches;
   size_t *claim_hooks, *watch_hooks; /* whose each is */

@@ -1,7 +1,6 @@
 #include "hook_delivery.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void on_published(void *arg, plug_status status) PLUG_NOEXCEPT
 {
@@ -41,7 +40,7 @@ static bool check_messages(const struct hook_delivery *delivery, const struct ho
     struct plug_app_message message = answer->messages[i];
     bool is_reply = i == answer->n_publishes;
     if (is_reply && !message.destination.len) /* goes to the subscription that asked */
-      message.destination = (struct plug_str){job->about, strlen(job->about)};
+      message.destination = job->about;
     plug_status status = host->app->check(host, &message);
     if (status == PLUG_OK || (is_reply && status == PLUG_EINVAL))
       continue;

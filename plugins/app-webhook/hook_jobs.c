@@ -21,9 +21,9 @@ bool hook_jobs_are_full(const struct hook_jobs *jobs, size_t len)
 }
 
 struct hook_job *hook_job_new(struct hook_jobs *jobs, const char *id, char *body, size_t len,
-                              struct plug_str destination)
+                              struct plug_str about)
 {
-  struct hook_job *job = body ? calloc(1, sizeof *job) : NULL;
+  struct hook_job *job = body ? calloc(1, sizeof *job + about.len) : NULL;
   if (!job) {
     free(body);
     return NULL;
@@ -32,7 +32,9 @@ struct hook_job *hook_job_new(struct hook_jobs *jobs, const char *id, char *body
   job->body = body;
   job->len = len;
   memcpy(job->id, id, HOOK_ID_SIZE);
-  hook_show(job->about, destination);
+  job->about = (struct plug_str){(char *)(job + 1), about.len};
+  if (about.len)
+    memcpy(job + 1, about.ptr, about.len);
   jobs->n_held++;
   jobs->bytes += len;
   hook_gauge_add(jobs->env, HOOK_M_QUEUED, 1);
@@ -122,9 +124,9 @@ struct hook_job *hook_jobs_take(struct hook_jobs *jobs)
   return job;
 }
 
-bool hook_jobs_wait(const struct hook_jobs *jobs)
+bool hook_jobs_are_ready(const struct hook_jobs *jobs)
 {
-  return !TAILQ_EMPTY(&jobs->again) || jobs->queue.n_waiting;
+  return !TAILQ_EMPTY(&jobs->again) || hook_queue_is_ready(&jobs->queue);
 }
 
 void hook_jobs_take_requests(struct hook_jobs *jobs, struct hook_job_list *out)

@@ -25,15 +25,17 @@ struct hook_job {
   struct plug_op *op;    /* NULL: an event */
   enum hook_asked asked;
   uint64_t attempts;
-  uint64_t due_ms; /* among the delayed */
-  uint32_t round;  /* of the breaker */
+  uint64_t due_ms;  /* among the delayed */
+  uint64_t most_ms; /* what a call has that did not wait: timeout, or less if the operation's is */
+  bool is_short;    /* the call that is under way has less than that */
+  uint32_t round;   /* of the breaker */
   struct hook_call call;
   TAILQ_ENTRY(hook_job) link; /* in one of flying, again, delayed */
   struct hook_job_list *list; /* which; NULL: in the queue */
   char id[HOOK_ID_SIZE];
   char *body;
   size_t len;
-  char about[HOOK_SHOWN_SIZE]; /* the destination, for the log */
+  struct plug_str about; /* the destination, or whose session has ended; behind the job */
 };
 TAILQ_HEAD(hook_job_list, hook_job);
 
@@ -56,7 +58,7 @@ void hook_jobs_init(struct hook_jobs *jobs, struct hook *hook, struct hook_env *
 bool hook_jobs_are_full(const struct hook_jobs *jobs, size_t len);
 /* Takes over body, which may be NULL. In no queue yet. NULL when out of memory. */
 struct hook_job *hook_job_new(struct hook_jobs *jobs, const char *id, char *body, size_t len,
-                              struct plug_str destination);
+                              struct plug_str about);
 /* A job that is in no queue any more. */
 void hook_job_free(struct hook_jobs *jobs, struct hook_job *job);
 /* SEND, SUBSCRIBE or event, for the log. */
@@ -76,8 +78,9 @@ void hook_jobs_wake(struct hook_jobs *jobs, uint64_t now_ms, bool all);
 uint64_t hook_jobs_wake_ms(const struct hook_jobs *jobs);
 /* The next to be asked; its lane is busy with it. NULL: none. */
 struct hook_job *hook_jobs_take(struct hook_jobs *jobs);
-/* Those that are due or in the queue. */
-bool hook_jobs_wait(const struct hook_jobs *jobs);
+/* Would hook_jobs_take give one? What is in the queue behind one that is delayed or flying is not
+ * to be had, and no time makes it so. */
+bool hook_jobs_are_ready(const struct hook_jobs *jobs);
 /* Moves the requests that wait, for whatever, to out, and their lanes go on. */
 void hook_jobs_take_requests(struct hook_jobs *jobs, struct hook_job_list *out);
 

@@ -6,7 +6,6 @@ struct watch {
   struct watch *next, **link;
   struct hook_multi *multi;
   struct plug_io *io;
-  curl_socket_t fd;
 };
 
 struct hook_multi {
@@ -91,8 +90,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
   /* Without memory for a watch the transfer ends by its time-out. */
   if (!(watch = malloc(sizeof *watch)))
     return 0;
-  *watch =
-      (struct watch){.multi = multi, .fd = fd, .next = multi->watches, .link = &multi->watches};
+  *watch = (struct watch){.multi = multi, .next = multi->watches, .link = &multi->watches};
   watch->io = multi->host->io_open(multi->host, fd, want, on_ready, watch);
   if (!watch->io) {
     free(watch);

@@ -67,7 +67,6 @@ bool hook_queue_put(struct hook_queue *queue, struct hook_item *item, enum hook_
     TAILQ_INSERT_TAIL(&queue->ready[kind], lane, link);
   TAILQ_INSERT_TAIL(&lane->items, item, of_lane);
   TAILQ_INSERT_TAIL(&queue->waiting[kind], item, of_kind);
-  queue->n_waiting++;
   return true;
 }
 
@@ -75,7 +74,6 @@ static void leave(struct hook_queue *queue, struct hook_item *item)
 {
   TAILQ_REMOVE(&item->lane->items, item, of_lane);
   TAILQ_REMOVE(&queue->waiting[item->kind], item, of_kind);
-  queue->n_waiting--;
 }
 
 struct hook_item *hook_queue_take(struct hook_queue *queue)
@@ -92,6 +90,14 @@ struct hook_item *hook_queue_take(struct hook_queue *queue)
   struct hook_item *item = TAILQ_FIRST(&lane->items);
   leave(queue, item);
   return item;
+}
+
+bool hook_queue_is_ready(const struct hook_queue *queue)
+{
+  for (int kind = 0; kind < HOOK_N_KINDS; kind++)
+    if (!TAILQ_EMPTY(&queue->ready[kind]))
+      return true;
+  return false;
 }
 
 void hook_queue_release(struct hook_queue *queue, struct hook_item *item)

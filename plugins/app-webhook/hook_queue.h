@@ -30,8 +30,7 @@ struct hook_queue {
   void *tree; /* of lanes, by kind and key */
   struct hook_lanes ready[HOOK_N_KINDS];
   struct hook_items waiting[HOOK_N_KINDS]; /* in the order of their coming */
-  size_t n_waiting;
-  enum hook_kind turn; /* of whom the next one is, if both are ready */
+  enum hook_kind turn;                     /* of whom the next one is, if both are ready */
 };
 
 void hook_queue_init(struct hook_queue *queue);
@@ -41,6 +40,8 @@ bool hook_queue_put(struct hook_queue *queue, struct hook_item *item, enum hook_
                     struct plug_str key);
 /* The next item whose lane is not busy, which is then; NULL: none. */
 struct hook_item *hook_queue_take(struct hook_queue *queue);
+/* Would hook_queue_take give one? */
+bool hook_queue_is_ready(const struct hook_queue *queue);
 /* The item that was taken is through: its lane goes on. */
 void hook_queue_release(struct hook_queue *queue, struct hook_item *item);
 /* Takes out one that waits. */

@@ -9,22 +9,9 @@
 
 #include <plugboard/secret.h>
 
-static const char prefix[] = "whsec_";
+#include "base64.h"
 
-/* EVP_DecodeBlock counts the padding as bytes. */
-static bool decode(struct plug_str text, unsigned char *out, size_t *len)
-{
-  size_t padding = 0;
-  if (text.len == 0 || text.len % 4 != 0)
-    return false;
-  while (padding < 2 && text.ptr[text.len - 1 - padding] == '=')
-    padding++;
-  int n = EVP_DecodeBlock(out, (const unsigned char *)text.ptr, (int)text.len);
-  if (n < 0)
-    return false;
-  *len = (size_t)n - padding;
-  return true;
-}
+static const char prefix[] = "whsec_";
 
 bool hook_key_take(struct hook_key *key, struct plug_str text, char why[160])
 {
@@ -37,7 +24,8 @@ bool hook_key_take(struct hook_key *key, struct plug_str text, char why[160])
     return snprintf(why, 160, "out of memory"), false;
   *key = (struct hook_key){bytes, text.len};
   if (text.len >= skip && memcmp(text.ptr, prefix, skip) == 0) {
-    if (!decode((struct plug_str){text.ptr + skip, text.len - skip}, bytes, &key->len)) {
+    struct plug_str base64 = {text.ptr + skip, text.len - skip};
+    if (!base64.len || !base64_decode(base64, bytes, &key->len)) {
       hook_key_fini(key);
       return snprintf(why, 160, "what follows %s in the secret is not base64", prefix), false;
     }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt_base64.h"
+#include "base64.h"
 #include "jwt_text.h"
 
 size_t jwt_files_count(const struct jwt_files *files)
@@ -29,14 +29,14 @@ void jwt_files_stamp(const struct jwt_files *files, struct jwt_files_stamp *stam
     whole_file_look(path_of(files, i), &stamp->v[i]);
 }
 
-/* Decodes into out, which holds jwt_base64_bound(text.len) bytes. */
+/* Decodes into out, which holds base64_bound(text.len) bytes. */
 static bool decode_secret(struct plug_str text, bool base64, unsigned char *out, size_t *len,
                           char why[240])
 {
   *len = text.len;
   if (!base64)
     memcpy(out, text.ptr, text.len);
-  else if (!jwt_base64_decode_any(text, out, len))
+  else if (!base64_decode_any(text, out, len))
     return snprintf(why, 240, "the secret is not base64"), false;
   if (*len == 0)
     return snprintf(why, 240, "the secret is empty"), false;
@@ -48,7 +48,7 @@ static bool decode_secret(struct plug_str text, bool base64, unsigned char *out,
 bool jwt_secret_take(struct jwt_keyset *set, struct plug_str text, bool base64, size_t *shortest,
                      char why[240])
 {
-  size_t room = jwt_base64_bound(text.len) + text.len, len = 0;
+  size_t room = base64_bound(text.len) + text.len, len = 0;
   unsigned char *secret = malloc(room);
   struct jwt_key key;
   if (secret == NULL)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt_base64.h"
+#include "base64.h"
 #include "jwt_evp.h"
 #include "jwt_text.h"
 #include "strict_json.h"
@@ -87,7 +87,7 @@ static bool number(const json_t *jwk, const char *name, unsigned char *out, size
     snprintf(why, 160, "a key without \"%s\"", name);
   else if (text.len > (MAX_NUMBER + 1) / 3 * 4)
     snprintf(why, 160, "a key whose \"%s\" is too long", name);
-  else if (!jwt_base64url_decode(text, out, len))
+  else if (!base64url_decode(text, out, len))
     snprintf(why, 160, "a key whose \"%s\" is not base64url", name);
   else
     return true;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jwt_base64.h"
+#include "base64.h"
 #include "jwt_text.h"
 #include "strict_json.h"
 
@@ -84,7 +84,7 @@ static bool decode(struct jwt_token *token, struct plug_str part, size_t *used,
                    struct plug_str *out)
 {
   unsigned char *at = token->bytes + *used;
-  if (!jwt_base64url_decode(part, at, &out->len))
+  if (!base64url_decode(part, at, &out->len))
     return false;
   out->ptr = (const char *)at;
   *used += out->len;
@@ -125,8 +125,8 @@ enum jwt_reason jwt_token_parse(struct jwt_token *token, struct plug_str text, s
   if (signature64.len > JWT_MAX_SIGNATURE / 3 * 4 + 4)
     return jwt_fail(fault, JWT_MALFORMED, "the token's signature is longer than %d bytes",
                     JWT_MAX_SIGNATURE);
-  token->n_bytes = jwt_base64_bound(header64.len) + jwt_base64_bound(payload64.len) +
-                   jwt_base64_bound(signature64.len);
+  token->n_bytes =
+      base64_bound(header64.len) + base64_bound(payload64.len) + base64_bound(signature64.len);
   token->bytes = malloc(token->n_bytes);
   if (token->bytes == NULL)
     return jwt_fail(fault, JWT_NO_MEMORY, "out of memory");

@@ -521,7 +521,7 @@ static json_t *fill(const struct route_template *t, const struct node *node,
   struct text text = {0};
   switch (node->kind) {
   case CONSTANT:
-    return json_deep_copy(node->constant);
+    return json_incref(node->constant); /* a scalar, and its count is atomic */
   case VALUE:
     return value_of(t, &node->parts[0], values, refusal);
   case TEXT:

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "jwt_base64.h"
+#include "base64.h"
 #include "jwt_keyset.h"
 #include "jwt_policy.h"
 #include "jwt_text.h"
@@ -60,9 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   jwt_texts_parse(&policy.issuers, input);
   jwt_policy_fini(&policy);
 
-  unsigned char *out = malloc(jwt_base64_bound(size));
+  unsigned char *out = malloc(base64_bound(size));
   size_t len;
-  if (jwt_base64_decode_any(input, out, &len) && len > size)
+  if (base64_decode_any(input, out, &len) && len > size)
     abort();
   free(out);
   return 0;

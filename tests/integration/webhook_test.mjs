@@ -238,6 +238,24 @@ test('a message over the limits of the server, behind a good one: none is publis
   assert.equal(backend.events.length, 1);
 });
 
+test('a reply to a SUBSCRIBE has the destination of that, whole, also when limits are checked', async (t) => {
+  const { server } = await setUp(t, {
+    hook: { subscribe: '/y/{id}' },
+    answer: () => ({ publish: [{ destination: '/topic/a', body: 'x' }], reply: { body: 'y'.repeat(3700) } }),
+    set: ['limits.max-frame-size=4k', 'limits.max-header-size=1k'],
+  });
+  const client = await stomp(server, { t });
+  await client.subscribe('/topic/a', { id: 'a' });
+  const subscribe = (destination, receipt) => {
+    client.frame('SUBSCRIBE', { id: receipt, destination, receipt });
+    return resultOf(client, receipt);
+  };
+  assert.equal(await subscribe(`/pub/y/${'김'.repeat(150)}`, 'long'), BAD);
+  await server.waitForLine(/the SUBSCRIBE \S+ of '\/pub\/y\/\?+\.\.\.' failed .*: the message to '\/pub\/y\/\?+' is over a limit/);
+  await client.expectSilence(50);
+  assert.equal(await subscribe('/pub/y/김', 'short'), 'taken');
+});
+
 test('a backend that is silent: the time is over, the answer that comes late does nothing', async (t) => {
   const { backend, server } = await setUp(t, {
     answer: () => ({ publish: [{ destination: '/topic/a', body: 'late' }] }), hook: { timeout: '1s' },
@@ -358,6 +376,48 @@ test('the circuit breaker opens, refuses at once, lets one try, and closes', asy
   assert.equal(await outcome(client), 'taken');
 });
 
+// The call of the second SEND has what the first has left over of its time, and is not answered in it.
+test('the circuit breaker: a call that is late because its SEND had waited does not count', async (t) => {
+  const { backend, server } = await setUp(t, { hook: { 'breaker-failures': 1 }, set: ['app.timeout=5s'] });
+  const client = await stomp(server, { t });
+  backend.mode = 'stall';
+  const first = outcome(client);
+  await until(() => backend.held.length === 1, 'the first');
+  const second = outcome(client);
+  await sleep(500);
+  backend.release();
+  assert.equal(await first, 'taken');
+  assert.equal(await second, LATE);
+  const stats = await server.stats();
+  assert.equal(stats['app.webhook.timeouts'], 1);
+  assert.equal(stats['app.webhook.breaker_opened'], 0);
+  // One that was asked at once had all the time that there is, although timeout is longer.
+  assert.equal(await outcome(client), LATE);
+  assert.equal((await server.stats())['app.webhook.breaker_opened'], 1);
+});
+
+test('the circuit breaker: a trial that has little time left, and is late, has failed', async (t) => {
+  const { backend, server } = await setUp(t, { hook: { 'breaker-failures': 1, 'breaker-pause': '10ms' }, set: ['app.timeout=5s'] });
+  const client = await stomp(server, { t });
+  const other = await stomp(server, { t });
+  backend.mode = 'stall';
+  const first = outcome(client);
+  await until(() => backend.held.length === 1, 'the first');
+  backend.mode = 'status-500';
+  assert.equal(await outcome(other), UNAVAILABLE);
+  await server.waitForLine(/the circuit breaker opens/);
+  await sleep(500); // beyond the pause
+  const second = outcome(client); // behind the first
+  await sleep(500);
+  backend.mode = 'stall';
+  backend.release();
+  assert.equal(await first, 'taken');
+  assert.equal(await second, LATE);
+  await server.waitForLine(/the trial has failed, the circuit breaker stays open/);
+  backend.mode = 'ok';
+  await until(async () => (await outcome(client)) === 'taken', 'a trial that is answered');
+});
+
 test('a backend that says no is one that works', async (t) => {
   const { backend, server } = await setUp(t, { hook: { 'breaker-failures': 1 } });
   const client = await stomp(server, { t });
@@ -436,6 +496,26 @@ test('events: told in order, published from, repeated with the same id until the
   const stats = await server.stats();
   assert.equal(stats['app.webhook.events_lost'], 0);
   assert.equal(stats['app.webhook.breakers_open'], 0);
+});
+
+test('what waits behind an event that is to be asked again, with a breaker whose pause is over, costs nothing', async (t) => {
+  const backend = await startBackend({ t, secret: SECRET });
+  const keys = watch(backend.url, 'breaker-failures = 1\nbreaker-pause = 10ms\n').replace('retry-delay = 30ms', 'retry-delay = 3s');
+  const server = await start({ t, config: configOf(backend.url, {}, {}, keys), set: auth });
+  const client = await stomp(server, { t });
+  backend.mode = 'status-500';
+  await client.subscribe('/topic/w/1');
+  await client.subscribe('/topic/w/2'); // of the same lane
+  await server.waitForLine(/hook 'w': the circuit breaker opens/);
+  await sleep(100);
+  assert.equal(backend.events.length, 1);
+  const before = server.cpu();
+  await sleep(1500);
+  const used = server.cpu() - before;
+  assert.ok(used < 0.3, `${used} s of CPU in 1.5 s of waiting`);
+  backend.mode = 'ok';
+  await until(() => backend.events.length === 3, 'both', 20000);
+  assert.deepEqual(backend.events.map((e) => e.destination), ['/topic/w/1', '/topic/w/1', '/topic/w/2']);
 });
 
 test('events that nobody takes are lost after so many attempts, and counted', async (t) => {
@@ -537,6 +617,13 @@ test('TLS: only what the certificate authorities vouch for, by its name', async 
   assert.equal(await outcome(await stomp(fooled, { t })), UNAVAILABLE);
   await fooled.waitForLine(/failed \(attempt 1\): .*(subject|certificate)/i);
   assert.equal(liar.events.length, 0);
+  // Hooks with the same file share what it has; others do not get it.
+  const others = ['same', 'strict'].map((name) => `[app.webhook ${name}]\nurl = ${backend.url}\nsend = /${name}\n${name === 'same' ? `ca-file = ${file('ca.crt')}\n` : ''}`);
+  const several = await start({ t, config: configOf(backend.url, { 'ca-file': file('ca.crt') }, {}, others.join('')), set: auth });
+  const guest = await stomp(several, { t });
+  assert.equal(await outcome(guest), 'taken');
+  assert.equal(await outcome(guest, '/pub/same'), 'taken');
+  assert.equal(await outcome(guest, '/pub/strict'), UNAVAILABLE);
   writeFileSync(file('empty.crt'), '');
   for (const name of ['empty.crt', 'missing.crt']) {
     writeFileSync(file('x.ini'), configOf(backend.url, { 'ca-file': file(name) }));

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -27,7 +28,7 @@ static void done(const char *owner, const char *key, const char *request, uint64
 {
   assert_int_equal(begin(owner, key, request, now_ms), API_MEMORY_NEW);
   assert_non_null(entry);
-  api_memory_end(memory, entry, 1, n);
+  api_memory_end(memory, entry, true, n);
 }
 
 static void the_same_request_gets_the_same_answer(void **state)
@@ -38,14 +39,14 @@ static void the_same_request_gets_the_same_answer(void **state)
   struct api_memory_entry *first = entry;
   assert_int_equal(begin("a", "k", "r", 0), API_MEMORY_UNDER_WAY);
   assert_int_equal(begin("a", "k", "s", 0), API_MEMORY_OTHER);
-  api_memory_end(memory, first, 1, 7);
+  api_memory_end(memory, first, true, 7);
   assert_int_equal(begin("a", "k", "r", 10), API_MEMORY_DONE);
   assert_int_equal(answer, 7);
   assert_int_equal(begin("a", "k", "s", 10), API_MEMORY_OTHER);
   assert_int_equal(begin("b", "k", "s", 10), API_MEMORY_NEW); /* of another's key */
-  api_memory_end(memory, entry, 1, 1);
+  api_memory_end(memory, entry, true, 1);
   assert_int_equal(begin("ak", "", "r", 10), API_MEMORY_NEW); /* nor do parts run together */
-  api_memory_end(memory, entry, 0, 0);
+  api_memory_end(memory, entry, false, 0);
   api_memory_free(memory);
 }
 
@@ -54,10 +55,10 @@ static void what_failed_is_not_kept(void **state)
   (void)state;
   memory = api_memory_new(10, 1000);
   assert_int_equal(begin("a", "k", "r", 0), API_MEMORY_NEW);
-  api_memory_end(memory, entry, 0, 0);
+  api_memory_end(memory, entry, false, 0);
   assert_int_equal(begin("a", "k", "s", 0), API_MEMORY_NEW);
-  api_memory_end(memory, entry, 1, 1);
-  api_memory_end(memory, NULL, 1, 1);
+  api_memory_end(memory, entry, true, 1);
+  api_memory_end(memory, NULL, true, 1);
   api_memory_free(memory);
 }
 
@@ -89,11 +90,40 @@ static void the_oldest_makes_room(void **state)
   struct api_memory_entry *second = entry;
   assert_int_equal(begin("a", "3", "r", 3), API_MEMORY_NEW);
   assert_null(entry); /* all that there is room for is under way */
-  api_memory_end(memory, under_way, 1, 5);
-  api_memory_end(memory, second, 1, 6);
+  api_memory_end(memory, under_way, true, 5);
+  api_memory_end(memory, second, true, 6);
   assert_int_equal(begin("a", "under way", "r", 4), API_MEMORY_DONE);
   assert_int_equal(answer, 5);
   api_memory_free(memory);
+  assert_int_equal(counter_read(COUNTER_api_remembered), remembered);
+}
+
+static void what_is_under_way_stays_while_answers_end(void **state)
+{
+  enum { N = 100 };
+  struct api_memory_entry *under_way[N];
+  char key[16];
+  int64_t remembered = counter_read(COUNTER_api_remembered);
+  (void)state;
+  memory = api_memory_new(2 * N, 1000);
+  for (int i = 0; i < N; i++) {
+    snprintf(key, sizeof key, "u%d", i);
+    assert_int_equal(begin("a", key, "r", 0), API_MEMORY_NEW);
+    under_way[i] = entry;
+    snprintf(key, sizeof key, "d%d", i);
+    done("a", key, "r", 0, 1);
+  }
+  assert_int_equal(counter_read(COUNTER_api_remembered), remembered + 2 * N);
+  assert_int_equal(begin("a", "later", "r", 5000), API_MEMORY_NEW);
+  assert_non_null(entry);
+  assert_int_equal(counter_read(COUNTER_api_remembered), remembered + N + 1);
+  for (int i = 0; i < N; i++) {
+    snprintf(key, sizeof key, "u%d", i);
+    assert_int_equal(begin("a", key, "r", 5000), API_MEMORY_UNDER_WAY);
+    if (i % 2)
+      api_memory_end(memory, under_way[i], true, 1);
+  }
+  api_memory_free(memory); /* with what is under way */
   assert_int_equal(counter_read(COUNTER_api_remembered), remembered);
 }
 
@@ -136,6 +166,7 @@ int main(void)
       cmocka_unit_test(what_failed_is_not_kept),
       cmocka_unit_test(answers_are_kept_for_their_time),
       cmocka_unit_test(the_oldest_makes_room),
+      cmocka_unit_test(what_is_under_way_stays_while_answers_end),
       cmocka_unit_test(nothing_is_remembered_where_that_is_off),
       cmocka_unit_test(keys_are_found_whole),
   };

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "api/api_publish.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "message/message.h"
 #include "message/message_rules.h"
 
@@ -122,6 +124,81 @@ static void one_bad_message_spoils_the_batch(void **state)
   assert_true(message_count_alive() == before);
 }
 
+/* Names of characters that are longer than what is shown of them. */
+static void long_names_are_cut_between_characters(void **state)
+{
+  static const struct {
+    const char *json, *field, *message;
+  } rows[] = {
+      {"{\"%s\":1}", "%s", "there is no field '%s' here"},
+      {"{\"messages\":[{\"%s\":1}]}", "messages[0].%s", "there is no field '%s' here"},
+      {"{\"destination\":\"/topic/a\",\"body\":\"\",\"headers\":{\"%s\":1}}", "headers",
+       "the header '%s' is to have a name, and text without NUL"},
+  };
+  static const char *const characters[] = {"\xc3\xa9", "\xed\x95\x9c", "\xf0\x9f\x98\x80"};
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows * 3 * 4; i++) {
+    char name[200] = "", shown[200] = "", in_field[200] = "", json[400], message[400], field[400];
+    const char *character = characters[i / 4 % 3];
+    size_t row = i / 12, padding = i % 4, field_max = row == 1 ? 60 : 80;
+    for (size_t n = padding; n > 0; n--)
+      strcat(name, "x");
+    strcpy(shown, name);
+    strcpy(in_field, name);
+    while (strlen(name) < 120) {
+      strcat(name, character);
+      if (strlen(name) <= 80)
+        strcpy(shown, name);
+      if (strlen(name) <= field_max)
+        strcpy(in_field, name);
+    }
+    snprintf(json, sizeof json, rows[row].json, name);
+    snprintf(message, sizeof message, rows[row].message, shown);
+    snprintf(field, sizeof field, rows[row].field, in_field);
+    struct api_batch batch;
+    struct api_fault fault;
+    assert_false(api_publish_read(&world, str_of(json), &batch, &fault));
+    assert_string_equal(fault.message, message);
+    assert_string_equal(fault.field, field);
+  }
+}
+
+static void long_messages_are_cut_between_characters(void **state)
+{
+  (void)state;
+  for (size_t padding = 0; padding < 8; padding++) {
+    char text[400] = "";
+    struct api_fault fault;
+    while (strlen(text) < padding)
+      strcat(text, "x");
+    while (strlen(text) < 300)
+      strcat(text, "\xf0\x9f\x98\x80");
+    assert_false(api_refuse(&fault, 400, "bad-value", NULL, "%s", text));
+    assert_true(utf8_valid(fault.message, strlen(fault.message)));
+    assert_true(strlen(fault.message) >= sizeof fault.message - 5);
+    assert_memory_equal(fault.message, text, strlen(fault.message));
+  }
+}
+
+/* What jansson says of a text is cut to a length of its own. */
+static void what_is_no_json_is_told_in_whole_characters(void **state)
+{
+  (void)state;
+  for (size_t padding = 0; padding < 8; padding++) {
+    char json[400] = "{\"a\": ";
+    struct api_batch batch;
+    struct api_fault fault;
+    size_t begin = strlen(json);
+    while (strlen(json) < begin + padding)
+      strcat(json, "x");
+    while (strlen(json) < 300)
+      strcat(json, "\xf0\x9f\x98\x80");
+    assert_false(api_publish_read(&world, str_of(json), &batch, &fault));
+    assert_string_equal(fault.code, "bad-json");
+    assert_true(utf8_valid(fault.message, strlen(fault.message)));
+  }
+}
+
 static void faults_name_status_code_and_field(void **state)
 {
 #define AT "{\"destination\":\"/topic/a\""
@@ -220,6 +297,9 @@ int main(void)
       cmocka_unit_test(headers_keep_their_order),
       cmocka_unit_test(names_of_users_lead_to_their_topics),
       cmocka_unit_test(one_bad_message_spoils_the_batch),
+      cmocka_unit_test(long_names_are_cut_between_characters),
+      cmocka_unit_test(long_messages_are_cut_between_characters),
+      cmocka_unit_test(what_is_no_json_is_told_in_whole_characters),
       cmocka_unit_test(faults_name_status_code_and_field),
       cmocka_unit_test(what_the_broker_does_not_carry_is_refused),
       cmocka_unit_test(faults_are_json),

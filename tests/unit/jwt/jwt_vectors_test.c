@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "jwt_base64.h"
+#include "base64.h"
 #include "signer.h"
 #include "vectors.h"
 
@@ -17,7 +17,7 @@ static struct jwt_keyset *keys_of(const struct jwt_vector *v)
   if (v->secret != NULL) {
     unsigned char secret[256];
     size_t len;
-    assert_true(jwt_base64url_decode(jwt_str(v->secret), secret, &len));
+    assert_true(base64url_decode(jwt_str(v->secret), secret, &len));
     assert_true(jwt_key_from_secret(&key, secret, len));
     assert_true(jwt_keyset_take(set, &key));
     return set;

@@ -190,6 +190,74 @@ static void conditions_are_all_asked(void **state)
   }
 }
 
+/* What becomes of a message to /t/ROOM. */
+static const char *send_as(struct route *route, const char *user, const char *room)
+{
+  static char out[256];
+  const struct plug_identity sender = {.size = sizeof sender, .user = route_str(user)};
+  const struct plug_kv variable = {LIT("x"), route_str(room)};
+  const struct plug_app_request request = {.size = sizeof request,
+                                           .who = &sender,
+                                           .session_id = LIT("s"),
+                                           .path = route_str(room),
+                                           .variables = &variable,
+                                           .n_variables = 1};
+  struct route_result result;
+  struct route_refusal refusal;
+  bool taken = route_run(route, &request, 0, 1000000, &result, &refusal);
+  snprintf(out, sizeof out, "%s", taken ? "taken" : refusal.reason);
+  free(result.destination);
+  free(result.body);
+  return out;
+}
+
+#define BY_SENDER "too many messages: at most %d in 3600000 ms"
+#define BY_ROOM   "too many messages here: at most %d in 3600000 ms"
+
+static void what_one_rate_refuses_does_not_count_for_the_others(void **state)
+{
+  static const char *const orders[] = {"rate room %1$d/1h and rate sender %2$d/1h",
+                                       "rate sender %2$d/1h and rate room %1$d/1h"};
+  char condition[80], by_sender[80], by_room[80];
+  struct route route;
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(condition, sizeof condition, orders[i], 3, 1);
+    snprintf(by_sender, sizeof by_sender, BY_SENDER, 1);
+    snprintf(by_room, sizeof by_room, BY_ROOM, 3);
+    begin(&route, "/{x}", "/t/{x}");
+    set(&route, "if", condition);
+    assert_string_equal(send_as(&route, "a", "1"), "taken");
+    for (int again = 0; again < 5; again++)
+      assert_string_equal(send_as(&route, "a", "1"), by_sender);
+    assert_string_equal(send_as(&route, "b", "1"), "taken");
+    assert_string_equal(send_as(&route, "c", "1"), "taken");
+    assert_string_equal(send_as(&route, "d", "1"), by_room);
+    route_fini(&route);
+
+    snprintf(condition, sizeof condition, orders[i], 1, 2);
+    snprintf(by_sender, sizeof by_sender, BY_SENDER, 2);
+    snprintf(by_room, sizeof by_room, BY_ROOM, 1);
+    begin(&route, "/{x}", "/t/{x}");
+    set(&route, "if", condition);
+    assert_string_equal(send_as(&route, "a", "1"), "taken");
+    for (int again = 0; again < 5; again++)
+      assert_string_equal(send_as(&route, "a", "1"), by_room);
+    assert_string_equal(send_as(&route, "a", "2"), "taken");
+    assert_string_equal(send_as(&route, "a", "3"), by_sender);
+    route_fini(&route);
+  }
+}
+
+static bool take(struct route_rate *rate, struct plug_str key, uint64_t now_us)
+{
+  struct route_take one;
+  bool may = route_rate_check(rate, key, now_us, &one);
+  if (may)
+    route_rate_take(&one);
+  return may;
+}
+
 static void a_rate_gives_back_with_time(void **state)
 {
   (void)state;
@@ -198,15 +266,15 @@ static void a_rate_gives_back_with_time(void **state)
   uint64_t now = 50000000;
   assert_true(route_rate_init(&rate, 4, 1000, 8));
   for (int i = 0; i < 4; i++)
-    assert_true(route_rate_take(&rate, a, now));
-  assert_false(route_rate_take(&rate, a, now));
-  assert_false(route_rate_take(&rate, a, now + 249999));
-  assert_true(route_rate_take(&rate, b, now));
-  assert_true(route_rate_take(&rate, a, now + 250000));
-  assert_false(route_rate_take(&rate, a, now + 250000));
+    assert_true(take(&rate, a, now));
+  assert_false(take(&rate, a, now));
+  assert_false(take(&rate, a, now + 249999));
+  assert_true(take(&rate, b, now));
+  assert_true(take(&rate, a, now + 250000));
+  assert_false(take(&rate, a, now + 250000));
   for (int i = 0; i < 4; i++)
-    assert_true(route_rate_take(&rate, a, now + 10000000));
-  assert_false(route_rate_take(&rate, a, now + 10000000));
+    assert_true(take(&rate, a, now + 10000000));
+  assert_false(take(&rate, a, now + 10000000));
   route_rate_fini(&rate);
 }
 
@@ -218,13 +286,13 @@ static void more_keys_than_places_push_out_the_least_used(void **state)
   assert_true(route_rate_init(&rate, 1000, 1000, 8));
   const struct plug_str busy = LIT("busy");
   for (int i = 0; i < 1000; i++)
-    assert_true(route_rate_take(&rate, busy, now));
+    assert_true(take(&rate, busy, now));
   for (int i = 0; i < 1000; i++) {
     char text[16];
     snprintf(text, sizeof text, "%d", i);
-    assert_true(route_rate_take(&rate, route_str(text), now));
+    assert_true(take(&rate, route_str(text), now));
   }
-  assert_false(route_rate_take(&rate, busy, now));
+  assert_false(take(&rate, busy, now));
   route_rate_fini(&rate);
 }
 
@@ -236,6 +304,7 @@ int main(void)
       cmocka_unit_test(names_of_users_are_escaped),
       cmocka_unit_test(variables_have_types),
       cmocka_unit_test(conditions_are_all_asked),
+      cmocka_unit_test(what_one_rate_refuses_does_not_count_for_the_others),
       cmocka_unit_test(a_rate_gives_back_with_time),
       cmocka_unit_test(more_keys_than_places_push_out_the_least_used),
   };

@@ -25,6 +25,16 @@ static bool put(struct hook_queue *queue, struct thing *thing, enum hook_kind ki
   return hook_queue_put(queue, &thing->item, kind, (struct plug_str){key, (size_t)n});
 }
 
+static int count_waiting(const struct hook_queue *queue)
+{
+  const struct hook_item *item;
+  int n = 0;
+  for (int kind = 0; kind < HOOK_N_KINDS; kind++)
+    TAILQ_FOREACH(item, &queue->waiting[kind], of_kind)
+  n++;
+  return n;
+}
+
 static void lanes_do_not_wait_for_each_other(void **state)
 {
   struct hook_queue queue;
@@ -36,13 +46,16 @@ static void lanes_do_not_wait_for_each_other(void **state)
   assert_true(put(&queue, &things[1], HOOK_REQUEST, 1));
   assert_true(put(&queue, &things[2], HOOK_REQUEST, 2));
   assert_true(put(&queue, &things[3], HOOK_EVENT_KIND, 1)); /* a lane of its own */
-  assert_int_equal(queue.n_waiting, 4);
+  assert_int_equal(count_waiting(&queue), 4);
   assert_ptr_equal(hook_queue_first(&queue, HOOK_REQUEST), &things[0]);
   assert_ptr_equal(hook_queue_take(&queue), &things[0]);
   assert_ptr_equal(hook_queue_take(&queue), &things[3]); /* in turn */
   assert_ptr_equal(hook_queue_take(&queue), &things[2]);
   assert_null(hook_queue_take(&queue));
+  assert_false(hook_queue_is_ready(&queue)); /* one waits, behind one that runs */
+  assert_int_equal(count_waiting(&queue), 1);
   hook_queue_release(&queue, &things[0].item);
+  assert_true(hook_queue_is_ready(&queue));
   assert_ptr_equal(hook_queue_take(&queue), &things[1]);
   hook_queue_release(&queue, &things[1].item);
   hook_queue_release(&queue, &things[2].item);
@@ -70,6 +83,7 @@ static void in_the_order_of_each_lane(void **state)
       continue;
     }
     if (what == 2) {
+      bool is_ready = hook_queue_is_ready(&queue);
       struct thing *taken = (struct thing *)hook_queue_take(&queue);
       bool any = false;
       for (int i = 0; i < begun; i++) {
@@ -81,6 +95,7 @@ static void in_the_order_of_each_lane(void **state)
           assert_true(other->number >= taken->number);
       }
       assert_int_equal(any, taken != NULL);
+      assert_int_equal(any, is_ready);
       if (taken) {
         assert_int_equal(busy[taken->item.kind][taken->lane]++, 0);
         taken->state = RUNS;
@@ -102,7 +117,7 @@ static void in_the_order_of_each_lane(void **state)
     through++;
   }
   assert_null(queue.tree);
-  assert_int_equal(queue.n_waiting, 0);
+  assert_int_equal(count_waiting(&queue), 0);
 }
 
 int main(void)

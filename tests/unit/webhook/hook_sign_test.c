@@ -58,6 +58,13 @@ static void refused(void **state)
       {"whsec_", "what follows whsec_ in the secret is not base64"},
       {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "what follows whsec_ in the secret is not base64"},
       {"whsec_MfKQ!r8GKYqrTwjUPD8ILPZIo2LaLaSw", "what follows whsec_ in the secret is not base64"},
+      {"whsec_MfKQ 9r8GKYqrTwjUPD8ILPZIo2LaLa=", "what follows whsec_ in the secret is not base64"},
+      {"whsec_    MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+       "what follows whsec_ in the secret is not base64"},
+      {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n\n\n\n",
+       "what follows whsec_ in the secret is not base64"},
+      {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMf==",
+       "what follows whsec_ in the secret is not base64"},
       {"whsec_QUJD", "the secret has 3 bytes, fewer than 24: whoever sees a request could find it "
                      "by trying (openssl rand -base64 32 makes a good one)"},
   };

@@ -1,4 +1,4 @@
-#include "jwt_base64.h"
+#include "base64.h"
 
 #include <string.h>
 
@@ -14,6 +14,7 @@
   ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
 
 static const unsigned char url_alphabet[256] = {BASE64_COMMON, ['-'] = 63, ['_'] = 64};
+static const unsigned char plain_alphabet[256] = {BASE64_COMMON, ['+'] = 63, ['/'] = 64};
 static const unsigned char any_alphabet[256] = {
     BASE64_COMMON, ['-'] = 63, ['_'] = 64, ['+'] = 63, ['/'] = 64};
 
@@ -49,19 +50,28 @@ static bool decode(const unsigned char alphabet[256], struct plug_str in, unsign
   return true;
 }
 
-bool jwt_base64url_decode(struct plug_str in, unsigned char *out, size_t *out_len)
+bool base64url_decode(struct plug_str in, unsigned char *out, size_t *out_len)
 {
   return decode(url_alphabet, in, out, out_len);
 }
 
-bool jwt_base64_decode_any(struct plug_str in, unsigned char *out, size_t *out_len)
+/* Takes the padding off; false: there is some, but too much or too little. */
+static bool strip(struct plug_str *in)
 {
   size_t padding = 0;
-  while (in.len > 0 && in.ptr[in.len - 1] == '=') {
-    in.len--;
+  while (in->len > 0 && in->ptr[in->len - 1] == '=') {
+    in->len--;
     padding++;
   }
-  if (padding > 0 && (padding > 2 || (in.len + padding) % 4 != 0))
-    return false;
-  return decode(any_alphabet, in, out, out_len);
+  return padding == 0 || (padding <= 2 && (in->len + padding) % 4 == 0);
+}
+
+bool base64_decode(struct plug_str in, unsigned char *out, size_t *out_len)
+{
+  return in.len % 4 == 0 && strip(&in) && decode(plain_alphabet, in, out, out_len);
+}
+
+bool base64_decode_any(struct plug_str in, unsigned char *out, size_t *out_len)
+{
+  return strip(&in) && decode(any_alphabet, in, out, out_len);
 }
