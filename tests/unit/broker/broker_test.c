@@ -322,6 +322,34 @@ static void a_worker_that_hangs_keeps_nobody_else_from_publishing(void **state)
   end_hang(&block);
 }
 
+static void be_busy(void *arg)
+{
+  (void)arg;
+  usleep(200000);
+}
+
+static void what_was_published_is_drained_although_a_worker_hangs(void **state)
+{
+  (void)state;
+  struct block block;
+  uv_thread_t thread;
+  begin_hang(&block);
+  assert_int_equal(uv_thread_create(&thread, hang_in_plugin, &block), 0);
+  bool hung = wait_hangs(true);
+  loop_post(w.loop, be_busy, NULL);
+  publish("x", &waiters[0]);
+  broker_drain(w.broker);
+  struct inbox_item *item = post_take(&w.posts[0]); /* there when it returns */
+  plug_status status = item ? item->status : PLUG_EINTERNAL;
+  if (item)
+    inbox_item_free(item);
+  uv_sem_post(&block.leave);
+  uv_thread_join(&thread);
+  assert_true(hung);
+  assert_int_equal(status, PLUG_OK);
+  end_hang(&block);
+}
+
 static void nothing_is_sent_home_while_that_hangs(void **state)
 {
   (void)state;
@@ -913,6 +941,7 @@ int main(void)
       TEST(the_way_home_is_bounded),
       TEST(publishers_wait_before_a_plugin_refuses_however_long_the_queue),
       TEST(a_worker_that_hangs_keeps_nobody_else_from_publishing),
+      TEST(what_was_published_is_drained_although_a_worker_hangs),
       TEST(nothing_is_sent_home_while_that_hangs),
       TEST(without_echo_the_node_delivers_what_was_taken),
       TEST(without_echo_a_worker_delivers_at_once),
