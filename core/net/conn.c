@@ -330,6 +330,8 @@ static void read_some(struct conn *conn)
   ssize_t n = recv(conn->watch.fd, rx, NET_READ_BYTES, 0);
   if (n > 0) {
     COUNT_BY(bytes_in, n);
+    if (n == NET_READ_BYTES)
+      poller_again(&conn->env->poller, &conn->watch, EPOLLIN);
     conn_receive(conn, rx, (size_t)n);
   } else if (n == 0) {
     peer_ended(conn);
