@@ -53,7 +53,7 @@ static bool finish(struct http_conn *conn)
     conn->task = NULL;
     conn->state = STATE_HEAD;
     /* What comes by it next may be messages. */
-    if (!poller_settle(&conn->env->poller, &conn->watch)) {
+    if (!conn->close && !poller_settle(&conn->env->poller, &conn->watch)) {
       http_conn_end(conn);
       return false;
     }

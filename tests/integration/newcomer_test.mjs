@@ -174,4 +174,9 @@ test('who settles: sessions, and HTTP connections that a service has answered an
   const client = await stomp(server, { t });
   await client.request('SEND', { destination: '/topic/a' }, 'hello');
   assert.equal(newcomers(server.pid), 0);
+  // It is only waited for the end of what is closed.
+  const last = await Wire.open(server.httpPort, t);
+  last.write(post('connection: close\r\n'));
+  assert.equal((await last.response()).status, 200);
+  assert.equal(newcomers(server.pid), 1);
 });
