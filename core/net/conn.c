@@ -136,8 +136,7 @@ void conn_update_reading(struct conn *conn)
   }
 }
 
-/* Who has connected is served before those who have not. */
-static void settle(struct conn *conn)
+void conn_settle(struct conn *conn)
 {
   if (conn->watch.newcomer && conn->session.state == SESSION_CONNECTED && conn->watch.fd >= 0 &&
       !poller_settle(&conn->env->poller, &conn->watch))
@@ -160,7 +159,7 @@ static void after_receive(struct conn *conn, uint8_t state_before)
   /* CONNECT sets heart-beats; otherwise deadlines only move away, and the timer finds out itself.
    */
   if (session->state != state_before) {
-    settle(conn);
+    conn_settle(conn);
     conn_arm(conn);
   }
 }
@@ -264,7 +263,7 @@ static void receive_all_held(struct conn *conn)
 void conn_wake(struct session *session)
 {
   struct conn *conn = container_of(session, struct conn, session);
-  settle(conn);
+  conn_settle(conn);
   if (list_empty(&conn->paused) && !conn->env->quiet)
     conn_resume(conn);
   else
@@ -330,6 +329,8 @@ static void read_some(struct conn *conn)
   ssize_t n = recv(conn->watch.fd, rx, NET_READ_BYTES, 0);
   if (n > 0) {
     COUNT_BY(bytes_in, n);
+    if (n == NET_READ_BYTES)
+      poller_again(&conn->env->poller, &conn->watch, EPOLLIN);
     conn_receive(conn, rx, (size_t)n);
   } else if (n == 0) {
     peer_ended(conn);
@@ -362,7 +363,7 @@ void conn_attach(struct conn *conn, int fd, struct watch *former, enum wire wire
   conn->wire = (uint8_t)wire;
   conn->session.out.blocked = false;
   conn->session.last_tx_ms = conn->env->now_ms;
-  settle(conn);
+  conn_settle(conn);
   conn_update_reading(conn);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
 }

@@ -73,6 +73,8 @@ void conn_detach(struct conn *conn, struct watch *to);
 /* Writes bytes that are no frame of the queue, behind what is under way. False: not all, or the
  * connection is doomed; written is called in due time. */
 bool conn_write_raw(struct conn *conn, struct plug_str bytes);
+/* Who has connected is served before those who have not. */
+void conn_settle(struct conn *conn);
 /* The deadlines may have changed. */
 void conn_arm(struct conn *conn);
 /* The peer has said farewell: what it sent before counts, nothing more is written to it but ours.

@@ -61,6 +61,8 @@ static bool send_partial(struct conn *conn)
     conn_doom(conn);
     return false;
   }
+  if (sent == -ENOBUFS) /* room for it in the socket does not become free: it is there */
+    poller_again(&conn->env->poller, &conn->watch, EPOLLOUT);
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
     conn->session.last_tx_ms = conn->env->now_ms;

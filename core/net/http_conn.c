@@ -363,6 +363,8 @@ static void read_some(struct http_conn *conn)
     return;
   }
   COUNT_BY(bytes_in, n);
+  if ((size_t)n == NET_READ_BYTES - have) /* whoever has the socket then */
+    poller_again(&env->poller, &conn->watch, EPOLLIN);
   if (conn->state == STATE_LINGER)
     linger(conn, (size_t)n);
   else

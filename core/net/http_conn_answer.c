@@ -53,7 +53,7 @@ static bool finish(struct http_conn *conn)
     conn->task = NULL;
     conn->state = STATE_HEAD;
     /* What comes by it next may be messages. */
-    if (!poller_settle(&conn->env->poller, &conn->watch)) {
+    if (!conn->close && !poller_settle(&conn->env->poller, &conn->watch)) {
       http_conn_end(conn);
       return false;
     }
@@ -75,6 +75,8 @@ static bool send_bytes(struct http_conn *conn, struct plug_str *bytes)
   ssize_t sent = sender_send(conn->watch.fd, *bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)
     return false;
+  if (sent == -ENOBUFS) /* room for it in the socket does not become free: it is there */
+    poller_again(&conn->env->poller, &conn->watch, EPOLLOUT);
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
     *bytes = str_from(bytes->ptr + sent, bytes->len - (size_t)sent);

@@ -203,7 +203,7 @@ plug_status listener_open(struct listener *listener, struct net_env *env, int fd
 {
   listener->env = env;
   listener->door = *door;
-  listener->watch = (struct watch){.fd = fd, .ready = on_readable, .newcomer = true};
+  listener->watch = (struct watch){.fd = fd, .ready = on_readable};
   timer_init(&listener->resume, on_resume);
   return poller_add(&env->poller, &listener->watch, EPOLLIN) ? PLUG_OK : PLUG_EINTERNAL;
 }

@@ -30,45 +30,82 @@ void poller_wake(struct poller *poller)
     ;
 }
 
-static void call(struct poller *poller, const struct epoll_event *event)
+/* --- those who stand in line -------------------------------------------------------------- */
+
+enum { NOT_IN_LINE = -2, NOBODY = -1 };
+
+/* Each stands there once; whoever stands there already keeps the place. */
+static void put_in_line(struct poller *poller, int fd, uint32_t events)
 {
-  struct watch *watch = poller->watches[event->data.fd];
-  if (!watch)
-    return; /* removed in this turn; or else it is somebody else's by now, who will see */
+  struct poller_place *place = &poller->places[fd];
+  place->ready |= events;
+  if (place->next != NOT_IN_LINE)
+    return;
+  place->next = NOBODY;
+  if (poller->first == NOBODY)
+    poller->first = fd;
+  else
+    poller->places[poller->last].next = fd;
+  poller->last = fd;
+}
+
+static struct poller_place *take_first(struct poller *poller)
+{
+  struct poller_place *place = &poller->places[poller->first];
+  poller->first = place->next;
+  place->next = NOT_IN_LINE;
+  return place;
+}
+
+/* --- handing out -------------------------------------------------------------------------- */
+
+static void call(struct watch *watch, uint32_t ready)
+{
   /* What is waited for may have changed since the wait. */
   uint32_t events =
-      event->events & (watch->events | (watch->events ? (uint32_t)(EPOLLERR | EPOLLHUP) : 0u));
+      ready & (watch->events | (watch->events ? (uint32_t)(EPOLLERR | EPOLLHUP) : 0u));
   if (events)
     watch->ready(watch, events);
 }
 
+/* What does not pass by being read: whoever has read before this goes on until there is nothing
+ * left. */
+#define LASTING ((uint32_t)(EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+
 /* Those who are not served now stand before others in the next turn. */
-static void on_hall(struct watch *watch, uint32_t events)
+static void serve_line(struct poller *poller)
 {
-  struct poller *poller = (struct poller *)(void *)((char *)watch - offsetof(struct poller, hall));
-  struct epoll_event ready[POLLER_HALL_EVENTS];
-  (void)events;
-  int n = epoll_wait(watch->fd, ready, POLLER_HALL_EVENTS, 0);
-  invariant(n >= 0 || errno == EINTR);
-  for (int i = 0; i < n; i++)
-    call(poller, &ready[i]);
+  int last = poller->last;
+  for (int n = 0; poller->first != NOBODY && n < POLLER_NEWCOMERS;) {
+    int fd = poller->first;
+    struct poller_place *place = take_first(poller);
+    struct watch *watch = place->watch;
+    uint32_t ready = place->ready;
+    place->ready = 0;
+    if (ready) { /* or else it has left, or what it waits for has changed */
+      n++;
+      if (ready & LASTING)
+        put_in_line(poller, fd, ready);
+      call(watch, ready);
+    }
+    if (fd == last)
+      break;
+  }
 }
 
 int poller_init(struct poller *poller)
 {
   poller->n = 0;
-  poller->watches = NULL;
-  poller->n_watches = 0;
+  poller->places = NULL;
+  poller->n_places = 0;
+  poller->first = poller->last = NOBODY;
   atomic_store(&poller->woken, 0);
   poller->wake = (struct watch){.fd = -1, .ready = on_wake};
-  poller->hall = (struct watch){.fd = -1, .ready = on_hall};
   poller->fd = epoll_create1(EPOLL_CLOEXEC);
   if (poller->fd < 0)
     return errno;
   poller->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  poller->hall.fd = epoll_create1(EPOLL_CLOEXEC);
-  if (poller->wake.fd < 0 || poller->hall.fd < 0 || !poller_add(poller, &poller->wake, EPOLLIN) ||
-      !poller_add(poller, &poller->hall, EPOLLIN)) {
+  if (poller->wake.fd < 0 || !poller_add(poller, &poller->wake, EPOLLIN)) {
     int why = errno;
     poller_fini(poller);
     return why;
@@ -80,22 +117,25 @@ void poller_fini(struct poller *poller)
 {
   if (poller->wake.fd >= 0)
     close(poller->wake.fd);
-  if (poller->hall.fd >= 0)
-    close(poller->hall.fd);
   if (poller->fd >= 0)
     close(poller->fd);
-  poller->fd = poller->wake.fd = poller->hall.fd = -1;
-  free(poller->watches);
-  poller->watches = NULL;
-  poller->n_watches = 0;
+  poller->fd = poller->wake.fd = -1;
+  free(poller->places);
+  poller->places = NULL;
+  poller->n_places = 0;
+  poller->first = poller->last = NOBODY;
 }
 
+/* The kernel reports anew what is there, so what stands in line for it counts no more. */
 static bool control(struct poller *poller, int what, struct watch *watch, uint32_t events)
 {
   struct epoll_event event = {.events = events, .data = {.fd = watch->fd}};
-  if (epoll_ctl(watch->newcomer ? poller->hall.fd : poller->fd, what, watch->fd, &event) != 0)
+  if (watch->newcomer && events)
+    event.events |= (uint32_t)EPOLLET | (events & EPOLLIN ? (uint32_t)EPOLLRDHUP : 0u);
+  if (epoll_ctl(poller->fd, what, watch->fd, &event) != 0)
     return false;
   watch->events = events;
+  poller->places[watch->fd].ready = 0;
   return true;
 }
 
@@ -105,15 +145,16 @@ static bool make_room(struct poller *poller, int fd)
     errno = EBADF;
     return false;
   }
-  if (fd < poller->n_watches)
+  if (fd < poller->n_places)
     return true;
   int n = fd < 512 ? 1024 : fd * 2;
-  struct watch **watches = realloc(poller->watches, (size_t)n * sizeof(struct watch *));
-  if (!watches)
+  struct poller_place *places = realloc(poller->places, (size_t)n * sizeof *places);
+  if (!places)
     return false;
-  memset(watches + poller->n_watches, 0, (size_t)(n - poller->n_watches) * sizeof(struct watch *));
-  poller->watches = watches;
-  poller->n_watches = n;
+  for (int i = poller->n_places; i < n; i++)
+    places[i] = (struct poller_place){.next = NOT_IN_LINE};
+  poller->places = places;
+  poller->n_places = n;
   return true;
 }
 
@@ -122,7 +163,7 @@ bool poller_add(struct poller *poller, struct watch *watch, uint32_t events)
   watch->events = 0;
   if (!make_room(poller, watch->fd) || (events && !control(poller, EPOLL_CTL_ADD, watch, events)))
     return false;
-  poller->watches[watch->fd] = watch;
+  poller->places[watch->fd].watch = watch;
   return true;
 }
 
@@ -138,15 +179,18 @@ bool poller_want(struct poller *poller, struct watch *watch, uint32_t events)
                  watch, events);
 }
 
+void poller_again(struct poller *poller, struct watch *watch, uint32_t events)
+{
+  if (watch->newcomer)
+    put_in_line(poller, watch->fd, events);
+}
+
 bool poller_settle(struct poller *poller, struct watch *watch)
 {
-  uint32_t events = watch->events;
   if (!watch->newcomer)
     return true;
-  if (events && !control(poller, EPOLL_CTL_DEL, watch, 0))
-    return false;
   watch->newcomer = false;
-  return !events || control(poller, EPOLL_CTL_ADD, watch, events);
+  return !watch->events || control(poller, EPOLL_CTL_MOD, watch, watch->events);
 }
 
 void poller_move(struct poller *poller, struct watch *from, struct watch *to)
@@ -154,26 +198,38 @@ void poller_move(struct poller *poller, struct watch *from, struct watch *to)
   to->events = from->events;
   to->newcomer = from->newcomer;
   from->events = 0;
-  poller->watches[to->fd] = to;
+  poller->places[to->fd].watch = to;
 }
 
 void poller_remove(struct poller *poller, struct watch *watch)
 {
   watch->events = 0;
-  if (watch->fd >= 0 && watch->fd < poller->n_watches && poller->watches[watch->fd] == watch)
-    poller->watches[watch->fd] = NULL;
+  if (watch->fd < 0 || watch->fd >= poller->n_places || poller->places[watch->fd].watch != watch)
+    return;
+  poller->places[watch->fd].watch = NULL;
+  poller->places[watch->fd].ready = 0;
 }
 
 void poller_wait(struct poller *poller, int timeout_ms)
 {
-  int n = epoll_wait(poller->fd, poller->events, POLLER_EVENTS, timeout_ms);
+  int n = epoll_wait(poller->fd, poller->events, POLLER_EVENTS,
+                     poller->first == NOBODY ? timeout_ms : 0);
   invariant(n >= 0 || errno == EINTR);
   poller->n = n < 0 ? 0 : n;
 }
 
 void poller_dispatch(struct poller *poller)
 {
-  for (int i = 0; i < poller->n; i++)
-    call(poller, &poller->events[i]);
+  for (int i = 0; i < poller->n; i++) {
+    const struct epoll_event *event = &poller->events[i];
+    struct watch *watch = poller->places[event->data.fd].watch;
+    if (!watch)
+      continue; /* removed in this turn; or else it is somebody else's by now, who will see */
+    if (watch->newcomer)
+      put_in_line(poller, event->data.fd, event->events);
+    else
+      call(watch, event->events);
+  }
   poller->n = 0;
+  serve_line(poller);
 }

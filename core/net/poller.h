@@ -3,9 +3,11 @@
  * with tens of thousands of connections that come and go it shows. Owns its descriptors; watches
  * belong to their owners. The worker's thread, but for poller_wake.
  *
- * Newcomers, who have not connected yet, wait in a hall: an epoll of their own within the other, of
- * which a turn serves a few. So thousands that come at once keep no message waiting longer than
- * that takes. */
+ * Newcomers, who have not connected yet, are watched edge-triggered: the kernel reports each once,
+ * and they stand in line here, of which a turn serves a few. So thousands that come at once keep no
+ * message waiting longer than that takes. Who is told reads (or writes) until there is nothing
+ * left, says that there may be more (poller_again), or changes what it waits for. Until its end a
+ * peer that has closed is told again and again, as to others. */
 #ifndef NET_POLLER_H
 #define NET_POLLER_H
 
@@ -13,24 +15,31 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#define POLLER_EVENTS      512
+#define POLLER_EVENTS    512
 /* Newcomers served in a turn: about half a millisecond, with what each may cost. */
-#define POLLER_HALL_EVENTS 32
+#define POLLER_NEWCOMERS 32
 
 struct watch {
   int fd;
   uint32_t events; /* what is waited for: EPOLLIN, EPOLLOUT; 0: nothing, not even errors */
   void (*ready)(struct watch *watch, uint32_t events);
-  bool newcomer; /* set before poller_add: it waits in the hall until it has settled */
+  bool newcomer; /* set before poller_add: it stands in line until it has settled */
+};
+
+/* Of a descriptor. */
+struct poller_place {
+  struct watch *watch; /* or NULL */
+  uint32_t ready;      /* what it is to be told when its turn in the line comes */
+  int next;            /* the descriptor behind it in the line */
 };
 
 struct poller {
   int fd;
-  struct watch **watches; /* by descriptor, which is what the kernel gives back */
-  int n_watches;
+  struct poller_place *places; /* by descriptor, which is what the kernel gives back */
+  int n_places;
+  int first, last;                          /* of those who stand in line */
   struct epoll_event events[POLLER_EVENTS]; /* of this wait */
   int n;
-  struct watch hall;
   struct watch wake;
   _Atomic int woken;
 };
@@ -39,11 +48,13 @@ struct poller {
 int poller_init(struct poller *poller);
 void poller_fini(struct poller *poller);
 
-/* Level-triggered. False with errno set. */
+/* Level-triggered, but for newcomers. False with errno set. */
 bool poller_add(struct poller *poller, struct watch *watch, uint32_t events);
-/* Changes what is waited for. */
+/* Changes what is waited for; what is there of it is told anew. */
 bool poller_want(struct poller *poller, struct watch *watch, uint32_t events);
-/* No newcomer any more. False with errno set. */
+/* events may be ready still: a newcomer is told so in its turn, as it is to others anyway. */
+void poller_again(struct poller *poller, struct watch *watch, uint32_t events);
+/* No newcomer any more: level-triggered, so what is there is told anew. False with errno set. */
 bool poller_settle(struct poller *poller, struct watch *watch);
 /* to takes the place of from, whose descriptor it has, and its events. */
 void poller_move(struct poller *poller, struct watch *from, struct watch *to);

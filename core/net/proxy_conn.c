@@ -81,6 +81,8 @@ static void on_ready(struct watch *watch, uint32_t events)
     refuse(conn);
     return;
   }
+  if ((size_t)n > header.len || (size_t)n == sizeof bytes)
+    poller_again(&env->poller, watch, EPOLLIN); /* whoever has the socket then */
   admit_client(env, conn->door, watch->fd, watch, header.has_peer ? &header.peer : &conn->peer,
                conn->opened_ms);
   conn_free(conn);

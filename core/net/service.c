@@ -21,5 +21,6 @@ void service_close(struct conn *conn, uint16_t code, const char *reason)
 void service_begin(struct conn *conn)
 {
   session_begin_plain(&conn->session);
+  conn_settle(conn);
   conn_arm(conn);
 }

@@ -21,6 +21,7 @@
 #include "plugin/crash.h"
 #include "plugin/loop.h"
 #include "plugin/watchdog.h"
+#include "session/admission.h"
 
 enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
 
@@ -437,18 +438,22 @@ static void cut_all(struct worker *worker)
   proxy_conns_cut(env);
 }
 
+/* How often: it walks all sessions. */
+#define ANSWER_MS 100u
+
 /* Deadlines are kept by the control thread. While that hangs in a plugin the workers keep those of
  * their own sessions. */
 static void answer_for_others(struct worker *worker)
 {
   struct net_env *env = &worker->env;
-  uint64_t timeout_ms = env->settings->operation_timeout_ms;
-  session_answer_overdue(&env->session, env->now_ms, timeout_ms);
-  timeout_ms = env->settings->connect_timeout_ms + env->settings->auth_timeout_ms;
+  if (env->now_ms < worker->answered_ms + ANSWER_MS)
+    return;
+  worker->answered_ms = env->now_ms;
+  session_answer_overdue(&env->session, env->now_ms, env->settings->operation_timeout_ms);
   for (struct list *node = env->conns.next, *next; node != &env->conns; node = next) {
     struct conn *conn = container_of(node, struct conn, link);
     next = node->next;
-    if (conn->session.awaiting && env->now_ms > conn->session.opened_ms + timeout_ms)
+    if (admission_is_overdue(&conn->session, env->now_ms, env->settings->auth_timeout_ms))
       session_fault(&conn->session, CLOSE_BUSY, "authentication took too long");
   }
 }

@@ -34,7 +34,8 @@ struct worker {
   unsigned n_listeners, n_sockets;
   struct sender *sender; /* made by the worker's thread */
   struct timer drain;
-  unsigned n_deferred; /* turns for which sending has waited */
+  unsigned n_deferred;  /* turns for which sending has waited */
+  uint64_t answered_ms; /* when it last answered for others */
   pthread_t thread;
   sem_t quiet;          /* posted once it is */
   _Atomic int command;  /* what it is to do, in the order of enum worker_command */

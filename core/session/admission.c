@@ -18,6 +18,7 @@ struct admission {
   struct subject *subject; /* NULL: the session has ended */
   struct session_agreement agreement;
   struct held_frame *pending; /* waits for a plugin's answer; owned, or NULL */
+  uint64_t since_ms;          /* when the session began to await the verdict it awaits */
   bool decided, allowed;      /* that answer, for the frame that comes again */
   bool committing;
   bool warned;         /* the time to warn has come */
@@ -89,6 +90,7 @@ void admission_begin(struct session *session, const struct stomp_frame *frame,
     return;
   }
   session->awaiting = subject_login(subject, PLUG_STAGE_CONNECT, frame, handshake);
+  session->admission->since_ms = session->last_rx_ms;
   wipe_credentials(session, frame);
   if (!session->awaiting)
     session_close(session, CLOSE_INTERNAL, "out of memory");
@@ -221,11 +223,18 @@ static bool ask(struct session *session, const struct stomp_frame *frame, unsign
       subject_ask(admission->subject, action, destination, is_pattern, str_from(NULL, 0), allowed);
   if (status == PLUG_OK)
     return true;
-  if (status == PLUG_PENDING && (admission->pending = held_frame_new(frame)))
+  if (status == PLUG_PENDING && (admission->pending = held_frame_new(frame))) {
+    admission->since_ms = session->last_rx_ms;
     session->awaiting = true;
-  else
+  } else {
     session_close(session, CLOSE_INTERNAL, "out of memory");
+  }
   return false;
+}
+
+bool admission_is_overdue(const struct session *session, uint64_t now_ms, uint64_t timeout_ms)
+{
+  return session->awaiting && now_ms > session->admission->since_ms + timeout_ms;
 }
 
 bool admission_may(struct session *session, const struct stomp_frame *frame, unsigned action,

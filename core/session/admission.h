@@ -32,6 +32,8 @@ bool admission_unsubscribe(struct session *session, struct plug_str id);
  * for a plugin's answer and will come again. */
 bool admission_may(struct session *session, const struct stomp_frame *frame, unsigned action,
                    struct plug_str destination, bool is_pattern, bool *lasting);
+/* It awaits a verdict, and has for longer than that. */
+bool admission_is_overdue(const struct session *session, uint64_t now_ms, uint64_t timeout_ms);
 /* What a transaction holds was judged when it came: plugins are not asked once more. */
 void admission_commits(struct session *session, bool begins);
 

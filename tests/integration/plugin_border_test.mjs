@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { build, run, start, until } from './lib/server.mjs';
+import { build, run, sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 
 const sanitized = /asan|tsan/.test(build); // they have their own handlers of faults
@@ -52,6 +52,24 @@ describe('a plugin that hangs', () => {
     assert.equal((await client.expect('ERROR')).headers['receipt-id'], 'later');
     await endsBadly(server);
     assert.ok(server.log.some((line) => /ended with a plugin that did not stop/.test(line)), server.tail());
+  });
+
+  test('keeps nobody from the time that a verdict has, however long the client has been there', async (t) => {
+    const server = await startScript(t, {
+      script: { at: 'publish', do: 'hang' }, config: '[access]\nasked = subscribe, send /topic/** if plugin\n',
+      set: [...short, `auth.plugins=${join(build, 'tests/plugins/auth-script.so')}`, 'auth.timeout=2s', 'limits.connect-timeout=1s'],
+    });
+    const as = (user) => ({ t, connect: { Authorization: user } });
+    const [first, other] = [await stomp(server, as('alice')), await stomp(server, as('bob'))];
+    await sleep(3200); // past what a client has to connect and a plugin to judge it
+    first.send('/topic/yes', 'now');
+    await server.waitForLine(/has not returned from publish on thread 'control'/);
+    const before = Date.now();
+    other.send('/topic/yes', 'behind it');
+    const error = await other.expectError(/authentication took too long/, 60000);
+    assert.ok(error);
+    assert.ok(Date.now() - before >= 1900, `after ${Date.now() - before} ms`);
+    await endsBadly(server);
   });
 
   test('for a while only is followed by a line, and all is well again', async (t) => {

@@ -11,7 +11,7 @@ import SockJS from 'sockjs-client';
 import WebSocket from 'ws';
 
 import { freePort } from './lib/redis.mjs';
-import { build, slowness, until, within } from './lib/server.mjs';
+import { build, newcomers, slowness, until, within } from './lib/server.mjs';
 
 let child;
 let port;
@@ -121,6 +121,15 @@ describe('SockJS', () => {
 });
 
 describe('a raw WebSocket', () => {
+  test('is no newcomer once it is open', async () => {
+    await until(() => newcomers(child.pid) === 0, 'the ends of earlier connections');
+    const socket = open('/echo/websocket');
+    await socket.opened;
+    assert.equal(newcomers(child.pid), 0);
+    socket.close(1000);
+    assert.equal((await socket.next()).code, 1000);
+  });
+
   for (const deflate of [false, { threshold: 0 }]) test(`echoes text and binary of any size up to 16 MiB, whole or in fragments, ${deflate ? 'compressed' : 'as they are'}`, async () => {
     const socket = open('/echo/websocket', deflate);
     await socket.opened;

@@ -9,7 +9,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +50,23 @@ export async function until(check, what = 'the condition', ms = 5000) {
     if (Date.now() > end) throw new Error(`${what} did not come true within ${patience(ms)} ms`);
     await sleep(20);
   }
+}
+
+// How many sockets of a process its loops watch edge-triggered: those of connections that have not
+// settled (core/net/poller.h).
+export function newcomers(pid) {
+  let n = 0;
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    let info;
+    try {
+      if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventpoll]') continue;
+      info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+    } catch {
+      continue; // closed meanwhile
+    }
+    for (const [, events] of info.matchAll(/^tfd: +\d+ events: +([0-9a-f]+)/gm)) n += Math.floor(parseInt(events, 16) / 0x80000000);
+  }
+  return n;
 }
 
 // Rejects unless promise settles in time.

@@ -220,7 +220,7 @@ static void what_is_removed_is_not_told_of_what_was_ready(void **state)
 }
 
 /* More newcomers than a turn serves, all of them ready. */
-enum { CROWD = 3 * POLLER_HALL_EVENTS };
+enum { CROWD = 3 * POLLER_NEWCOMERS };
 
 static void open_crowd(struct end crowd[CROWD])
 {
@@ -253,7 +253,7 @@ static void newcomers_are_served_a_few_in_a_turn(void **state)
   for (unsigned i = 1; i <= 3; i++) {
     (void)turn();
     assert_int_equal(settled.times, i);
-    assert_int_equal(served(crowd), i * POLLER_HALL_EVENTS);
+    assert_int_equal(served(crowd), i * POLLER_NEWCOMERS);
   }
   for (size_t i = 0; i < CROWD; i++) {
     assert_int_equal(crowd[i].times, 1); /* whoever has waited longest is next */
@@ -332,6 +332,234 @@ static void what_is_told_may_remove_itself(void **state)
     assert_int_equal(ends[i].times, 1);
   assert_int_equal(turn(), 0);
 }
+
+/* --- newcomers ----------------------------------------------------------------------------- */
+
+static void newcomer_open(struct end *end, uint32_t events)
+{
+  end_open(end);
+  end->watch.newcomer = true;
+  assert_true(poller_add(&poller, &end->watch, events));
+}
+
+static void a_newcomer_is_told_once_of_what_has_come(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  send_byte(&end);
+  for (int i = 0; i < 3; i++)
+    (void)turn();
+  assert_int_equal(end.times, 1);
+  assert_int_equal(end.events, EPOLLIN);
+  send_byte(&end);
+  for (int i = 0; i < 3; i++)
+    (void)turn();
+  assert_int_equal(end.times, 2);
+  end_close(&end);
+}
+
+static void say_there_is_more(struct end *end)
+{
+  if (end->times < 3)
+    poller_again(&poller, &end->watch, EPOLLIN);
+}
+
+static void a_newcomer_that_has_left_something_is_told_again(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  end.then = say_there_is_more;
+  send_byte(&end);
+  for (unsigned i = 1; i <= 3; i++) {
+    poller_wait(&poller, 60000); /* it does not wait */
+    poller_dispatch(&poller);
+    assert_int_equal(end.times, i);
+    assert_int_equal(end.events, EPOLLIN);
+  }
+  (void)turn();
+  assert_int_equal(end.times, 3);
+  /* To others it is told anyway. */
+  end.then = NULL;
+  assert_true(poller_settle(&poller, &end.watch));
+  poller_again(&poller, &end.watch, EPOLLIN);
+  assert_int_equal(turn(), 1);
+  assert_int_equal(end.times, 4);
+  end_close(&end);
+}
+
+static void a_newcomer_that_changes_what_it_waits_for_is_told_anew(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  send_byte(&end);
+  (void)turn();
+  static const uint32_t wanted[] = {EPOLLIN | EPOLLOUT, EPOLLIN, EPOLLOUT, EPOLLIN, 0, EPOLLIN};
+  for (size_t i = 0; i < N(wanted); i++) {
+    end.times = 0;
+    assert_true(poller_want(&poller, &end.watch, wanted[i]));
+    (void)turn();
+    (void)turn();
+    assert_int_equal(end.times, wanted[i] ? 1 : 0);
+    if (wanted[i])
+      assert_int_equal(end.events, wanted[i]);
+  }
+  /* What stands in line already is what was waited for before. */
+  poller_again(&poller, &end.watch, EPOLLIN);
+  assert_true(poller_want(&poller, &end.watch, EPOLLOUT));
+  end.times = 0;
+  (void)turn();
+  assert_int_equal(end.times, 1);
+  assert_int_equal(end.events, EPOLLOUT);
+  end_close(&end);
+}
+
+/* Whoever reads what came before it is told of the end all the same. */
+static void a_newcomer_is_told_of_the_end_behind_what_it_reads(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  send_byte(&end);
+  assert_int_equal(shutdown(end.other, SHUT_WR), 0);
+  end.then = drop_byte;
+  (void)turn();
+  assert_int_equal(end.times, 1);
+  end.then = NULL;
+  for (unsigned i = 2; i <= 4; i++) {
+    (void)turn();
+    assert_int_equal(end.times, i);
+    assert_int_equal(end.events, EPOLLIN);
+  }
+  assert_true(poller_want(&poller, &end.watch, EPOLLOUT)); /* which has not ended */
+  (void)turn();
+  (void)turn();
+  assert_int_equal(end.times, 5);
+  assert_int_equal(end.events, EPOLLOUT);
+  assert_true(poller_want(&poller, &end.watch, 0));
+  hang_up(&end);
+  (void)turn();
+  assert_int_equal(end.times, 5);
+  end_close(&end);
+  assert_int_equal(poller.first, -1);
+}
+
+/* Behind a full turn of others, where it changes, leaves or moves before it has been served. */
+static void stand_last(struct end crowd[CROWD], struct end *last)
+{
+  open_crowd(crowd);
+  newcomer_open(last, EPOLLIN);
+  send_byte(last);
+  (void)turn();
+  assert_int_equal(last->times, 0);
+}
+
+static void close_crowd(struct end crowd[CROWD])
+{
+  for (int i = 0; i < 3; i++)
+    (void)turn();
+  for (size_t i = 0; i < CROWD; i++) {
+    assert_int_equal(crowd[i].times, 1);
+    end_close(&crowd[i]);
+  }
+}
+
+static void who_leaves_the_line_leaves_nothing_to_the_next_of_the_descriptor(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end last, next;
+  stand_last(crowd, &last);
+  int fd = last.watch.fd;
+  end_close(&last);
+  make_undead(&last.watch);
+  newcomer_open(&next, EPOLLIN);
+  assert_int_equal(next.watch.fd, fd);
+  close_crowd(crowd);
+  assert_int_equal(last.times, 0);
+  assert_int_equal(next.times, 0);
+  send_byte(&next);
+  (void)turn();
+  assert_int_equal(next.times, 1);
+  end_close(&next);
+}
+
+static void who_moves_takes_the_place_in_the_line(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end last, next;
+  stand_last(crowd, &last);
+  next = last;
+  poller_move(&poller, &last.watch, &next.watch);
+  make_undead(&last.watch);
+  close_crowd(crowd);
+  assert_int_equal(last.times, 0);
+  assert_int_equal(next.times, 1);
+  end_close(&next);
+}
+
+/* Once, and not by the place in the line too. */
+static void who_settles_leaves_the_line(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end last;
+  stand_last(crowd, &last);
+  assert_true(poller_settle(&poller, &last.watch));
+  last.then = drop_byte;
+  (void)turn();
+  assert_int_equal(last.times, 1);
+  close_crowd(crowd);
+  assert_int_equal(last.times, 1);
+  end_close(&last);
+}
+
+static void who_stands_in_line_stands_there_once(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end last;
+  stand_last(crowd, &last);
+  for (int i = 0; i < 3; i++) {
+    send_byte(&last); /* reported each time */
+    poller_wait(&poller, 0);
+    poller_again(&poller, &last.watch, EPOLLIN);
+    poller_dispatch(&poller);
+  }
+  (void)turn();
+  assert_int_equal(last.times, 1);
+  close_crowd(crowd);
+  assert_int_equal(last.times, 1);
+  end_close(&last);
+}
+
+static void remove_victim_and_itself(struct end *end)
+{
+  remove_victim(end);
+  end_close(end);
+}
+
+static void newcomers_may_remove_each_other(void **state)
+{
+  (void)state;
+  struct end a, b;
+  newcomer_open(&a, EPOLLIN);
+  newcomer_open(&b, EPOLLIN);
+  a.victim = &b;
+  b.victim = &a;
+  a.then = b.then = remove_victim_and_itself;
+  hang_up(&a); /* and so stands in line again while it is told */
+  hang_up(&b);
+  (void)turn();
+  (void)turn();
+  assert_int_equal(a.times + b.times, 1);
+  assert_int_equal(poller.first, -1);
+}
+
+/* --- changes between the wait and the handing out ------------------------------------------- */
 
 /* Between the wait and the handing out, too. */
 static void what_is_removed_after_the_wait_is_not_told(void **state)
@@ -562,6 +790,15 @@ int main(void)
       TEST(newcomers_are_served_a_few_in_a_turn),
       TEST(who_settles_is_served_with_the_others),
       TEST(a_newcomer_that_takes_a_place_is_one),
+      TEST(a_newcomer_is_told_once_of_what_has_come),
+      TEST(a_newcomer_that_has_left_something_is_told_again),
+      TEST(a_newcomer_that_changes_what_it_waits_for_is_told_anew),
+      TEST(a_newcomer_is_told_of_the_end_behind_what_it_reads),
+      TEST(who_leaves_the_line_leaves_nothing_to_the_next_of_the_descriptor),
+      TEST(who_moves_takes_the_place_in_the_line),
+      TEST(who_settles_leaves_the_line),
+      TEST(who_stands_in_line_stands_there_once),
+      TEST(newcomers_may_remove_each_other),
       TEST(fini_may_be_called_twice),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
