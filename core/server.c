@@ -25,6 +25,7 @@
 #include "net/doors.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/orders.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "presence/presence.h"
@@ -64,6 +65,7 @@ struct server {
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
+  struct orders orders;
   struct addresses *addresses; /* NULL: no limits per address */
 };
 
@@ -289,7 +291,8 @@ static plug_status make_destinations(struct server *server, struct plug_err *err
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
-  *server = (struct server){.config = config, .settings = settings};
+  *server = (struct server){
+      .config = config, .settings = settings, .orders = {.signal_fd = -1, .event_fd = -1}};
   plug_status ready = make_destinations(server, err);
   if (ready != PLUG_OK)
     return ready;
@@ -503,7 +506,7 @@ static void stop_all(struct server *server)
 
 /* Balancers learn from /ready that this node is about to go, and have the time to turn to others
  * before the first of their connections is refused. */
-static void go_on_unready(struct server *server, const sigset_t *signals)
+static void go_on_unready(struct server *server)
 {
   uint64_t delay_ms = server->settings->stop_delay_ms, end_ms = clock_now_ms() + delay_ms, now_ms;
   if (!delay_ms)
@@ -511,40 +514,50 @@ static void go_on_unready(struct server *server, const sigset_t *signals)
   atomic_store(&server->leaving, true);
   log_info("core", "stopping in %llu ms: until then only /ready says so",
            (unsigned long long)delay_ms);
-  sigset_t others = *signals;
-  sigdelset(&others, SIGTERM);
-  sigdelset(&others, SIGINT);
   while ((now_ms = clock_now_ms()) < end_ms) {
-    uint64_t left_ms = end_ms - now_ms;
-    struct timespec left = {.tv_sec = (time_t)(left_ms / 1000),
-                            .tv_nsec = (long)(left_ms % 1000) * 1000000};
-    if (sigtimedwait(&others, NULL, &left) == SIGUSR1)
+    struct order *order = orders_wait(&server->orders, end_ms - now_ms);
+    if (order && order->kind == ORDER_STATS)
       log_stats(server);
+    if (order)
+      orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
+                    order->kind == ORDER_STATS ? "{}" : "the server is stopping");
   }
 }
 
-static void wait_for_end(struct server *server, const sigset_t *signals)
+/* A second signal does not wait for anybody. */
+static void let_signals_kill(void)
 {
-  uint64_t interval = server->settings->stats_interval_ms;
-  struct timespec timeout = {.tv_sec = (time_t)(interval / 1000),
-                             .tv_nsec = (long)(interval % 1000) * 1000000};
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  signal(SIGTERM, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+static void wait_for_end(struct server *server)
+{
+  uint64_t interval_ms = server->settings->stats_interval_ms;
   for (;;) {
-    siginfo_t info;
-    int signal_number =
-        interval ? sigtimedwait(signals, &info, &timeout) : sigwaitinfo(signals, &info);
-    if (signal_number == SIGTERM || signal_number == SIGINT) {
-      /* A second signal does not wait for anybody. */
-      signal(signal_number, SIG_DFL);
-      sigset_t one;
-      sigemptyset(&one);
-      sigaddset(&one, signal_number);
-      pthread_sigmask(SIG_UNBLOCK, &one, NULL);
-      go_on_unready(server, signals);
+    struct order *order = orders_wait(&server->orders, interval_ms ? interval_ms : UINT64_MAX);
+    switch (order ? order->kind : ORDER_STATS) {
+    case ORDER_DRAIN:
+      let_signals_kill();
+      orders_answer(order, PLUG_OK, "{}");
+      go_on_unready(server);
+      orders_close(&server->orders);
       log_info("core", "stopping: no new connections, sessions are closed");
       return;
-    }
-    if (signal_number == SIGUSR1 || (signal_number < 0 && errno == EAGAIN))
+    case ORDER_RELOAD:
+      orders_answer(order, PLUG_ENOTSUP, "the configuration is read at the start only");
+      break;
+    case ORDER_STATS:
       log_stats(server);
+      if (order)
+        orders_answer(order, PLUG_OK, "{}");
+      break;
+    }
   }
 }
 
@@ -666,12 +679,16 @@ int server_run_services(const struct config *config, const struct settings *sett
 
   plug_status status = server_init(&server, config, settings, &err);
   server.services = services;
+  if (status == PLUG_OK && !orders_init(&server.orders, &signals)) {
+    snprintf(err.text, sizeof err.text, "no file descriptors are left");
+    status = PLUG_ENOMEM;
+  }
   if (status == PLUG_OK)
     status = start_all(&server, &err);
   if (status == PLUG_OK) {
     log_info("core", "ready: node %s, %u worker%s, broker %s", settings->node, settings->workers,
              settings->workers == 1 ? "" : "s", settings->broker_plugin);
-    wait_for_end(&server, &signals);
+    wait_for_end(&server);
   } else {
     text_complain(err.text);
   }
@@ -686,6 +703,7 @@ int server_run_services(const struct config *config, const struct settings *sett
     fflush(NULL);
     _exit(EXIT_FAILURE);
   }
+  orders_fini(&server.orders);
   server_fini(&server);
   watchdog_stop();
   if (status == PLUG_OK)
