@@ -338,8 +338,7 @@ static void visit_topic(void *ctx, const struct map_entry *entry)
                            .is_pattern = topic->pattern != NULL};
   for (uint32_t i = 0; i < topic->n_groups; i++)
     seen.subscribers += topic->groups[i]->n;
-  if (topic->n_groups)
-    scan->of->visit(scan->of->ctx, &seen);
+  scan->of->visit(scan->of->ctx, &seen);
 }
 
 #define SCAN_BUCKETS 16

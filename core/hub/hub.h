@@ -181,7 +181,7 @@ struct hub_topic {
   uint64_t before;                /* in the last one */
   bool is_pattern;
 };
-/* As map_scan, over all topics and patterns that have subscribers here. */
+/* As map_scan, over all topics and patterns that have subscribers or taps here. */
 struct hub_scan {
   size_t cursor;
   bool patterns;

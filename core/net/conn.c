@@ -93,6 +93,11 @@ struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env)
   return container_of(at, struct conn, link);
 }
 
+void conn_scan_end(struct conn_scan *scan)
+{
+  list_remove(&scan->link);
+}
+
 static void leave_scans(struct conn *conn)
 {
   struct list *head = &conn->env->scans;

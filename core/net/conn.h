@@ -47,6 +47,7 @@ struct conn_scan {
 void conn_scan_begin(struct conn_scan *scan, struct net_env *env);
 /* NULL: that were all, and the scan is over. */
 struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env);
+void conn_scan_end(struct conn_scan *scan); /* before that */
 /* How its client came, for operators: "sockjs-xhr-streaming". */
 const char *conn_transport(const struct conn *conn);
 
