@@ -192,11 +192,10 @@ static void started(void *ctx, struct net_env *env)
     pulse_begin(&admin->pulse, env);
 }
 
-/* All workers hear it; one remembers. */
 static bool heard(void *ctx, struct net_env *env, const struct plug_msg *msg)
 {
   struct admin *admin = ctx;
-  return env->session.worker != 0 || pulse_hear(&admin->pulse, msg);
+  return pulse_hear(&admin->pulse, env, msg);
 }
 
 struct admin *admin_new(const struct admin_parts *parts)
