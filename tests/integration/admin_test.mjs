@@ -368,7 +368,7 @@ test('nodes know each other, those without [admin] too, and who is gone', async 
     return status.warnings.length > 0 && status;
   }, 'a warning');
   assert.deepEqual([down.state, down.broker.state], ['not-ready', 'down']);
-  assert.match(down.warnings[0].text, /^the broker is not ready: ./);
+  assert.match(down.warnings[0].text, /^the broker is unavailable: ./);
   assert.match(down.warnings[0].since, /^\d{4}-\d\d-\d\dT.*Z$/);
   await admins[0].refused(503, 'broker-down', 'POST', 'kick', { body: '{"session":"x"}' });
   await redis.start();
