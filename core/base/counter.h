@@ -125,8 +125,9 @@ struct counter_block {
 
 extern _Thread_local struct counter_block *counter_mine;
 
-/* Gives this thread a block of its own, once. Threads without one share an atomic block. */
-void counter_bind_thread(void);
+/* Gives this thread a block of its own, once, and returns it; it stays for ever. Threads without
+ * one share an atomic block. */
+struct counter_block *counter_bind_thread(void);
 void counter_add_shared(enum counter which, int64_t n);
 
 /* Only the block's thread writes it: a relaxed load and store, no locked instruction. */
@@ -145,6 +146,11 @@ static inline void counter_add(enum counter which, int64_t n)
 #define COUNT_BY(name, by) counter_add(COUNTER_##name, (int64_t)(by))
 
 int64_t counter_read(enum counter which);
+/* What one thread has counted: of a gauge, its share. NULL: nothing yet. */
+static inline int64_t counter_read_of(const struct counter_block *block, enum counter which)
+{
+  return block ? atomic_load_explicit(&block->values[which], memory_order_relaxed) : 0;
+}
 const char *counter_name(enum counter which);
 const char *counter_help(enum counter which);
 int counter_is_gauge(enum counter which);

@@ -3,11 +3,15 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/histogram.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "broker/down_queue.h"
+#include "broker/followed.h"
 #include "broker/health.h"
 #include "broker/interest_sync.h"
 #include "broker/order.h"
@@ -62,13 +66,24 @@ struct broker {
   bool was_lost;                /* since it was last ready */
   struct health health;
   bool running;
+  struct followed followed; /* with PLUG_CAP_ECHO and not PLUG_CAP_DIRECT */
 };
 
 /* --- upcalls ------------------------------------------------------------------------------ */
 
+/* An own message has come back as another: it is as old as that. */
+static void follow_echo(const struct broker *broker, const struct plug_msg *msg)
+{
+  uint64_t accepted_us = followed_find(&broker->followed, msg->id);
+  if (accepted_us && str_eq(msg->origin, str_of(message_node())))
+    message_follow(msg, accepted_us);
+}
+
 static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_msg *msg)
 {
   struct broker *broker = ctx;
+  if (!(broker->caps & PLUG_CAP_DIRECT))
+    follow_echo(broker, msg);
   plug_status status = interest_deliver(broker->interests, interest, msg);
   /* Dropped where a worker's inbox could not hold it; the status of limits is not for plugins. */
   return status == PLUG_ETOOBIG ? PLUG_EUNAVAIL : status;
@@ -219,11 +234,21 @@ static void on_publish_release(void *arg, plug_status status, struct plug_str de
   publish_unref(publish);
 }
 
+/* [any] The broker has taken it. */
+static void time_publish(const struct plug_msg *msg)
+{
+  uint64_t accepted_us = message_accepted_us(msg);
+  if (accepted_us)
+    histogram_observe(HISTOGRAM_broker_round_trip, clock_now_us() - accepted_us);
+}
+
 /* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
  * The publish itself stays. */
 static void publish_finish(struct publish *publish, plug_status status)
 {
   publish->failed = is_failure(status);
+  if (!publish->failed)
+    time_publish(publish->msg);
   if (publish->failed)
     COUNT(publish_failed);
   turn_end(publish, !publish->failed);
@@ -378,6 +403,8 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
     return PLUG_PENDING;
   if (is_failure(status))
     COUNT(publish_failed);
+  else
+    time_publish(msg);
   if (publish) {
     if (turn_end(publish, !is_failure(status)) != PLUG_OK)
       status = PLUG_EAGAIN;
@@ -415,6 +442,8 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
     return PLUG_ENOMEM;
   }
   publish_count(publish, true);
+  if (message_accepted_us(msg) && (broker->caps & PLUG_CAP_ECHO))
+    followed_add(&broker->followed, msg->id, message_accepted_us(msg));
   if (mpsc_push(&broker->publishes, &publish->node))
     loop_post_task(instance_loop(broker->instance), &broker->publish_task);
   return PLUG_PENDING;
@@ -580,6 +609,21 @@ uint64_t broker_max_payload(const struct broker *broker)
 struct plugin_instance *broker_instance(const struct broker *broker)
 {
   return broker->instance;
+}
+
+static uint64_t not_negative(int64_t n)
+{
+  return n > 0 ? (uint64_t)n : 0; /* two threads' changes may be seen in the other order */
+}
+
+struct broker_load broker_load(const struct broker *broker)
+{
+  return (struct broker_load){
+      .untaken = not_negative(atomic_load_explicit(&broker->n_publishes, memory_order_relaxed)),
+      .untaken_bytes =
+          not_negative(atomic_load_explicit(&broker->publish_bytes, memory_order_relaxed)),
+      .waiting = atomic_load_explicit(&broker->down_queue.n, memory_order_relaxed),
+      .waiting_bytes = atomic_load_explicit(&broker->down_queue.bytes, memory_order_relaxed)};
 }
 
 bool broker_ready(const struct broker *broker)

@@ -45,6 +45,12 @@ struct plugin_instance *broker_instance(const struct broker *broker);
 bool broker_ready(const struct broker *broker);
 /* [any] Why it is not ready, in words for an operator; false and an empty text when it is. */
 bool broker_unready(struct broker *broker, char *out, size_t size);
+/* [any] What has not reached the backend yet. */
+struct broker_load {
+  uint64_t untaken, untaken_bytes; /* given to the plugin, or on the way there */
+  uint64_t waiting, waiting_bytes; /* for a backend that is away */
+};
+struct broker_load broker_load(const struct broker *broker);
 /* [any] Publishers should wait: the backend, the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);
 

@@ -76,9 +76,34 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   return conn;
 }
 
+static size_t door_of(const struct conn *conn)
+{
+  return (size_t)(conn->session.terms - conn->env->terms);
+}
+
+void conn_enter(struct conn *conn, const struct settings_endpoint *endpoint,
+                enum transport transport)
+{
+  session_enter(&conn->session, net_terms_at(conn->env, endpoint));
+  conn->transport = (uint8_t)transport;
+  conn->entered = true;
+  census_enter(&conn->env->census, door_of(conn), transport);
+}
+
+void conn_set_transport(struct conn *conn, enum transport transport)
+{
+  if (conn->transport == transport)
+    return;
+  census_leave(&conn->env->census, door_of(conn), conn->transport);
+  conn->transport = (uint8_t)transport;
+  census_enter(&conn->env->census, door_of(conn), transport);
+}
+
 static void conn_free(struct conn *conn)
 {
   struct net_env *env = conn->env;
+  if (conn->entered)
+    census_leave(&env->census, door_of(conn), conn->transport);
   session_fini(&conn->session);
   conn_drop_partial(conn);
   if (conn->carrier->fini)
