@@ -9,6 +9,7 @@
 #include "net/batch.h"
 #include "net/census.h"
 #include "net/control.h"
+#include "net/gather.h"
 #include "net/pages.h"
 #include "net/peer.h"
 #include "net/poller.h"
@@ -44,6 +45,8 @@ struct net_env {
   struct sockjs_limits *sockjs_limits;   /* by endpoint */
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
   struct api_service *api;               /* NULL: there is none */
+  const struct mounts *mounts;           /* what code above answers; NULL: nothing */
+  const struct net_crew *crew;           /* all workers */
   struct control control;
   struct list proxy_conns; /* struct proxy_conn.link */
   struct list paused;      /* struct conn.paused */
