@@ -38,6 +38,8 @@
   X(sessions_total, 0, "CONNECTED frames sent")                                          \
   X(subscriptions, 1, "subscriptions of all sessions")                                   \
   X(frames_in, 0, "STOMP frames received")                                               \
+  X(connects_in, 0, "those of them that were CONNECT or STOMP")                          \
+  X(disconnects_in, 0, "those of them that were DISCONNECT")                             \
   X(errors_out, 0, "ERROR frames sent")                                                  \
   X(published, 0, "SENDs handed to the broker, or known to have no listener")            \
   X(publish_failed, 0, "SENDs that the broker did not take")                             \
@@ -47,6 +49,7 @@
   X(dropped_queue, 0, "MESSAGE frames dropped by drop-oldest or drop-newest")            \
   X(closed_queue, 0, "sessions closed because their queue was full")                     \
   X(closed_stalled, 0, "sessions closed because a send made no progress")                \
+  X(closed_lost, 0, "connections that broke, without an end of their peer")              \
   X(closed_connect_timeout, 0, "connections closed without a CONNECT in time")           \
   X(closed_heartbeat, 0, "sessions closed because heart-beats stopped")                  \
   X(closed_silent, 0, "WebSockets closed because pings were not answered")               \

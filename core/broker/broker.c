@@ -15,6 +15,7 @@
 #include "broker/health.h"
 #include "broker/interest_sync.h"
 #include "broker/order.h"
+#include "broker/proof.h"
 #include "message/message.h"
 #include "plugin/op.h"
 #include "plugin/watchdog.h"
@@ -66,6 +67,7 @@ struct broker {
   bool was_lost;                /* since it was last ready */
   struct health health;
   bool running;
+  struct proof proof;
   struct followed followed; /* with PLUG_CAP_ECHO and not PLUG_CAP_DIRECT */
 };
 
@@ -82,8 +84,11 @@ static void follow_echo(const struct broker *broker, const struct plug_msg *msg)
 static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_msg *msg)
 {
   struct broker *broker = ctx;
-  if (!(broker->caps & PLUG_CAP_DIRECT))
+  if (!(broker->caps & PLUG_CAP_DIRECT)) {
+    if (proof_hear(&broker->proof, msg))
+      return PLUG_OK;
     follow_echo(broker, msg);
+  }
   plug_status status = interest_deliver(broker->interests, interest, msg);
   /* Dropped where a worker's inbox could not hold it; the status of limits is not for plugins. */
   return status == PLUG_ETOOBIG ? PLUG_EUNAVAIL : status;
@@ -107,6 +112,10 @@ static void update_ready(struct broker *broker)
       atomic_load(&broker->up) && !broker->health.bad && interest_sync_restored(&broker->sync);
   bool was_ready = broker_ready(broker);
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
+  if (ready && !was_ready)
+    proof_begin(&broker->proof);
+  else if (!ready && was_ready)
+    proof_pause(&broker->proof);
   if (!ready || !was_ready)
     wait_for_others(broker, ready);
   if (ready && !broker->down_queue.returning)
@@ -516,6 +525,8 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
   interest_sync_init(&broker->sync, broker->instance, interests,
                      broker->settings.unsubscribe_grace_ms, broker->settings.max_unused_topics,
                      broker->settings.operation_timeout_ms);
+  proof_init(&broker->proof, broker->instance, interests, broker->caps,
+             broker->settings.probe_interval_ms, broker->settings.operation_timeout_ms);
   return PLUG_OK;
 }
 
@@ -526,6 +537,7 @@ static void start_on_home(void *arg) PLUG_NOEXCEPT
   broker->running = true;
   down_queue_open(&broker->down_queue, loop_uv(loop));
   interest_sync_start(&broker->sync);
+  proof_open(&broker->proof);
   loop_add_hook(loop, &broker->hook);
 }
 
@@ -567,6 +579,7 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
   health_close(&broker->health);
+  proof_close(&broker->proof);
   down_queue_close(&broker->down_queue);
   run_publishes(&broker->publish_task);
 }
@@ -631,13 +644,27 @@ bool broker_ready(const struct broker *broker)
   return atomic_load_explicit(&broker->ready, memory_order_acquire) != 0;
 }
 
+const struct proof *broker_proof(const struct broker *broker)
+{
+  return &broker->proof;
+}
+
+void broker_health_text(struct broker *broker, char out[HEALTH_TEXT_MAX])
+{
+  health_text(&broker->health, out);
+}
+
 bool broker_unready(struct broker *broker, char *out, size_t size)
 {
-  char text[HEALTH_TEXT_MAX];
+  char text[HEALTH_TEXT_MAX], fault[120];
   if (watchdog_reason(out, size))
     return true;
-  if (broker_ready(broker))
-    return false;
+  if (broker_ready(broker)) {
+    if (!proof_fault(&broker->proof, fault, sizeof fault))
+      return false;
+    snprintf(out, size, "the broker %s", fault);
+    return true;
+  }
   health_text(&broker->health, text);
   snprintf(out, size, "the broker is unavailable%s%s", text[0] ? ": " : "", text);
   return true;

@@ -45,3 +45,9 @@ void census_leave(struct census *census, size_t door, enum transport transport)
 {
   add(&census->doors[door][transport].open, -1);
 }
+
+void census_move(struct census *census, size_t door, enum transport from, enum transport to)
+{
+  add(&census->doors[door][from].open, -1);
+  add(&census->doors[door][to].open, 1);
+}

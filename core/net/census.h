@@ -33,5 +33,7 @@ void census_fini(struct census *census);
 
 void census_enter(struct census *census, size_t door, enum transport transport);
 void census_leave(struct census *census, size_t door, enum transport transport);
+/* The same connection comes by another one from here on. */
+void census_move(struct census *census, size_t door, enum transport from, enum transport to);
 
 #endif

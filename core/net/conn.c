@@ -92,11 +92,8 @@ void conn_enter(struct conn *conn, const struct settings_endpoint *endpoint,
 
 void conn_set_transport(struct conn *conn, enum transport transport)
 {
-  if (conn->transport == transport)
-    return;
-  census_leave(&conn->env->census, door_of(conn), conn->transport);
+  census_move(&conn->env->census, door_of(conn), conn->transport, transport);
   conn->transport = (uint8_t)transport;
-  census_enter(&conn->env->census, door_of(conn), transport);
 }
 
 static void conn_free(struct conn *conn)
@@ -341,7 +338,7 @@ static void peer_ended(struct conn *conn)
   receive_all_held(conn);
   conn->ended = true;
   if (!conn->carrier->on_end(conn))
-    conn_doom(conn);
+    conn_lose(conn);
   else if (conn->session.awaiting)
     conn_update_reading(conn);
   else
@@ -360,7 +357,7 @@ static void read_some(struct conn *conn)
   } else if (n == 0) {
     peer_ended(conn);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    conn_doom(conn);
+    conn_lose(conn);
   }
 }
 
@@ -375,7 +372,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     if (watch->events & EPOLLIN)
       read_some(conn);
     else if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
-      conn_doom(conn);
+      conn_lose(conn);
   }
 }
 
@@ -439,6 +436,13 @@ void conn_doom(struct conn *conn)
   conn->session.out.closed = true;
   if (list_empty(&conn->doomed))
     list_append(&conn->env->doomed, &conn->doomed);
+}
+
+void conn_lose(struct conn *conn)
+{
+  if (list_empty(&conn->doomed) && conn->session.state != SESSION_CLOSED)
+    COUNT(closed_lost);
+  conn_doom(conn);
 }
 
 void conn_cut(struct conn *conn)

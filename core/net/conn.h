@@ -111,6 +111,8 @@ void conn_wake(struct session *session);
 void conn_update_reading(struct conn *conn);
 /* Cuts the connection off at the end of the turn. */
 void conn_doom(struct conn *conn);
+/* The same, because it broke. */
+void conn_lose(struct conn *conn);
 /* For the end of the turn only; frees conn. */
 void conn_cut(struct conn *conn);
 

@@ -1,4 +1,4 @@
-#include "stats.h"
+#include "ops/stats.h"
 
 #include "base/buf.h"
 #include "base/counter.h"
@@ -51,12 +51,12 @@ static struct plug_str behind(struct plug_str text, size_t n)
   return str_from(text.ptr + n, text.len - n);
 }
 
-void stats_log(const struct stats_sources *sources)
+void stats_log(const struct ops_sources *sources)
 {
   struct buf all = {0}, line = {0};
   for (int i = 0; i < COUNTER_COUNT; i++)
     put(&all, "", counter_name((enum counter)i), counter_read((enum counter)i));
-  put_instance(&all, sources->broker);
+  put_instance(&all, broker_instance(sources->broker));
   put_chain(&all, sources->access);
   put_chain(&all, sources->app);
   struct plug_str rest = str_from(all.data, all.len);
