@@ -43,8 +43,8 @@ static const char *path_fault(struct plug_str path)
    * other. */
   segments = str_from(path.ptr + 1, path.len - 1);
   (void)str_split(&segments, '/', &segment);
-  if (str_eq(segment, STR("ready")) || str_eq(segment, STR("live")) || str_eq(segment, STR("api")))
-    return "the path is one of the server's own: /live, /ready and /api are";
+  if (str_eq(segment, STR("ready")) || str_eq(segment, STR("api")))
+    return "the path is one of the server's own: /ready and /api are";
   return NULL;
 }
 

@@ -5,6 +5,6 @@ uint8_t hub_prefixes_find(const struct hub_prefixes *prefixes, struct plug_str t
   if (!topic.len || topic.ptr[0] != '/') /* "user:HASH/...": no client writes such a one */
     return HUB_PREFIX_USER;
   size_t i = destination_longest(&prefixes->configured, topic);
-  return i < HUB_PREFIXES_MAX - HUB_PREFIX_FIRST ? (uint8_t)(HUB_PREFIX_FIRST + i)
-                                                 : HUB_PREFIX_OTHER;
+  bool counts = i < prefixes->configured.n && i < HUB_PREFIXES_MAX - HUB_PREFIX_FIRST;
+  return counts ? (uint8_t)(HUB_PREFIX_FIRST + i) : HUB_PREFIX_OTHER;
 }

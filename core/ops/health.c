@@ -77,7 +77,7 @@ static int put_bytes(const char *bytes, size_t n, void *out)
 bool health_put(const struct ops_sources *sources, struct monitor *monitor, struct buf *out,
                 bool *ready)
 {
-  char unready[300], dead[PULSE_REASON_MAX];
+  char unready[300], dead[ROLLCALL_REASON_MAX];
   struct process_stats process;
   bool leaving = atomic_load_explicit(sources->leaving, memory_order_relaxed);
   bool live = !monitor_hangs(monitor, dead, sizeof dead);
@@ -105,6 +105,8 @@ bool health_put(const struct ops_sources *sources, struct monitor *monitor, stru
   return well && !out->failed;
 }
 
+#define NO_STORE "cache-control: no-store\r\n"
+
 /* --- mounts -------------------------------------------------------------------------------- */
 
 static bool is_read(struct mount_request *request)
@@ -112,7 +114,7 @@ static bool is_read(struct mount_request *request)
   if (request->method == HTTP_GET || request->method == HTTP_HEAD)
     return true;
   mount_answer(request, &(struct mount_answer){.status = 405,
-                                               .headers = MOUNT_HEADERS "allow: GET, HEAD\r\n",
+                                               .headers = NO_STORE "allow: GET, HEAD\r\n",
                                                .type = "text/plain; charset=utf-8",
                                                .body = STR("Only GET and HEAD are answered "
                                                            "here.\n")});
@@ -130,9 +132,11 @@ static bool may_see(const struct health_mounts *mine, struct mount_request *requ
 static void answer_live(void *ctx, struct mount_request *request)
 {
   struct health_mounts *mine = ctx;
-  char text[PULSE_REASON_MAX + 16] = "not live: ";
-  struct mount_answer answer = {
-      .status = 200, .type = "text/plain; charset=utf-8", .body = STR("live\n")};
+  char text[ROLLCALL_REASON_MAX + 16] = "not live: ";
+  struct mount_answer answer = {.status = 200,
+                                .headers = NO_STORE,
+                                .type = "text/plain; charset=utf-8",
+                                .body = STR("live\n")};
   if (!is_read(request))
     return;
   size_t len = strlen(text);
@@ -169,16 +173,29 @@ static void answer_metrics(void *ctx, struct mount_request *request)
     return;
   }
   mount_answer(request, &(struct mount_answer){.status = 200,
+                                               .headers = NO_STORE,
                                                .type = METRIC_CONTENT_TYPE,
                                                .body = str_from(text.data, text.len)});
   buf_free(&text);
+}
+
+/* At the doors of clients an endpoint that is called so has been there first. */
+static unsigned doors_of_live(const struct settings *settings)
+{
+  for (size_t i = 0; i < settings->n_endpoints; i++)
+    if (!strcmp(settings->endpoints[i].path, "/live"))
+      return MOUNT_ANYWHERE & ~MOUNT_AT(DOOR_CLIENTS);
+  return MOUNT_ANYWHERE;
 }
 
 bool health_mount(struct health_mounts *mine, struct mounts *mounts)
 {
   const unsigned operators = MOUNT_AT(DOOR_ADMIN) | MOUNT_AT(DOOR_METRICS);
   const struct mount all[] = {
-      {.path = "/live", .doors = MOUNT_ANYWHERE, .handle = answer_live, .ctx = mine},
+      {.path = "/live",
+       .doors = doors_of_live(mine->sources->settings),
+       .handle = answer_live,
+       .ctx = mine},
       {.path = "/health", .doors = operators, .handle = answer_health, .ctx = mine},
       {.path = "/metrics", .doors = operators, .handle = answer_metrics, .ctx = mine}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)

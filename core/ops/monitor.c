@@ -50,12 +50,12 @@ static uint64_t control_rounds(void *ctx)
 static void add_sources(struct monitor *monitor)
 {
   const struct ops_sources *sources = monitor->sources;
-  struct pulse_source control = {"control", ask_control, control_rounds, monitor};
-  pulse_add(&monitor->pulse, &control);
+  struct rollcall_source control = {"control", ask_control, control_rounds, monitor};
+  rollcall_add(&monitor->rollcall, &control);
   for (unsigned i = 0; i < sources->n_workers; i++) {
-    struct pulse_source worker = {"", ask_worker, worker_rounds, &sources->workers[i]};
+    struct rollcall_source worker = {"", ask_worker, worker_rounds, &sources->workers[i]};
     snprintf(worker.name, sizeof worker.name, "worker-%u", i);
-    pulse_add(&monitor->pulse, &worker);
+    rollcall_add(&monitor->rollcall, &worker);
   }
 }
 
@@ -74,11 +74,11 @@ static void tell_status(const struct monitor *monitor)
 /* With the lock held. */
 static void tick(struct monitor *monitor, uint64_t now_ms, bool *was_alive)
 {
-  char reason[PULSE_REASON_MAX];
-  bool alive = monitor->stopping || pulse_take(&monitor->pulse, now_ms);
+  char reason[ROLLCALL_REASON_MAX];
+  bool alive = monitor->stopping || rollcall_take(&monitor->rollcall, now_ms);
   if (alive && monitor->within_ms)
     notify_alive();
-  if (!alive && *was_alive && !pulse_is_alive(&monitor->pulse, now_ms, reason, sizeof reason))
+  if (!alive && *was_alive && !rollcall_is_alive(&monitor->rollcall, now_ms, reason, sizeof reason))
     log_error("core", "%s: the server counts as dead", reason);
   else if (alive && !*was_alive)
     log_warn("core", "all threads come round again");
@@ -106,8 +106,8 @@ static void *run(void *arg)
   pthread_setname_np(pthread_self(), "monitor");
   if (within_ms && within_ms / 4 < tick_ms)
     tick_ms = within_ms / 4 ? within_ms / 4 : 1;
-  if (monitor->pulse.limit_ms / 4 < tick_ms)
-    tick_ms = monitor->pulse.limit_ms / 4;
+  if (monitor->rollcall.limit_ms / 4 < tick_ms)
+    tick_ms = monitor->rollcall.limit_ms / 4;
   pthread_mutex_lock(&monitor->lock);
   while (!monitor->ending) {
     uint64_t now_ms = clock_now_ms();
@@ -128,7 +128,7 @@ void monitor_init(struct monitor *monitor, const struct ops_sources *sources)
   pthread_condattr_t attr;
   *monitor = (struct monitor){
       .sources = sources, .within_ms = notify_alive_within_ms(), .task = {.run = on_control}};
-  pulse_init(&monitor->pulse, sources->settings->live_limit_ms);
+  rollcall_init(&monitor->rollcall, sources->settings->live_limit_ms);
   add_sources(monitor);
   pthread_mutex_init(&monitor->lock, NULL);
   pthread_condattr_init(&attr);
@@ -179,10 +179,10 @@ void monitor_fini(struct monitor *monitor)
     return;
   pthread_cond_destroy(&monitor->changed);
   pthread_mutex_destroy(&monitor->lock);
-  pulse_fini(&monitor->pulse);
+  rollcall_fini(&monitor->rollcall);
 }
 
 bool monitor_hangs(struct monitor *monitor, char *reason, size_t size)
 {
-  return !pulse_is_alive(&monitor->pulse, clock_now_ms(), reason, size);
+  return !rollcall_is_alive(&monitor->rollcall, clock_now_ms(), reason, size);
 }

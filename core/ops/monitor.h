@@ -1,18 +1,18 @@
-/* The thread that watches over the server: it takes the pulse of workers and control thread, tells
+/* The thread that watches over the server: it calls the roll of workers and control thread, tells
  * the service manager that they live, and how the server is. Owns its thread. Functions are
  * [start], the main thread's, but for those that are tagged. */
 #ifndef OPS_MONITOR_H
 #define OPS_MONITOR_H
 
-#include "ops/pulse.h"
+#include "ops/rollcall.h"
 #include "ops/sources.h"
 #include "plugin/loop.h"
 
 struct monitor {
   const struct ops_sources *sources;
-  struct pulse pulse;
+  struct rollcall rollcall;
   pthread_t thread;
-  pthread_mutex_t lock; /* protects the flags, and the pulse while it is taken */
+  pthread_mutex_t lock; /* protects the flags, and the roll while it is called */
   pthread_cond_t changed;
   bool made, running, ending, stopping;
   uint64_t within_ms; /* how often the service manager wants to hear of it; 0: never */
