@@ -30,7 +30,6 @@
 #include "ops/monitor.h"
 #include "ops/notify.h"
 #include "ops/orders.h"
-#include "ops/spring_stats.h"
 #include "ops/stats.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -572,31 +571,16 @@ static void let_signals_kill(void)
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
 
-/* Nobody has asked: it is time. */
-static void tell_stats(struct server *server)
-{
-  if (server->settings->stats_spring)
-    spring_stats_log(&server->sources);
-  else
-    stats_log(&server->sources);
-}
-
 static void wait_for_end(struct server *server)
 {
-  bool spring = server->settings->stats_spring;
-  uint64_t interval_ms = server->settings->stats_interval_ms;
-  uint64_t next_ms = clock_now_ms(), now_ms;
-  if (spring && !interval_ms)
-    interval_ms = SPRING_STATS_PERIOD_MS;
-  next_ms = !interval_ms ? UINT64_MAX : next_ms + (spring ? SPRING_STATS_FIRST_MS : interval_ms);
+  struct stats_rhythm stats;
+  stats_rhythm_init(&stats, server->settings, clock_now_ms());
   for (;;) {
-    now_ms = clock_now_ms();
-    struct order *order = orders_wait(&server->orders, next_ms == UINT64_MAX ? UINT64_MAX
-                                                       : next_ms > now_ms    ? next_ms - now_ms
-                                                                             : 0);
+    struct order *order =
+        orders_wait(&server->orders, stats_rhythm_wait_ms(&stats, clock_now_ms()));
     if (!order) {
-      tell_stats(server);
-      next_ms = clock_now_ms() + interval_ms;
+      stats_tell(&server->sources);
+      stats_rhythm_next(&stats, clock_now_ms());
       continue;
     }
     switch (order->kind) {

@@ -24,7 +24,8 @@ static const struct plug_option server_options[] = {
     {"stats-format", PLUG_OPT_CHOICE, 0, "counters", "counters|spring",
      "What `stats-interval` logs: all counters, or the one line of Spring's "
      "`WebSocketMessageBrokerStats` with numbers of this server behind it. With `spring` the first "
-     "line comes after a minute, and an interval of 0 is 30 minutes. SIGUSR1 and the end log the "
+     "line comes after a minute at most, and an interval of 0 is 30 minutes. SIGUSR1 and the end "
+     "log the "
      "counters."},
     {"live-limit", PLUG_OPT_DURATION, 0, "10s", "1s..10m",
      "A worker or the control thread that has not come round for so long hangs: `/live` answers "

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "ops/stats.h"
 
 static void the_line_is_springs_with_ours_behind_it(void **state)
 {
@@ -51,9 +52,34 @@ static void the_line_is_springs_with_ours_behind_it(void **state)
   buf_free(&line);
 }
 
+static void the_rhythm_is_springs(void **state)
+{
+  (void)state;
+  static const struct {
+    bool spring;
+    uint64_t interval_ms, first_ms, then_ms;
+  } rows[] = {{true, 0, 60000, 1800000},
+              {true, 3600000, 60000, 3600000},
+              {true, 500, 500, 500},
+              {false, 0, UINT64_MAX, UINT64_MAX},
+              {false, 3600000, 3600000, 3600000}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const struct settings settings = {.stats_spring = rows[i].spring,
+                                      .stats_interval_ms = rows[i].interval_ms};
+    struct stats_rhythm rhythm;
+    stats_rhythm_init(&rhythm, &settings, 1000);
+    assert_true(stats_rhythm_wait_ms(&rhythm, 1000) == rows[i].first_ms);
+    stats_rhythm_next(&rhythm, 5000000);
+    assert_true(stats_rhythm_wait_ms(&rhythm, 5000000) == rows[i].then_ms);
+    if (rows[i].interval_ms)
+      assert_true(stats_rhythm_wait_ms(&rhythm, 50000000) == 0);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_rhythm_is_springs),
       cmocka_unit_test(the_line_is_springs_with_ours_behind_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
