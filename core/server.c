@@ -26,6 +26,7 @@
 #include "net/mount.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/admin.h"
 #include "ops/health.h"
 #include "ops/monitor.h"
 #include "ops/notify.h"
@@ -76,6 +77,7 @@ struct server {
   struct ops_sources sources; /* from start_all on */
   struct monitor monitor;
   struct health_mounts health;
+  struct admin *admin;
   struct addresses *addresses; /* NULL: no limits per address */
 };
 
@@ -258,6 +260,21 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_admin(struct server *server, struct plug_err *err)
+{
+  const struct admin_parts parts = {
+      .settings = server->settings,
+      .config = server->config,
+      .orders = &server->orders,
+      .broker = broker_instance(server->broker),
+      .access = server->access ? access_chain(server->access) : NULL,
+      .app = server->app ? app_chain(server->app) : NULL,
+  };
+  server->admin = admin_new(&parts);
+  bool well = server->admin && admin_mount(server->admin, &server->mounts);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -357,6 +374,7 @@ static void server_fini(struct server *server)
   broker_free(server->broker);
   access_free(server->access);
   api_service_free(server->api);
+  admin_free(server->admin);
   refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
@@ -385,7 +403,9 @@ static plug_status create_ops(struct server *server, struct plug_err *err)
                            .loop = server->loop,
                            .leaving = &server->leaving};
   monitor_init(&server->monitor, &server->sources);
-  server->health = (struct health_mounts){.sources = &server->sources, .monitor = &server->monitor};
+  server->health = (struct health_mounts){.sources = &server->sources,
+                                          .monitor = &server->monitor,
+                                          .operators = admin_operators(server->admin)};
   return health_mount(&server->health, &server->mounts) ? PLUG_OK : fault_no_memory(err);
 }
 
@@ -426,6 +446,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_api(server, err);
   if (status == PLUG_OK)
+    status = create_admin(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -439,6 +461,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     server->workers[i].env.leaving = &server->leaving;
     server->workers[i].env.mounts = &server->mounts;
     server->workers[i].env.crew = &server->crew;
+    server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
     server->crew.envs[server->crew.n++] = &server->workers[i].env;
     if (status == PLUG_OK)
       status = give_access(server, i, err);

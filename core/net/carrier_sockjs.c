@@ -138,6 +138,7 @@ static void answer_with_messages(struct sockjs_conn *sock)
   if (frame.failed) {
     conn_doom(&sock->conn);
   } else {
+    sock->conn.n_sent += n; /* it has no bursts, see struct outq.singly */
     outq_drop_front(queue, n);
     answer_poll(sock, str_from(frame.data, frame.len));
   }

@@ -96,11 +96,49 @@ void conn_set_transport(struct conn *conn, enum transport transport)
   conn->transport = (uint8_t)transport;
 }
 
+void conn_scan_begin(struct conn_scan *scan, struct net_env *env)
+{
+  scan->next = env->conns.next;
+  list_append(&env->scans, &scan->link);
+}
+
+struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env)
+{
+  struct list *at = scan->next;
+  if (at == &env->conns) {
+    list_remove(&scan->link);
+    return NULL;
+  }
+  scan->next = at->next;
+  return container_of(at, struct conn, link);
+}
+
+void conn_scan_end(struct conn_scan *scan)
+{
+  list_remove(&scan->link);
+}
+
+static void leave_scans(struct conn *conn)
+{
+  struct list *head = &conn->env->scans;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct conn_scan *scan = container_of(node, struct conn_scan, link);
+    if (scan->next == &conn->link)
+      scan->next = conn->link.next;
+  }
+}
+
+const char *conn_transport(const struct conn *conn)
+{
+  return transport_name(conn->transport);
+}
+
 static void conn_free(struct conn *conn)
 {
   struct net_env *env = conn->env;
   if (conn->entered)
     census_leave(&env->census, door_of(conn), conn->transport);
+  leave_scans(conn);
   session_fini(&conn->session);
   conn_drop_partial(conn);
   if (conn->carrier->fini)

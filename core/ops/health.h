@@ -4,16 +4,14 @@
 #define OPS_HEALTH_H
 
 #include "net/mount.h"
+#include "ops/admin_auth.h"
 #include "ops/monitor.h"
 #include "ops/sources.h"
 
 struct health_mounts {
   const struct ops_sources *sources;
   struct monitor *monitor;
-  /* May this request at the operators' door see what is there? False: it has been answered. NULL:
-   * whoever comes in by a Unix socket. */
-  bool (*may)(void *ctx, struct mount_request *request);
-  void *ctx;
+  struct admin_auth *operators; /* who may see what is there at the doors of [admin] */
 };
 
 /* [start] mine outlives the table. False when out of memory. */

@@ -157,6 +157,6 @@ test('the stats line of Spring, with our numbers', async (t) => {
     + 'stompSubProtocol\\[processed CONNECT\\(3\\)-CONNECTED\\(3\\)-DISCONNECT\\(1\\)\\], stompBrokerRelay\\[null\\], '
     + 'inboundChannel\\[pool size = 2, active threads = 2, queued tasks = 0, completed tasks = 6\\], '
     + 'outboundChannel\\[pool size = 2, active threads = 2, queued tasks = \\d+, completed tasks = 1\\], sockJsScheduler\\[null\\], '
-    + 'plugboard\\[broker memory up, 1 tcp, 2 sessions, 1 subscriptions, 1 published, 1 delivered, 0 dropped\\]$'), { ms: 20000 });
+    + 'plugboard\\[broker memory up, 1 tcp, 2 sessions, 1 subscriptions, \\d+ published, 1 delivered, 0 dropped\\]$'), { ms: 20000 });
   assert.ok((await server.stats()).sessions === 2, 'SIGUSR1 logs the counters as ever');
 });

@@ -88,7 +88,7 @@ test('clients are counted by endpoint, transport, prefix and worker', async (t) 
   assert.ok(sum('plugboard_worker_turns_total') > 0);
   assert.ok(at('plugboard_delivery_seconds_count') >= 1);
   assert.ok(at('plugboard_delivery_seconds_sum') > 0);
-  assert.equal(at('plugboard_broker_round_trip_seconds_count'), 1);
+  assert.ok(at('plugboard_broker_round_trip_seconds_count') >= 1);
   assert.ok(at('process_resident_memory_bytes') > 1e6);
   assert.ok(at('process_open_fds') > 10);
   assert.ok(Math.abs(at('process_start_time_seconds') - Date.now() / 1000) < 600);
@@ -123,6 +123,22 @@ test('monitoring has a door of its own', async (t) => {
     + 'sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
   const [bytes] = await new Promise((done) => { socket.once('data', (data) => done([data])); });
   assert.match(String(bytes), /^HTTP\/1\.1 404 /, 'no client comes in there');
+});
+
+test('at the door of operators their token is asked for', async (t) => {
+  const token = 'a-token-of-an-operator';
+  const server = await start({ t, set: ['admin.listen=127.0.0.1:0', `admin.token=${token}`] });
+  const line = server.log.find((text) => text.includes('listening on http-admin://'));
+  const url = `http://${/http-admin:\/\/([^ ]+)$/.exec(line)[1]}`;
+  for (const path of ['/metrics', '/health']) {
+    const refused = await fetch(url + path);
+    assert.equal(refused.status, 401);
+    assert.doesNotMatch(await refused.text(), /plugboard_|sessions/);
+    const shown = await fetch(url + path, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal(shown.status, 200);
+    assert.match(await shown.text(), /sessions/);
+  }
+  for (const path of ['/live', '/ready']) assert.equal((await fetch(url + path)).status, 200, 'probes show none');
 });
 
 describe('two nodes and a real Prometheus', () => {
