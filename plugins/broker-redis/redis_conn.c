@@ -199,7 +199,7 @@ static bool make_reader(struct redis_conn *conn)
   return true;
 }
 
-struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_tasks *tasks,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
                                    struct redis_loss *loss)
@@ -217,7 +217,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
     goto no_memory;
   if (!redis_resolve_number(addr, &conn->addrs)) {
     conn->state = RESOLVING;
-    conn->lookup = redis_lookup_start(resolver, addr, on_resolved, conn);
+    conn->lookup = redis_lookup_start(tasks, addr, on_resolved, conn);
     if (conn->lookup == NULL)
       goto no_memory;
     return conn;

@@ -45,7 +45,7 @@ struct redis_conn_events {
 struct redis_conn;
 
 /* NULL with loss filled when it fails at once. */
-struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_tasks *tasks,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
                                    struct redis_loss *loss);

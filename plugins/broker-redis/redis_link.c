@@ -18,7 +18,7 @@ enum state { STOPPED, WAITING, ASKING, DIALLING, CONNECTED, UP };
 
 struct redis_link {
   const struct redis_env *env;
-  struct redis_resolver *resolver;
+  struct redis_tasks *tasks;
   struct redis_link_config config;
   const struct redis_link_events *events;
   void *arg;
@@ -143,10 +143,10 @@ static void dial(struct redis_link *link)
   link->n_ready = 0;
   link->knows_master = false;
   link->env->host->timer_set(link->timer, link->config.connect_timeout_ms);
-  link->commands = redis_conn_open(link->env, link->resolver, &link->config.addr,
-                                   &link->config.login, &command_events, link, &loss);
+  link->commands = redis_conn_open(link->env, link->tasks, &link->config.addr, &link->config.login,
+                                   &command_events, link, &loss);
   if (link->commands != NULL)
-    link->subscriptions = redis_conn_open(link->env, link->resolver, &link->config.addr,
+    link->subscriptions = redis_conn_open(link->env, link->tasks, &link->config.addr,
                                           &link->config.login, &subscription_events, link, &loss);
   if (link->subscriptions == NULL)
     lose_conn(link, &loss);
@@ -195,7 +195,7 @@ static void on_timer(void *arg) PLUG_NOEXCEPT
   }
 }
 
-struct redis_link *redis_link_new(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_link *redis_link_new(const struct redis_env *env, struct redis_tasks *tasks,
                                   const struct redis_link_config *config,
                                   const struct redis_link_events *events, void *arg)
 {
@@ -203,7 +203,7 @@ struct redis_link *redis_link_new(const struct redis_env *env, struct redis_reso
   if (link == NULL)
     return NULL;
   link->env = env;
-  link->resolver = resolver;
+  link->tasks = tasks;
   link->config = *config;
   link->events = events;
   link->arg = arg;
@@ -214,7 +214,7 @@ struct redis_link *redis_link_new(const struct redis_env *env, struct redis_reso
   if (link->timer == NULL)
     goto no_memory;
   if (config->sentinel.n_addrs > 0) {
-    link->sentinel = redis_sentinel_new(env, resolver, &config->sentinel, &sentinel_events, link);
+    link->sentinel = redis_sentinel_new(env, tasks, &config->sentinel, &sentinel_events, link);
     if (link->sentinel == NULL)
       goto no_memory;
   }

@@ -36,7 +36,7 @@ struct redis_link_events {
 struct redis_link;
 
 /* config is copied, what it points to is borrowed. NULL: out of memory. */
-struct redis_link *redis_link_new(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_link *redis_link_new(const struct redis_env *env, struct redis_tasks *tasks,
                                   const struct redis_link_config *config,
                                   const struct redis_link_events *events, void *arg);
 void redis_link_start(struct redis_link *link);
