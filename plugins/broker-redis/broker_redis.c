@@ -170,11 +170,22 @@ static void on_probe_progress(void *arg, struct redis_progress *out)
   out->commands = redis_conn_received(redis_link_commands(self->link));
 }
 
+/* Where it is, and whether the way there is private. */
+static void put_place(const struct redis_broker *self, char out[REDIS_ADDR_TEXT + 64])
+{
+  char addr[REDIS_ADDR_TEXT];
+  const char *tls = redis_conn_tls(redis_link_commands(self->link));
+  snprintf(
+      out, REDIS_ADDR_TEXT + 64, "%s%s%s%s", redis_addr_text(redis_link_addr(self->link), addr),
+      tls != NULL ? " over " : "", tls != NULL ? tls : "",
+      tls != NULL && self->config.insecure ? " with a certificate that nobody has verified" : "");
+}
+
 static void become_up(struct redis_broker *self, bool gapless)
 {
-  char addr[REDIS_ADDR_TEXT], why[REDIS_WHY_MAX + 100];
+  char addr[REDIS_ADDR_TEXT + 64], why[REDIS_WHY_MAX + 160];
   uint64_t gap = self->env.host->now_ms(self->env.host) - self->since_ms;
-  redis_addr_text(redis_link_addr(self->link), addr);
+  put_place(self, addr);
   if (self->was_up) {
     snprintf(why, sizeof why, "connected to Redis at %s again after %" PRIu64 ".%03" PRIu64 " s%s",
              addr, gap / 1000, gap % 1000,

@@ -198,7 +198,7 @@ static void on_timer(void *arg) PLUG_NOEXCEPT
     struct redis_loss loss = s->loss;
     refused(s, loss.status, loss.why);
   } else {
-    next(s, "no answer in time");
+    next(s, redis_conn_is_ready(s->conn) ? "no answer in time" : redis_conn_late(s->conn));
   }
 }
 

@@ -409,7 +409,9 @@ static void bad_options_are_refused_without_secrets(void **state)
 {
   (void)state;
   static const char *const bad[][4] = {
-      {"url", "rediss://:hunter2@h", "TLS", NULL},
+      {"url", "rediss://hunter2@h", "without a password", NULL},
+      {"tls-certificate", "/none.pem", "needs the option tls-key", NULL},
+      {"tls-key", "/none.key", "needs the option tls-key", NULL},
       {"url", "http://hunter2@h", "redis://", NULL},
       {"url", "redis://u:hunter2@h:99999", "port", NULL},
       {"url", "redis://hunter2@h", "without a password", NULL},
