@@ -32,15 +32,15 @@ const struct plug_option redis_options[] = {
     {"sentinel-password", PLUG_OPT_SECRET, 0, "", NULL, "Password of the Sentinels themselves."},
     {"sentinel-tls", PLUG_OPT_CHOICE, 0, "as-url", "as-url|on|off",
      "Whether the Sentinels are spoken to over TLS; as-url: if the url is rediss://."},
-    {"tls-ca-file", PLUG_OPT_PATH, 0, "", NULL,
+    {"tls-ca-file", PLUG_OPT_PATH, 0, NULL, NULL,
      "TLS: a file with the certificates of the authorities that Redis' certificate is verified by; "
      "without it and tls-ca-dir those of the system."},
-    {"tls-ca-dir", PLUG_OPT_PATH, 0, "", NULL,
+    {"tls-ca-dir", PLUG_OPT_PATH, 0, NULL, NULL,
      "TLS: a folder of such certificates, as openssl rehash makes it."},
-    {"tls-certificate", PLUG_OPT_PATH, 0, "", NULL,
+    {"tls-certificate", PLUG_OPT_PATH, 0, NULL, NULL,
      "TLS: a file with the certificate that we show to Redis, and those of its authorities "
      "behind."},
-    {"tls-key", PLUG_OPT_PATH, 0, "", NULL, "TLS: a file with the key of tls-certificate."},
+    {"tls-key", PLUG_OPT_PATH, 0, NULL, NULL, "TLS: a file with the key of tls-certificate."},
     {"tls-server-name", PLUG_OPT_STRING, 0, "", NULL,
      "TLS: the name that the certificates of Redis and the Sentinels must be for; the host that is "
      "dialled when empty."},

@@ -445,6 +445,9 @@ static void options_without_effect_are_told(void **state)
       {"channel", "events", "single", NULL},
       {"sentinel-password", "hunter2", "topics", "have no effect without sentinels"},
       {"prefix", "p:", "topics", NULL},
+      {"tls-ca-file", "/none.pem", "topics", "the options tls-... have no effect"},
+      {"tls-verify", "off", "topics", "the options tls-... have no effect"},
+      {"url", "rediss://h", "topics", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *const options[] = {cases[i].key, cases[i].value, "layout", cases[i].layout, NULL};
