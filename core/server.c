@@ -26,6 +26,7 @@
 #include "net/mount.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/admin.h"
 #include "ops/admin_page.h"
 #include "ops/orders.h"
 #include "plugin/watchdog.h"
@@ -71,6 +72,7 @@ struct server {
   _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
   struct orders orders;
+  struct admin *admin;
   struct addresses *addresses; /* NULL: no limits per address */
 };
 
@@ -252,6 +254,21 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_admin(struct server *server, struct plug_err *err)
+{
+  const struct admin_parts parts = {
+      .settings = server->settings,
+      .config = server->config,
+      .orders = &server->orders,
+      .broker = broker_instance(server->broker),
+      .access = server->access ? access_chain(server->access) : NULL,
+      .app = server->app ? app_chain(server->app) : NULL,
+  };
+  server->admin = admin_new(&parts);
+  bool well = server->admin && admin_mount(server->admin, &server->mounts);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -354,6 +371,7 @@ static void server_fini(struct server *server)
   broker_free(server->broker);
   access_free(server->access);
   api_service_free(server->api);
+  admin_free(server->admin);
   refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
@@ -417,6 +435,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_api(server, err);
   if (status == PLUG_OK)
+    status = create_admin(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -430,6 +450,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
     server->workers[i].env.leaving = &server->leaving;
     server->workers[i].env.mounts = &server->mounts;
     server->workers[i].env.crew = &server->crew;
+    server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
     server->crew.envs[server->crew.n++] = &server->workers[i].env;
     if (status == PLUG_OK)
       status = give_access(server, i, err);

@@ -87,10 +87,9 @@ struct mount_answer {
 };
 
 /* Nothing of this is kept by anybody, or shown within somebody else's page. */
-#define MOUNT_HEADERS                   \
-  "cache-control: no-store\r\n"         \
-  "referrer-policy: no-referrer\r\n"    \
-  "x-content-type-options: nosniff\r\n" \
+#define MOUNT_HEADERS                \
+  "cache-control: no-store\r\n"      \
+  "referrer-policy: no-referrer\r\n" \
   "content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
 
 void mount_answer(struct mount_request *request, const struct mount_answer *answer);
