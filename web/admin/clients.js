@@ -47,8 +47,8 @@ function show(client) {
     ['Transport', client.transport],
     ['STOMP', client.stomp],
     ['Connected', when(client.connected_at)],
-    ['Messages in', number(client.in)],
-    ['Messages out', number(client.out)],
+    ['Frames from it', number(client.in)],
+    ['Messages to it', number(client.out)],
     ['Waiting', `${number(client.queue_messages)} messages, ${bytes(client.queue_bytes)}`],
   ]);
   fill(byId('client-subscriptions'), client.subscription_list.map((one) => {

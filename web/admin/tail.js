@@ -42,6 +42,8 @@ function on({ event, data }) {
   if (event === 'dropped') {
     dropped += value.dropped ?? 1;
     say(`Following. ${dropped} messages were left out, since they came faster than they could be shown.`);
+  } else if (event === 'refused') {
+    say('The broker refuses to carry that destination to this node.', true);
   } else if (event === 'message') {
     show(value);
   }
