@@ -16,11 +16,20 @@ enum {
   OPT_HELP = 1000,
 };
 
-extern const struct command command_pub, command_sub, command_token;
+extern const struct command command_pub, command_sub, command_token, command_status, command_nodes,
+    command_clients, command_topics, command_tail, command_kick, command_drain, command_reload;
 
 const struct command *const commands[] = {
     &command_pub,
     &command_sub,
+    &command_status,
+    &command_nodes,
+    &command_clients,
+    &command_topics,
+    &command_tail,
+    &command_kick,
+    &command_drain,
+    &command_reload,
     &command_token,
 };
 const size_t n_commands = sizeof commands / sizeof *commands;

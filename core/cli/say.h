@@ -29,7 +29,7 @@ bool say_put_body(json_t *object, struct plug_str body);
 
 /* --- tables --- */
 
-enum { TABLE_COLUMNS_MAX = 8, TABLE_WIDTH = 80 };
+enum { TABLE_COLUMNS_MAX = 12, TABLE_WIDTH = 80 };
 
 struct table_column {
   const char *title;
