@@ -34,9 +34,22 @@ struct conn {
   uint64_t stall_ms;     /* when a blocked send counts as stalled; 0: not blocked */
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
+  uint64_t n_sent; /* frames that the socket has taken, in part the last */
   struct net_peer peer;
   bool counted;
 };
+
+/* A walk over all connections of a worker, of which some come and go between two steps. */
+struct conn_scan {
+  struct list link;  /* in net_env.scans */
+  struct list *next; /* the connection to be seen next, or the list's head */
+};
+void conn_scan_begin(struct conn_scan *scan, struct net_env *env);
+/* NULL: that were all, and the scan is over. */
+struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env);
+void conn_scan_end(struct conn_scan *scan); /* before that */
+/* How its client came, for operators: "sockjs-xhr-streaming". */
+const char *conn_transport(const struct conn *conn);
 
 /* The connection of a session's queue. */
 static inline struct conn *conn_of(struct outq *queue)
