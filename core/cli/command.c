@@ -17,11 +17,13 @@ enum {
 };
 
 extern const struct command command_pub, command_sub, command_token, command_status, command_nodes,
-    command_clients, command_topics, command_tail, command_kick, command_drain, command_reload;
+    command_clients, command_topics, command_tail, command_kick, command_drain, command_reload,
+    command_bench;
 
 const struct command *const commands[] = {
     &command_pub,
     &command_sub,
+    &command_bench,
     &command_status,
     &command_nodes,
     &command_clients,

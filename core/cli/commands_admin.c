@@ -83,7 +83,7 @@ static void put_line(struct buf *out, const char *name, const char *format, ...)
   va_start(args, format);
   int n = vasprintf(&text, format, args);
   va_end(args);
-  buf_putf(out, "%-14s", name);
+  buf_putf(out, "%-16s", name);
   if (n >= 0)
     text_put_shown(out, str_of(text), TEXT_LINE);
   buf_put_char(out, '\n');
@@ -260,8 +260,7 @@ static void print_clients(const struct arguments *arguments, const json_t *answe
   static const struct table_column columns[] = {
       {.title = "SESSION", .shrinks = false}, {.title = "USER", .shrinks = true},
       {.title = "ADDRESS", .shrinks = true},  {.title = "TRANSPORT", .shrinks = true},
-      {.title = "SUBS", .right = true},       {.title = "QUEUE", .right = true},
-      {.title = "IN", .right = true},         {.title = "OUT", .right = true},
+      {.title = "QUEUE", .right = true},
   };
   struct table table;
   const json_t *client;
@@ -278,10 +277,7 @@ static void print_clients(const struct arguments *arguments, const json_t *answe
     table_put(&table, 1, str_of(text_of(client, "user")));
     table_put(&table, 2, str_of(text_of(client, "address")));
     table_put(&table, 3, str_of(text_of(client, "transport")));
-    table_putf(&table, 4, "%.0f", number_of(client, "subscriptions"));
-    table_put(&table, 5, str_of(bytes_text(number_of(client, "queue_bytes"), text)));
-    table_putf(&table, 6, "%.0f", number_of(client, "in"));
-    table_putf(&table, 7, "%.0f", number_of(client, "out"));
+    table_put(&table, 4, str_of(bytes_text(number_of(client, "queue_bytes"), text)));
   }
   table_print(&table, out, say_colours(stdout));
   put_more(out, answer, "clients");
@@ -353,8 +349,8 @@ const struct command command_clients = {
     .name = "clients",
     .operands = "[SESSION]",
     .summary = "who is connected to a node, or all about one session",
-    .text = "Lists the node's sessions: user, address, transport, subscriptions, what waits to be "
-            "sent, and frames in and out. With SESSION: all that is known of it, with its "
+    .text = "Lists the node's sessions: user, address, transport, and what waits to be sent. "
+            "With SESSION: all that is known of it, with its "
             "subscriptions.",
     .examples = "plugctl clients\n"
                 "plugctl clients --search alice\n"
