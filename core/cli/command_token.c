@@ -160,8 +160,7 @@ const struct command command_token = {
     .examples = "plugctl token --secret-file secret --sub alice\n"
                 "plugctl token --key private.pem --sub alice --role admin --expires 10m\n"
                 "plugctl token --key ec.pem --sub svc --aud chat --claim 'rooms=[1,2]'\n"
-                "PLUGCTL_TOKEN=$(plugctl token --secret-file secret --sub bob) plugctl sub "
-                "/topic/a",
+                "plugctl sub --token $(plugctl token --secret-file secret) /topic/a",
     .groups = {&group},
     .run = run_token,
 };

@@ -414,6 +414,6 @@ int manual_print_page(void)
     put_roff(&out, variables[i].meaning);
     buf_put_char(&out, '\n');
   }
-  buf_put_str(&out, STR(".SH \"SEE ALSO\"\n.BR plugboard (1),\n.BR plugboard.ini (5)\n"));
+  buf_put_str(&out, STR(".SH \"SEE ALSO\"\n.BR plugboard (8),\n.BR plugboard.ini (5)\n"));
   return end(&out);
 }

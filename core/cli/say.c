@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-#include "json_text.h"
 
 enum { COLUMN_MIN = 8 }; /* no column is cut to less */
 
@@ -38,7 +37,7 @@ bool say_colours(FILE *stream)
 
 bool say_json(json_t *take)
 {
-  char *text = take ? json_text_dump(take) : NULL;
+  char *text = take ? json_dumps(take, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
   json_decref(take);
   if (!text) {
     say_error("out of memory");
