@@ -74,7 +74,7 @@ static void put_events(struct tail *tail)
 static void on_call(struct inbox_call *call)
 {
   struct tail *tail = container_of(call, struct tail, call);
-  if (tail->request && tail->out.len)
+  if (tail->request && (tail->out.len || tail->dropped))
     put_events(tail); /* with which its client may be found to have left */
   tail->called = false;
   if (tail->request && tail->refused) {
