@@ -87,6 +87,8 @@ static const char *take_all(struct target *target, CURLU *url, const char *text)
   const char *after = strstr(text, "://");
   if (!after)
     return "it has no scheme: ws, wss, stomp or stomp+ssl, as in ws://127.0.0.1:8080/ws";
+  if (after[3] == '/')
+    return "it names no host"; /* where libcurl would take the path for one */
   char *name = NULL, *fragment = NULL;
   CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
   if (code != CURLUE_OK)
