@@ -2,7 +2,7 @@
 // against servers that misbehave.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -521,4 +521,24 @@ COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.l
     assert.deepEqual(complete('plugctl help ki'), ['kick']);
     assert.deepEqual(complete('plugctl pub --url '), []);
   });
+});
+
+test('what docs/plugctl.md shows can be done, in its order', async (t) => {
+  const dir = temporary(t);
+  const socket = join(dir, 'admin.sock');
+  const server = await start({ t, set: [`admin.socket=${socket}`] });
+  const script = [...read('docs/plugctl.md').matchAll(/^```sh\n([^]*?)^```/gm)].map((found) => found[1]).join('');
+  assert.ok(script.split('\n').length > 20);
+  const end = await startCtl(t, ['-c', `set -euo pipefail\n${script}`], {
+    program: 'bash', cwd: dir, input: '',
+    env: { PATH: `${join(plugctl, '..')}:${process.env.PATH}`, PLUGCTL_URL: urls(server).websocket, PLUGCTL_ADMIN: socket },
+  }).ended;
+  assert.equal(end.code, 0, end.stderr);
+  assert.match(end.stdout, /^It works\n/m);
+  const overview = (await ctl(['--help'])).stdout;
+  for (const [, name] of overview.split('Commands:')[1].split('\n\n')[0].matchAll(/^  (\w+) /gm)) {
+    assert.ok(read('docs/plugctl.md').includes(`\`${name}\``), name);
+  }
+  const codes = [...read('docs/plugctl.md').split('## Exit status')[1].matchAll(/^\| (\d+) \|/gm)].map((found) => found[1]);
+  assert.deepEqual(codes, [...overview.split('Exit status:')[1].matchAll(/^ +(\d+) /gm)].map((found) => found[1]));
 });
