@@ -215,9 +215,11 @@ enum exit_code admin_ask(const struct arguments *arguments, const struct admin_r
     where = "/run/plugboard/admin.sock";
   if (answer)
     *answer = NULL;
-  if (!is_socket(where) && strncmp(where, "http://", 7) != 0 && strncmp(where, "https://", 8) != 0) {
+  if (!is_socket(where) && strncmp(where, "http://", 7) != 0 &&
+      strncmp(where, "https://", 8) != 0) {
     say_error("--admin wants a path that begins with / or ., or http:// or https://HOST:PORT, not "
-              "'%s'", where);
+              "'%s'",
+              where);
     return EXIT_BAD_USAGE;
   }
   if (request->on_piece) {

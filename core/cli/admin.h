@@ -9,10 +9,10 @@
 #include "cli/exits.h"
 
 struct admin_request {
-  const char *method; /* GET or POST */
-  const char *path;   /* behind /admin/api/ */
+  const char *method;      /* GET or POST */
+  const char *path;        /* behind /admin/api/ */
   const char *query[4][2]; /* name and value; values may be NULL: left out */
-  json_t *body;       /* of POST; borrowed */
+  json_t *body;            /* of POST; borrowed */
   /* What comes, piece by piece, instead of *answer; false ends it, which is no failure. */
   bool (*on_piece)(void *ctx, const char *bytes, size_t len);
   void *ctx;

@@ -55,9 +55,9 @@ struct option_spec {
   char letter;       /* 0: none */
   const char *value; /* what stands for the value in the help; FILE is completed as one */
   enum option_kind kind;
-  size_t at; /* in struct arguments */
+  size_t at;               /* in struct arguments */
   int64_t min, max, usual; /* of numbers; usual is the value without the option */
-  const char *words; /* the values there are, with blanks between; NULL: any */
+  const char *words;       /* the values there are, with blanks between; NULL: any */
   const char *help;
 };
 

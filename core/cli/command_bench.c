@@ -16,11 +16,11 @@
 #include "cli/stamp.h"
 
 enum {
-  OPENING_MAX = 64,       /* connections that are opened at a time */
+  OPENING_MAX = 64, /* connections that are opened at a time */
   EVENTS_MAX = 256,
-  BURST_MAX = 64,         /* messages that are due, published before the sockets are looked at */
-  BACKLOG_MAX = 4 << 20,  /* bytes that wait for a publisher's socket */
-  STALL_MS = 5000,        /* without a delivery what is missing counts as lost */
+  BURST_MAX = 64,        /* messages that are due, published before the sockets are looked at */
+  BACKLOG_MAX = 4 << 20, /* bytes that wait for a publisher's socket */
+  STALL_MS = 5000,       /* without a delivery what is missing counts as lost */
   SPARE_FILES = 32,
 };
 #define NS_PER_S  UINT64_C(1000000000)
@@ -31,12 +31,12 @@ struct bench;
 struct party {
   struct bench *bench;
   struct link link;
-  size_t index;      /* among those of its role */
+  size_t index; /* among those of its role */
   bool subscriber, ready;
-  uint32_t events;   /* epoll waits for */
-  uint64_t turns;    /* of a publisher: messages it has published */
-  uint64_t waiting;  /* ... whose receipts are not here */
-  uint32_t *seen;    /* of a subscriber, per slot: the number that comes next */
+  uint32_t events;  /* epoll waits for */
+  uint64_t turns;   /* of a publisher: messages it has published */
+  uint64_t waiting; /* ... whose receipts are not here */
+  uint32_t *seen;   /* of a subscriber, per slot: the number that comes next */
 };
 
 struct bench {
@@ -47,10 +47,10 @@ struct bench {
   int epoll;
   char **topics;
   char *body;
-  uint32_t *next_seq; /* per topic and slot */
+  uint32_t *next_seq;         /* per topic and slot */
   uint64_t from_ns, until_ns; /* what is published between them counts */
   uint64_t published, expected, delivered, doubled, foreign;
-  uint64_t ticks_ns;  /* when all links were looked at for their times */
+  uint64_t ticks_ns; /* when all links were looked at for their times */
   bool measuring, interrupted;
   enum exit_code exit;
   struct histogram latency, late;
@@ -204,8 +204,7 @@ static bool goes_on(const struct bench *bench)
 static void open_all(struct bench *bench)
 {
   while (goes_on(bench) && bench->n_ready < bench->n_parties) {
-    while (bench->n_opened < bench->n_parties &&
-           bench->n_opened - bench->n_ready < OPENING_MAX) {
+    while (bench->n_opened < bench->n_parties && bench->n_opened - bench->n_ready < OPENING_MAX) {
       struct party *party = &bench->parties[bench->n_opened++];
       link_open(&party->link, &bench->dial.terms, on_frame, party);
       turn(party);
@@ -229,9 +228,8 @@ static void publish(struct bench *bench, struct party *party, uint64_t due, bool
 {
   struct link *link = &party->link;
   size_t topic = next_topic(bench, party);
-  uint32_t slot = (uint32_t)(bench->n_publishers >= bench->n_topics
-                                 ? party->index / bench->n_topics
-                                 : 0);
+  uint32_t slot =
+      (uint32_t)(bench->n_publishers >= bench->n_topics ? party->index / bench->n_topics : 0);
   uint32_t *seq = &bench->next_seq[topic * bench->n_slots + slot];
   char length[24];
   stamp_put((uint8_t *)bench->body, &(struct stamp){slot, (*seq)++, due});
@@ -248,8 +246,8 @@ static void publish(struct bench *bench, struct party *party, uint64_t due, bool
   party->waiting += receipt;
   if (due < bench->from_ns)
     return;
-  size_t listeners = bench->n_subscribers / bench->n_topics +
-                     (topic < bench->n_subscribers % bench->n_topics);
+  size_t listeners =
+      bench->n_subscribers / bench->n_topics + (topic < bench->n_subscribers % bench->n_topics);
   bench->published++;
   bench->expected += listeners;
 }
@@ -260,8 +258,7 @@ static uint64_t publish_due(struct bench *bench, uint64_t start, uint64_t *n)
   double gap = (double)NS_PER_S / (double)bench->arguments->rate;
   for (int burst = 0; burst < BURST_MAX; burst++) {
     uint64_t due = start + (uint64_t)((double)*n * gap), now = now_ns();
-    struct party *party =
-        &bench->parties[bench->n_subscribers + *n % bench->n_publishers];
+    struct party *party = &bench->parties[bench->n_subscribers + *n % bench->n_publishers];
     if (due > now || due >= bench->until_ns)
       return due;
     if (link_backlog(&party->link) > BACKLOG_MAX)
@@ -350,9 +347,9 @@ static json_t *result_json(const struct bench *bench, double s)
 
 static void put_quantiles(struct buf *out, const char *name, const struct histogram *h)
 {
-  buf_putf(out, "%-12s %10.0f %10.0f %10.0f %10.0f %10.0f\n", name,
-           h->n ? us(h->sum / h->n) : 0.0, us(histogram_quantile(h, 0.5)),
-           us(histogram_quantile(h, 0.9)), us(histogram_quantile(h, 0.99)), us(h->max));
+  buf_putf(out, "%-12s %10.0f %10.0f %10.0f %10.0f %10.0f\n", name, h->n ? us(h->sum / h->n) : 0.0,
+           us(histogram_quantile(h, 0.5)), us(histogram_quantile(h, 0.9)),
+           us(histogram_quantile(h, 0.99)), us(h->max));
 }
 
 static void put_result(const struct bench *bench, double s, struct buf *out)
@@ -520,26 +517,75 @@ static int run_bench(const struct arguments *arguments)
 }
 
 static const struct option_spec specs[] = {
-    {.name = "publishers", .letter = 'P', .value = "N", .kind = OPTION_NUMBER,
-     .at = AT(publishers), .min = 1, .max = 4096, .usual = 1, .help = "connections that publish"},
-    {.name = "subscribers", .letter = 'S', .value = "N", .kind = OPTION_NUMBER,
-     .at = AT(subscribers), .max = 100000, .usual = 10, .help = "connections that subscribe"},
-    {.name = "topics", .value = "N", .kind = OPTION_NUMBER, .at = AT(topics), .min = 1,
-     .max = 100000, .usual = 1, .help = "topics over which both are spread"},
-    {.name = "rate", .letter = 'r', .value = "N", .kind = OPTION_NUMBER, .at = AT(rate),
-     .max = 10000000, .usual = 100,
+    {.name = "publishers",
+     .letter = 'P',
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(publishers),
+     .min = 1,
+     .max = 4096,
+     .usual = 1,
+     .help = "connections that publish"},
+    {.name = "subscribers",
+     .letter = 'S',
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(subscribers),
+     .max = 100000,
+     .usual = 10,
+     .help = "connections that subscribe"},
+    {.name = "topics",
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(topics),
+     .min = 1,
+     .max = 100000,
+     .usual = 1,
+     .help = "topics over which both are spread"},
+    {.name = "rate",
+     .letter = 'r',
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(rate),
+     .max = 10000000,
+     .usual = 100,
      .help = "messages a second, of all publishers together; 0: as fast as receipts come"},
-    {.name = "in-flight", .value = "N", .kind = OPTION_NUMBER, .at = AT(in_flight), .min = 1,
-     .max = 10000, .usual = 1,
+    {.name = "in-flight",
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(in_flight),
+     .min = 1,
+     .max = 10000,
+     .usual = 1,
      .help = "with --rate 0: messages of a publisher that wait for their receipts"},
-    {.name = "size", .value = "BYTES", .kind = OPTION_BYTES, .at = AT(size), .min = STAMP_LEN,
-     .max = 16 << 20, .usual = 128, .help = "bytes of each body"},
-    {.name = "duration", .letter = 'd', .value = "TIME", .kind = OPTION_DURATION,
-     .at = AT(duration_ms), .min = 100, .max = 86400000, .usual = 10000,
+    {.name = "size",
+     .value = "BYTES",
+     .kind = OPTION_BYTES,
+     .at = AT(size),
+     .min = STAMP_LEN,
+     .max = 16 << 20,
+     .usual = 128,
+     .help = "bytes of each body"},
+    {.name = "duration",
+     .letter = 'd',
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .at = AT(duration_ms),
+     .min = 100,
+     .max = 86400000,
+     .usual = 10000,
      .help = "how long to measure"},
-    {.name = "warm-up", .value = "TIME", .kind = OPTION_DURATION, .at = AT(warmup_ms),
-     .max = 3600000, .usual = 1000, .help = "how long to publish before"},
-    {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .at = AT(json),
+    {.name = "warm-up",
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .at = AT(warmup_ms),
+     .max = 3600000,
+     .usual = 1000,
+     .help = "how long to publish before"},
+    {.name = "json",
+     .letter = 'j',
+     .kind = OPTION_FLAG,
+     .at = AT(json),
      .help = "the result in one line of JSON"},
 };
 static const struct option_group group = {"Load", specs, sizeof specs / sizeof *specs};

@@ -12,9 +12,9 @@
 #include "cli/say.h"
 
 enum {
-  WINDOW = 64,             /* messages that wait for their receipts */
-  BACKLOG_MAX = 1 << 20,   /* bytes that wait for the socket before more are read */
-  MESSAGE_MAX = 64 << 20,  /* what is read into memory */
+  WINDOW = 64,            /* messages that wait for their receipts */
+  BACKLOG_MAX = 1 << 20,  /* bytes that wait for the socket before more are read */
+  MESSAGE_MAX = 64 << 20, /* what is read into memory */
   READ_BYTES = 65536,
 };
 
@@ -100,8 +100,8 @@ static void read_input(struct pub *pub)
     link_end(&pub->link, EXIT_FAILED, "a message is longer than %d MiB", MESSAGE_MAX >> 20);
 }
 
-/* Sends whole lines as far as there is room; the last may have no newline. What is left of the input
- * begins a line. */
+/* Sends whole lines as far as there is room; the last may have no newline. What is left of the
+ * input begins a line. */
 static void send_lines(struct pub *pub)
 {
   size_t at = 0;
@@ -196,12 +196,11 @@ static int tell(const struct pub *pub)
   if (link->exit != EXIT_DONE)
     say_error("%s%s", link->exit == EXIT_REFUSED ? "refused: " : "", link->why);
   if (link->exit != EXIT_DONE && pub->arguments->lines && receipts_wanted(pub))
-    say_error("the server has confirmed %llu messages",
-              (unsigned long long)pub->confirmed);
+    say_error("the server has confirmed %llu messages", (unsigned long long)pub->confirmed);
   if (pub->arguments->json) {
-    json_t *object = json_pack("{s:s, s:I, s:I}", "destination", pub->arguments->operands[0],
-                               "sent", (json_int_t)pub->sent, "confirmed",
-                               (json_int_t)pub->confirmed);
+    json_t *object =
+        json_pack("{s:s, s:I, s:I}", "destination", pub->arguments->operands[0], "sent",
+                  (json_int_t)pub->sent, "confirmed", (json_int_t)pub->confirmed);
     if (!say_json(object))
       return EXIT_FAILED;
   }
@@ -231,19 +230,45 @@ static int run_pub(const struct arguments *arguments)
 }
 
 static const struct option_spec specs[] = {
-    {.name = "file", .letter = 'f', .value = "FILE", .kind = OPTION_TEXT, .at = AT(file),
+    {.name = "file",
+     .letter = 'f',
+     .value = "FILE",
+     .kind = OPTION_TEXT,
+     .at = AT(file),
      .help = "the message is this file's content; -: standard input, as without a message"},
-    {.name = "lines", .letter = 'L', .kind = OPTION_FLAG, .at = AT(lines),
+    {.name = "lines",
+     .letter = 'L',
+     .kind = OPTION_FLAG,
+     .at = AT(lines),
      .help = "each line of the input is a message; sent as they come, up to 64 unconfirmed"},
-    {.name = "header", .letter = 'H', .value = "NAME:VALUE", .kind = OPTION_LIST,
-     .at = AT(headers), .help = "a header of the message; may be repeated"},
-    {.name = "content-type", .letter = 'T', .value = "TYPE", .kind = OPTION_TEXT,
-     .at = AT(content_type), .help = "its content-type"},
-    {.name = "no-receipt", .kind = OPTION_FLAG, .at = AT(no_receipt),
+    {.name = "header",
+     .letter = 'H',
+     .value = "NAME:VALUE",
+     .kind = OPTION_LIST,
+     .at = AT(headers),
+     .help = "a header of the message; may be repeated"},
+    {.name = "content-type",
+     .letter = 'T',
+     .value = "TYPE",
+     .kind = OPTION_TEXT,
+     .at = AT(content_type),
+     .help = "its content-type"},
+    {.name = "no-receipt",
+     .kind = OPTION_FLAG,
+     .at = AT(no_receipt),
      .help = "do not wait for a receipt of each message, only for that of DISCONNECT"},
-    {.name = "timeout", .value = "TIME", .kind = OPTION_DURATION, .at = AT(timeout_ms), .min = 1,
-     .max = 3600000, .usual = 10000, .help = "how long the next receipt may take"},
-    {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .at = AT(json),
+    {.name = "timeout",
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .at = AT(timeout_ms),
+     .min = 1,
+     .max = 3600000,
+     .usual = 10000,
+     .help = "how long the next receipt may take"},
+    {.name = "json",
+     .letter = 'j',
+     .kind = OPTION_FLAG,
+     .at = AT(json),
      .help = "say in JSON how many messages were sent and confirmed"},
 };
 static const struct option_group group = {"Publishing", specs, sizeof specs / sizeof *specs};

@@ -13,20 +13,25 @@
 
 /* The delay before a new attempt: doubled after each failure, half of it random, so that clients
  * that were cut off together do not come back together. */
-enum { DELAY_MIN_MS = 1000, DELAY_MAX_MS = 30000, STABLE_US = 10000000, RECONNECT_IN_MAX_MS = 3600000 };
+enum {
+  DELAY_MIN_MS = 1000,
+  DELAY_MAX_MS = 30000,
+  STABLE_US = 10000000,
+  RECONNECT_IN_MAX_MS = 3600000
+};
 
 struct sub {
   const struct arguments *arguments;
   struct dial dial;
   struct link link;
   uint64_t received, receipts;
-  uint64_t until_us;   /* the end of --timeout */
+  uint64_t until_us;        /* the end of --timeout */
   uint64_t subscribe_by_us; /* receipts of SUBSCRIBE are late after it; 0: all are here */
-  uint64_t up_us;      /* since when the connection stands; 0: it does not */
-  uint64_t delay_ms;   /* before the next attempt */
-  uint64_t hint_ms;    /* what the server said of it */
-  bool retry;          /* the ERROR that came will not come again for ever */
-  bool stop;           /* as asked: signal, count, time, or nobody reads */
+  uint64_t up_us;           /* since when the connection stands; 0: it does not */
+  uint64_t delay_ms;        /* before the next attempt */
+  uint64_t hint_ms;         /* what the server said of it */
+  bool retry;               /* the ERROR that came will not come again for ever */
+  bool stop;                /* as asked: signal, count, time, or nobody reads */
   bool interrupted, late;
   int write_error; /* errno of the output that failed; 0: none has */
 };
@@ -214,7 +219,7 @@ static bool is_time(const struct sub *sub)
 static uint64_t next_us(const struct sub *sub)
 {
   return sub->subscribe_by_us && sub->subscribe_by_us < sub->until_us ? sub->subscribe_by_us
-                                                                     : sub->until_us;
+                                                                      : sub->until_us;
 }
 
 static void run_link(struct sub *sub)
@@ -329,22 +334,46 @@ static int run_sub(const struct arguments *arguments)
 }
 
 static const struct option_spec specs[] = {
-    {.name = "count", .letter = 'n', .value = "N", .kind = OPTION_NUMBER, .at = AT(count),
-     .max = INT64_MAX, .help = "end with 0 after N messages"},
-    {.name = "timeout", .value = "TIME", .kind = OPTION_DURATION, .at = AT(timeout_ms),
+    {.name = "count",
+     .letter = 'n',
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(count),
+     .max = INT64_MAX,
+     .help = "end with 0 after N messages"},
+    {.name = "timeout",
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .at = AT(timeout_ms),
      .help = "end after this time: with 75 if --count messages did not come, else with 0"},
-    {.name = "json", .letter = 'j', .kind = OPTION_FLAG, .at = AT(json),
+    {.name = "json",
+     .letter = 'j',
+     .kind = OPTION_FLAG,
+     .at = AT(json),
      .help = "one line of JSON for each message: received_at, destination, headers, body, or "
              "body_base64 where it is not UTF-8"},
-    {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
+    {.name = "verbose",
+     .letter = 'v',
+     .kind = OPTION_FLAG,
+     .at = AT(verbose),
      .help = "print each message's headers; say on standard error when all is subscribed"},
-    {.name = "header", .letter = 'H', .value = "NAME:VALUE", .kind = OPTION_LIST,
-     .at = AT(headers), .help = "a header of SUBSCRIBE; may be repeated"},
-    {.name = "ack", .value = "MODE", .kind = OPTION_TEXT, .at = AT(ack),
+    {.name = "header",
+     .letter = 'H',
+     .value = "NAME:VALUE",
+     .kind = OPTION_LIST,
+     .at = AT(headers),
+     .help = "a header of SUBSCRIBE; may be repeated"},
+    {.name = "ack",
+     .value = "MODE",
+     .kind = OPTION_TEXT,
+     .at = AT(ack),
      .words = "auto client client-individual",
      .help = "how messages are acknowledged; with another than auto each is when it has been "
              "printed"},
-    {.name = "reconnect", .letter = 'r', .kind = OPTION_FLAG, .at = AT(reconnect),
+    {.name = "reconnect",
+     .letter = 'r',
+     .kind = OPTION_FLAG,
+     .at = AT(reconnect),
      .help = "come back when the connection cannot be made or is lost: after 1 s, twice as long "
              "each time up to 30 s, half of it random, or when the server says "
              "(reconnect-in); not after a refusal that would come again"},

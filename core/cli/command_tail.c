@@ -82,8 +82,13 @@ static int run_tail(const struct arguments *arguments)
 }
 
 static const struct option_spec specs[] = {
-    {.name = "count", .letter = 'n', .value = "N", .kind = OPTION_NUMBER, .at = AT(count),
-     .max = INT64_MAX, .help = "end with 0 after N messages"},
+    {.name = "count",
+     .letter = 'n',
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(count),
+     .max = INT64_MAX,
+     .help = "end with 0 after N messages"},
 };
 static const struct option_group group = {"Tail", specs, sizeof specs / sizeof *specs};
 

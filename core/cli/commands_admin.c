@@ -123,7 +123,7 @@ static void print_status(const struct arguments *arguments, const json_t *answer
            number_of(rates, "out_per_s"), number_of(rates, "connects_per_s"));
   size_t i;
   json_array_foreach(json_object_get(answer, "warnings"), i, item)
-    put_line(out, "warning", "%s (since %s)", text_of(item, "text"), text_of(item, "since"));
+      put_line(out, "warning", "%s (since %s)", text_of(item, "text"), text_of(item, "since"));
   counters = json_object_get(answer, "counters");
   if (!arguments->verbose || !json_object_size(counters))
     return;
@@ -147,7 +147,10 @@ static int run_status(const struct arguments *arguments)
 }
 
 static const struct option_spec status_specs[] = {
-    {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .at = AT(verbose),
+    {.name = "verbose",
+     .letter = 'v',
+     .kind = OPTION_FLAG,
+     .at = AT(verbose),
      .help = "all counters, too"},
 };
 static const struct option_group status_group = {"Status", status_specs, N(status_specs)};
@@ -170,10 +173,10 @@ const struct command command_status = {
 static void print_nodes(const struct arguments *arguments, const json_t *answer, struct buf *out)
 {
   static const struct table_column columns[] = {
-      {.title = "NODE", .shrinks = true},  {.title = "VERSION", .shrinks = true},
-      {.title = "UP", .right = true},      {.title = "STATE", .shrinks = true},
+      {.title = "NODE", .shrinks = true},   {.title = "VERSION", .shrinks = true},
+      {.title = "UP", .right = true},       {.title = "STATE", .shrinks = true},
       {.title = "BROKER", .shrinks = true}, {.title = "SESS", .right = true},
-      {.title = "IN/S", .right = true},    {.title = "OUT/S", .right = true},
+      {.title = "IN/S", .right = true},     {.title = "OUT/S", .right = true},
       {.title = "SEEN", .right = true},
   };
   struct table table;
@@ -193,7 +196,8 @@ static void print_nodes(const struct arguments *arguments, const json_t *answer,
     table_putf(&table, 5, "%.0f", number_of(node, "sessions"));
     table_putf(&table, 6, "%.0f", number_of(node, "in_per_s"));
     table_putf(&table, 7, "%.0f", number_of(node, "out_per_s"));
-    table_put(&table, 8, self ? STR("now") : str_of(duration(number_of(node, "seen_ms_ago"), text)));
+    table_put(&table, 8,
+              self ? STR("now") : str_of(duration(number_of(node, "seen_ms_ago"), text)));
   }
   table_print(&table, out, say_colours(stdout));
 }
@@ -230,8 +234,8 @@ static void put_more(struct buf *out, const json_t *answer, const char *list)
 
 static void print_client(const json_t *client, struct buf *out)
 {
-  static const char *const names[] = {"session", "user", "address", "endpoint", "transport",
-                                      "stomp",   "connected_at"};
+  static const char *const names[] = {"session",   "user",  "address",     "endpoint",
+                                      "transport", "stomp", "connected_at"};
   static const char *const numbers[] = {"in", "out", "queue_messages", "queue_bytes",
                                         "subscriptions"};
   const json_t *item;
@@ -336,11 +340,25 @@ static int run_topics(const struct arguments *arguments)
 }
 
 static const struct option_spec list_specs[] = {
-    {.name = "search", .letter = 's', .value = "TEXT", .kind = OPTION_TEXT, .at = AT(search),
+    {.name = "search",
+     .letter = 's',
+     .value = "TEXT",
+     .kind = OPTION_TEXT,
+     .at = AT(search),
      .help = "only those with this text: clients by session, user or address, topics by name"},
-    {.name = "limit", .letter = 'n', .value = "N", .kind = OPTION_NUMBER, .at = AT(limit),
-     .min = 1, .max = 10000, .usual = 100, .help = "at most so many"},
-    {.name = "after", .value = "TEXT", .kind = OPTION_TEXT, .at = AT(after),
+    {.name = "limit",
+     .letter = 'n',
+     .value = "N",
+     .kind = OPTION_NUMBER,
+     .at = AT(limit),
+     .min = 1,
+     .max = 10000,
+     .usual = 100,
+     .help = "at most so many"},
+    {.name = "after",
+     .value = "TEXT",
+     .kind = OPTION_TEXT,
+     .at = AT(after),
      .help = "go on behind this one, as the last line of the list before says"},
 };
 static const struct option_group list_group = {"List", list_specs, N(list_specs)};
@@ -415,11 +433,11 @@ static void print_reload(const struct arguments *arguments, const json_t *answer
   size_t i;
   (void)arguments;
   json_array_foreach(json_object_get(answer, "faults"), i, item)
-    put_line(out, "fault", "%s", json_string_value(item) ? json_string_value(item) : "-");
+      put_line(out, "fault", "%s", json_string_value(item) ? json_string_value(item) : "-");
   json_array_foreach(json_object_get(answer, "applied"), i, item)
-    put_line(out, "applied", "%s", json_string_value(item) ? json_string_value(item) : "-");
+      put_line(out, "applied", "%s", json_string_value(item) ? json_string_value(item) : "-");
   json_array_foreach(json_object_get(answer, "kept"), i, item)
-    put_line(out, "kept", "%s: %s", text_of(item, "key"), text_of(item, "why"));
+      put_line(out, "kept", "%s: %s", text_of(item, "key"), text_of(item, "why"));
   if (!out->len)
     buf_put_str(out, STR("nothing has changed\n"));
 }
@@ -430,11 +448,23 @@ static int run_reload(const struct arguments *arguments)
 }
 
 static const struct option_spec kick_specs[] = {
-    {.name = "user", .letter = 'u', .value = "NAME", .kind = OPTION_TEXT, .at = AT(user),
+    {.name = "user",
+     .letter = 'u',
+     .value = "NAME",
+     .kind = OPTION_TEXT,
+     .at = AT(user),
      .help = "all sessions of this user, on all nodes"},
-    {.name = "for", .value = "TIME", .kind = OPTION_DURATION, .at = AT(for_ms),
-     .max = INT64_C(31536000000), .help = "the user may not come back so long"},
-    {.name = "message", .letter = 'm', .value = "TEXT", .kind = OPTION_TEXT, .at = AT(message),
+    {.name = "for",
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .at = AT(for_ms),
+     .max = INT64_C(31536000000),
+     .help = "the user may not come back so long"},
+    {.name = "message",
+     .letter = 'm',
+     .value = "TEXT",
+     .kind = OPTION_TEXT,
+     .at = AT(message),
      .help = "what the client is told"},
 };
 static const struct option_group kick_group = {"Kick", kick_specs, N(kick_specs)};

@@ -96,7 +96,8 @@ static const struct alg *choose(const char *name, const EVP_PKEY *key, char why[
   if (!known)
     snprintf(why, 240, "there is no algorithm '%s'", name);
   else
-    snprintf(why, 240, "%s%s no algorithm fits the %s", name ? name : "", name ? " does not fit;" : "",
+    snprintf(why, 240, "%s%s no algorithm fits the %s", name ? name : "",
+             name ? " does not fit;" : "",
              key ? "key: RSA, EC on P-256, P-384 or P-521, and Ed25519 are known" : "secret");
   return NULL;
 }
@@ -137,13 +138,11 @@ static bool put_signature(struct buf *out, const struct alg *alg, EVP_PKEY *key,
   }
   EVP_MD_CTX *ctx = EVP_MD_CTX_new();
   EVP_PKEY_CTX *key_ctx = NULL; /* the context's */
-  bool good = ctx &&
-              EVP_DigestSignInit(ctx, &key_ctx, alg->digest ? alg->digest() : NULL, NULL, key) ==
-                  1 &&
-              set_padding(alg, key_ctx) &&
-              EVP_DigestSign(ctx, NULL, &len, signed_text, text.len) == 1 &&
-              (bytes = malloc(len)) != NULL &&
-              EVP_DigestSign(ctx, bytes, &len, signed_text, text.len) == 1;
+  bool good =
+      ctx &&
+      EVP_DigestSignInit(ctx, &key_ctx, alg->digest ? alg->digest() : NULL, NULL, key) == 1 &&
+      set_padding(alg, key_ctx) && EVP_DigestSign(ctx, NULL, &len, signed_text, text.len) == 1 &&
+      (bytes = malloc(len)) != NULL && EVP_DigestSign(ctx, bytes, &len, signed_text, text.len) == 1;
   if (good && alg->kind == ECDSA)
     good = put_halves(out, bytes, len, alg->half);
   else if (good)
@@ -172,8 +171,8 @@ bool jwt_make(struct buf *out, const struct jwt_signing *signing, const json_t *
   }
   const struct alg *alg = choose(signing->alg, key, why);
   if (alg) {
-    json_t *header = json_pack("{s:s, s:s, s:s*}", "alg", alg->name, "typ", "JWT", "kid",
-                               signing->kid);
+    json_t *header =
+        json_pack("{s:s, s:s, s:s*}", "alg", alg->name, "typ", "JWT", "kid", signing->kid);
     size_t start = out->len;
     good = put_json(out, header);
     buf_put_char(out, '.');

@@ -105,8 +105,8 @@ void link_flush(struct link *link)
     if (result == STREAM_AGAIN)
       return;
     if (result != STREAM_GOOD) {
-      end_unreachable(link, result == STREAM_END ? "the server closed the connection"
-                                                 : link->stream.why);
+      end_unreachable(link,
+                      result == STREAM_END ? "the server closed the connection" : link->stream.why);
       return;
     }
     link->out_at += put;
@@ -215,9 +215,9 @@ static void on_connected(struct link *link, const struct stomp_frame *frame)
 {
   const struct plug_str *version = stomp_frame_header(frame, STR("version"));
   const struct plug_str *beats = stomp_frame_header(frame, STR("heart-beat"));
-  link->version = !version || str_eq(*version, STR("1.0"))   ? STOMP_1_0
-                  : str_eq(*version, STR("1.1")) ? STOMP_1_1
-                                                 : STOMP_1_2;
+  link->version = !version || str_eq(*version, STR("1.0")) ? STOMP_1_0
+                  : str_eq(*version, STR("1.1"))           ? STOMP_1_1
+                                                           : STOMP_1_2;
   stomp_parser_set_version(&link->parser, link->version);
   struct plug_str rest = beats ? *beats : STR("0,0"), first, second;
   uint64_t theirs = 0, wanted = 0, own = link->terms->heartbeat_ms;
@@ -314,8 +314,8 @@ static void read_frames(struct link *link, char *at, char *end)
                item.len > 2 ? (int)item.len - 2 : 0, item.len > 2 ? item.bytes + 2 : "");
       return;
     case WS_GOT_FAULT:
-      link_end(link, EXIT_GARBAGE, "%s: what came is not WebSocket: %s",
-               link->terms->target->shown, item.reason);
+      link_end(link, EXIT_GARBAGE, "%s: what came is not WebSocket: %s", link->terms->target->shown,
+               item.reason);
       return;
     }
   }
@@ -356,8 +356,8 @@ static void read_stream(struct link *link)
     if (result == STREAM_AGAIN)
       return;
     if (result != STREAM_GOOD) {
-      end_unreachable(link, result == STREAM_END ? "the server closed the connection"
-                                                 : link->stream.why);
+      end_unreachable(link,
+                      result == STREAM_END ? "the server closed the connection" : link->stream.why);
       return;
     }
     link->heard_us = clock_now_us();

@@ -56,7 +56,7 @@ struct link {
   struct buf frame;  /* of STOMP, that is being written */
   struct buf out;    /* what the socket has not taken, from out_at on */
   size_t out_at;
-  uint64_t deadline_us;         /* of the state; 0: none */
+  uint64_t deadline_us;            /* of the state; 0: none */
   uint64_t send_every_us, sent_us; /* heart-beats; 0: none */
   uint64_t hear_every_us, heard_us;
 };

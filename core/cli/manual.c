@@ -168,10 +168,10 @@ static bool takes_file(const struct option_spec *spec)
   return spec->value && strcmp(spec->value, "FILE") == 0;
 }
 
-#define EACH_OPTION(command, spec) \
+#define EACH_OPTION(command, spec)                                            \
   for (size_t g_ = 0; g_ < COMMAND_GROUPS_MAX && (command)->groups[g_]; g_++) \
-    for (const struct option_spec *spec = (command)->groups[g_]->options, \
-                                  *end_ = spec + (command)->groups[g_]->n; \
+    for (const struct option_spec *spec = (command)->groups[g_]->options,     \
+                                  *end_ = spec + (command)->groups[g_]->n;    \
          spec < end_; spec++)
 
 static void put_bash(struct buf *out)

@@ -33,7 +33,7 @@ enum { TABLE_COLUMNS_MAX = 12, TABLE_WIDTH = 80 };
 
 struct table_column {
   const char *title;
-  bool right;  /* numbers */
+  bool right;   /* numbers */
   bool shrinks; /* is cut, with an ellipsis, when the table is too wide */
 };
 

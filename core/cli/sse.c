@@ -55,8 +55,8 @@ bool sse_feed(struct sse *sse, const char *bytes, size_t len,
     while (stop < end && *stop != '\n' && *stop != '\r')
       stop++;
     buf_put(&sse->line, at, (size_t)(stop - at));
-    *too_long = sse->line.failed || sse->data.failed ||
-                sse->line.len + sse->data.len > SSE_EVENT_MAX;
+    *too_long =
+        sse->line.failed || sse->data.failed || sse->line.len + sse->data.len > SSE_EVENT_MAX;
     if (*too_long)
       return false;
     if (stop == end)

@@ -1,5 +1,5 @@
-/* The stamp at the start of every body of a load generator: whose message it is, which, and of when.
- * Shared with bench/. Owns nothing. Any thread. */
+/* The stamp at the start of every body of a load generator: whose message it is, which, and of
+ * when. Shared with bench/. Owns nothing. Any thread. */
 #ifndef CLI_STAMP_H
 #define CLI_STAMP_H
 

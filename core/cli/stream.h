@@ -14,9 +14,9 @@
 #include "cli/target.h"
 
 struct stream_tls {
-  const char *cafile; /* NULL: the system's */
+  const char *cafile;     /* NULL: the system's */
   const char *cert, *key; /* of the client, PEM; NULL: none */
-  bool insecure;      /* the server's certificate is not looked at */
+  bool insecure;          /* the server's certificate is not looked at */
 };
 
 enum stream_result {
@@ -27,7 +27,7 @@ enum stream_result {
 };
 
 struct stream {
-  int fd; /* -1: none */
+  int fd;      /* -1: none */
   short wants; /* POLLIN and POLLOUT, to go on with what did not go on */
   bool connected, open;
   const struct target *target;

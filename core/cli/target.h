@@ -8,9 +8,9 @@
 
 struct target {
   bool websocket, tls;
-  char *host; /* a name or an address, without brackets */
-  char *port; /* in decimal */
-  char *path; /* of a WebSocket: with the query; "/ws" when the URL has none */
+  char *host;            /* a name or an address, without brackets */
+  char *port;            /* in decimal */
+  char *path;            /* of a WebSocket: with the query; "/ws" when the URL has none */
   char *user, *password; /* NULL: the URL has none */
   char authority[280];   /* HOST[:PORT] as in a Host header */
   char shown[320];       /* for messages: without user and password */

@@ -75,7 +75,8 @@ static const char *judge_start(const struct ws_reader *reader, const uint8_t *he
   if ((opcode > WS_BINARY && opcode < WS_CLOSE) || opcode > WS_PONG)
     return "Unknown opcode";
   if (is_masked(head) == reader->from_server)
-    return reader->from_server ? "A server's frames are not masked" : "A client's frames are masked";
+    return reader->from_server ? "A server's frames are not masked"
+                               : "A client's frames are masked";
   if (is_control(opcode) && !fin)
     return "A control frame is fragmented";
   if (is_control(opcode) && form > WS_CONTROL_MAX)

@@ -1,6 +1,7 @@
 /* Reads what a WebSocket client sends, or a server, as strictly as RFC 6455 has it: bytes go in,
- * unmasked in their place, and pieces of messages, control frames and faults come out. No I/O. Owns nothing but
- * its state; a message's text is not checked for UTF-8 here. The thread that owns it. */
+ * unmasked in their place, and pieces of messages, control frames and faults come out. No I/O.
+ * Owns nothing but its state; a message's text is not checked for UTF-8 here. The thread that owns
+ * it. */
 #ifndef WEBSOCKET_WS_READER_H
 #define WEBSOCKET_WS_READER_H
 

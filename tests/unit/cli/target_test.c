@@ -53,7 +53,7 @@ static void good_urls_are_taken_apart(void **state)
 static void others_are_refused_with_a_reason(void **state)
 {
   static const char *const urls[] = {
-      "",          "h",          "h:80",         "http://h", "ws://",         "ws://h:99999",
+      "",          "h",           "h:80",        "http://h", "ws://",          "ws://h:99999",
       "ws://h:x",  "stomp://h/x", "stomp://h?q", "ws://h#f", "ws://h/a b\r\n", "://h",
       "ws:///path"};
   (void)state;
