@@ -72,18 +72,18 @@ static json_t *message_json(const struct stomp_frame *frame)
 static void put_text(struct buf *out, const struct arguments *arguments,
                      const struct stomp_frame *frame)
 {
-  bool terminal = say_colours(stdout);
+  bool colours = say_colours(stdout);
   if (arguments->verbose) {
     for (size_t i = 0; i < frame->n_headers; i++) {
-      buf_put_str(out, terminal ? STR("\033[2m") : STR(""));
+      buf_put_str(out, colours ? STR("\033[2m") : STR(""));
       text_put_shown(out, frame->headers[i].name, TEXT_LINE);
       buf_put_str(out, STR(": "));
       text_put_shown(out, frame->headers[i].value, TEXT_LINE);
-      buf_put_str(out, terminal ? STR("\033[0m\n") : STR("\n"));
+      buf_put_str(out, colours ? STR("\033[0m\n") : STR("\n"));
     }
     buf_put_char(out, '\n');
   }
-  if (terminal)
+  if (say_is_terminal(stdout))
     text_put_shown(out, frame->body, TEXT_LINES);
   else
     buf_put_str(out, frame->body);

@@ -60,8 +60,8 @@ static enum exit_code take_identity(struct dial *dial, const struct arguments *a
     return EXIT_FAILED;
   if (!arguments->passcode && !arguments->passcode_file && dial->target.password)
     terms->passcode = dial->target.password;
-  if (!terms->login) /* a passcode of the environment means nothing without */
-    terms->passcode = arguments->passcode;
+  if (!terms->login && !arguments->passcode && !arguments->passcode_file)
+    terms->passcode = NULL; /* that of the environment means nothing without a login */
   return EXIT_DONE;
 }
 

@@ -198,7 +198,8 @@ static void put_bash(struct buf *out)
       if (spec->words)
         buf_putf(out, ") COMPREPLY=($(compgen -W '%s' -- \"$word\")); return ;;\n", spec->words);
       else if (takes_file(spec))
-        buf_put_str(out, STR(") COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"));
+        buf_put_str(out, STR(") compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "
+                             "\"$word\")); return ;;\n"));
       else
         buf_put_str(out, STR(") return ;;\n"));
     }

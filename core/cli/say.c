@@ -29,10 +29,15 @@ void say_error(const char *format, ...)
     free(text);
 }
 
+bool say_is_terminal(FILE *stream)
+{
+  return isatty(fileno(stream)) == 1;
+}
+
 bool say_colours(FILE *stream)
 {
   const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-  return isatty(fileno(stream)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+  return say_is_terminal(stream) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
 bool say_json(json_t *take)

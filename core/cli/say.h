@@ -14,6 +14,8 @@
  * answered. */
 void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+bool say_is_terminal(FILE *stream);
+
 /* A terminal that shows colours, and nobody said NO_COLOR. */
 bool say_colours(FILE *stream);
 
