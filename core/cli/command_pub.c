@@ -150,7 +150,8 @@ static void run(struct pub *pub)
 {
   while (pub->link.state != LINK_ENDED) {
     bool waits = pub->link.state == LINK_UP && receipts_wanted(pub) && pub->sent > pub->confirmed;
-    unsigned news = dial_wait(&pub->dial, &pub->link, wants_input(pub) ? pub->input : -1,
+    struct link *link = &pub->link;
+    unsigned news = dial_wait(&pub->dial, &link, 1, wants_input(pub) ? pub->input : -1,
                               waits ? pub->patience_us : UINT64_MAX);
     if (news & DIAL_SIGNAL)
       link_end(&pub->link, EXIT_FAILED, "interrupted");

@@ -1,15 +1,19 @@
-/* plugctl sub: subscribes and prints what comes, across reconnects if asked to. */
+/* plugctl sub: subscribes and prints what comes, across reconnects if asked to.
+ *
+ * A server that stops says so before (docs/protocol.md, "When the server stops"): then a second
+ * connection is made and subscribed while the first goes on, and what comes over both is printed
+ * once. A connection is a leg; there are two at most. */
 #include <errno.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/dial.h"
 #include "cli/say.h"
+#include "cli/seen.h"
+#include "cli/show_message.h"
 
 /* The delay before a new attempt: doubled after each failure, half of it random, so that clients
  * that were cut off together do not come back together. */
@@ -20,97 +24,53 @@ enum {
   RECONNECT_IN_MAX_MS = 3600000
 };
 
+struct sub;
+
+struct leg {
+  struct sub *sub;
+  struct link link;
+  bool used;
+  size_t receipts;          /* of SUBSCRIBE */
+  bool subscribed;          /* all of them are here */
+  uint64_t subscribe_by_us; /* when they are late; 0: no longer, or not yet */
+};
+
 struct sub {
   const struct arguments *arguments;
   struct dial dial;
-  struct link link;
-  uint64_t received, receipts;
-  uint64_t until_us;        /* the end of --timeout */
-  uint64_t subscribe_by_us; /* receipts of SUBSCRIBE are late after it; 0: all are here */
-  uint64_t up_us;           /* since when the connection stands; 0: it does not */
-  uint64_t delay_ms;        /* before the next attempt */
-  uint64_t hint_ms;         /* what the server said of it */
-  bool retry;               /* the ERROR that came will not come again for ever */
-  bool stop;                /* as asked: signal, count, time, or nobody reads */
+  struct leg legs[2];
+  struct leg *now, *next; /* next: NULL, or what will be now when that ends */
+  uint64_t next_at_us;    /* when next is to be opened; 0: it is not */
+  bool moving;            /* the server has said that it stops, and now has not ended */
+  bool overlaps;          /* it has said so once: what comes may have come before */
+  struct seen seen;       /* ... and since then */
+  char why[400];          /* the last leg's end */
+  uint64_t received;
+  uint64_t until_us; /* the end of --timeout */
+  uint64_t up_us;    /* since when there is a connection; 0: there is none */
+  uint64_t delay_ms; /* before the next attempt */
+  uint64_t hint_ms;  /* what the server said of it */
+  bool retry;        /* the ERROR that came will not come again for ever */
+  bool stop;         /* as asked: signal, count, time, or nobody reads */
   bool interrupted, late;
   int write_error; /* errno of the output that failed; 0: none has */
 };
 
-/* --- printing --- */
-
-static json_t *message_json(const struct stomp_frame *frame)
+/* Half of it is random; twice as long the next time. */
+static uint64_t next_delay(struct sub *sub)
 {
-  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
-  struct timespec now;
-  struct tm parts;
-  char time[40];
-  clock_gettime(CLOCK_REALTIME, &now);
-  gmtime_r(&now.tv_sec, &parts);
-  size_t n = strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &parts);
-  snprintf(time + n, sizeof time - n, ".%03ldZ", now.tv_nsec / 1000000);
-  json_t *object = json_object(), *headers = json_object();
-  for (size_t i = 0; headers && i < frame->n_headers; i++) {
-    const struct stomp_header *header = &frame->headers[i];
-    json_t *value = json_stringn(header->value.ptr ? header->value.ptr : "", header->value.len);
-    if (json_object_getn(headers, header->name.ptr, header->name.len))
-      json_decref(value); /* the first counts */
-    else
-      json_object_setn_new(headers, header->name.ptr, header->name.len, value);
-  }
-  json_object_set_new(object, "received_at", json_string(time));
-  if (destination)
-    json_object_set_new(object, "destination", json_stringn(destination->ptr, destination->len));
-  bool good = json_object_set_new(object, "headers", headers) == 0;
-  good = say_put_body(object, frame->body) && good;
-  if (good)
-    return object;
-  json_decref(object);
-  return NULL;
-}
-
-/* What a terminal shows is escaped; a pipe gets the bytes. */
-static void put_text(struct buf *out, const struct arguments *arguments,
-                     const struct stomp_frame *frame)
-{
-  bool colours = say_colours(stdout);
-  if (arguments->verbose) {
-    for (size_t i = 0; i < frame->n_headers; i++) {
-      buf_put_str(out, colours ? STR("\033[2m") : STR(""));
-      text_put_shown(out, frame->headers[i].name, TEXT_LINE);
-      buf_put_str(out, STR(": "));
-      text_put_shown(out, frame->headers[i].value, TEXT_LINE);
-      buf_put_str(out, colours ? STR("\033[0m\n") : STR("\n"));
-    }
-    buf_put_char(out, '\n');
-  }
-  if (say_is_terminal(stdout))
-    text_put_shown(out, frame->body, TEXT_LINES);
-  else
-    buf_put_str(out, frame->body);
-  buf_put_str(out, arguments->verbose ? STR("\n\n") : STR("\n"));
-}
-
-static void print_message(struct sub *sub, const struct stomp_frame *frame)
-{
-  bool good;
-  if (sub->arguments->json) {
-    good = say_json(message_json(frame));
-  } else {
-    struct buf out = {0};
-    put_text(&out, sub->arguments, frame);
-    good = say_buf(&out);
-  }
-  if (!good) { /* who read it has gone, or the disk is full */
-    sub->write_error = errno;
-    sub->stop = true;
-  }
+  uint32_t random = 0;
+  uint64_t half = sub->delay_ms / 2;
+  RAND_bytes((unsigned char *)&random, sizeof random);
+  sub->delay_ms = 2 * sub->delay_ms > DELAY_MAX_MS ? DELAY_MAX_MS : 2 * sub->delay_ms;
+  return half + half * random / UINT32_MAX;
 }
 
 /* --- frames --- */
 
-static void acknowledge(struct sub *sub, const struct stomp_frame *frame)
+static void acknowledge(struct leg *leg, const struct stomp_frame *frame)
 {
-  struct link *link = &sub->link;
+  struct link *link = &leg->link;
   const struct plug_str *id = stomp_frame_header(frame, STR("ack"));
   const struct plug_str *message = stomp_frame_header(frame, STR("message-id"));
   const struct plug_str *subscription = stomp_frame_header(frame, STR("subscription"));
@@ -124,10 +84,10 @@ static void acknowledge(struct sub *sub, const struct stomp_frame *frame)
   link_send(link, (struct plug_str){0});
 }
 
-static void subscribe(struct sub *sub)
+static void subscribe(struct leg *leg)
 {
-  struct link *link = &sub->link;
-  const struct arguments *a = sub->arguments;
+  struct link *link = &leg->link;
+  const struct arguments *a = leg->sub->arguments;
   char text[32];
   for (size_t i = 0; i < a->n_operands; i++) {
     link_begin(link, STOMP_SUBSCRIBE);
@@ -143,9 +103,18 @@ static void subscribe(struct sub *sub)
     }
     link_send(link, (struct plug_str){0});
   }
-  sub->up_us = clock_now_us();
-  sub->receipts = 0;
-  sub->subscribe_by_us = sub->up_us + (uint64_t)a->connect_timeout_ms * 1000;
+  if (!leg->sub->up_us)
+    leg->sub->up_us = clock_now_us();
+  leg->subscribe_by_us = clock_now_us() + (uint64_t)a->connect_timeout_ms * 1000;
+}
+
+static uint64_t hint_of(const struct stomp_frame *frame)
+{
+  const struct plug_str *hint = stomp_frame_header(frame, STR("reconnect-in"));
+  uint64_t ms = 0;
+  if (!hint || !str_to_u64(*hint, &ms))
+    return 0;
+  return ms > RECONNECT_IN_MAX_MS ? RECONNECT_IN_MAX_MS : ms;
 }
 
 /* Is it worth coming again? docs/protocol.md has the codes. */
@@ -153,7 +122,8 @@ static bool is_passing(const struct stomp_frame *frame)
 {
   static const struct plug_str codes[] = {{"authentication-unavailable", 26},
                                           {"authentication-timeout", 22},
-                                          {"authentication-busy", 19}};
+                                          {"authentication-busy", 19},
+                                          {"restarting", 10}};
   const struct plug_str *code = stomp_frame_header(frame, STR("error-code"));
   const struct plug_str *recoverable = stomp_frame_header(frame, STR("recoverable"));
   for (size_t i = 0; code && i < sizeof codes / sizeof *codes; i++)
@@ -162,135 +132,219 @@ static bool is_passing(const struct stomp_frame *frame)
   return recoverable && str_eq(*recoverable, STR("true"));
 }
 
-static void on_error(struct sub *sub, const struct stomp_frame *frame)
+static void on_receipt(struct leg *leg)
 {
-  const struct plug_str *hint = stomp_frame_header(frame, STR("reconnect-in"));
-  sub->retry = is_passing(frame);
-  if (hint && str_to_u64(*hint, &sub->hint_ms)) {
-    sub->retry = true;
-    if (sub->hint_ms > RECONNECT_IN_MAX_MS)
-      sub->hint_ms = RECONNECT_IN_MAX_MS;
-  }
+  if (leg->subscribed || ++leg->receipts < leg->sub->arguments->n_operands)
+    return;
+  leg->subscribed = true;
+  leg->subscribe_by_us = 0;
+  if (leg->sub->arguments->verbose)
+    say_error("subscribed");
 }
 
-static void on_receipt(struct sub *sub)
+/* A word of the server's own, which nobody has subscribed to. */
+static bool is_notice(const struct leg *leg, const struct stomp_frame *frame)
 {
-  if (++sub->receipts < sub->arguments->n_operands)
+  const struct plug_str *subscription = stomp_frame_header(frame, STR("subscription"));
+  return leg->link.terms->notices && subscription && str_eq(*subscription, STR("plugboard"));
+}
+
+static void on_notice(struct leg *leg, const struct stomp_frame *frame)
+{
+  struct sub *sub = leg->sub;
+  const struct plug_str *event = stomp_frame_header(frame, STR("event"));
+  if (leg != sub->now || sub->moving || !event || !str_eq(*event, STR("restart")))
     return;
-  sub->subscribe_by_us = 0;
+  sub->moving = sub->overlaps = true;
+  sub->next_at_us = clock_now_us() + hint_of(frame) * 1000;
   if (sub->arguments->verbose)
-    say_error("subscribed");
+    say_error("the server will stop: another connection is made");
+}
+
+static void on_message(struct leg *leg, const struct stomp_frame *frame)
+{
+  struct sub *sub = leg->sub;
+  const struct plug_str *subscription = stomp_frame_header(frame, STR("subscription"));
+  const struct plug_str *id = stomp_frame_header(frame, STR("message-id"));
+  if (sub->stop)
+    return; /* more than was asked for */
+  bool again = sub->overlaps && subscription && id && seen_add(&sub->seen, *subscription, *id);
+  if (!again && !show_message(frame, sub->arguments->json, sub->arguments->verbose)) {
+    sub->write_error = errno; /* who read it has gone, or the disk is full */
+    sub->stop = true;
+  }
+  if (sub->arguments->ack && strcmp(sub->arguments->ack, "auto") != 0)
+    acknowledge(leg, frame);
+  if (again)
+    return;
+  sub->received++;
+  if (sub->arguments->count && sub->received >= (uint64_t)sub->arguments->count)
+    sub->stop = true;
 }
 
 static void on_frame(void *ctx, const struct stomp_frame *frame)
 {
-  struct sub *sub = ctx;
+  struct leg *leg = ctx;
   switch (frame->command) {
   case STOMP_CONNECTED:
-    subscribe(sub);
+    subscribe(leg);
     break;
   case STOMP_MESSAGE:
-    if (sub->stop)
-      break; /* more than was asked for */
-    print_message(sub, frame);
-    if (sub->arguments->ack && strcmp(sub->arguments->ack, "auto") != 0)
-      acknowledge(sub, frame);
-    sub->received++;
-    if (sub->arguments->count && sub->received >= (uint64_t)sub->arguments->count)
-      sub->stop = true;
+    if (is_notice(leg, frame))
+      on_notice(leg, frame);
+    else
+      on_message(leg, frame);
     break;
   case STOMP_RECEIPT:
-    on_receipt(sub);
+    on_receipt(leg);
     break;
   default:
-    on_error(sub, frame);
-    if (sub->link.state != LINK_ENDED)
-      link_end(&sub->link, EXIT_REFUSED, "%s", "");
+    leg->sub->hint_ms = hint_of(frame);
+    leg->sub->retry = leg->sub->hint_ms || is_passing(frame);
+    link_end(&leg->link, EXIT_REFUSED, "%s", "");
   }
 }
 
-/* --- the run --- */
+/* --- legs --- */
 
-static bool is_time(const struct sub *sub)
+/* NULL: the name cannot be resolved, and why says it. */
+static struct leg *open_leg(struct sub *sub)
 {
-  return clock_now_us() >= sub->until_us;
-}
-
-static uint64_t next_us(const struct sub *sub)
-{
-  return sub->subscribe_by_us && sub->subscribe_by_us < sub->until_us ? sub->subscribe_by_us
-                                                                      : sub->until_us;
-}
-
-static void run_link(struct sub *sub)
-{
-  struct link *link = &sub->link;
-  while (link->state != LINK_ENDED) {
-    unsigned news = dial_wait(&sub->dial, link, -1, sub->stop ? UINT64_MAX : next_us(sub));
-    if (news & DIAL_SIGNAL) {
-      if (sub->interrupted)
-        link_end(link, EXIT_DONE, "interrupted twice");
-      sub->interrupted = sub->stop = true;
-    }
-    link_turn(link);
-    if (!sub->stop && is_time(sub))
-      sub->late = sub->stop = true;
-    if (sub->subscribe_by_us && clock_now_us() >= sub->subscribe_by_us)
-      link_end(link, EXIT_TIMED_OUT, "%s: no answer in time: the receipt of SUBSCRIBE did not come",
-               sub->dial.target.shown);
-    if (sub->stop && link->state < LINK_LEAVING) {
-      sub->subscribe_by_us = 0;
-      link_leave(link);
-    }
-    link_flush(link);
-  }
-}
-
-/* Half of it is random. */
-static uint64_t jittered(uint64_t ms)
-{
-  uint32_t random = 0;
-  RAND_bytes((unsigned char *)&random, sizeof random);
-  return ms / 2 + (ms / 2) * random / UINT32_MAX;
-}
-
-/* False: it is over. */
-static bool wait_to_reconnect(struct sub *sub)
-{
-  uint64_t delay = sub->hint_ms ? sub->hint_ms : jittered(sub->delay_ms);
-  sub->hint_ms = 0;
-  sub->delay_ms = 2 * sub->delay_ms > DELAY_MAX_MS ? DELAY_MAX_MS : 2 * sub->delay_ms;
-  say_error("%s; again in %llu ms", sub->link.why, (unsigned long long)delay);
-  uint64_t at = clock_now_us() + delay * 1000;
-  uint64_t until = at < sub->until_us ? at : sub->until_us;
-  while (clock_now_us() < until)
-    if (dial_wait(&sub->dial, NULL, -1, until) & DIAL_SIGNAL) {
-      sub->interrupted = sub->stop = true;
-      return false;
-    }
-  sub->late = sub->stop = is_time(sub);
-  return !sub->stop;
-}
-
-/* One connection, from the name's look-up to its end. */
-static enum exit_code run_once(struct sub *sub)
-{
-  sub->up_us = sub->subscribe_by_us = 0;
-  sub->retry = false;
+  struct leg *leg = sub->legs[0].used ? &sub->legs[1] : &sub->legs[0];
   char why[240];
-  enum exit_code code = dial_resolve(&sub->dial, why);
-  sub->link = (struct link){0};
-  if (code == EXIT_DONE) {
-    link_open(&sub->link, &sub->dial.terms, on_frame, sub);
-    run_link(sub);
-    code = sub->link.exit;
-    link_fini(&sub->link);
-  } else {
-    snprintf(sub->link.why, sizeof sub->link.why, "%s", why);
+  if (dial_resolve(&sub->dial, why) != EXIT_DONE) {
+    snprintf(sub->why, sizeof sub->why, "%s", why);
+    return NULL;
+  }
+  *leg = (struct leg){.sub = sub, .used = true};
+  link_open(&leg->link, &sub->dial.terms, on_frame, leg);
+  return leg;
+}
+
+static enum exit_code close_leg(struct leg *leg)
+{
+  enum exit_code code = leg->link.exit;
+  snprintf(leg->sub->why, sizeof leg->sub->why, "%s", leg->link.why);
+  link_fini(&leg->link);
+  leg->used = false;
+  return code;
+}
+
+static void turn_leg(struct sub *sub, struct leg *leg)
+{
+  link_turn(&leg->link);
+  if (leg->subscribe_by_us && clock_now_us() >= leg->subscribe_by_us)
+    link_end(&leg->link, EXIT_TIMED_OUT,
+             "%s: no answer in time: the receipt of SUBSCRIBE did not come",
+             sub->dial.target.shown);
+  if (sub->stop && leg->link.state < LINK_LEAVING) {
+    leg->subscribe_by_us = 0;
+    link_leave(&leg->link);
+  }
+  link_flush(&leg->link);
+}
+
+/* The second connection: opened in time, and again when that fails, as long as the first stands. */
+static void look_after_next(struct sub *sub)
+{
+  if (sub->next_at_us && clock_now_us() >= sub->next_at_us && !sub->stop) {
+    sub->next_at_us = 0;
+    sub->next = open_leg(sub);
+    if (!sub->next)
+      sub->next_at_us = clock_now_us() + next_delay(sub) * 1000;
+  }
+  if (sub->next && sub->next->link.state == LINK_ENDED) {
+    close_leg(sub->next);
+    sub->next = NULL;
+    if (!sub->stop)
+      sub->next_at_us = clock_now_us() + next_delay(sub) * 1000;
+  }
+}
+
+/* False: no leg is left; *code is how the last ended. */
+static bool look_after_now(struct sub *sub, enum exit_code *code)
+{
+  if (sub->now->link.state != LINK_ENDED)
+    return true;
+  *code = close_leg(sub->now);
+  sub->now = sub->next;
+  sub->next = NULL;
+  sub->next_at_us = 0;
+  sub->moving = false; /* what the next has still to bring may have come: seen is kept */
+  return sub->now;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+  return b && b < a ? b : a;
+}
+
+static unsigned wait_for_news(struct sub *sub)
+{
+  struct link *links[2] = {&sub->now->link, sub->next ? &sub->next->link : NULL};
+  uint64_t until = UINT64_MAX;
+  if (!sub->stop) {
+    until = sooner(sub->until_us, sub->now->subscribe_by_us);
+    until = sooner(until, sub->next_at_us);
+    if (sub->next)
+      until = sooner(until, sub->next->subscribe_by_us);
+  }
+  return dial_wait(&sub->dial, links, sub->next ? 2 : 1, -1, until);
+}
+
+static void take_signal(struct sub *sub)
+{
+  if (sub->interrupted)
+    for (size_t i = 0; i < 2; i++)
+      if (sub->legs[i].used)
+        link_end(&sub->legs[i].link, EXIT_DONE, "interrupted twice");
+  sub->interrupted = sub->stop = true;
+}
+
+/* From the first connection to the end of the last that came of it. */
+static enum exit_code run_legs(struct sub *sub)
+{
+  enum exit_code code = EXIT_UNREACHABLE;
+  sub->up_us = 0;
+  sub->retry = false;
+  sub->now = open_leg(sub);
+  while (sub->now) {
+    if (wait_for_news(sub) & DIAL_SIGNAL)
+      take_signal(sub);
+    if (!sub->stop && clock_now_us() >= sub->until_us)
+      sub->late = sub->stop = true;
+    turn_leg(sub, sub->now);
+    if (sub->next)
+      turn_leg(sub, sub->next);
+    if (sub->stop) /* what has come just now was the last */
+      for (size_t i = 0; i < 2; i++)
+        if (sub->legs[i].used)
+          turn_leg(sub, &sub->legs[i]);
+    look_after_next(sub);
+    if (!look_after_now(sub, &code))
+      break;
   }
   if (sub->up_us && clock_now_us() - sub->up_us > STABLE_US)
     sub->delay_ms = DELAY_MIN_MS;
   return code;
+}
+
+/* --- the run --- */
+
+/* False: it is over. */
+static bool wait_to_reconnect(struct sub *sub)
+{
+  uint64_t delay = sub->hint_ms ? sub->hint_ms : next_delay(sub);
+  sub->hint_ms = 0;
+  say_error("%s; again in %llu ms", sub->why, (unsigned long long)delay);
+  uint64_t until = sooner(sub->until_us, clock_now_us() + delay * 1000);
+  while (clock_now_us() < until)
+    if (dial_wait(&sub->dial, NULL, 0, -1, until) & DIAL_SIGNAL) {
+      take_signal(sub);
+      return false;
+    }
+  sub->late = sub->stop = clock_now_us() >= sub->until_us;
+  return !sub->stop;
 }
 
 static bool may_reconnect(const struct sub *sub, enum exit_code code)
@@ -304,7 +358,7 @@ static enum exit_code run(struct sub *sub)
 {
   enum exit_code code;
   do
-    code = run_once(sub);
+    code = run_legs(sub);
   while (may_reconnect(sub, code) && wait_to_reconnect(sub));
   if (sub->late && sub->arguments->count) {
     say_error("%llu of %lld messages came in time", (unsigned long long)sub->received,
@@ -317,19 +371,29 @@ static enum exit_code run(struct sub *sub)
   }
   if (sub->stop)
     return EXIT_DONE;
-  say_error("%s%s", code == EXIT_REFUSED ? "refused: " : "", sub->link.why);
+  say_error("%s%s", code == EXIT_REFUSED ? "refused: " : "", sub->why);
   return code;
 }
 
 static int run_sub(const struct arguments *arguments)
 {
-  struct sub sub = {.arguments = arguments, .delay_ms = DELAY_MIN_MS, .until_us = UINT64_MAX};
-  enum exit_code code = dial_init(&sub.dial, arguments);
+  struct sub *sub = calloc(1, sizeof *sub);
+  if (!sub) {
+    say_error("out of memory");
+    return EXIT_FAILED;
+  }
+  sub->arguments = arguments;
+  sub->delay_ms = DELAY_MIN_MS;
+  sub->until_us = UINT64_MAX;
+  enum exit_code code = dial_init(&sub->dial, arguments);
+  sub->dial.terms.notices = arguments->reconnect;
   if (arguments->timeout_ms)
-    sub.until_us = clock_now_us() + (uint64_t)arguments->timeout_ms * 1000;
+    sub->until_us = clock_now_us() + (uint64_t)arguments->timeout_ms * 1000;
   if (code == EXIT_DONE)
-    code = run(&sub);
-  dial_fini(&sub.dial);
+    code = run(sub);
+  seen_forget(&sub->seen);
+  dial_fini(&sub->dial);
+  free(sub);
   return (int)code;
 }
 
@@ -375,8 +439,8 @@ static const struct option_spec specs[] = {
      .kind = OPTION_FLAG,
      .at = AT(reconnect),
      .help = "come back when the connection cannot be made or is lost: after 1 s, twice as long "
-             "each time up to 30 s, half of it random, or when the server says "
-             "(reconnect-in); not after a refusal that would come again"},
+             "each time up to 30 s, half of it random, or when the server says (reconnect-in), and "
+             "before it stops when it says so in time; not after a refusal that would come again"},
 };
 static const struct option_group group = {"Subscribing", specs, sizeof specs / sizeof *specs};
 

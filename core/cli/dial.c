@@ -140,29 +140,35 @@ void dial_fini(struct dial *dial)
     close(dial->signal_fd);
 }
 
-unsigned dial_wait(const struct dial *dial, const struct link *link, int input, uint64_t until_us)
+unsigned dial_wait(const struct dial *dial, struct link *const *links, size_t n, int input,
+                   uint64_t until_us)
 {
-  struct pollfd fds[3] = {
+  struct pollfd fds[2 + DIAL_LINKS_MAX] = {
       {.fd = dial->signal_fd, .events = POLLIN},
-      {.fd = link ? link_fd(link) : -1, .events = link ? link_wants(link) : 0},
       {.fd = input, .events = POLLIN},
   };
   uint64_t now = clock_now_us();
-  int timeout = link ? link_timeout_ms(link) : -1;
+  int timeout = -1;
+  for (size_t i = 0; i < n; i++) {
+    fds[2 + i] = (struct pollfd){.fd = link_fd(links[i]), .events = link_wants(links[i])};
+    int own = link_timeout_ms(links[i]);
+    timeout = own >= 0 && (timeout < 0 || own < timeout) ? own : timeout;
+  }
   if (until_us != UINT64_MAX) {
     uint64_t ms = until_us > now ? (until_us - now) / 1000 + 1 : 0;
     if (timeout < 0 || ms < (uint64_t)timeout)
       timeout = ms > INT32_MAX ? INT32_MAX : (int)ms;
   }
   unsigned news = DIAL_NOTHING;
-  if (poll(fds, 3, timeout) > 0) {
+  if (poll(fds, 2 + n, timeout) > 0) {
     struct signalfd_siginfo info;
     if (fds[0].revents && read(dial->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
       news |= DIAL_SIGNAL;
     if (fds[1].revents)
-      news |= DIAL_LINK;
-    if (fds[2].revents)
       news |= DIAL_INPUT;
+    for (size_t i = 0; i < n; i++)
+      if (fds[2 + i].revents)
+        news |= DIAL_LINK;
   }
   return news;
 }

@@ -25,10 +25,13 @@ void dial_fini(struct dial *dial);
 bool dial_secret(const char *option, const char *file, const char *variable, char **read,
                  const char **out);
 
+#define DIAL_LINKS_MAX 2
+
 enum dial_news { DIAL_NOTHING, DIAL_LINK = 1, DIAL_INPUT = 2, DIAL_SIGNAL = 4 };
 
-/* Waits until the link has something to do (link may be NULL), input (a descriptor, or -1) can be
- * read, a signal has come, or at is reached (UINT64_MAX: no end). Returns which, a set. */
-unsigned dial_wait(const struct dial *dial, const struct link *link, int input, uint64_t until_us);
+/* Waits until one of the links has something to do, input (a descriptor, or -1) can be read, a
+ * signal has come, or until is reached (UINT64_MAX: no end). Returns which, a set. */
+unsigned dial_wait(const struct dial *dial, struct link *const *links, size_t n, int input,
+                   uint64_t until_us);
 
 #endif

@@ -147,6 +147,8 @@ static void say_connect(struct link *link)
     link->frame.failed = link->frame.failed || value.failed;
     buf_free(&value);
   }
+  if (terms->notices)
+    link_put(link, STOMP_CONNECT, STR("notices"), STR("restart"));
   for (size_t i = 0; i < terms->connect_headers.n; i++)
     put_header_line(link, STOMP_CONNECT, terms->connect_headers.items[i]);
   link_send(link, (struct plug_str){0});

@@ -24,9 +24,10 @@ struct link_terms {
   const struct addrinfo *addresses;
   const char *host, *login, *passcode, *token; /* NULL: not said */
   struct text_list connect_headers;            /* NAME:VALUE, of CONNECT */
-  struct text_list http_headers;               /* NAME: VALUE, of the handshake */
-  uint64_t open_ms;      /* until CONNECTED; and for the answer to DISCONNECT */
-  uint64_t heartbeat_ms; /* 0: none */
+  bool notices;                  /* asks to be told when the server is about to stop */
+  struct text_list http_headers; /* NAME: VALUE, of the handshake */
+  uint64_t open_ms;              /* until CONNECTED; and for the answer to DISCONNECT */
+  uint64_t heartbeat_ms;         /* 0: none */
 };
 
 enum link_state {

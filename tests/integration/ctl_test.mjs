@@ -198,6 +198,47 @@ describe('pub and sub', { concurrency: 4 }, () => {
   });
 });
 
+test('sub --reconnect moves before the server stops, and prints each message once', async (t) => {
+  const sockets = [];
+  const asked = [];
+  const message = (id) => encode('MESSAGE', { subscription: 'sub-0', 'message-id': `m${id}`, destination: '/topic/a' }, `${id}`);
+  const port = await rawServer(t, (socket) => {
+    const n = sockets.push(socket);
+    let bytes = Buffer.alloc(0);
+    const onFrame = ({ command, headers }) => {
+      if (command === 'CONNECT') {
+        asked.push(headers.notices);
+        if (n === 2) socket.end(encode('ERROR', { message: 'the server is restarting', 'error-code': 'restarting' }));
+        else socket.write(encode('CONNECTED', { version: '1.2', notices: 'restart' }));
+        return;
+      }
+      if (headers.receipt) socket.write(encode('RECEIPT', { 'receipt-id': headers.receipt }));
+      if (command !== 'SUBSCRIBE') return;
+      if (n === 1) {
+        socket.write(message(1));
+        socket.write(encode('MESSAGE', { subscription: 'plugboard', destination: '/plugboard/server', 'message-id': 'x', event: 'restart', 'reconnect-in': '50', 'closes-in': '60000' }));
+        return;
+      }
+      for (const each of [sockets[0], socket]) each.write(message(2));
+      for (const each of [socket, sockets[0]]) each.write(message(3));
+      sockets[0].end(encode('ERROR', { message: 'the server is restarting', 'error-code': 'restarting', 'reconnect-in': '50' }));
+      sockets[0].on('close', () => socket.write(message(4)));
+    };
+    socket.on('data', (data) => {
+      bytes = Buffer.concat([bytes, data]);
+      for (;;) {
+        const { frame, used } = decode(bytes);
+        bytes = bytes.subarray(used);
+        if (!frame) break;
+        onFrame(frame);
+      }
+    });
+  });
+  const { code, stdout, stderr } = await ctl(['sub', '-u', `stomp://127.0.0.1:${port}`, '--reconnect', '-n', '4', '/topic/a']);
+  assert.deepEqual([code, stdout, stderr], [0, '1\n2\n3\n4\n', '']);
+  assert.deepEqual(asked, ['restart', 'restart', 'restart']);
+});
+
 // bytes the server sends at once, or when the handshake has come; → code, message
 const key = (request) => /Sec-WebSocket-Key: (\S+)/.exec(request)[1];
 const accept = (request) => createHash('sha1').update(`${key(request)}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
