@@ -587,6 +587,13 @@ bool broker_ready(const struct broker *broker)
   return atomic_load_explicit(&broker->ready, memory_order_acquire) != 0;
 }
 
+_Static_assert(HEALTH_TEXT_MAX <= BROKER_TEXT_SIZE, "its text fits");
+
+void broker_text(struct broker *broker, char out[BROKER_TEXT_SIZE])
+{
+  health_text(&broker->health, out);
+}
+
 bool broker_unready(struct broker *broker, char *out, size_t size)
 {
   char text[HEALTH_TEXT_MAX];

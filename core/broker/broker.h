@@ -45,6 +45,9 @@ struct plugin_instance *broker_instance(const struct broker *broker);
 bool broker_ready(const struct broker *broker);
 /* [any] Why it is not ready, in words for an operator; false and an empty text when it is. */
 bool broker_unready(struct broker *broker, char *out, size_t size);
+/* [any] What the plugin says of itself, up or down; may be empty. */
+#define BROKER_TEXT_SIZE 128
+void broker_text(struct broker *broker, char out[BROKER_TEXT_SIZE]);
 /* [any] Publishers should wait: the backend, the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);
 
