@@ -270,6 +270,7 @@ static bool look_after_now(struct sub *sub, enum exit_code *code)
   sub->now = sub->next;
   sub->next = NULL;
   sub->next_at_us = 0;
+  sub->delay_ms = DELAY_MIN_MS;
   sub->moving = false; /* what the next has still to bring may have come: seen is kept */
   return sub->now;
 }
