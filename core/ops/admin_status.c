@@ -70,10 +70,10 @@ void admin_status(struct admin *admin, struct mount_request *request)
 {
   const struct settings *settings = admin->parts.settings;
   struct net_env *env = request->env;
-  char why[NODE_WHY_SIZE], text[BROKER_TEXT_SIZE], abi[32];
+  char why[NODE_WHY_SIZE], text[HEALTH_TEXT_MAX], abi[32];
   enum node_state state = node_state(env, why);
   bool up = broker_ready(env->broker);
-  broker_text(env->broker, text);
+  broker_health_text(env->broker, text);
   snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);
   json_t *json = json_pack(
       "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:I, s:I, s:I, s:o, s:o, s:o}",

@@ -132,9 +132,9 @@ static void warn_of_plugins(struct pulse *pulse)
   char why[NODE_WHY_SIZE];
   warnings_set(pulse->warnings, watchdog_reason(why, sizeof why), "plugin-hangs",
                "a plugin hangs: %s", why);
-  char text[BROKER_TEXT_SIZE];
+  char text[HEALTH_TEXT_MAX];
   bool down = !broker_ready(pulse->env->broker);
-  broker_text(pulse->env->broker, text);
+  broker_health_text(pulse->env->broker, text);
   warnings_set(pulse->warnings, down, "broker", "the broker is unavailable%s%s",
                text[0] ? ": " : "", text);
 }
