@@ -25,6 +25,7 @@
 #include "net/doors.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/drain.h"
 #include "ops/orders.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -471,10 +472,13 @@ static uint64_t stop_limit_ms(const struct server *server)
 
 static void stop_all(struct server *server)
 {
-  /* Half of the time for what was sent before, all of it for the sessions behind that. */
   uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
-  uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
   watchdog_end_within(stop_limit_ms(server));
+  if (server->settings->drain_ms)
+    drain_sessions(server->workers, server->n_running, server->settings, end_ms);
+  /* Of what is left half for what was sent before, all of it for sessions that are behind that. */
+  uint64_t now_ms = clock_now_ms();
+  uint64_t deadline_ms = now_ms + (end_ms > now_ms ? (end_ms - now_ms) / 2 : 0);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -509,9 +513,9 @@ static void stop_all(struct server *server)
 static void go_on_unready(struct server *server)
 {
   uint64_t delay_ms = server->settings->stop_delay_ms, end_ms = clock_now_ms() + delay_ms, now_ms;
+  atomic_store(&server->leaving, true);
   if (!delay_ms)
     return;
-  atomic_store(&server->leaving, true);
   log_info("core", "stopping in %llu ms: until then only /ready says so",
            (unsigned long long)delay_ms);
   while ((now_ms = clock_now_ms()) < end_ms) {

@@ -355,6 +355,9 @@ static plug_status load_numbers(struct settings_loader *l)
 #define NUMBER(section, key, member) {SECTION_##section, key, offsetof(struct settings, member)}
       NUMBER(SERVER, "stop-delay", stop_delay_ms),
       NUMBER(SERVER, "drain-time", drain_ms),
+      NUMBER(SERVER, "drain-rate", drain_rate),
+      NUMBER(SERVER, "drain-overlap", drain_overlap_ms),
+      NUMBER(SERVER, "drain-reconnect", drain_reconnect_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
       NUMBER(SERVER, "pool-queue", pool_queue),

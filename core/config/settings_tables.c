@@ -18,7 +18,19 @@ static const struct plug_option server_options[] = {
      "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
      "long as a balancer needs to notice. A second signal ends it at once."},
     {"drain-time", PLUG_OPT_DURATION, 0, "10s", "0..10m",
-     "How long a stopping server waits then for its sessions to end, all in all."},
+     "How long a stopping server takes then at most, all in all. Its sessions are closed one after "
+     "the other within four fifths of that, and go on until it is their turn."},
+    {"drain-rate", PLUG_OPT_INTEGER, 0, "500", "1..1000000",
+     "How many sessions a stopping server closes in a second at most, so that not all clients come "
+     "back at once. With more sessions than fit into `drain-time` they are closed faster, evenly, "
+     "and the log says so."},
+    {"drain-overlap", PLUG_OPT_DURATION, 0, "5s", "0..10m",
+     "How long a session stays open after its client, which has asked for that in CONNECT, was told "
+     "that the server stops: for a new connection beside the old one. At most two fifths of "
+     "`drain-time`."},
+    {"drain-reconnect", PLUG_OPT_DURATION, 0, "1s", "0..10m",
+     "After how long, give or take a tenth, clients of closed sessions are told to connect again; "
+     "without other nodes, as long as a restart takes. 0: they are told nothing."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
     {"pool-threads", PLUG_OPT_INTEGER, 0, "2", "1..8",

@@ -338,8 +338,9 @@ static void drop_new(struct sockjs_conn *sock)
 static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *http)
 {
   struct sockjs_request *request = request_of(http);
-  if (env->quiet) {
-    sockjs_answer_plain(http, 503, "The server is stopping.\n");
+  if (env->shut) {
+    COUNT(refused_drain);
+    sockjs_answer_later(http, 503, env->retry_after, "The server is stopping.\n");
     return NULL;
   }
   /* A session is a connection of its client: by a proxy its sockets are nobody's, and without one

@@ -114,14 +114,15 @@ static void note_read(struct conn *conn, size_t len)
     env->more_to_read = true;
 }
 
-/* Not while the node is congested, a verdict is awaited, or the server stops: silence in which
- * nobody listened is not the client's. A session that has closed is read again, for the peer's
+/* Not while the node is congested, a verdict is awaited, or the server stops and this session's turn
+ * has come: silence in which nobody listened is not the client's. A session that has closed is read again, for the peer's
  * farewell. */
 void conn_update_reading(struct conn *conn)
 {
   struct session *session = &conn->session;
+  bool stops = conn->env->quiet || conn->parting == PARTING_RETIRED;
   bool deaf = !list_empty(&conn->paused) || session->awaiting ||
-              (conn->env->quiet && session->state != SESSION_CLOSED);
+              (stops && session->state != SESSION_CLOSED);
   bool heard_again = session->deaf && !deaf;
   session->deaf = deaf;
   uint32_t events = (deaf || conn->ended ? 0u : conn->carrier->listens) |

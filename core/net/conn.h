@@ -6,6 +6,7 @@
 
 #include "net/carrier.h"
 #include "net/env.h"
+#include "net/parting.h"
 #include "net/peer.h"
 #include "net/sender.h"
 #include "session/session.h"
@@ -21,6 +22,7 @@ struct conn {
   bool farewell;      /* the last frame is under way or out */
   bool closes_later;  /* the peer has said farewell while a verdict was awaited */
   uint8_t wire;       /* how frames are written: enum wire */
+  uint8_t parting;    /* enum parting_stage */
   struct session session;
   struct timer timer;
   struct list link;      /* all of the worker's */
@@ -31,6 +33,7 @@ struct conn {
   uint32_t held_at, held_end;
   int stall_unsent;      /* bytes in the kernel's send queue when that was last looked at */
   uint64_t close_due_ms; /* when a closed session is cut off; 0: not yet decided */
+  uint64_t parting_ms;   /* when that stage ends */
   uint64_t stall_ms;     /* when a blocked send counts as stalled; 0: not blocked */
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;

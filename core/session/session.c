@@ -14,6 +14,7 @@
 #include "session/applications.h"
 #include "session/memory.h"
 #include "session/refusal.h"
+#include "session/restart.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
@@ -169,6 +170,8 @@ void session_error(struct session *session, const struct session_error *error)
   if (stays)
     put_header(session, STOMP_ERROR, STR("recoverable"),
                error->stays == SESSION_STAYS ? STR("false") : STR("true"));
+  if (error->reconnect_ms)
+    stomp_put_header_u64(out, STR("reconnect-in"), error->reconnect_ms);
   if (error->with_versions)
     put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
   put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
@@ -366,6 +369,7 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   }
   uint64_t cx = 0, cy = 0;
   const struct plug_str *beat = stomp_frame_header(frame, STR("heart-beat"));
+  const struct plug_str *notices = stomp_frame_header(frame, STR("notices"));
   if (beat && !parse_heartbeat(*beat, &cx, &cy)) {
     session_fail(session, frame, CLOSE_PROTOCOL,
                  "Two numbers of milliseconds are expected, as in 10000,10000.",
@@ -380,6 +384,7 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
       .version = (uint8_t)version,
       .beats_sent = cy && terms->heartbeat_send_ms,
       .beats_expected = cx && terms->heartbeat_receive_ms,
+      .notices = notices && restart_is_asked_for(*notices),
       .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
       .write_interval_ms = heartbeat_interval(cy, terms->heartbeat_send_ms)};
   if (env->access)
@@ -397,6 +402,7 @@ void session_admit(struct session *session, const struct session_agreement *agre
   session->write_interval_ms = agreement->write_interval_ms;
   session->state = SESSION_CONNECTED;
   session->version = agreement->version;
+  session->notices = agreement->notices;
   stomp_parser_set_version(&session->parser, version);
   COUNT(sessions);
   COUNT(sessions_total);
@@ -412,6 +418,8 @@ void session_admit(struct session *session, const struct session_agreement *agre
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
   put_header(session, STOMP_CONNECTED, STR("session"), session_id_text(session, id));
   put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
+  if (session->notices)
+    put_header(session, STOMP_CONNECTED, STR("notices"), STR("restart"));
   const struct plug_identity *who = admission_who(session);
   if (who)
     put_header(session, STOMP_CONNECTED, STR("user-name"), who->user);
