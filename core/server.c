@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "access/explain.h"
@@ -289,6 +290,13 @@ static plug_status make_destinations(struct server *server, struct plug_err *err
   return PLUG_OK;
 }
 
+static uint64_t unix_now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
@@ -306,6 +314,7 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
+  message_set_ids(unix_now_ms());
   const struct message_limits limits = {.bytes = settings_largest_frame(settings),
                                         .n_headers = settings->max_headers,
                                         .header_bytes = settings->max_header_size,

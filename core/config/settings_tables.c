@@ -25,7 +25,8 @@ static const struct plug_option server_options[] = {
      "back at once. With more sessions than fit into `drain-time` they are closed faster, evenly, "
      "and the log says so."},
     {"drain-overlap", PLUG_OPT_DURATION, 0, "5s", "0..10m",
-     "How long a session stays open after its client, which has asked for that in CONNECT, was told "
+     "How long a session stays open after its client, which has asked for that in CONNECT, was "
+     "told "
      "that the server stops: for a new connection beside the old one. At most two fifths of "
      "`drain-time`."},
     {"drain-reconnect", PLUG_OPT_DURATION, 0, "1s", "0..10m",

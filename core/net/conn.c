@@ -114,9 +114,9 @@ static void note_read(struct conn *conn, size_t len)
     env->more_to_read = true;
 }
 
-/* Not while the node is congested, a verdict is awaited, or the server stops and this session's turn
- * has come: silence in which nobody listened is not the client's. A session that has closed is read again, for the peer's
- * farewell. */
+/* Not while the node is congested, a verdict is awaited, or the server stops and this session's
+ * turn has come: silence in which nobody listened is not the client's. A session that has closed is
+ * read again, for the peer's farewell. */
 void conn_update_reading(struct conn *conn)
 {
   struct session *session = &conn->session;

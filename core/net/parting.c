@@ -59,10 +59,9 @@ static bool owes(const struct conn *conn)
   return conn->session.state == SESSION_LEAVING || conn->held || restart_owes(&conn->session);
 }
 
-static void retire(struct parting *parting, struct conn *conn)
+static void retire(struct conn *conn)
 {
   conn->parting = PARTING_RETIRED;
-  conn->parting_ms = parting->plan.end_ms;
   conn_update_reading(conn);
 }
 
@@ -74,7 +73,7 @@ static void take_turn(struct parting *parting, struct conn *conn)
   uint64_t now = parting->env->now_ms, left = plan->end_ms - now;
   uint64_t overlap = plan->overlap_ms < left ? plan->overlap_ms : left;
   if (session->state != SESSION_CONNECTED || !session->notices || !overlap) {
-    retire(parting, conn);
+    retire(conn);
     return;
   }
   conn->parting = PARTING_TOLD;
@@ -88,14 +87,12 @@ static bool look_at(struct parting *parting, struct conn *conn)
   struct session *session = &conn->session;
   uint64_t now = parting->env->now_ms;
   if (conn->parting == PARTING_TOLD && session->state != SESSION_CLOSED && now >= conn->parting_ms)
-    retire(parting, conn);
-  if (conn->parting == PARTING_RETIRED && session->state != SESSION_CLOSED &&
-      (!owes(conn) || now >= parting->plan.end_ms)) {
+    retire(conn);
+  if (conn->parting == PARTING_RETIRED && session->state != SESSION_CLOSED && !owes(conn)) {
     parting_close(conn);
     conn->parting_ms = now + FETCH_MS;
   }
-  return session->state == SESSION_CLOSED &&
-         (!conn->carrier->outlives || now >= conn->parting_ms);
+  return session->state == SESSION_CLOSED && (!conn->carrier->outlives || now >= conn->parting_ms);
 }
 
 /* --- all of them -------------------------------------------------------------------------- */
@@ -136,9 +133,8 @@ static void give_turns(struct parting *parting)
   struct conn *conn;
   bool ends = env->now_ms >= parting->plan.end_ms;
   shift(parting);
-  while ((conn = next_in_turn(parting)) &&
-         (ends || parting->n_done >= parting->n_turns ||
-          due_ms(parting, parting->n_done) <= env->now_ms)) {
+  while ((conn = next_in_turn(parting)) && (ends || parting->n_done >= parting->n_turns ||
+                                            due_ms(parting, parting->n_done) <= env->now_ms)) {
     parting->n_done++;
     list_remove(&conn->link);
     list_append(&env->conns, &conn->link);

@@ -24,7 +24,7 @@ enum parting_stage { PARTING_NOT_YET, PARTING_TOLD, PARTING_RETIRED };
 struct parting_plan {
   uint64_t span_ms;    /* within which each session has its turn */
   uint64_t overlap_ms; /* of those who are told; 0: nobody is */
-  uint64_t end_ms;     /* when all that are left are closed */
+  uint64_t end_ms;     /* when all that are left have theirs; who is still owed something stays */
 };
 
 struct parting {
@@ -33,7 +33,7 @@ struct parting {
   struct parting_plan plan;
   uint64_t begin_ms;
   uint64_t n_turns, n_done;
-  void (*over)(struct parting *parting); /* called once: nobody is left to be closed */
+  void (*over)(struct parting *parting); /* called once: nobody is left, or it is end_ms */
 };
 
 void parting_init(struct parting *parting, struct net_env *env,

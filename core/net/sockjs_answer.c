@@ -44,8 +44,7 @@ void sockjs_answer_later(struct http_conn *http, uint16_t status, const char *re
 
 void sockjs_answer_too_many(struct http_conn *http)
 {
-  sockjs_answer_later(http, 429, "retry-after: 1\r\n",
-                      "Too many connections from this address.\n");
+  sockjs_answer_later(http, 429, "retry-after: 1\r\n", "Too many connections from this address.\n");
 }
 
 void sockjs_answer_sender(struct http_conn *http)

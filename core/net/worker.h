@@ -8,8 +8,8 @@
  *
  * The end comes in steps, so that what clients were told has been taken reaches those who are to
  * have it: no new sessions begin (shut); those that there are part one after the other, while the
- * rest goes on (net/parting.h); all workers fall quiet (they accept and read nothing more); and only
- * when every inbox holds what was published until then the sessions that are left are closed.
+ * rest goes on (net/parting.h); all workers fall quiet (they accept and read nothing more); and
+ * only when every inbox holds what was published until then the sessions that are left are closed.
  */
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
@@ -43,10 +43,10 @@ struct worker {
   sem_t shut, parted, quiet; /* posted once it is */
   struct parting_plan plan;  /* of the command to part, written before it; as deadline_ms */
   uint64_t n_shut;           /* connections that it had then; written before shut is posted */
-  _Atomic int command;  /* what it is to do, in the order of enum worker_command */
-  _Atomic int stopped;  /* no wake-ups any more */
-  uint64_t deadline_ms; /* of the command to stop; written before it */
-  int obeyed;           /* the last command */
+  _Atomic int command;       /* what it is to do, in the order of enum worker_command */
+  _Atomic int stopped;       /* no wake-ups any more */
+  uint64_t deadline_ms;      /* of the command to stop; written before it */
+  int obeyed;                /* the last command */
   bool initialised, ending;
 };
 
@@ -74,7 +74,8 @@ void worker_wait_parted(struct worker *worker, uint64_t deadline_ms);
 void worker_quiet(struct worker *worker);
 /* [any] Waits until it has, at most until deadline_ms of base/clock.h. */
 void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms);
-/* [any] Closes the sessions that are left, and ends when all are gone or at deadline_ms of base/clock.h. */
+/* [any] Closes the sessions that are left, and ends when all are gone or at deadline_ms of
+ * base/clock.h. */
 void worker_stop(struct worker *worker, uint64_t deadline_ms);
 /* [any] Makes it look around, as while a plugin hangs. */
 void worker_wake(struct worker *worker);

@@ -1,5 +1,5 @@
-/* How the server takes leave of its sessions when it stops: which pace keeps all clients from coming
- * back at once, and the order to the workers. Owns nothing. Main thread. */
+/* How the server takes leave of its sessions when it stops: which pace keeps all clients from
+ * coming back at once, and the order to the workers. Owns nothing. Main thread. */
 #ifndef OPS_DRAIN_H
 #define OPS_DRAIN_H
 

@@ -90,10 +90,8 @@ static void a_receipt_that_waits_is_owed(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      TEST(who_asks_in_connect_is_told),
-      TEST(the_header_is_a_list),
-      TEST(the_error_says_when_to_come_back),
-      TEST(before_connect_the_close_says_it),
+      TEST(who_asks_in_connect_is_told),      TEST(the_header_is_a_list),
+      TEST(the_error_says_when_to_come_back), TEST(before_connect_the_close_says_it),
       TEST(a_receipt_that_waits_is_owed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
