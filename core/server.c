@@ -549,6 +549,13 @@ static void let_signals_kill(void)
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
 
+static void reopen_log(void)
+{
+  int failed = log_reopen();
+  if (failed)
+    log_error("core", "the access log cannot be opened anew: %s", strerror(failed));
+}
+
 static void wait_for_end(struct server *server)
 {
   uint64_t interval_ms = server->settings->stats_interval_ms;
@@ -563,6 +570,7 @@ static void wait_for_end(struct server *server)
       log_info("core", "stopping: no new connections, sessions are closed");
       return;
     case ORDER_RELOAD:
+      reopen_log();
       orders_answer(order, PLUG_ENOTSUP, "the configuration is read at the start only");
       break;
     case ORDER_STATS:

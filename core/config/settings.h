@@ -81,6 +81,9 @@ struct settings {
   char *node;       /* resolved, printable, at most 64 bytes of [A-Za-z0-9._-] */
   enum log_level log_level;
   bool log_json;
+  char *journal_socket; /* NULL: the log goes to standard error */
+  bool access_log;
+  char *access_log_file; /* NULL: it goes to the log */
   char *plugin_dir;
   uint64_t stop_delay_ms;    /* how long after SIGTERM the server only says that it will stop */
   uint64_t drain_ms;         /* how long it then takes at most */

@@ -11,6 +11,15 @@ static const struct plug_option server_options[] = {
     {"log-level", PLUG_OPT_CHOICE, 0, "info", "debug|info|warn|error",
      "The lowest level that is logged."},
     {"log-format", PLUG_OPT_CHOICE, 0, "text", "text|json", "How log lines are written."},
+    {"log-target", PLUG_OPT_CHOICE, 0, "stderr", "stderr|journald",
+     "Where log lines go: to standard error, or to the systemd journal as entries with fields. "
+     "What "
+     "finds no room there is dropped and counted (`log_dropped`), never waited for."},
+    {"journal-socket", PLUG_OPT_PATH, 0, "/run/systemd/journal/socket", NULL,
+     "Where journald listens; a journal namespace has a socket of its own."},
+    {"access-log", PLUG_OPT_STRING, 0, "off", NULL,
+     "A line for each session and connection that ends: `off`, `on` (in the log, whatever "
+     "`log-level` says), or a file, which is appended to, and opened anew on SIGHUP."},
     {"plugin-dir", PLUG_OPT_PATH, 0, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},

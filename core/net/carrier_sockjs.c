@@ -80,6 +80,7 @@ static struct http_conn *release(struct sockjs_conn *sock)
 static void answer_poll(struct sockjs_conn *sock, struct plug_str frame)
 {
   sock->conn.session.last_tx_ms = sock->conn.env->now_ms;
+  sock->conn.bytes_out += frame.len;
   if (!sockjs_answer_frame(release(sock), frame))
     conn_doom(&sock->conn);
 }
@@ -469,6 +470,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
 static void deliver(void *ctx, char *message, size_t len)
 {
   struct sockjs_conn *sock = ctx;
+  sock->conn.bytes_in += len;
   if (sock->service)
     sock->service->message(&sock->conn, str_from(message, len), false);
   else if (len)

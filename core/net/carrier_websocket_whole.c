@@ -146,7 +146,7 @@ static void fini(struct conn *conn)
 }
 
 const struct carrier carrier_websocket_whole = {
-    .name = "websocket-whole",
+    .name = "websocket",
     .size = sizeof(struct ws_whole),
     .listens = EPOLLIN,
     .receive = receive,

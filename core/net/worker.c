@@ -14,6 +14,7 @@
 #include "message/message.h"
 #include "net/api_routes.h"
 #include "net/conn.h"
+#include "net/conn_log.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
 #include "net/sign_in.h"
@@ -219,7 +220,10 @@ static plug_status init_session_env(struct net_env *env,
       .publish = publish,
       .publish_unheard = publish_unheard,
       .wake = conn_wake,
-      .limited = conn_note_limit,
+      .limited = conn_log_limit,
+      .refused_frame = conn_log_refused,
+      .admitted = conn_log_admitted,
+      .keeps_end = settings->access_log,
   };
   env->terms = calloc(1 + settings->n_endpoints, sizeof *env->terms);
   if (!env->terms)

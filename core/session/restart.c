@@ -56,7 +56,8 @@ void restart_close(struct session *session, uint32_t reconnect_ms)
   if (!spring && session->version) {
     struct session_error error = {.message = STR("the server is restarting"),
                                   .code = "restarting",
-                                  .reconnect_ms = reconnect_ms};
+                                  .reconnect_ms = reconnect_ms,
+                                  .noted = true};
     if (reconnect_ms) {
       snprintf(hint, sizeof hint, "Connect again in %" PRIu32 " ms.", reconnect_ms);
       error.hint = hint;

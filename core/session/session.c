@@ -85,6 +85,9 @@ void session_close(struct session *session, uint16_t code, const char *reason)
   free(session->leave_receipt);
   session->leave_receipt = NULL;
   session->awaiting = false;
+  const struct plug_identity *who = session->env->keeps_end ? admission_who(session) : NULL;
+  if (who)
+    session->end_user = str_dup(who->user);
   applications_leave(session);
   admission_leave(session);
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
@@ -93,6 +96,8 @@ void session_close(struct session *session, uint16_t code, const char *reason)
 void session_fini(struct session *session)
 {
   session_close(session, CLOSE_NORMAL, "");
+  free(session->end_user);
+  free(session->end_why);
   admission_free(session);
   stomp_parser_fini(&session->parser);
   outq_fini(&session->out);
@@ -154,6 +159,15 @@ void session_receipt(struct session *session, struct plug_str receipt)
   queue_scratch(session);
 }
 
+static void note_error(struct session *session, const struct session_error *error, bool stays)
+{
+  const struct session_env *env = session->env;
+  if (env->refused_frame && !error->noted)
+    env->refused_frame(session, error->message, stays);
+  if (env->keeps_end && !stays && !session->end_why)
+    session->end_why = str_dup(error->message);
+}
+
 void session_error(struct session *session, const struct session_error *error)
 {
   struct plug_str message = error->message;
@@ -167,6 +181,7 @@ void session_error(struct session *session, const struct session_error *error)
   if (error->receipt)
     put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
   bool stays = error->stays && !session->terms->errors_end;
+  note_error(session, error, stays);
   if (stays)
     put_header(session, STOMP_ERROR, STR("recoverable"),
                error->stays == SESSION_STAYS ? STR("false") : STR("true"));
@@ -211,7 +226,7 @@ static void fail(struct session *session, const struct stomp_frame *frame, uint1
     note_limit(session, message);
   const struct plug_str *receipt = frame ? stomp_frame_header(frame, STR("receipt")) : NULL;
   struct session_error error = {
-      .message = str_from(message, len), .receipt = receipt, .hint = hint};
+      .message = str_from(message, len), .receipt = receipt, .hint = hint, .noted = limit};
   session_error(session, &error);
   session_close(session, code, "");
 }
@@ -427,6 +442,8 @@ void session_admit(struct session *session, const struct session_agreement *agre
     stomp_put_header_u64(out, STR("expires-at"), (uint64_t)who->expires_unix_ms);
   stomp_put_body(out, str_from(NULL, 0));
   queue_scratch(session);
+  if (env->admitted)
+    env->admitted(session);
 }
 
 void session_leave(struct session *session)

@@ -70,6 +70,11 @@ struct session_env {
   void (*wake)(struct session *session);
   /* For the log: a limit has ended the session, why says which. NULL: nobody wants to know. */
   void (*limited)(const struct session *session, const char *why);
+  /* Likewise: an ERROR has been queued, after which the session ends or stays. */
+  void (*refused_frame)(const struct session *session, struct plug_str message, bool stays);
+  /* Likewise: CONNECTED has been queued. */
+  void (*admitted)(const struct session *session);
+  bool keeps_end; /* sessions keep end_user and end_why */
   /* As broker_publish_unheard; NULL: every message is made and published. */
   bool (*publish_unheard)(struct session_env *env, uint64_t topic_hash, size_t payload_len);
 };
@@ -110,6 +115,7 @@ struct session {
   bool notices;             /* its CONNECT asks for word of a restart */
   uint32_t kept_bytes;      /* for max-session-memory, see memory.h */
   const char *close_reason; /* static */
+  char *end_user, *end_why; /* for the log: its user, and what its last ERROR said; or NULL */
   struct list app_waits;    /* applications.c: requests whose answer is awaited */
   uint8_t id[16];           /* of CONNECTED; a name of user destinations */
 };
@@ -185,6 +191,7 @@ struct session_error {
   const char *hint; /* added to the body */
   enum session_stays stays;
   uint32_t reconnect_ms; /* reconnect-in: when the client should come back */
+  bool noted;            /* the log need not be told */
   bool with_versions;
 };
 void session_error(struct session *session, const struct session_error *error);
