@@ -14,6 +14,7 @@ struct door {
   const struct carrier *carrier; /* NULL: HTTP, whose requests say what they want */
   const struct cidr_list *trusted_proxies;
   bool proxy_protocol; /* these say by it who their clients are */
+  bool shared;         /* all workers accept from one socket */
   bool api_only;       /* HTTP, and nothing but the API is to be had */
 };
 

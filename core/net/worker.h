@@ -42,7 +42,7 @@ struct worker {
   pthread_t thread;
   sem_t shut, parted, quiet; /* posted once it is */
   struct parting_plan plan;  /* of the command to part, written before it; as deadline_ms */
-  uint64_t n_shut;           /* connections that it had then; written before shut is posted */
+  _Atomic uint64_t n_shut;   /* connections that it had then */
   _Atomic int command;       /* what it is to do, in the order of enum worker_command */
   _Atomic int stopped;       /* no wake-ups any more */
   uint64_t deadline_ms;      /* of the command to stop; written before it */
