@@ -34,13 +34,12 @@ static const struct plug_option server_options[] = {
      "back at once. With more sessions than fit into `drain-time` they are closed faster, evenly, "
      "and the log says so."},
     {"drain-overlap", PLUG_OPT_DURATION, 0, "5s", "0..10m",
-     "How long a session stays open after its client, which has asked for that in CONNECT, was "
-     "told "
-     "that the server stops: for a new connection beside the old one. At most two fifths of "
-     "`drain-time`."},
+     "A client that has asked for that in CONNECT is told before, and its session stays open for "
+     "so long, and `drain-reconnect`, so that the new connection is there before the old one ends; "
+     "for two fifths of `drain-time` at most. 0: nobody is told."},
     {"drain-reconnect", PLUG_OPT_DURATION, 0, "1s", "0..10m",
-     "After how long, give or take a tenth, clients of closed sessions are told to connect again; "
-     "without other nodes, as long as a restart takes. 0: they are told nothing."},
+     "After how long, give or take a tenth, clients are told to connect again; without other "
+     "nodes, as long as a restart takes. 0: they are told nothing of that."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
     {"pool-threads", PLUG_OPT_INTEGER, 0, "2", "1..8",

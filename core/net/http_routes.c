@@ -120,13 +120,14 @@ static enum http_route refuse_origin(const struct settings_endpoint *endpoint,
                                      struct plug_str origin, struct http_reply *reply)
 {
   static struct log_limit limit;
+  char more[LOG_HELD_MAX];
   uint64_t held;
   COUNT(origins_refused);
   if (log_limit_pass(&limit, 10000, &held))
     log_warn("net",
              "origin '%.*s' is not allowed at %s; [endpoint %s] allowed-origins lists those that "
-             "are",
-             STR_ARG(origin), endpoint->path, endpoint->path);
+             "are%s",
+             STR_ARG(origin), endpoint->path, endpoint->path, log_held(held, more));
   return refuse(reply, 403, "This origin is not allowed.", NULL);
 }
 

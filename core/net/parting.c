@@ -76,9 +76,11 @@ static void take_turn(struct parting *parting, struct conn *conn)
     retire(conn);
     return;
   }
+  /* They wait as long as those who are closed: else both would come at once. */
+  uint32_t wait = reconnect_ms(conn);
   conn->parting = PARTING_TOLD;
   conn->parting_ms = now + overlap;
-  restart_notify(session, overlap);
+  restart_notify(session, wait < overlap / 2 ? wait : (uint32_t)(overlap / 2), overlap);
 }
 
 /* False: it is open still, or what it has been told may still have to be fetched. */

@@ -40,7 +40,7 @@ static void describe(const struct passed_socket *socket, char *out, size_t size)
   struct net_peer peer;
   char text[NET_PEER_TEXT_MAX];
   if (socket->address.any.sa_family == AF_UNIX) {
-    snprintf(out, size, "unix:%.108s", socket->address.path.sun_path);
+    snprintf(out, size, "unix:%.80s", socket->address.path.sun_path);
     return;
   }
   net_peer_read(&peer, &socket->address.any);
@@ -152,13 +152,13 @@ plug_status passed_end(struct plug_err *err)
 {
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < n_passed; i++) {
-    char text[128];
+    char text[96];
     if (passed[i].fd < 0)
       continue;
     describe(&passed[i], text, sizeof text);
     if (status == PLUG_OK)
       snprintf(err->text, sizeof err->text,
-               "systemd has passed a socket for %s ('%s'), which is no listen address of the "
+               "systemd has passed a socket for %.95s ('%.60s'), which is no listen address of the "
                "configuration",
                text, passed[i].name);
     status = PLUG_EINVAL;

@@ -15,8 +15,9 @@ static uint64_t unhurried_ms(uint64_t n, uint64_t rate)
 
 struct drain_plan drain_plan_for(const struct settings *settings, uint64_t n, uint64_t time_ms)
 {
-  struct drain_plan plan = {.overlap_ms = settings->drain_overlap_ms,
-                            .span_ms = unhurried_ms(n, settings->drain_rate)};
+  struct drain_plan plan = {.span_ms = unhurried_ms(n, settings->drain_rate)};
+  if (settings->drain_overlap_ms)
+    plan.overlap_ms = settings->drain_overlap_ms + settings->drain_reconnect_ms * 11 / 10;
   if (plan.overlap_ms > time_ms / 2)
     plan.overlap_ms = time_ms / 2;
   uint64_t most = time_ms - plan.overlap_ms;

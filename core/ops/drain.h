@@ -8,7 +8,7 @@
 
 struct drain_plan {
   uint64_t span_ms;    /* within which all sessions have their turn */
-  uint64_t overlap_ms; /* for those who are told beforehand */
+  uint64_t overlap_ms; /* for those who are told beforehand, with the time that they are to wait */
   uint64_t per_s;      /* closes, at most */
   bool hurried;        /* more than [server] drain-rate allows */
 };

@@ -21,7 +21,7 @@ bool restart_owes(const struct session *session)
   return session->awaiting || !list_empty(&session->waiters) || !list_empty(&session->app_waits);
 }
 
-void restart_notify(struct session *session, uint64_t closes_in_ms)
+void restart_notify(struct session *session, uint32_t reconnect_ms, uint64_t closes_in_ms)
 {
   enum stomp_version version = (enum stomp_version)session->version;
   struct buf *out = &session->env->out;
@@ -34,6 +34,8 @@ void restart_notify(struct session *session, uint64_t closes_in_ms)
   stomp_put_header(out, version, STOMP_MESSAGE, STR("destination"), STR(RESTART_DESTINATION));
   stomp_put_header(out, version, STOMP_MESSAGE, STR("message-id"), str_of(id));
   stomp_put_header(out, version, STOMP_MESSAGE, STR("event"), STR("restart"));
+  if (reconnect_ms)
+    stomp_put_header_u64(out, STR("reconnect-in"), reconnect_ms);
   stomp_put_header_u64(out, STR("closes-in"), closes_in_ms);
   stomp_put_header_u64(out, STR("content-length"), 0);
   stomp_put_body(out, str_from(NULL, 0));

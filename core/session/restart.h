@@ -16,8 +16,9 @@ bool restart_is_asked_for(struct plug_str notices);
  * has to say. */
 bool restart_owes(const struct session *session);
 
-/* Queues the notice: a MESSAGE. The session goes on, and is closed so much later. */
-void restart_notify(struct session *session, uint64_t closes_in_ms);
+/* Queues the notice: a MESSAGE. Its client should make the new connection after reconnect_ms (0:
+ * nothing is said of that); the session goes on, and is closed closes_in_ms later. */
+void restart_notify(struct session *session, uint32_t reconnect_ms, uint64_t closes_in_ms);
 
 /* Queues the ERROR and closes the session. reconnect_ms: after how long the client should come
  * back; 0: nothing is said of that. */

@@ -78,14 +78,15 @@ describe('a drain', { concurrency: 4 }, () => {
   });
 
   test('a client that asks for it is told first, and has time for another connection', async (t) => {
-    const server = await start({ t, set: ['server.workers=1', 'server.drain-time=10m', 'server.drain-overlap=4m'] });
+    const server = await start({ t, set: ['server.workers=1', 'server.drain-time=10m', 'server.drain-overlap=3m'] });
     const mover = await stomp(server, { t, connect: { notices: 'other, restart' } });
     assert.equal(mover.session.headers.notices, 'restart');
     const late = await stomp(server, { t, connect: { notices: 'restart' } });
     await mover.subscribe('/topic/a');
     await drain(server);
-    const told = await mover.expect('MESSAGE', { subscription: 'plugboard', destination: '/plugboard/server', event: 'restart', 'closes-in': 240000 });
+    const told = await mover.expect('MESSAGE', { subscription: 'plugboard', destination: '/plugboard/server', event: 'restart', 'closes-in': 181100 });
     assert.match(told.headers['message-id'], /^server-\d+$/);
+    assert.ok(told.headers['reconnect-in'] >= 900 && told.headers['reconnect-in'] <= 1100, told.headers['reconnect-in']);
     await late.expect('MESSAGE', { event: 'restart' });
     late.send('/topic/a', 'in between');
     assert.equal((await mover.expect('MESSAGE', { destination: '/topic/a' })).body, 'in between');
@@ -99,7 +100,7 @@ describe('a drain', { concurrency: 4 }, () => {
   });
 
   test('who was told and stays is closed after drain-overlap; who has not asked is told nothing', async (t) => {
-    const server = await start({ t, set: ['server.drain-time=10m', 'server.drain-overlap=200ms'] });
+    const server = await start({ t, set: ['server.drain-time=10m', 'server.drain-overlap=200ms', 'server.drain-reconnect=0'] });
     const stays = await stomp(server, { t, connect: { notices: 'restart' } });
     const other = await stomp(server, { t, connect: { notices: 'nothing' } });
     assert.equal(other.session.headers.notices, undefined);

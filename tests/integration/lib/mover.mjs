@@ -77,7 +77,7 @@ export class Mover {
     assert.equal(frame.command, 'MESSAGE');
     if (frame.headers.destination === '/plugboard/server') {
       assert.equal(frame.headers.event, 'restart');
-      this.move(from).catch((error) => this.errors.push(error.message));
+      this.move(from, Number(frame.headers['reconnect-in'] ?? 0)).catch((error) => this.errors.push(error.message));
       return;
     }
     const id = frame.headers['message-id'];
@@ -93,7 +93,8 @@ export class Mover {
     }
   }
 
-  async move(from) {
+  async move(from, wait) {
+    await sleep(wait);
     const caughtUp = new Promise((done) => { from.caughtUp = done; });
     const next = await this.connect();
     this.current = next;

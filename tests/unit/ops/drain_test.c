@@ -8,7 +8,8 @@
 
 static struct drain_plan plan_of(uint64_t rate, uint64_t overlap_ms, uint64_t n, uint64_t time_ms)
 {
-  const struct settings settings = {.drain_rate = rate, .drain_overlap_ms = overlap_ms};
+  const struct settings settings = {
+      .drain_rate = rate, .drain_overlap_ms = overlap_ms, .drain_reconnect_ms = 1000};
   return drain_plan_for(&settings, n, time_ms);
 }
 
@@ -28,9 +29,9 @@ static void the_rate_is_kept_up_to_the_last_session_that_fits(void **state)
   for (uint64_t rate = 1; rate <= 100000; rate = rate * 3 + 1)
     for (uint64_t n = 1; n < 300000; n = n * 2 + 1) {
       struct drain_plan plan = plan_of(rate, 2000, n, 10000);
-      assert_int_equal(plan.overlap_ms, 2000);
-      assert_true(plan.span_ms <= 8000);
-      assert_int_equal(plan.hurried, n * 10000 / (rate * 9) + 1 > 8000);
+      assert_int_equal(plan.overlap_ms, 3100);
+      assert_true(plan.span_ms <= 6900);
+      assert_int_equal(plan.hurried, n * 10000 / (rate * 9) + 1 > 6900);
       if (!plan.hurried)
         assert_true(n * 1000 <= rate * plan.span_ms);
       assert_true(plan.per_s * plan.span_ms >= n * 1000);

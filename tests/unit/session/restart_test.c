@@ -20,9 +20,13 @@ static void who_asks_in_connect_is_told(void **state)
                  "server:plugboard/test\nnotices:restart\n\n^@");
   assert_true(s.notices);
   s.number = 7;
-  restart_notify(&s, 5000);
+  restart_notify(&s, 950, 5000);
   EXPECT_OUT(&s, "MESSAGE\nsubscription:plugboard\ndestination:/plugboard/server\n"
-                 "message-id:server-7\nevent:restart\ncloses-in:5000\ncontent-length:0\n\n^@");
+                 "message-id:server-7\nevent:restart\nreconnect-in:950\ncloses-in:5000\ncontent-"
+                 "length:0\n\n^@");
+  restart_notify(&s, 0, 17);
+  EXPECT_OUT(&s, "MESSAGE\nsubscription:plugboard\ndestination:/plugboard/server\n"
+                 "message-id:server-7\nevent:restart\ncloses-in:17\ncontent-length:0\n\n^@");
   assert_int_equal(s.state, SESSION_CONNECTED);
   session_fini(&s);
 }
