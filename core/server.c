@@ -66,6 +66,7 @@ struct server {
   bool broker_started, bound_socket;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
+  uint64_t end_ms;      /* when all is to be over, by base/clock.h; 0: it was not asked to stop */
   _Atomic int64_t n_sockets;
   struct orders orders;
   struct addresses *addresses; /* NULL: no limits per address */
@@ -481,13 +482,11 @@ static uint64_t stop_limit_ms(const struct server *server)
 
 static void stop_all(struct server *server)
 {
-  uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
-  watchdog_end_within(stop_limit_ms(server));
-  if (server->settings->drain_ms)
-    drain_sessions(server->workers, server->n_running, server->settings, end_ms);
-  /* Of what is left half for what was sent before, all of it for sessions that are behind that. */
   uint64_t now_ms = clock_now_ms();
+  uint64_t end_ms = server->end_ms ? server->end_ms : now_ms + server->settings->drain_ms;
+  /* Of what is left half for what was sent before, all of it for sessions that are behind that. */
   uint64_t deadline_ms = now_ms + (end_ms > now_ms ? (end_ms - now_ms) / 2 : 0);
+  watchdog_end_within(stop_limit_ms(server));
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -517,6 +516,18 @@ static void stop_all(struct server *server)
   access_stop(server->access);
 }
 
+/* While the server takes its leave; at most so long. */
+static void serve_order(struct server *server, uint64_t ms)
+{
+  struct order *order = orders_wait(&server->orders, ms);
+  if (!order)
+    return;
+  if (order->kind == ORDER_STATS)
+    log_stats(server);
+  orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
+                order->kind == ORDER_STATS ? "{}" : "the server is stopping");
+}
+
 /* Balancers learn from /ready that this node is about to go, and have the time to turn to others
  * before the first of their connections is refused. */
 static void go_on_unready(struct server *server)
@@ -527,14 +538,23 @@ static void go_on_unready(struct server *server)
     return;
   log_info("core", "stopping in %llu ms: until then only /ready says so",
            (unsigned long long)delay_ms);
-  while ((now_ms = clock_now_ms()) < end_ms) {
-    struct order *order = orders_wait(&server->orders, end_ms - now_ms);
-    if (order && order->kind == ORDER_STATS)
-      log_stats(server);
-    if (order)
-      orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
-                    order->kind == ORDER_STATS ? "{}" : "the server is stopping");
-  }
+  while ((now_ms = clock_now_ms()) < end_ms)
+    serve_order(server, end_ms - now_ms);
+}
+
+/* How often it is asked whether the sessions have gone. */
+#define DRAIN_LOOK_MS 10
+
+static void take_leave(struct server *server)
+{
+  struct drain drain;
+  log_info("core", "stopping: no new connections, sessions are closed");
+  server->end_ms = clock_now_ms() + server->settings->drain_ms;
+  if (!server->settings->drain_ms)
+    return;
+  drain_begin(&drain, server->workers, server->n_running, server->settings, server->end_ms);
+  while (drain_goes_on(&drain))
+    serve_order(server, DRAIN_LOOK_MS);
 }
 
 /* A second signal does not wait for anybody. */
@@ -566,8 +586,8 @@ static void wait_for_end(struct server *server)
       let_signals_kill();
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
+      take_leave(server);
       orders_close(&server->orders);
-      log_info("core", "stopping: no new connections, sessions are closed");
       return;
     case ORDER_RELOAD:
       reopen_log();

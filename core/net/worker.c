@@ -450,9 +450,9 @@ void worker_part(struct worker *worker, const struct parting_plan *plan)
   order(worker, COMMAND_PART);
 }
 
-void worker_wait_parted(struct worker *worker, uint64_t deadline_ms)
+bool worker_has_parted(struct worker *worker)
 {
-  (void)wait_for(&worker->parted, deadline_ms);
+  return sem_trywait(&worker->parted) == 0;
 }
 
 void worker_quiet(struct worker *worker)

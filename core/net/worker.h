@@ -68,8 +68,8 @@ void worker_shut(struct worker *worker);
 uint64_t worker_wait_shut(struct worker *worker, uint64_t deadline_ms);
 /* [any] After worker_shut. */
 void worker_part(struct worker *worker, const struct parting_plan *plan);
-/* [any] Waits until it has parted from all; likewise. */
-void worker_wait_parted(struct worker *worker, uint64_t deadline_ms);
+/* [any] Has it parted from all? True once. */
+bool worker_has_parted(struct worker *worker);
 /* [any] Stops accepting and reading. */
 void worker_quiet(struct worker *worker);
 /* [any] Waits until it has, at most until deadline_ms of base/clock.h. */

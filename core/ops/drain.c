@@ -43,12 +43,13 @@ static void tell(const struct drain_plan *plan, const struct settings *settings,
              (unsigned long long)plan->span_ms);
 }
 
-void drain_sessions(struct worker *workers, unsigned n_workers, const struct settings *settings,
-                    uint64_t end_ms)
+void drain_begin(struct drain *drain, struct worker *workers, unsigned n_workers,
+                 const struct settings *settings, uint64_t end_ms)
 {
   uint64_t now_ms = clock_now_ms(), n = 0;
   uint64_t parted_ms = end_ms - (end_ms > now_ms ? (end_ms - now_ms) / 5 : 0);
   uint64_t shut_ms = now_ms + SHUT_MS < parted_ms ? now_ms + SHUT_MS : parted_ms;
+  *drain = (struct drain){.workers = workers, .parted_ms = parted_ms};
   for (unsigned i = 0; i < n_workers; i++)
     worker_shut(&workers[i]);
   for (unsigned i = 0; i < n_workers; i++)
@@ -62,6 +63,12 @@ void drain_sessions(struct worker *workers, unsigned n_workers, const struct set
       .span_ms = plan.span_ms, .overlap_ms = plan.overlap_ms, .end_ms = parted_ms};
   for (unsigned i = 0; i < n_workers; i++)
     worker_part(&workers[i], &part);
-  for (unsigned i = 0; i < n_workers; i++)
-    worker_wait_parted(&workers[i], parted_ms);
+  drain->n_left = n_workers;
+}
+
+bool drain_goes_on(struct drain *drain)
+{
+  while (drain->n_left && worker_has_parted(&drain->workers[drain->n_left - 1]))
+    drain->n_left--;
+  return drain->n_left && clock_now_ms() < drain->parted_ms;
 }

@@ -16,10 +16,18 @@ struct drain_plan {
 /* For so many connections and a time for all of it: four fifths of drain-time. */
 struct drain_plan drain_plan_for(const struct settings *settings, uint64_t n, uint64_t time_ms);
 
+struct drain {
+  struct worker *workers;
+  unsigned n_left;    /* those that have not parted from all */
+  uint64_t parted_ms; /* when that ends, by base/clock.h */
+};
+
 /* No new sessions begin, and those that there are end one after the other, while everything else
- * works. Returns when they have ended, or when four fifths of the time until end_ms of base/clock.h
- * are over. workers: those that run. */
-void drain_sessions(struct worker *workers, unsigned n_workers, const struct settings *settings,
-                    uint64_t end_ms);
+ * works, until four fifths of the time to end_ms of base/clock.h are over. workers: those that run.
+ */
+void drain_begin(struct drain *drain, struct worker *workers, unsigned n_workers,
+                 const struct settings *settings, uint64_t end_ms);
+/* False: all have ended, or the time is over. */
+bool drain_goes_on(struct drain *drain);
 
 #endif
