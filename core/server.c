@@ -24,8 +24,10 @@
 #include "message/message_rules.h"
 #include "net/api_service.h"
 #include "net/doors.h"
+#include "net/mount.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/admin.h"
 #include "ops/drain.h"
 #include "ops/orders.h"
 #include "plugin/watchdog.h"
@@ -63,12 +65,16 @@ struct server {
   const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
-  bool broker_started, bound_socket;
+  bool broker_started;
+  struct doors doors;
+  struct mounts mounts;
+  struct net_crew crew;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
   uint64_t end_ms;      /* when all is to be over, by base/clock.h; 0: it was not asked to stop */
   _Atomic int64_t n_sockets;
   struct orders orders;
+  struct admin *admin;
   struct addresses *addresses; /* NULL: no limits per address */
 };
 
@@ -250,6 +256,21 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_admin(struct server *server, struct plug_err *err)
+{
+  const struct admin_parts parts = {
+      .settings = server->settings,
+      .config = server->config,
+      .orders = &server->orders,
+      .broker = broker_instance(server->broker),
+      .access = server->access ? access_chain(server->access) : NULL,
+      .app = server->app ? app_chain(server->app) : NULL,
+  };
+  server->admin = admin_new(&parts);
+  bool well = server->admin && admin_mount(server->admin, &server->mounts);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -356,14 +377,15 @@ static void server_fini(struct server *server)
   broker_free(server->broker);
   access_free(server->access);
   api_service_free(server->api);
+  admin_free(server->admin);
   refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
-  if (server->bound_socket)
-    unlink(server->settings->api_socket);
+  doors_remove_paths(&server->doors);
+  mounts_fini(&server->mounts);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -418,6 +440,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_api(server, err);
   if (status == PLUG_OK)
+    status = create_admin(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -429,13 +453,17 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.mounts = &server->mounts;
+    server->workers[i].env.crew = &server->crew;
+    server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
+    server->crew.envs[server->crew.n++] = &server->workers[i].env;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
     if (status == PLUG_OK)
       status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
-    status = doors_open(server->workers, settings, &server->bound_socket, err);
+    status = doors_open(server->workers, settings, &server->doors, err);
   if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
     snprintf(err->text, sizeof err->text, "the control thread does not come back");
     status = PLUG_ETIMEDOUT;
@@ -460,14 +488,18 @@ static plug_status start_all(struct server *server, struct plug_err *err)
 }
 
 /* What was on its way to workers that have ended: identities that go back to their plugins, what
- * applications wait for. */
+ * applications wait for, questions to all workers. */
 static void empty_inboxes(struct server *server)
 {
-  for (unsigned i = 0; i < server->n_running; i++) {
-    hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
-    while (hub_run_calls(&server->workers[i].env.hub))
-      ;
-  }
+  bool any;
+  do {
+    any = false;
+    for (unsigned i = 0; i < server->n_running; i++) {
+      hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
+      while (hub_run_calls(&server->workers[i].env.hub))
+        any = true;
+    }
+  } while (any);
 }
 
 /* What a stop may take when every part takes all of its time; with a plugin that hangs already,
@@ -502,6 +534,7 @@ static void stop_all(struct server *server)
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
   atomic_store(&server->serving, false);
+  empty_inboxes(server);
   if (server->broker_started)
     broker_stop(server->broker);
   if (server->app) {

@@ -105,6 +105,12 @@
   X(api_bad_orders, 0, "orders that were not understood")                                \
   X(api_unsubscribed, 0, "subscriptions taken away by the API")                          \
   X(api_unrefused, 0, "users not refused because of max-refused-users")                  \
+  X(admin_requests, 0, "requests of the admin API with a valid token")                   \
+  X(admin_refused, 0, "those of them that were refused")                                 \
+  X(admin_bad_tokens, 0, "requests of the admin API without a valid token")              \
+  X(admin_limited, 0, "requests refused because their address is over max-failures")     \
+  X(admin_tails, 1, "topics that are watched by the admin API")                          \
+  X(admin_tail_dropped, 0, "messages that such a watcher was too slow for")              \
   X(pool_jobs, 0, "jobs that the work pool has begun")                                   \
   X(pool_waiting, 1, "jobs that wait for a thread of the work pool")                     \
   X(pool_refused, 0, "jobs refused over pool-queue")                                     \

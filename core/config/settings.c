@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "config/fault.h"
+#include "config/settings_admin.h"
 #include "config/settings_api.h"
 #include "config/settings_doors.h"
 #include "config/settings_loader.h"
@@ -399,6 +400,9 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(API, "idempotency-time", api_idempotency_ms),
       NUMBER(API, "max-listed", api_max_listed),
       NUMBER(API, "max-refused-users", api_max_refused_users),
+      NUMBER(ADMIN, "max-failures", admin_max_failures),
+      NUMBER(ADMIN, "max-tails", admin_max_tails),
+      NUMBER(ADMIN, "beat-interval", admin_beat_ms),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", terms.heartbeat_send_ms),
       NUMBER(STOMP, "heart-beat-receive", terms.heartbeat_receive_ms),
@@ -489,6 +493,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
       doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
       load_destinations,    load_broker,        load_auth,        load_app,
       settings_page_load,   terms_load,         resolve_memory,   api_load_keys,
+      admin_load,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -526,6 +531,7 @@ void settings_fini(struct settings *settings)
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
   addresses_free(settings->api_listen, settings->n_api_listen);
   free(settings->api_socket);
+  admin_settings_fini(settings);
   api_keys_free(settings->api_keys, settings->n_api_keys);
   for (size_t i = 0; i < settings->n_endpoints; i++) {
     free(settings->endpoints[i].path);

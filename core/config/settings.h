@@ -63,6 +63,12 @@ struct settings_page { /* [try-page]; empty texts: not configured */
   char *room_send, *room_messages, *room_watch, *room_members; /* with a segment {room} */
 };
 
+struct settings_socket { /* a Unix socket */
+  char *path;            /* or NULL: there is none */
+  unsigned mode;         /* of the file: 0660 */
+  int64_t group;         /* its number; -1: the server's own */
+};
+
 /* [api-key NAME] */
 #define SETTINGS_API_PUBLISH    1u
 #define SETTINGS_API_DISCONNECT 2u
@@ -173,6 +179,14 @@ struct settings {
   size_t n_api_keys;
   uint64_t api_max_body, api_max_batch, api_max_in_flight, api_max_failures;
   uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users, api_max_listed;
+
+  /* [admin]; without listen and socket there is no admin API */
+  struct settings_address *admin_listen;
+  size_t n_admin_listen;
+  struct settings_socket admin_socket;
+  char **admin_tokens;
+  size_t n_admin_tokens;
+  uint64_t admin_max_failures, admin_max_tails, admin_beat_ms;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

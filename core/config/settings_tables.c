@@ -394,6 +394,32 @@ static const struct plug_option api_key_options[] = {
      "`presence`."},
 };
 
+static const struct plug_option admin_options[] = {
+    {"listen", PLUG_OPT_LIST, 0, "", NULL,
+     "Addresses that serve operators, written as for HTTP; whoever comes there shows a token. Up "
+     "to 64 connections are let in here when `[limits] max-connections` is used up."},
+    {"socket", PLUG_OPT_PATH, 0, NULL, NULL,
+     "A Unix socket that serves them. Whoever may open it needs no token."},
+    {"socket-mode", PLUG_OPT_CHOICE, 0, "0660", "0600|0660|0666",
+     "Who may: the server's user; its group, too; everybody on the machine."},
+    {"socket-group", PLUG_OPT_STRING, 0, NULL, NULL,
+     "The group of that socket, by name. Default: the server's own."},
+    {"token", PLUG_OPT_SECRET, 0, NULL, NULL,
+     "What operators show as `Authorization: Bearer TOKEN`: at least 16 characters of printable "
+     "ASCII without blanks."},
+    {"token-file", PLUG_OPT_PATH, 0, NULL, NULL,
+     "A file with such tokens, one in a line, at most 64; empty lines and those that begin with "
+     "`#` do not count."},
+    {"max-failures", PLUG_OPT_INTEGER, 0, "30", "1..1000000",
+     "Wrong tokens that one address may show in a minute, an IPv6 address by its first 64 bits; "
+     "then it is answered with 429, whatever it shows."},
+    {"max-tails", PLUG_OPT_INTEGER, 0, "10", "0..1000",
+     "Topics that may be watched at a time by `GET /admin/api/tail`."},
+    {"beat-interval", PLUG_OPT_DURATION, 0, "5s", "1s..5m",
+     "How often this node tells the others of itself. It is told of as gone after three times "
+     "that without a word."},
+};
+
 const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_SERVER] = {"server", "server", "The process.", TABLE(server_options)},
     [SECTION_HTTP] = {"http", "http",
@@ -461,4 +487,8 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                          "One section for each key of the API, with a name of your own for the "
                          "log.",
                          TABLE(api_key_options)},
+    [SECTION_ADMIN] = {"admin", "admin",
+                       "What operators ask of the server and tell it to do: [admin.md](admin.md). "
+                       "It is off without `listen` and `socket`.",
+                       TABLE(admin_options)},
 };

@@ -10,6 +10,9 @@ struct topic {
   struct pattern *pattern;  /* NULL: an exact topic */
   struct list link;         /* in pattern_list */
   bool confirmed;
+  uint32_t epoch; /* of the hub, in which n_now messages came; n_before in the one before it */
+  uint32_t n_now, n_before;
+  struct hub_tap *taps; /* or NULL */
   struct group **groups;
   uint32_t n_groups, cap_groups;
   char name[];

@@ -23,6 +23,7 @@ struct sockjs_conn {
   struct list senders;           /* parked: the session has not read their messages yet */
   char *key;                     /* of the entry */
   const struct service *service; /* NULL: STOMP */
+  uint8_t transport;             /* of the last receiver: enum sockjs_transport */
   bool finishing;                /* the end of the receiver's answer is under way */
   bool over;                     /* nobody is told anything any more */
   bool counted;                  /* in the limits of its client's address */
@@ -60,6 +61,7 @@ static void receive_by(struct sockjs_conn *sock, struct http_conn *http)
   struct watch *watch = http_conn_watch(http);
   sock->receiver = http;
   sock->finishing = false;
+  sock->transport = (uint8_t)request_of(http)->transport;
   conn_attach(&sock->conn, watch->fd, watch, wire_for(request_of(http)));
   conn_arm(&sock->conn);
 }
@@ -139,6 +141,7 @@ static void answer_with_messages(struct sockjs_conn *sock)
   if (frame.failed) {
     conn_doom(&sock->conn);
   } else {
+    sock->conn.n_sent += n; /* it has no bursts, see struct outq.singly */
     outq_drop_front(queue, n);
     answer_poll(sock, str_from(frame.data, frame.len));
   }
@@ -306,8 +309,21 @@ static bool on_end(struct conn *conn)
   return false;
 }
 
+static const char *transport(const struct conn *conn)
+{
+  static const char *const names[SOCKJS_TRANSPORTS] = {[SOCKJS_XHR] = "sockjs-xhr",
+                                                       [SOCKJS_XHR_STREAMING] =
+                                                           "sockjs-xhr-streaming",
+                                                       [SOCKJS_EVENTSOURCE] = "sockjs-eventsource",
+                                                       [SOCKJS_HTMLFILE] = "sockjs-htmlfile",
+                                                       [SOCKJS_JSONP] = "sockjs-jsonp"};
+  const char *name = names[container_of(conn, const struct sockjs_conn, conn)->transport];
+  return name ? name : "sockjs";
+}
+
 const struct carrier carrier_sockjs = {
     .name = "sockjs",
+    .transport = transport,
     .size = sizeof(struct sockjs_conn),
     .wire = WIRE_SOCKJS_XHR,
     .listens = EPOLLRDHUP,

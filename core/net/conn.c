@@ -9,6 +9,7 @@
 #include "base/counter.h"
 #include "net/conn_inner.h"
 #include "net/conn_log.h"
+#include "net/parting.h"
 #include "net/shown.h"
 
 /* How long a closed session may take to get its last bytes out and to hear the peer's. */
@@ -76,9 +77,47 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   return conn;
 }
 
+void conn_scan_begin(struct conn_scan *scan, struct net_env *env)
+{
+  scan->next = env->conns.next;
+  list_append(&env->scans, &scan->link);
+}
+
+struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env)
+{
+  struct list *at = scan->next;
+  if (at == &env->conns) {
+    list_remove(&scan->link);
+    return NULL;
+  }
+  scan->next = at->next;
+  return container_of(at, struct conn, link);
+}
+
+void conn_scan_end(struct conn_scan *scan)
+{
+  list_remove(&scan->link);
+}
+
+static void leave_scans(struct conn *conn)
+{
+  struct list *head = &conn->env->scans;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct conn_scan *scan = container_of(node, struct conn_scan, link);
+    if (scan->next == &conn->link)
+      scan->next = conn->link.next;
+  }
+}
+
+const char *conn_transport(const struct conn *conn)
+{
+  return conn->carrier->transport ? conn->carrier->transport(conn) : conn->carrier->name;
+}
+
 static void conn_free(struct conn *conn)
 {
   struct net_env *env = conn->env;
+  leave_scans(conn);
   session_fini(&conn->session);
   conn_drop_partial(conn);
   if (conn->carrier->fini)

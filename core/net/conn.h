@@ -6,7 +6,6 @@
 
 #include "net/carrier.h"
 #include "net/env.h"
-#include "net/parting.h"
 #include "net/peer.h"
 #include "net/sender.h"
 #include "session/session.h"
@@ -40,9 +39,22 @@ struct conn {
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
   uint64_t bytes_in; /* as bytes_out */
+  uint64_t n_sent;   /* frames that the socket has taken, in part the last */
   struct net_peer peer;
   bool counted;
 };
+
+/* A walk over all connections of a worker, of which some come and go between two steps. */
+struct conn_scan {
+  struct list link;  /* in net_env.scans */
+  struct list *next; /* the connection to be seen next, or the list's head */
+};
+void conn_scan_begin(struct conn_scan *scan, struct net_env *env);
+/* NULL: that were all, and the scan is over. */
+struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env);
+void conn_scan_end(struct conn_scan *scan); /* before that */
+/* How its client came, for operators: "sockjs-xhr-streaming". */
+const char *conn_transport(const struct conn *conn);
 
 /* The connection of a session's queue. */
 static inline struct conn *conn_of(struct outq *queue)

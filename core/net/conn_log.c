@@ -47,7 +47,7 @@ static void begin(struct fields *fields, const struct conn *conn)
     add_text(fields, "user", user);
   add_text(fields, "address", str_from(fields->peer, net_peer_text(&conn->peer, fields->peer)));
   add_text(fields, "door", str_of(session->terms->door));
-  add_text(fields, "transport", str_of(conn->carrier->name));
+  add_text(fields, "transport", str_of(conn_transport(conn)));
 }
 
 static void put(enum log_level level, const char *what, struct plug_str why, uint64_t held,

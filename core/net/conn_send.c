@@ -89,6 +89,7 @@ static void short_send(struct conn *conn, size_t n)
     size_t len = wire_bytes(frame, conn->wire).len;
     if (conn->carrier->sent)
       conn->carrier->sent(conn, frame);
+    conn->n_sent += frame->n_messages;
     if (n < len) {
       keep_partial(conn, frame, n);
       outq_drop_front(queue, 1);
@@ -152,7 +153,9 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   }
   for (uint32_t i = 0; conn->carrier->sent && i < request->n_frames; i++)
     conn->carrier->sent(conn, outq_at(&conn->session.out, i));
+  uint32_t waited = conn->session.out.messages;
   outq_drop_front(&conn->session.out, request->n_frames);
+  conn->n_sent += waited - conn->session.out.messages;
   if (conn->carrier->written)
     conn->carrier->written(conn);
 }

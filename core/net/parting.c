@@ -108,12 +108,9 @@ static uint64_t due_ms(const struct parting *parting, uint64_t turn)
   return parting->begin_ms + turn * span / n + jitter;
 }
 
-/* Those who have had their turn stand behind all others in the list of connections. */
-static struct conn *next_in_turn(const struct parting *parting)
+static bool is_anybody_left(const struct parting *parting)
 {
-  struct list *node = list_first(&parting->env->conns);
-  struct conn *conn = node ? container_of(node, struct conn, link) : NULL;
-  return conn && conn->parting == PARTING_NOT_YET ? conn : NULL;
+  return parting->scan.next != &parting->env->conns;
 }
 
 /* Who comes late, for the worker was busy, does not catch up: that would be the rush which is not
@@ -132,30 +129,22 @@ static void shift(struct parting *parting)
 static void give_turns(struct parting *parting)
 {
   struct net_env *env = parting->env;
-  struct conn *conn;
   bool ends = env->now_ms >= parting->plan.end_ms;
   shift(parting);
-  while ((conn = next_in_turn(parting)) && (ends || parting->n_done >= parting->n_turns ||
-                                            due_ms(parting, parting->n_done) <= env->now_ms)) {
+  while (is_anybody_left(parting) && (ends || parting->n_done >= parting->n_turns ||
+                                      due_ms(parting, parting->n_done) <= env->now_ms)) {
     parting->n_done++;
-    list_remove(&conn->link);
-    list_append(&env->conns, &conn->link);
-    take_turn(parting, conn);
+    take_turn(parting, conn_scan_next(&parting->scan, env));
   }
 }
 
 /* How many are open of those who have had their turn. */
 static uint64_t look_at_all(struct parting *parting)
 {
-  struct list *conns = &parting->env->conns;
   uint64_t n_open = 0;
-  for (struct list *node = conns->prev; node != conns; node = node->prev) {
-    struct conn *conn = container_of(node, struct conn, link);
-    if (conn->parting == PARTING_NOT_YET)
-      break;
-    if (!look_at(parting, conn))
+  for (struct list *node = parting->env->conns.next; node != parting->scan.next; node = node->next)
+    if (!look_at(parting, container_of(node, struct conn, link)))
       n_open++;
-  }
   return n_open;
 }
 
@@ -167,12 +156,13 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
   hub_take_all(&env->hub, env->inbox);
   give_turns(parting);
   uint64_t n_open = look_at_all(parting);
-  struct conn *next = next_in_turn(parting);
-  if ((!n_open && !next) || now_ms >= parting->plan.end_ms) {
+  bool left = is_anybody_left(parting);
+  if ((!n_open && !left) || now_ms >= parting->plan.end_ms) {
+    parting_stop(parting);
     parting->over(parting);
     return;
   }
-  uint64_t due = next && parting->n_done < parting->n_turns ? due_ms(parting, parting->n_done)
+  uint64_t due = left && parting->n_done < parting->n_turns ? due_ms(parting, parting->n_done)
                                                             : parting->plan.end_ms;
   if (n_open && now_ms + LOOK_MS < due)
     due = now_ms + LOOK_MS;
@@ -187,13 +177,19 @@ void parting_begin(struct parting *parting, const struct parting_plan *plan)
   parting->plan = *plan;
   parting->begin_ms = env->now_ms;
   parting->n_turns = env->n_conns;
-  if (parting->n_turns)
+  parting->scanning = parting->n_turns != 0;
+  if (parting->scanning) {
+    conn_scan_begin(&parting->scan, env);
     timers_arm(&env->timers, &parting->timer, due_ms(parting, 0));
-  else
+  } else {
     parting->over(parting);
+  }
 }
 
 void parting_stop(struct parting *parting)
 {
   timers_stop(&parting->env->timers, &parting->timer);
+  if (parting->scanning)
+    conn_scan_end(&parting->scan);
+  parting->scanning = false;
 }

@@ -13,10 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/conn.h"
 #include "net/timers.h"
-
-struct net_env;
-struct conn;
 
 enum parting_stage { PARTING_NOT_YET, PARTING_TOLD, PARTING_RETIRED };
 
@@ -33,6 +31,8 @@ struct parting {
   struct parting_plan plan;
   uint64_t begin_ms;
   uint64_t n_turns, n_done;
+  struct conn_scan scan; /* whose turn it is */
+  bool scanning;
   void (*over)(struct parting *parting); /* called once: nobody is left, or it is end_ms */
 };
 

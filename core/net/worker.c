@@ -293,6 +293,7 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->api_waiting);
   list_init(&env->http_ready);
   list_init(&env->paused);
+  list_init(&env->scans);
   list_init(&env->doomed);
 }
 
@@ -528,6 +529,9 @@ static void *run(void *arg)
   counter_bind_thread();
   interest_bind_worker((int)worker->index);
   control_start(env);
+  env->hub.epoch = (uint32_t)(env->now_ms / HUB_EPOCH_MS);
+  if (env->hooks)
+    env->hooks->started(env->hooks->ctx, env);
   if (!open_sender(worker)) {
     log_error("net", "worker %u: out of memory", worker->index);
     abort();
@@ -535,6 +539,7 @@ static void *run(void *arg)
   while (!worker->ending) {
     poller_wait(&env->poller, patience(worker, deferred));
     env->now_ms = clock_now_ms();
+    env->hub.epoch = (uint32_t)(env->now_ms / HUB_EPOCH_MS);
     poller_dispatch(&env->poller);
     resume_paused(worker);
     if (watchdog_home_hangs())

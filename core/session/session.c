@@ -479,6 +479,7 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
 static void handle_frame(struct session *session, struct stomp_frame *frame)
 {
   COUNT(frames_in);
+  session->n_frames++;
   if (stomp_command_is_server(frame->command)) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s frames are sent by servers only",
                  stomp_command_text(frame->command));

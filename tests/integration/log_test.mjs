@@ -107,7 +107,7 @@ test('the access log has a line for each session: who, from where, how much, and
   assert.deepEqual([without.session, without.user, without.code], [undefined, undefined, 1000]);
   await server.stop();
   const erin = (await ended(server, 6)).find((line) => line.user === 'erin');
-  assert.deepEqual([erin.session, erin.transport], [id, 'sockjs']);
+  assert.deepEqual([erin.session, erin.transport], [id, 'sockjs-xhr']);
   assert.ok(erin.in > 50 && erin.out > 50, JSON.stringify(erin));
 });
 
