@@ -29,13 +29,16 @@
 #include "net/worker.h"
 #include "ops/admin.h"
 #include "ops/drain.h"
+#include "ops/health.h"
+#include "ops/monitor.h"
+#include "ops/notify.h"
 #include "ops/orders.h"
+#include "ops/stats.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
-#include "stats.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -74,6 +77,9 @@ struct server {
   uint64_t end_ms;      /* when all is to be over, by base/clock.h; 0: it was not asked to stop */
   _Atomic int64_t n_sockets;
   struct orders orders;
+  struct ops_sources sources; /* from start_all on */
+  struct monitor monitor;
+  struct health_mounts health;
   struct admin *admin;
   struct addresses *addresses; /* NULL: no limits per address */
 };
@@ -99,6 +105,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
                                .down_queue_delay_ms = settings->down_queue_delay_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,
+                               .probe_interval_ms = settings->probe_interval_ms,
                                .max_unused_topics = settings->max_unused_topics,
                                .publish_queue = settings->worker_queue};
   struct plugin_image *image =
@@ -366,6 +373,7 @@ static plug_status server_init(struct server *server, const struct config *confi
 
 static void server_fini(struct server *server)
 {
+  monitor_fini(&server->monitor);
   for (unsigned i = 0; i < server->n_initialised; i++)
     worker_fini(&server->workers[i]);
   for (unsigned i = 0; i < server->settings->workers; i++)
@@ -393,14 +401,23 @@ static void server_fini(struct server *server)
   block_drop_cache();
 }
 
-static void log_stats(struct server *server)
+/* What operators look at; everything it names has been made. */
+static plug_status create_ops(struct server *server, struct plug_err *err)
 {
-  struct stats_sources sources = {
-      .broker = broker_instance(server->broker),
-      .access = server->access ? access_chain(server->access) : NULL,
-      .app = server->app ? app_chain(server->app) : NULL,
-  };
-  stats_log(&sources);
+  server->sources =
+      (struct ops_sources){.settings = server->settings,
+                           .broker = server->broker,
+                           .access = server->access ? access_chain(server->access) : NULL,
+                           .app = server->app ? app_chain(server->app) : NULL,
+                           .workers = server->workers,
+                           .n_workers = server->settings->workers,
+                           .loop = server->loop,
+                           .leaving = &server->leaving};
+  monitor_init(&server->monitor, &server->sources);
+  server->health = (struct health_mounts){.sources = &server->sources,
+                                          .monitor = &server->monitor,
+                                          .operators = admin_operators(server->admin)};
+  return health_mount(&server->health, &server->mounts) ? PLUG_OK : fault_no_memory(err);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -463,6 +480,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
+    status = create_ops(server, err);
+  if (status == PLUG_OK)
     status = doors_open(server->workers, settings, &server->doors, err);
   if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
     snprintf(err->text, sizeof err->text, "the control thread does not come back");
@@ -484,6 +503,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
   }
   atomic_store(&server->serving, status == PLUG_OK);
+  if (status == PLUG_OK && !monitor_start(&server->monitor)) {
+    snprintf(err->text, sizeof err->text, "cannot start the monitor thread");
+    status = PLUG_ENOMEM;
+  }
   return status;
 }
 
@@ -519,6 +542,7 @@ static void stop_all(struct server *server)
   /* Of what is left half for what was sent before, all of it for sessions that are behind that. */
   uint64_t deadline_ms = now_ms + (end_ms > now_ms ? (end_ms - now_ms) / 2 : 0);
   watchdog_end_within(stop_limit_ms(server));
+  monitor_stopping(&server->monitor);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -534,6 +558,7 @@ static void stop_all(struct server *server)
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
   atomic_store(&server->serving, false);
+  monitor_stop(&server->monitor);
   empty_inboxes(server);
   if (server->broker_started)
     broker_stop(server->broker);
@@ -556,7 +581,7 @@ static void serve_order(struct server *server, uint64_t ms)
   if (!order)
     return;
   if (order->kind == ORDER_STATS)
-    log_stats(server);
+    stats_log(&server->sources);
   orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
                 order->kind == ORDER_STATS ? "{}" : "the server is stopping");
 }
@@ -611,12 +636,20 @@ static void reopen_log(void)
 
 static void wait_for_end(struct server *server)
 {
-  uint64_t interval_ms = server->settings->stats_interval_ms;
+  struct stats_rhythm stats;
+  stats_rhythm_init(&stats, server->settings, clock_now_ms());
   for (;;) {
-    struct order *order = orders_wait(&server->orders, interval_ms ? interval_ms : UINT64_MAX);
-    switch (order ? order->kind : ORDER_STATS) {
+    struct order *order =
+        orders_wait(&server->orders, stats_rhythm_wait_ms(&stats, clock_now_ms()));
+    if (!order) {
+      stats_tell(&server->sources);
+      stats_rhythm_next(&stats, clock_now_ms());
+      continue;
+    }
+    switch (order->kind) {
     case ORDER_DRAIN:
       let_signals_kill();
+      notify_stopping();
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
       take_leave(server);
@@ -627,9 +660,8 @@ static void wait_for_end(struct server *server)
       orders_answer(order, PLUG_ENOTSUP, "the configuration is read at the start only");
       break;
     case ORDER_STATS:
-      log_stats(server);
-      if (order)
-        orders_answer(order, PLUG_OK, "{}");
+      stats_log(&server->sources);
+      orders_answer(order, PLUG_OK, "{}");
       break;
     }
   }
@@ -768,7 +800,7 @@ int server_run_services(const struct config *config, const struct settings *sett
   }
   stop_all(&server);
   if (status == PLUG_OK) {
-    log_stats(&server);
+    stats_log(&server.sources);
     log_info("core", "stopped");
   }
   if (instance_any_abandoned()) {

@@ -350,6 +350,7 @@ static plug_status load_server(struct settings_loader *l)
   s->workers = workers ? (unsigned)workers : usable_cores();
   s->log_level = (enum log_level)loader_choice(l, SECTION_SERVER, "log-level");
   s->log_json = loader_choice(l, SECTION_SERVER, "log-format") == 1;
+  s->stats_spring = loader_choice(l, SECTION_SERVER, "stats-format") == 1;
   s->io_uring = loader_number(l, SECTION_SERVER, "io-uring") != 0;
   s->try_page = loader_number(l, SECTION_HTTP, "try-page") != 0;
   s->trailing_lf = loader_number(l, SECTION_TCP, "trailing-lf") != 0;
@@ -381,6 +382,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(SERVER, "drain-overlap", drain_overlap_ms),
       NUMBER(SERVER, "drain-reconnect", drain_reconnect_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
+      NUMBER(SERVER, "live-limit", live_limit_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
       NUMBER(SERVER, "pool-queue", pool_queue),
       NUMBER(SERVER, "plugin-hang", plugin_hang_ms),
@@ -442,6 +444,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(BROKER, "down-queue-delay", down_queue_delay_ms),
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),
       NUMBER(BROKER, "operation-timeout", operation_timeout_ms),
+      NUMBER(BROKER, "probe-interval", probe_interval_ms),
 #undef NUMBER
   };
   for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -530,6 +533,7 @@ void settings_fini(struct settings *settings)
   addresses_free(settings->http_listen, settings->n_http_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
   addresses_free(settings->api_listen, settings->n_api_listen);
+  addresses_free(settings->metrics_listen, settings->n_metrics_listen);
   free(settings->api_socket);
   admin_settings_fini(settings);
   api_keys_free(settings->api_keys, settings->n_api_keys);

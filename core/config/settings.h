@@ -97,6 +97,8 @@ struct settings {
   uint64_t drain_overlap_ms; /* of the old session of whoever is told beforehand, and the new one */
   uint64_t drain_reconnect_ms; /* what clients are told; 0: nothing */
   uint64_t stats_interval_ms;  /* 0: only on SIGUSR1 and at the end */
+  bool stats_spring;           /* in the words of Spring */
+  uint64_t live_limit_ms;
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
   bool io_uring; /* use it where the kernel offers it */
@@ -154,6 +156,7 @@ struct settings {
   enum when_down when_down;
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms, down_queue_delay_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
+  uint64_t probe_interval_ms; /* 0: never */
 
   /* [auth]; [auth.NAME] is the plugin's, [access] is read by access/rules.h */
   struct settings_list auth_plugins; /* names and absolute paths; NUL-terminated, too */
@@ -187,6 +190,9 @@ struct settings {
   char **admin_tokens;
   size_t n_admin_tokens;
   uint64_t admin_max_failures, admin_max_tails, admin_beat_ms;
+
+  struct settings_address *metrics_listen; /* [metrics] */
+  size_t n_metrics_listen;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

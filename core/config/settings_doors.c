@@ -68,7 +68,8 @@ static const struct settings_address *listen_at(const struct settings *s, size_t
   } lists[] = {{SECTION_HTTP, s->http_listen, s->n_http_listen},
                {SECTION_TCP, s->tcp_listen, s->n_tcp_listen},
                {SECTION_API, s->api_listen, s->n_api_listen},
-               {SECTION_ADMIN, s->admin_listen, s->n_admin_listen}};
+               {SECTION_ADMIN, s->admin_listen, s->n_admin_listen},
+               {SECTION_METRICS, s->metrics_listen, s->n_metrics_listen}};
   for (size_t k = 0; k < sizeof lists / sizeof *lists; i -= lists[k++].n)
     if (i < lists[k].n) {
       *id = lists[k].id;
@@ -107,6 +108,8 @@ plug_status doors_load_listeners(struct settings_loader *l)
     status = loader_listen(l, SECTION_API, &s->api_listen, &s->n_api_listen);
   if (!status)
     status = loader_listen(l, SECTION_ADMIN, &s->admin_listen, &s->n_admin_listen);
+  if (!status)
+    status = loader_listen(l, SECTION_METRICS, &s->metrics_listen, &s->n_metrics_listen);
   if (status)
     return status;
   if (s->n_http_listen + s->n_tcp_listen == 0) {

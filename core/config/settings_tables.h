@@ -22,6 +22,7 @@ enum settings_section_id {
   SECTION_API,
   SECTION_API_KEY,
   SECTION_ADMIN,
+  SECTION_METRICS,
   SECTION_COUNT
 };
 

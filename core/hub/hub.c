@@ -83,6 +83,7 @@ static plug_status topic_new(struct hub *hub, struct plug_str name, struct patte
     return status;
   }
   topic->confirmed = status == PLUG_OK;
+  topic->prefix = hub_prefixes_find(&hub->prefixes, name);
   topic->pattern = pattern;
   if (pattern) {
     list_append(&hub->pattern_list, &topic->link);
@@ -136,6 +137,7 @@ static struct group *group_new(struct hub *hub, struct topic *topic, struct plug
   group->by_key.key = str_from(group->key, key.len);
   group->id = str_from(group->key + GROUP_KEY_HEAD, key.len - GROUP_KEY_HEAD);
   group->topic = topic;
+  group->prefix = topic->prefix;
   group->plain_id = true;
   for (size_t i = 0; i < group->id.len; i++)
     group->plain_id &= !strchr(":\\\n\r", group->id.ptr[i]);
@@ -242,6 +244,7 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
   group->members[group->n++] = sub;
   list_append(request->list, &sub->link);
   COUNT(subscriptions);
+  hub_prefixes_subscribed(&hub->prefixes, topic->prefix, 1);
   *out = sub;
   return topic->confirmed ? PLUG_OK : PLUG_PENDING;
 
@@ -271,6 +274,7 @@ void hub_unsubscribe(struct hub *hub, struct subscription *sub)
   free(sub->unacked);
   free(sub);
   COUNT_BY(subscriptions, -1);
+  hub_prefixes_subscribed(&hub->prefixes, topic->prefix, -1);
   if (group->n == 0)
     group_free(hub, group);
   if (is_unused(topic))
@@ -385,6 +389,13 @@ static struct group **collect_groups(struct hub *hub, const struct topic *topic,
   return hub->targets;
 }
 
+static inline void note_followed(struct hub *hub, const struct plug_msg *msg)
+{
+  uint64_t accepted_us = message_accepted_us(msg);
+  if (accepted_us && (!hub->followed_us || accepted_us < hub->followed_us))
+    hub->followed_us = accepted_us;
+}
+
 static void begin_epoch(const struct hub *hub, struct topic *topic)
 {
   topic->n_before = topic->epoch + 1 == hub->epoch ? topic->n_now : 0;
@@ -414,6 +425,7 @@ static void deliver_to_pattern(struct hub *hub, const struct inbox_item *item)
 {
   struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), true);
   bool matches = topic && route_matches(hub, topic, item->msg->topic);
+  note_followed(hub, item->msg);
   route_charges_end(hub);
   if (!matches)
     return;
@@ -559,6 +571,7 @@ static struct mpsc_node *deliver_burst(struct hub *hub, struct mpsc_node *node)
       break;
     bytes += item->msg->payload.len;
     msgs[n++] = item->msg;
+    note_followed(hub, item->msg);
   }
   deliver(hub, first, msgs, n);
   return node;

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "hub/hub_prefixes.h"
 #include "hub/interest.h"
 #include "hub/outq.h"
 #include "hub/pattern.h"
@@ -86,6 +87,10 @@ struct hub {
   void (*on_interest)(struct subscription *sub, plug_status status);
   /* The broker's answer to a publish. */
   void (*on_published)(void *waiter, plug_status status);
+  struct hub_prefixes prefixes;
+  /* When the oldest of the messages was accepted that were delivered and are followed
+   * (message_follow); the owner resets it. 0: none. */
+  uint64_t followed_us;
   uint32_t epoch; /* the owner's clock, see HUB_EPOCH_MS: messages of topics are counted by it */
   /* private */
   unsigned worker;

@@ -79,7 +79,7 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;
     if (taken)
-      session_enter(&conn->session, net_terms_at(env, NULL));
+      conn_enter(conn, NULL, CARRIED_BY_TCP);
   } else {
     taken = http_conn_new(env, fd, former, peer, counted, door, opened_ms);
   }

@@ -23,7 +23,6 @@ struct sockjs_conn {
   struct list senders;           /* parked: the session has not read their messages yet */
   char *key;                     /* of the entry */
   const struct service *service; /* NULL: STOMP */
-  uint8_t transport;             /* of the last receiver: enum sockjs_transport */
   bool finishing;                /* the end of the receiver's answer is under way */
   bool over;                     /* nobody is told anything any more */
   bool counted;                  /* in the limits of its client's address */
@@ -61,7 +60,6 @@ static void receive_by(struct sockjs_conn *sock, struct http_conn *http)
   struct watch *watch = http_conn_watch(http);
   sock->receiver = http;
   sock->finishing = false;
-  sock->transport = (uint8_t)request_of(http)->transport;
   conn_attach(&sock->conn, watch->fd, watch, wire_for(request_of(http)));
   conn_arm(&sock->conn);
 }
@@ -309,21 +307,8 @@ static bool on_end(struct conn *conn)
   return false;
 }
 
-static const char *transport(const struct conn *conn)
-{
-  static const char *const names[SOCKJS_TRANSPORTS] = {[SOCKJS_XHR] = "sockjs-xhr",
-                                                       [SOCKJS_XHR_STREAMING] =
-                                                           "sockjs-xhr-streaming",
-                                                       [SOCKJS_EVENTSOURCE] = "sockjs-eventsource",
-                                                       [SOCKJS_HTMLFILE] = "sockjs-htmlfile",
-                                                       [SOCKJS_JSONP] = "sockjs-jsonp"};
-  const char *name = names[container_of(conn, const struct sockjs_conn, conn)->transport];
-  return name ? name : "sockjs";
-}
-
 const struct carrier carrier_sockjs = {
     .name = "sockjs",
-    .transport = transport,
     .size = sizeof(struct sockjs_conn),
     .wire = WIRE_SOCKJS_XHR,
     .listens = EPOLLRDHUP,
@@ -382,7 +367,8 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   }
   struct sockjs_conn *sock = sockjs_of(conn);
   size_t endpoint = (size_t)(request->endpoint - env->settings->endpoints);
-  session_enter(&conn->session, net_terms_at(env, request->endpoint));
+  conn_enter(conn, request->endpoint,
+             (enum transport)(CARRIED_BY_SOCKJS + (unsigned)request->transport));
   list_init(&sock->senders);
   sockjs_session_init(&sock->sockjs, &env->sockjs_limits[endpoint], request->transport,
                       env->now_ms);
@@ -464,6 +450,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
     open_session(sock, http);
     break;
   case SOCKJS_WELCOME_WAIT:
+    conn_set_transport(&sock->conn, (enum transport)(CARRIED_BY_SOCKJS + (unsigned)transport));
     if (sockjs_transport_streams(transport))
       begin_stream(sock, http, false);
     else

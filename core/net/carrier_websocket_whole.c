@@ -145,15 +145,8 @@ static void fini(struct conn *conn)
   buf_free(&whole->message);
 }
 
-static const char *transport(const struct conn *conn)
-{
-  (void)conn;
-  return carrier_websocket.name;
-}
-
 const struct carrier carrier_websocket_whole = {
     .name = "websocket-whole",
-    .transport = transport,
     .size = sizeof(struct ws_whole),
     .listens = EPOLLIN,
     .receive = receive,

@@ -77,6 +77,26 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   return conn;
 }
 
+static size_t door_of(const struct conn *conn)
+{
+  return (size_t)(conn->session.terms - conn->env->terms);
+}
+
+void conn_enter(struct conn *conn, const struct settings_endpoint *endpoint,
+                enum transport transport)
+{
+  session_enter(&conn->session, net_terms_at(conn->env, endpoint));
+  conn->transport = (uint8_t)transport;
+  conn->entered = true;
+  census_enter(&conn->env->census, door_of(conn), transport);
+}
+
+void conn_set_transport(struct conn *conn, enum transport transport)
+{
+  census_move(&conn->env->census, door_of(conn), conn->transport, transport);
+  conn->transport = (uint8_t)transport;
+}
+
 void conn_scan_begin(struct conn_scan *scan, struct net_env *env)
 {
   scan->next = env->conns.next;
@@ -111,12 +131,14 @@ static void leave_scans(struct conn *conn)
 
 const char *conn_transport(const struct conn *conn)
 {
-  return conn->carrier->transport ? conn->carrier->transport(conn) : conn->carrier->name;
+  return transport_name(conn->transport);
 }
 
 static void conn_free(struct conn *conn)
 {
   struct net_env *env = conn->env;
+  if (conn->entered)
+    census_leave(&env->census, door_of(conn), conn->transport);
   leave_scans(conn);
   session_fini(&conn->session);
   conn_drop_partial(conn);
@@ -344,7 +366,7 @@ static void peer_ended(struct conn *conn)
   receive_all_held(conn);
   conn->ended = true;
   if (!conn->carrier->on_end(conn))
-    conn_doom(conn);
+    conn_lose(conn);
   else if (conn->session.awaiting)
     conn_update_reading(conn);
   else
@@ -364,7 +386,7 @@ static void read_some(struct conn *conn)
   } else if (n == 0) {
     peer_ended(conn);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    conn_doom(conn);
+    conn_lose(conn);
   }
 }
 
@@ -379,7 +401,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     if (watch->events & EPOLLIN)
       read_some(conn);
     else if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
-      conn_doom(conn);
+      conn_lose(conn);
   }
 }
 
@@ -444,6 +466,13 @@ void conn_doom(struct conn *conn)
   conn->session.out.closed = true;
   if (list_empty(&conn->doomed))
     list_append(&conn->env->doomed, &conn->doomed);
+}
+
+void conn_lose(struct conn *conn)
+{
+  if (list_empty(&conn->doomed) && conn->session.state != SESSION_CLOSED)
+    COUNT(closed_lost);
+  conn_doom(conn);
 }
 
 void conn_cut(struct conn *conn)

@@ -5,6 +5,7 @@
 #define NET_CONN_H
 
 #include "net/carrier.h"
+#include "net/census.h"
 #include "net/env.h"
 #include "net/peer.h"
 #include "net/sender.h"
@@ -22,6 +23,8 @@ struct conn {
   bool closes_later;  /* the peer has said farewell while a verdict was awaited */
   uint8_t wire;       /* how frames are written: enum wire */
   uint8_t parting;    /* enum parting_stage */
+  uint8_t transport;  /* enum transport, once it has entered */
+  bool entered;       /* is in the census */
   uint64_t bytes_out; /* on this connection; of requests of SockJS, what they carry for it */
   struct session session;
   struct timer timer;
@@ -68,6 +71,12 @@ static inline struct conn *conn_of(struct outq *queue)
 struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
                       const struct carrier *carrier, const struct net_peer *peer, bool counted,
                       uint64_t opened_ms);
+
+/* It has come in by this endpoint (NULL: over TCP), before anything is received. */
+void conn_enter(struct conn *conn, const struct settings_endpoint *endpoint,
+                enum transport transport);
+/* It is carried by another one now. */
+void conn_set_transport(struct conn *conn, enum transport transport);
 
 /* What goes out before anything of the session: the answer to a handshake. */
 void conn_greet(struct conn *conn, struct plug_str bytes);
@@ -118,6 +127,8 @@ void conn_wake(struct session *session);
 void conn_update_reading(struct conn *conn);
 /* Cuts the connection off at the end of the turn. */
 void conn_doom(struct conn *conn);
+/* The same, because it broke. */
+void conn_lose(struct conn *conn);
 /* For the end of the turn only; frees conn. */
 void conn_cut(struct conn *conn);
 

@@ -58,7 +58,7 @@ static bool send_partial(struct conn *conn)
   bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
   ssize_t sent = sender_send(conn->watch.fd, bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
-    conn_doom(conn);
+    conn_lose(conn);
     return false;
   }
   if (sent == -ENOBUFS) /* room for it in the socket does not become free: it is there */
@@ -139,7 +139,7 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   ssize_t sent = request->result;
   conn->sending = false;
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
-    conn_doom(conn);
+    conn_lose(conn);
     return;
   }
   if (sent > 0) {

@@ -113,6 +113,7 @@ plug_status doors_open(struct worker *workers, const struct settings *settings, 
                            .proxy_protocol = settings->tcp_proxy_protocol};
   const struct door api = {.trusted_proxies = proxies, .kind = DOOR_API};
   const struct door admin = {.trusted_proxies = proxies, .kind = DOOR_ADMIN};
+  const struct door metrics = {.trusted_proxies = proxies, .kind = DOOR_METRICS};
   const struct {
     const struct settings_address *addresses;
     size_t n;
@@ -120,7 +121,8 @@ plug_status doors_open(struct worker *workers, const struct settings *settings, 
   } places[] = {{settings->http_listen, settings->n_http_listen, &http},
                 {settings->tcp_listen, settings->n_tcp_listen, &tcp},
                 {settings->api_listen, settings->n_api_listen, &api},
-                {settings->admin_listen, settings->n_admin_listen, &admin}};
+                {settings->admin_listen, settings->n_admin_listen, &admin},
+                {settings->metrics_listen, settings->n_metrics_listen, &metrics}};
   plug_status status = passed_begin(err);
   for (size_t k = 0; k < sizeof places / sizeof *places; k++)
     for (size_t i = 0; i < places[k].n && status == PLUG_OK; i++)

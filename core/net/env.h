@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "net/addresses.h"
 #include "net/batch.h"
+#include "net/census.h"
 #include "net/control.h"
 #include "net/gather.h"
 #include "net/pages.h"
@@ -39,6 +40,7 @@ struct net_env {
   struct hub hub;
   struct session_env session;
   struct session_terms *terms; /* by door: 0 is TCP, 1 + i the endpoint i */
+  struct census census;        /* likewise */
   struct batch_set batches[WIRES];
   uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;

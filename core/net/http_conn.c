@@ -116,7 +116,8 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
     next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer);
     plug_secret_wipe(rest - head->len, head->len);
   }
-  session_enter(&next->session, net_terms_at(env, reply->endpoint));
+  conn_enter(next, reply->endpoint,
+             reply->sockjs_framing ? CARRIED_BY_SOCKJS + SOCKJS_WEBSOCKET : CARRIED_BY_WEBSOCKET);
   if (reply->sockjs_framing)
     carrier_sockjs_websocket_begin(next, reply->endpoint, out);
   else if (carrier == &carrier_websocket_whole)

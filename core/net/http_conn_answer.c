@@ -270,6 +270,7 @@ void http_conn_hand(struct http_conn *conn, struct net_env *to)
   }
   poller_remove(&from->poller, &conn->watch);
   list_remove(&conn->link);
+  COUNT_BY(connections, -1); /* it is the other worker's */
   if (mpsc_push(&to->handed, &conn->handed))
     poller_wake(&to->poller);
 }
@@ -281,6 +282,7 @@ void http_conns_take(struct net_env *env, bool serve_them)
     struct http_conn *conn = container_of(node, struct http_conn, handed);
     node = node->next;
     conn->env = env;
+    COUNT(connections);
     list_append(&env->http_conns, &conn->link);
     if (serve_them && poller_add(&env->poller, &conn->watch, EPOLLIN))
       conn->task->kind->serve(env, conn);

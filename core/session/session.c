@@ -484,11 +484,13 @@ static void handle_frame(struct session *session, struct stomp_frame *frame)
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s frames are sent by servers only",
                  stomp_command_text(frame->command));
   } else if (frame->command == STOMP_CONNECT || frame->command == STOMP_STOMP) {
+    COUNT(connects_in);
     handle_connect(session, frame);
   } else if (session->state == SESSION_CONNECTING) {
     session_fail(session, frame, CLOSE_PROTOCOL, "The first frame must be CONNECT or STOMP.",
                  "%s before CONNECT", stomp_command_text(frame->command));
   } else if (frame->command == STOMP_DISCONNECT) {
+    COUNT(disconnects_in);
     handle_disconnect(session, frame);
   } else {
     session_command(session, frame);
