@@ -10,8 +10,8 @@
 #include "base/log_sink.h"
 #include "base/str.h"
 
-static enum log_level log_lowest = LOG_INFO;
-static enum log_form log_form = LOG_TEXT;
+static _Atomic int log_lowest = LOG_INFO;
+static _Atomic int log_form = LOG_TEXT;
 static struct log_sink main_sink = {.fd = STDERR_FILENO, .lock = PTHREAD_MUTEX_INITIALIZER};
 static struct log_sink access_sink = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 /* Where the access log goes. */
@@ -20,8 +20,8 @@ static char access_path[4096];
 
 void log_setup(enum log_level lowest, bool json)
 {
-  log_lowest = lowest;
-  log_form = json ? LOG_JSON : LOG_TEXT;
+  atomic_store_explicit(&log_lowest, (int)lowest, memory_order_relaxed);
+  atomic_store_explicit(&log_form, (int)(json ? LOG_JSON : LOG_TEXT), memory_order_relaxed);
 }
 
 int log_open_journal(const char *socket)
@@ -55,7 +55,12 @@ bool log_access_on(void)
 
 bool log_on(enum log_level level)
 {
-  return level >= log_lowest;
+  return (int)level >= atomic_load_explicit(&log_lowest, memory_order_relaxed);
+}
+
+static enum log_form form_now(void)
+{
+  return (enum log_form)atomic_load_explicit(&log_form, memory_order_relaxed);
 }
 
 static struct log_record record_of(enum log_level level, const char *area, struct plug_str text)
@@ -78,7 +83,7 @@ void log_fields(enum log_level level, const char *area, struct plug_str text,
   struct log_record record = record_of(level, area, text);
   record.fields = fields;
   record.n_fields = n;
-  log_sink_write(&main_sink, log_form, &record);
+  log_sink_write(&main_sink, form_now(), &record);
 }
 
 void log_access(struct plug_str text, const struct log_field *fields, size_t n)
@@ -88,7 +93,7 @@ void log_access(struct plug_str text, const struct log_field *fields, size_t n)
   struct log_record record = record_of(LOG_INFO, "access", text);
   record.fields = fields;
   record.n_fields = n;
-  log_sink_write(access_to == LOG_ACCESS_FILE ? &access_sink : &main_sink, log_form, &record);
+  log_sink_write(access_to == LOG_ACCESS_FILE ? &access_sink : &main_sink, form_now(), &record);
 }
 
 void log_write(enum log_level level, const char *area, const char *format, ...)
