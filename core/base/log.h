@@ -13,6 +13,7 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_VIOLATION };
 
+/* At any time; a line that is being written may still be as before. */
 void log_setup(enum log_level lowest, bool json);
 bool log_on(enum log_level level);
 /* From here on lines go to journald's socket at this path. 0, or an errno: they do not. */
