@@ -1,6 +1,6 @@
 /* Log lines, one line each, as text or JSON on standard error, or as entries of the systemd
- * journal; and the access log, there or in a file of its own. Owns the level, the format and where
- * lines go, which are set once before threads start; writing is one system call per line, which
+ * journal; and the access log, there or in a file of its own. Owns the level, the format, and where
+ * lines go, which is set once before threads start. Writing is one system call per line, which
  * never waits: lines for a pipe that nobody reads are dropped and counted. Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
