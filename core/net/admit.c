@@ -38,6 +38,16 @@ static void refuse_address(const struct door *door, int fd)
            "too many connections from this address. Try again later.\n\0"));
 }
 
+/* Over TCP: to HTTP each request is answered. */
+static void refuse_stopping(const struct door *door, int fd)
+{
+  COUNT(refused_drain);
+  tell(door, fd, STR(""),
+       STR("ERROR\nmessage:the server is restarting\nerror-code:restarting\n"
+           "content-type:text/plain;charset=UTF-8\ncontent-length:41\n\n"
+           "the server is restarting. Connect again.\n\0"));
+}
+
 bool admit_address(struct net_env *env, const struct net_peer *peer)
 {
   switch (addresses_enter(env->addresses, peer->address, env->now_ms)) {
@@ -63,6 +73,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);
     counted = false;
+  } else if (door->carrier && env->shut) {
+    refuse_stopping(door, fd);
   } else if (door->carrier) {
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;

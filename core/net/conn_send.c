@@ -65,6 +65,7 @@ static bool send_partial(struct conn *conn)
     poller_again(&conn->env->poller, &conn->watch, EPOLLOUT);
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
+    conn->bytes_out += (uint64_t)sent;
     conn->session.last_tx_ms = conn->env->now_ms;
     conn->partial_at += (uint32_t)sent;
     conn->session.out.held -= (uint32_t)sent;
@@ -143,6 +144,7 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   }
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
+    conn->bytes_out += (uint64_t)sent;
     conn->session.last_tx_ms = conn->env->now_ms;
   }
   if (sent != (ssize_t)request->bytes.len) {
@@ -175,8 +177,10 @@ void conn_flush(struct outq *queue)
 bool conn_write_raw(struct conn *conn, struct plug_str bytes)
 {
   ssize_t sent = sender_send(conn->watch.fd, bytes);
-  if (sent > 0)
+  if (sent > 0) {
     COUNT_BY(bytes_out, sent);
+    conn->bytes_out += (uint64_t)sent;
+  }
   if (sent == (ssize_t)bytes.len)
     return true;
   /* An empty socket takes it; one whose client has pipelined and does not read may not. */
