@@ -7,6 +7,15 @@
 
 #include "base/log.h"
 
+static const char *scheme_of(const struct door *door)
+{
+  if (door->carrier)
+    return door->tls ? "tls" : door->carrier->name;
+  if (door->api_only)
+    return door->tls ? "https-api" : "http-api";
+  return door->tls ? "https" : "http";
+}
+
 /* One socket per worker on the same port; port 0 is resolved by the first. */
 static plug_status listen_on(struct worker *workers, const struct settings *settings,
                              const struct settings_address *address, const struct door *door,
@@ -29,11 +38,7 @@ static plug_status listen_on(struct worker *workers, const struct settings *sett
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s%s://%s%s%s:%u",
-           door->carrier    ? door->carrier->name
-           : door->api_only ? "http-api"
-                            : "http",
-           door->tls ? "+tls" : "", open, a.host, shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u", scheme_of(door), open, a.host, shut, a.port);
   return PLUG_OK;
 }
 

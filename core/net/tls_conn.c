@@ -154,14 +154,17 @@ bool tls_conn_new(struct net_env *env, const struct door *door, int fd, struct w
   return true;
 }
 
-void tls_conns_step(struct net_env *env)
+bool tls_conns_step(struct net_env *env)
 {
   uint64_t n = env->settings->tls.handshakes_per_turn;
   struct list *node;
+  if (list_empty(&env->handshakes))
+    return false;
   while (n-- && (node = list_first(&env->handshakes))) {
     list_remove(node);
     step(container_of(node, struct tls_conn, due));
   }
+  return true;
 }
 
 void tls_conns_cut(struct net_env *env)

@@ -11,8 +11,8 @@
 bool tls_conn_new(struct net_env *env, const struct door *door, int fd, struct watch *former,
                   const struct net_peer *peer, bool counted, uint64_t opened_ms);
 
-/* For the worker's turn, at its end. */
-void tls_conns_step(struct net_env *env);
+/* For the worker's turn, at its end. True: it has done something, and another turn follows at once. */
+bool tls_conns_step(struct net_env *env);
 /* Cuts all off. */
 void tls_conns_cut(struct net_env *env);
 

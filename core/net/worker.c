@@ -131,7 +131,7 @@ static void resume_paused(struct worker *worker)
 
 static int patience(const struct worker *worker, bool deferred)
 {
-  if (deferred || !list_empty(&worker->env.handshakes))
+  if (deferred || worker->stepped)
     return 0;
   return list_empty(&worker->env.paused) || worker->env.quiet ? -1 : CONGESTION_MS;
 }
@@ -496,7 +496,7 @@ static void *run(void *arg)
     deferred = defers(worker);
     if (!deferred)
       turn_end(worker);
-    tls_conns_step(env); /* when everybody else has been served */
+    worker->stepped = tls_conns_step(env); /* when everybody else has been served */
     loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
       end_loop(worker);
