@@ -291,8 +291,8 @@ static plug_status make_destinations(struct server *server, struct plug_err *err
   if (!server->destinations)
     return fault_no_memory(err);
   server->destinations[0] = destinations_of(settings, &settings->terms);
-  server->destinations[1] =
-      destinations_of(settings, settings_speaks_tcp(settings) ? &settings->tcp_terms : &settings->terms);
+  server->destinations[1] = destinations_of(
+      settings, settings_speaks_tcp(settings) ? &settings->tcp_terms : &settings->terms);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
   return PLUG_OK;
@@ -613,7 +613,8 @@ static void complain_of_part(const struct config *config, const char *text)
 int server_check(struct config *config, const struct settings *settings)
 {
   static plug_status (*const parts[])(struct server *, struct plug_err *) = {
-      create_broker, create_access, check_rules, create_presence, create_app, create_tls, check_broker_auth};
+      create_broker, create_access, check_rules,      create_presence,
+      create_app,    create_tls,    check_broker_auth};
   enum { PARTS = sizeof parts / sizeof *parts };
   bool failed[PARTS] = {false};
   size_t n_mistakes = 0, before;

@@ -57,9 +57,9 @@ static plug_status check_sections(struct settings_loader *l)
     struct plug_str path, name;
     plug_status status = PLUG_OK;
     size_t id = 0;
-    while (id < SECTION_COUNT && (id == SECTION_ENDPOINT || id == SECTION_API_KEY ||
-                                  id == SECTION_TLS_NAME ||
-                                  strcmp(section->name, settings_sections[id].name) != 0))
+    while (id < SECTION_COUNT &&
+           (id == SECTION_ENDPOINT || id == SECTION_API_KEY || id == SECTION_TLS_NAME ||
+            strcmp(section->name, settings_sections[id].name) != 0))
       id++;
     if (doors_endpoint_path(section, &path)) {
       status = doors_check_endpoint(section, path, l->err);
@@ -457,10 +457,22 @@ plug_status settings_load(struct settings *settings, const struct config *config
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct settings_loader *) = {
-      check_sections,       load_numbers,       check_limits,     load_server,
-      doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
-      load_destinations,    load_broker,        load_auth,        load_app,
-      settings_page_load,   terms_load,         resolve_memory,   api_load_keys,
+      check_sections,
+      load_numbers,
+      check_limits,
+      load_server,
+      doors_load_listeners,
+      doors_load_proxies,
+      doors_load_hosts,
+      doors_load_endpoints,
+      load_destinations,
+      load_broker,
+      load_auth,
+      load_app,
+      settings_page_load,
+      terms_load,
+      resolve_memory,
+      api_load_keys,
       tls_load,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};

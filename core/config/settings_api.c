@@ -168,10 +168,11 @@ static plug_status load_place(struct settings_loader *l)
   }
   const char *key = s->api_socket ? "socket" : s->n_api_listen ? "listen" : "tls-listen";
   if ((s->n_api_listen || s->n_api_tls_listen || s->api_socket) && !s->n_api_keys)
-    return loader_fault(l, SECTION_API, key, s->api_socket ? path : loader_text(l, SECTION_API, key),
+    return loader_fault(l, SECTION_API, key,
+                        s->api_socket ? path : loader_text(l, SECTION_API, key),
                         "would serve nobody: there is no [api-key NAME]");
-  if (s->n_api_keys && !settings_speaks_http(s) && !s->n_api_listen &&
-      !s->n_api_tls_listen && !s->api_socket)
+  if (s->n_api_keys && !settings_speaks_http(s) && !s->n_api_listen && !s->n_api_tls_listen &&
+      !s->api_socket)
     return fault_at(l->err, NULL, 0,
                     "[api-key %s] opens nothing: 'listen' is empty in both [http] and [api], and "
                     "there is no 'socket'",

@@ -93,8 +93,7 @@ static void list_all(struct settings *s, struct listed out[LISTED])
 
 /* Listening sockets share their port among the workers, so the system would not object to an
  * address that is given twice: it would spread the clients over both. */
-static plug_status check_listen_twice(struct settings_loader *l,
-                                      const struct listed all[LISTED])
+static plug_status check_listen_twice(struct settings_loader *l, const struct listed all[LISTED])
 {
   for (size_t i = 0; i < LISTED; i++)
     for (size_t k = 0; k <= i; k++)

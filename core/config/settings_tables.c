@@ -99,8 +99,7 @@ static const struct plug_option tcp_options[] = {
 static const struct plug_option tls_options[] = {
     {"certificate", PLUG_OPT_PATH, 0, NULL, NULL,
      "A PEM file with the certificate and, behind it, those that lead to its authority's."},
-    {"key", PLUG_OPT_PATH, 0, NULL, NULL,
-     "A PEM file with the private key, without a password."},
+    {"key", PLUG_OPT_PATH, 0, NULL, NULL, "A PEM file with the private key, without a password."},
     {"ocsp-response", PLUG_OPT_PATH, 0, NULL, NULL,
      "A DER file with the authority's answer about the certificate (OCSP stapling), as `openssl "
      "ocsp -respout` writes it. One that has expired is not sent."},
@@ -432,11 +431,12 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                       "least one listener in `[http]` or `[tcp]`.",
                       TABLE(http_options)},
     [SECTION_TCP] = {"tcp", "tcp", "STOMP directly over TCP.", TABLE(tcp_options)},
-    [SECTION_TLS] = {"tls", "tls",
-                     "TLS for the addresses of all `tls-listen`: [tls.md](tls.md). The certificate "
-                     "of this section is for clients that ask for no name, or for one that no other "
-                     "has.",
-                     TABLE(tls_options)},
+    [SECTION_TLS] =
+        {"tls", "tls",
+         "TLS for the addresses of all `tls-listen`: [tls.md](tls.md). The certificate "
+         "of this section is for clients that ask for no name, or for one that no other "
+         "has.",
+         TABLE(tls_options)},
     [SECTION_TLS_NAME] = {"tls", "tls NAME...",
                           "One section for each further certificate, with the host names for which "
                           "it is shown, between blanks: `[tls example.org *.example.org]`. It is "

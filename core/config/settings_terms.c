@@ -188,7 +188,8 @@ void terms_fini(struct settings_terms *terms)
 
 bool settings_any_patterns(const struct settings *settings)
 {
-  bool any = settings->terms.patterns || (settings_speaks_tcp(settings) && settings->tcp_terms.patterns);
+  bool any =
+      settings->terms.patterns || (settings_speaks_tcp(settings) && settings->tcp_terms.patterns);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     any = any || settings->endpoints[i].terms.patterns;
   return any;

@@ -86,8 +86,8 @@ static plug_status load_path(struct settings_loader *l, const struct config_sect
                   "[%s] %s: a file is missing", section->name, key);
 }
 
-static plug_status load_certificate(struct settings_loader *l,
-                                    const struct config_section *section, struct plug_str names)
+static plug_status load_certificate(struct settings_loader *l, const struct config_section *section,
+                                    struct plug_str names)
 {
   struct settings_tls *tls = &l->settings->tls;
   struct settings_certificate *certificate = &tls->certificates[tls->n_certificates++];
@@ -178,10 +178,11 @@ plug_status tls_load(struct settings_loader *l)
     if (!tls_section_names(section, &names) || !names.len)
       continue;
     if (!first)
-      return fault_at(l->err, section->file, section->line,
-                      "[%s] needs a section [tls], whose certificate is for clients that ask for no "
-                      "name",
-                      section->name);
+      return fault_at(
+          l->err, section->file, section->line,
+          "[%s] needs a section [tls], whose certificate is for clients that ask for no "
+          "name",
+          section->name);
     status = load_certificate(l, section, names);
   }
   if (!status && first)

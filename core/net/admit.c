@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-
 #include "base/counter.h"
 #include "net/conn.h"
 #include "net/http_conn.h"
@@ -86,8 +85,7 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
 }
 
 void admit_ready(struct net_env *env, const struct door *door, int fd, struct watch *former,
-                 const struct net_peer *peer, bool counted, uint64_t opened_ms,
-                 const char *refusal)
+                 const struct net_peer *peer, bool counted, uint64_t opened_ms, const char *refusal)
 {
   bool taken;
   if (door->carrier) {

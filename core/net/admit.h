@@ -27,8 +27,9 @@ void admit_socket(struct net_env *env, const struct door *door, int fd,
 void admit_client(struct net_env *env, const struct door *door, int fd, struct watch *former,
                   const struct net_peer *peer, uint64_t opened_ms);
 
-/* The same once TLS has been agreed upon (former has it), or there is none. counted: in the limits of
- * the peer's address. refusal: NULL, or a sentence, with which the connection ends; without TLS. */
+/* The same once TLS has been agreed upon (former has it), or there is none. counted: in the limits
+ * of the peer's address. refusal: NULL, or a sentence, with which the connection ends; without TLS.
+ */
 void admit_ready(struct net_env *env, const struct door *door, int fd, struct watch *former,
                  const struct net_peer *peer, bool counted, uint64_t opened_ms,
                  const char *refusal);

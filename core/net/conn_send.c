@@ -38,8 +38,7 @@ bool conn_made_progress(struct conn *conn)
 /* What is not in the queue any more and not in the socket yet, as far as it is known of. */
 static void note_held(struct conn *conn)
 {
-  size_t partial =
-      conn->partial ? wire_bytes(conn->partial, conn->wire).len - conn->partial_at : 0;
+  size_t partial = conn->partial ? wire_bytes(conn->partial, conn->wire).len - conn->partial_at : 0;
   conn->session.out.held = (uint32_t)(partial + stream_rest(&conn->watch));
 }
 

@@ -45,12 +45,12 @@ struct net_env {
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
   struct api_service *api;               /* NULL: there is none */
   struct control control;
-  struct list proxy_conns;        /* struct proxy_conn.link */
-  struct tls_contexts *tls;       /* NULL: there is no TLS */
-  struct list tls_conns;          /* struct tls_conn.link */
-  struct list handshakes;         /* struct tls_conn.due: those whose client has done its part */
-  struct list paused;      /* struct conn.paused */
-  struct list doomed;      /* struct conn.doomed */
+  struct list proxy_conns;  /* struct proxy_conn.link */
+  struct tls_contexts *tls; /* NULL: there is no TLS */
+  struct list tls_conns;    /* struct tls_conn.link */
+  struct list handshakes;   /* struct tls_conn.due: those whose client has done its part */
+  struct list paused;       /* struct conn.paused */
+  struct list doomed;       /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;

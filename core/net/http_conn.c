@@ -248,10 +248,8 @@ static bool collect_more(struct http_conn *conn, struct plug_str *rest)
 static bool handle(struct http_conn *conn, const struct http_head *head, char *rest, size_t len)
 {
   struct http_reply reply = {.answer = {.head_only = head->method == HTTP_HEAD}};
-  struct http_request request = {.head = head,
-                                 .peer = &conn->peer,
-                                 .tls = conn->watch.tls,
-                                 .api_only = conn->api_only};
+  struct http_request request = {
+      .head = head, .peer = &conn->peer, .tls = conn->watch.tls, .api_only = conn->api_only};
   COUNT(requests);
   switch (http_route(conn->env, &request, &reply)) {
   case HTTP_ROUTE_REFUSED:

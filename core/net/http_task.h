@@ -31,8 +31,8 @@ struct http_task {
   struct buf body;
   size_t max_body;
   const struct tls_stream *tls; /* until begin has returned: what the request came by, or NULL */
-  uint8_t minor;  /* of the request's HTTP version */
-  bool head_only; /* http_conn_answer is to leave the body out */
+  uint8_t minor;                /* of the request's HTTP version */
+  bool head_only;               /* http_conn_answer is to leave the body out */
 };
 
 /* NULL is nothing. */

@@ -20,7 +20,7 @@ struct sender_request {
   uint32_t n_frames; /* for the caller */
   struct plug_str bytes;
   size_t n_wanted, n_sealed; /* likewise, of TLS: bytes that the frames are, and what bytes hold */
-  ssize_t result; /* bytes sent, or a negative errno */
+  ssize_t result;            /* bytes sent, or a negative errno */
 };
 
 #define SENDER_REQUESTS_MAX 512

@@ -13,8 +13,8 @@
 /* As recv(2). What it has not read is told again, to newcomers, too. */
 ssize_t stream_recv(struct net_env *env, struct watch *watch, char *bytes, size_t len);
 
-/* As sender_send: what was not taken is the caller's. -ENOBUFS is told again. All of it may have been
- * taken and stream_is_blocked all the same. */
+/* As sender_send: what was not taken is the caller's. -ENOBUFS is told again. All of it may have
+ * been taken and stream_is_blocked all the same. */
 ssize_t stream_send(struct net_env *env, struct watch *watch, struct plug_str bytes);
 
 /* Bytes that were taken wait for room in the socket, and so must everything else: stream_flush once

@@ -134,9 +134,9 @@ static BIO_METHOD *method;
 static void make_method(void)
 {
   method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
-  if (method && (BIO_meth_set_write(method, bio_write) != 1 ||
-                 BIO_meth_set_read(method, bio_read) != 1 ||
-                 BIO_meth_set_ctrl(method, bio_ctrl) != 1)) {
+  if (method &&
+      (BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_read(method, bio_read) != 1 ||
+       BIO_meth_set_ctrl(method, bio_ctrl) != 1)) {
     BIO_meth_free(method);
     method = NULL;
   }
@@ -472,9 +472,8 @@ bool tls_stream_was_resumed(const struct tls_stream *stream)
 size_t tls_stream_subject(const struct tls_stream *stream, char out[TLS_SUBJECT_MAX])
 {
   const X509 *certificate = SSL_get0_peer_certificate(stream->ssl);
-  BIO *bio = certificate && SSL_get_verify_result(stream->ssl) == X509_V_OK
-                 ? BIO_new(BIO_s_mem())
-                 : NULL;
+  BIO *bio =
+      certificate && SSL_get_verify_result(stream->ssl) == X509_V_OK ? BIO_new(BIO_s_mem()) : NULL;
   char *text;
   size_t n = 0;
   if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {

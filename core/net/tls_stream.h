@@ -35,8 +35,8 @@ bool tls_stream_was_resumed(const struct tls_stream *stream);
 /* What recv may give beyond what was asked for: the rest of a record that had come in part. */
 #define TLS_RECV_MORE 16384u
 
-/* As recv(2) of a socket that does not wait; bytes has room for TLS_RECV_MORE beyond len. *full: there
- * may be more in the socket. */
+/* As recv(2) of a socket that does not wait; bytes has room for TLS_RECV_MORE beyond len. *full:
+ * there may be more in the socket. */
 ssize_t tls_stream_recv(struct tls_stream *stream, int fd, char *bytes, size_t len, bool *full);
 
 /* Bytes of records that wait for room in the socket. */
@@ -58,15 +58,15 @@ enum tls_gather {
 /* Seals as much of *bytes as one send may take: *n of them, which *bytes has as records then, valid
  * until the round ends. */
 enum tls_gather tls_stream_gather(struct tls_stream *stream, struct plug_str *bytes, size_t *n);
-/* The socket has taken so many of these bytes (a negative errno: none); the others are the rest from
- * now on. 0, or a negative errno. */
+/* The socket has taken so many of these bytes (a negative errno: none); the others are the rest
+ * from now on. 0, or a negative errno. */
 int tls_stream_account(struct tls_stream *stream, struct plug_str records, ssize_t sent);
 void tls_stream_end_round(void);
 
 /* --------------------------------------------------------------------------------------------- */
 
-/* The subject of the client's verified certificate as RFC 2253 has it; the length, 0: there is none,
- * or it is longer than that. */
+/* The subject of the client's verified certificate as RFC 2253 has it; the length, 0: there is
+ * none, or it is longer than that. */
 #define TLS_SUBJECT_MAX 1024
 size_t tls_stream_subject(const struct tls_stream *stream, char out[TLS_SUBJECT_MAX]);
 

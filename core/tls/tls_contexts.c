@@ -181,7 +181,7 @@ static void make_indexes(void)
 }
 
 static plug_status fault_of(struct plug_err *err, const struct settings_certificate *at,
-                                const char *key, const char *why)
+                            const char *key, const char *why)
 {
   return fault_at(err, at->file, at->line, "[%s] %s: %s", at->section, key, why);
 }
@@ -199,7 +199,7 @@ static plug_status set_versions(SSL_CTX *ctx, const struct settings_tls *setting
       (has_1_2 && SSL_CTX_set_cipher_list(ctx, settings->ciphers) != 1)) {
     ERR_clear_error();
     return fault_of(err, at, "ciphers",
-                        "OpenSSL knows none of these names; openssl ciphers lists them");
+                    "OpenSSL knows none of these names; openssl ciphers lists them");
   }
   if (SSL_CTX_set_min_proto_version(ctx, has_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_max_proto_version(ctx, has_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1)
@@ -218,11 +218,11 @@ static plug_status set_clients(SSL_CTX *ctx, const struct settings_tls *settings
       return fault_of(err, &settings->certificates[0], "client-ca", why);
     bool required = settings->client_certificate == TLS_CLIENT_REQUIRE;
     context[0] ^= required;
-    SSL_CTX_set_verify(
-        ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       NULL);
   }
   return SSL_CTX_set_session_id_context(ctx, context, sizeof context) == 1 ? PLUG_OK
-                                                                          : fault_no_memory(err);
+                                                                           : fault_no_memory(err);
 }
 
 static void remark(const struct settings_certificate *certificate, const struct shown *item)
@@ -401,7 +401,8 @@ static void *watch(void *arg)
                            .tv_nsec = (long)(due_ms % 1000) * 1000000};
     int waited = 0;
     while (!contexts->stopping && waited != ETIMEDOUT)
-      waited = pthread_cond_clockwait(&contexts->wake, &contexts->watch_lock, CLOCK_MONOTONIC, &due);
+      waited =
+          pthread_cond_clockwait(&contexts->wake, &contexts->watch_lock, CLOCK_MONOTONIC, &due);
     if (contexts->stopping)
       break;
     pthread_mutex_unlock(&contexts->watch_lock);

@@ -27,8 +27,8 @@ bool tls_contexts_watch(struct tls_contexts *contexts);
 plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
                                 struct plug_err *err);
 
-/* [any] A new server side without a BIO; http: that of a door where HTTP is spoken. NULL when out of
- * memory. */
+/* [any] A new server side without a BIO; http: that of a door where HTTP is spoken. NULL when out
+ * of memory. */
 SSL *tls_contexts_begin(struct tls_contexts *contexts, bool http);
 
 #endif

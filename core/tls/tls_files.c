@@ -121,8 +121,9 @@ static bool use_key(SSL_CTX *ctx, const char *path, const char *chain_path, char
   EVP_PKEY *key = PEM_read_bio_PrivateKey(content.bio, NULL, no_password, &sealed);
   bool well = true;
   if (!key && sealed)
-    well = fail(why, path, "the key has a password, and nobody is there to be asked for it: "
-                           "openssl pkey takes it off");
+    well = fail(why, path,
+                "the key has a password, and nobody is there to be asked for it: "
+                "openssl pkey takes it off");
   else if (!key)
     well = fail(why, path, "there is no private key in it (PEM)");
   else if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)

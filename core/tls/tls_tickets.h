@@ -19,7 +19,7 @@ struct tls_ticket_key {
 };
 
 struct tls_tickets {
-  pthread_mutex_t lock; /* of the keys; nothing is called with it held */
+  pthread_mutex_t lock;                        /* of the keys; nothing is called with it held */
   struct tls_ticket_key keys[TLS_TICKET_KEYS]; /* the newest first */
   unsigned n;
   uint64_t lifetime_ms; /* 0: no tickets */

@@ -192,9 +192,9 @@ static plug_status by_certificate(const struct auth_file *self,
                                   const struct plug_auth_request *request, struct plug_op *op)
 {
   const struct file_user *user = file_users_find_subject(self->users, request->tls_subject);
-  if (user == NULL || (request->login.len > 0 &&
-                       (request->login.len != strlen(user->name) ||
-                        memcmp(request->login.ptr, user->name, request->login.len) != 0)))
+  if (user == NULL ||
+      (request->login.len > 0 && (request->login.len != strlen(user->name) ||
+                                  memcmp(request->login.ptr, user->name, request->login.len) != 0)))
     return PLUG_DEFER;
   struct plug_identity identity = identity_of(user);
   count(self, M_ACCEPTED);

@@ -32,7 +32,7 @@ static int by_subject(const void *a, const void *b)
 {
   const struct file_user *const *x = a, *const *y = b;
   int order = strcmp((*x)->subject, (*y)->subject);
-  return order != 0 ? order : (*x)->line < (*y)->line ? -1 : (*x)->line > (*y)->line;
+  return order != 0 ? order : (*x)->line<(*y)->line ? -1 : (*x)->line>(*y)->line;
 }
 
 /* The methods that are accepted: their prefix, and how long what follows the last '$' is. */
@@ -305,8 +305,8 @@ const struct file_user *file_users_find_subject(const struct file_users *users,
   size_t low = 0, high = users->n_subjects;
   while (low < high) {
     size_t middle = low + (high - low) / 2, len = strlen(users->by_subject[middle]->subject);
-    int order =
-        memcmp(users->by_subject[middle]->subject, subject.ptr, len < subject.len ? len : subject.len);
+    int order = memcmp(users->by_subject[middle]->subject, subject.ptr,
+                       len < subject.len ? len : subject.len);
     if (order == 0 && len == subject.len)
       return users->by_subject[middle];
     if (order < 0 || (order == 0 && len < subject.len))

@@ -22,7 +22,7 @@ enum {
 };
 
 struct file_user {
-  const char *name; /* C strings */
+  const char *name;    /* C strings */
   const char *hash;    /* "certificate SUBJECT" for who comes by that */
   const char *subject; /* of the certificate, in hash; NULL: there is a password */
   const struct plug_str *roles;

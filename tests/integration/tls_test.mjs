@@ -346,6 +346,10 @@ describe('certificates of clients', () => {
         refused.frame('CONNECT', { 'accept-version': '1.2', host: 'x', ...connectAs });
         await refused.expectError(/denied|auth/i);
       }
+      // a session that is resumed is still that of the certificate
+      const session = await sessionOf(secure.port, { t, ca: own.pem, ...shows(meter) });
+      const again = await stomp(server, { t, transport, tls: { ...secure, session } });
+      assert.equal(again.session.headers['user-name'], 'meter-7');
       const nobody = await open(server, { t, transport, tls: clientOf(server, scheme) });
       nobody.frame('CONNECT', { 'accept-version': '1.2', host: 'x' });
       await nobody.expectError();
@@ -448,6 +452,13 @@ describe('clients that mean ill', () => {
     assert.equal(await stat(server, 'closed_rekeys'), 1);
     const client = await stomp(server, { t, tls: clientOf(server) });
     await client.disconnect();
+  });
+
+  test('come too often', async (t) => {
+    const server = await startTls(t, { set: ['limits.max-address-connections=1'] });
+    await stomp(server, { t, tls: clientOf(server) });
+    await assert.rejects(connect(tlsPort(server), { t, ca: own.pem }), /closed|ECONNRESET|disconnected/);
+    assert.equal(await stat(server, 'refused_address'), 1);
   });
 
   test('begin a thousand handshakes and say nothing more', async (t) => {
