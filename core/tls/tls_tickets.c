@@ -26,9 +26,9 @@ static bool make_key(struct tls_tickets *tickets, uint64_t now_ms)
 
 bool tls_tickets_init(struct tls_tickets *tickets, uint64_t lifetime_ms)
 {
-  *tickets = (struct tls_tickets){.lifetime_ms = lifetime_ms};
+  *tickets = (struct tls_tickets){.lifetime_ms = lifetime_ms, .now_ms = clock_now_ms};
   pthread_mutex_init(&tickets->lock, NULL);
-  return make_key(tickets, clock_now_ms());
+  return make_key(tickets, tickets->now_ms());
 }
 
 void tls_tickets_fini(struct tls_tickets *tickets)
@@ -37,13 +37,22 @@ void tls_tickets_fini(struct tls_tickets *tickets)
   OPENSSL_cleanse(tickets->keys, sizeof tickets->keys);
 }
 
-/* The key to seal with; a failed replacement keeps the old one. */
-static struct tls_ticket_key newest(struct tls_tickets *tickets)
+/* With the lock held. A failed replacement keeps the old one. */
+static void replace_old(struct tls_tickets *tickets)
 {
-  uint64_t now_ms = clock_now_ms();
-  pthread_mutex_lock(&tickets->lock);
+  uint64_t now_ms = tickets->now_ms();
   if (now_ms - tickets->keys[0].made_ms >= tickets->lifetime_ms / 2)
     (void)make_key(tickets, now_ms);
+  while (tickets->n > 1 &&
+         now_ms - tickets->keys[tickets->n - 1].made_ms > tickets->lifetime_ms / 2 * 3)
+    OPENSSL_cleanse(&tickets->keys[--tickets->n], sizeof tickets->keys[0]);
+}
+
+/* The key to seal with. */
+static struct tls_ticket_key newest(struct tls_tickets *tickets)
+{
+  pthread_mutex_lock(&tickets->lock);
+  replace_old(tickets);
   struct tls_ticket_key key = tickets->keys[0];
   pthread_mutex_unlock(&tickets->lock);
   return key;
@@ -55,6 +64,7 @@ static int find(struct tls_tickets *tickets, const unsigned char name[16],
 {
   int found = -1;
   pthread_mutex_lock(&tickets->lock);
+  replace_old(tickets);
   for (unsigned i = 0; i < tickets->n && found < 0; i++)
     if (memcmp(tickets->keys[i].name, name, sizeof tickets->keys[i].name) == 0) {
       *key = tickets->keys[i];

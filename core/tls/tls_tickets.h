@@ -22,7 +22,8 @@ struct tls_tickets {
   pthread_mutex_t lock;                        /* of the keys; nothing is called with it held */
   struct tls_ticket_key keys[TLS_TICKET_KEYS]; /* the newest first */
   unsigned n;
-  uint64_t lifetime_ms; /* 0: no tickets */
+  uint64_t lifetime_ms;     /* 0: no tickets */
+  uint64_t (*now_ms)(void); /* clock_now_ms, but in tests */
 };
 
 /* False: the system gives no random numbers. */
