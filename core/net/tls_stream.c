@@ -25,11 +25,11 @@
 
 struct tls_stream {
   SSL *ssl;
-  const struct settings_tls *settings;
   char *rest;
   uint32_t rest_at, rest_end;
   uint32_t n_records; /* since the keys were changed */
-  uint32_t n_rekeys;  /* by the client, since rekeys_ms */
+  uint32_t rekey_after, max_rekeys;
+  uint32_t n_rekeys; /* by the client, since rekeys_ms */
   uint64_t rekeys_ms;
   int direct_fd; /* where the handshake reads from; -1: it is over */
   bool shut;     /* farewell has been said */
@@ -160,7 +160,8 @@ struct tls_stream *tls_stream_new(SSL *ssl, const struct settings_tls *settings)
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
   stream->ssl = ssl;
-  stream->settings = settings;
+  stream->rekey_after = (uint32_t)settings->rekey_after;
+  stream->max_rekeys = (uint32_t)settings->max_rekeys;
   stream->direct_fd = -1;
   return stream;
 }
@@ -256,7 +257,7 @@ static bool seal(struct tls_stream *stream, struct plug_str bytes)
 {
   ERR_clear_error();
   stream->n_records += (uint32_t)((bytes.len + RECORD_BYTES - 1) / RECORD_BYTES);
-  if (stream->n_records >= stream->settings->rekey_after) {
+  if (stream->n_records >= stream->rekey_after) {
     stream->n_records = 0;
     if (SSL_version(stream->ssl) >= TLS1_3_VERSION)
       (void)SSL_key_update(stream->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
@@ -337,7 +338,7 @@ static void note_rekey(struct tls_stream *stream)
     stream->rekeys_ms = now_ms;
     stream->n_rekeys = 0;
   }
-  if (++stream->n_rekeys <= stream->settings->max_rekeys || stream->broken)
+  if (++stream->n_rekeys <= stream->max_rekeys || stream->broken)
     return;
   stream->broken = true;
   COUNT(closed_rekeys);

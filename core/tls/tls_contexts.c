@@ -348,10 +348,14 @@ static plug_status read_anew(struct tls_contexts *contexts, const struct setting
     return PLUG_OK;
   }
   *changed = true;
+  SSL_CTX *ctx = read_set(contexts, settings, err);
+  if (!ctx && settings != contexts->settings) {
+    free(stamps);
+    return PLUG_EINVAL;
+  }
   free(contexts->stamps); /* of a file that is refused, too: it is read when it changes again */
   contexts->stamps = stamps;
   contexts->n_stamps = n;
-  SSL_CTX *ctx = read_set(contexts, settings, err);
   if (!ctx)
     return PLUG_EINVAL;
   contexts->settings = settings;
@@ -367,6 +371,8 @@ plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct sett
                                 struct plug_err *err)
 {
   bool changed;
+  if (!settings->n_certificates)
+    return fault_at(err, NULL, 0, "there is no section [tls] any more");
   pthread_mutex_lock(&contexts->reading);
   plug_status status = read_anew(contexts, settings, false, &changed, err);
   pthread_mutex_unlock(&contexts->reading);

@@ -12,7 +12,8 @@
 struct tls_contexts;
 
 /* Reads the files. Warns of certificates that have expired or will soon. NULL: err->text names file
- * and line of the setting, the file and what is wrong with it. The starting thread. */
+ * and line of the setting, the file and what is wrong with it. settings outlive it. The starting
+ * thread. */
 struct tls_contexts *tls_contexts_new(const struct settings_tls *settings, struct plug_err *err);
 /* No connection is left. NULL is nothing. The starting thread. */
 void tls_contexts_free(struct tls_contexts *contexts);
@@ -21,9 +22,10 @@ void tls_contexts_free(struct tls_contexts *contexts);
  * The starting thread. */
 bool tls_contexts_watch(struct tls_contexts *contexts);
 
-/* [any] Reads the files anew, of settings that are the caller's and may be new ones; PLUG_OK also
- * where nothing has changed. On failure everything stays, and err->text says why. Connections that
- * begin later get what was read. It blocks on the disk. */
+/* [any] Reads the files anew, of settings that may be new ones: then these are used from now on,
+ * and have to live as those did. PLUG_OK also where nothing has changed. On failure everything
+ * stays, and err->text says why. Connections that begin later get what was read. It blocks on the
+ * disk. */
 plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
                                 struct plug_err *err);
 
