@@ -358,14 +358,14 @@ describe('certificates of clients', () => {
 });
 
 describe('slow readers', () => {
-  const count = 6000;
+  const COUNT = 6000;
   // One that does not read while everything is published, and then reads it all.
-  async function flood(t, server, transport, scheme) {
+  async function flood(t, server, transport, scheme, size = 2000, count = COUNT) {
     const reader = await stomp(server, { t, transport, tls: clientOf(server, scheme) });
     await reader.subscribe('/topic/flood');
     reader.pause();
     const writer = await stomp(server, { t });
-    const filler = 'y'.repeat(2000);
+    const filler = 'y'.repeat(size);
     for (let i = 0; i < count; i++) writer.send('/topic/flood', `${i} ${filler}`);
     await writer.request('SEND', { destination: '/topic/other' });
     await sleep(100);
@@ -375,14 +375,16 @@ describe('slow readers', () => {
 
   for (const [transport, scheme] of [['ws', 'https'], ['tcp', 'tls']]) {
     test(`get every byte, over ${scheme}`, async (t) => {
-      const server = await startTls(t, { set: ['limits.queue-size=64m', 'tcp.queue-size=64m', 'limits.queue-messages=100000', 'tls.rekey-after=50'] });
-      const { reader, filler } = await flood(t, server, transport, scheme);
-      for (let i = 0; i < count; i++) {
-        const { body } = await reader.expect('MESSAGE', {}, 30000);
-        if (body !== `${i} ${filler}`) assert.fail(`message ${i} is ${body.slice(0, 20)}`);
+      const server = await startTls(t, { set: [`server.io-uring=${scheme === 'https' ? 'on' : 'off'}`, 'limits.max-frame-size=1m', 'limits.queue-size=64m', 'tcp.queue-size=64m', 'limits.queue-messages=100000', 'tls.rekey-after=50'] });
+      for (const [size, count] of [[2000, COUNT], [300000, 40]]) { // small records, and more than one send takes
+        const { reader, filler } = await flood(t, server, transport, scheme, size, count);
+        for (let i = 0; i < count; i++) {
+          const { body } = await reader.expect('MESSAGE', {}, 30000);
+          if (body !== `${i} ${filler}`) assert.fail(`message ${i} is ${body.slice(0, 20)}`);
+        }
+        await reader.disconnect();
       }
       assert.equal(await stat(server, 'dropped_queue'), 0);
-      await reader.disconnect();
     });
 
     test(`lose whole messages only, over ${scheme}`, async (t) => {
@@ -390,15 +392,15 @@ describe('slow readers', () => {
       const { reader, filler } = await flood(t, server, transport, scheme);
       let last = -1;
       let got = 0;
-      while (last < count - 1) {
+      while (last < COUNT - 1) {
         const { body } = await reader.expect('MESSAGE', {}, 30000);
         const [number, rest] = [Number(body.slice(0, body.indexOf(' '))), body.slice(body.indexOf(' ') + 1)];
         if (!(number > last) || rest !== filler) assert.fail(`behind ${last}: ${body.slice(0, 20)}`);
         last = number;
         got++;
       }
-      assert.equal(await stat(server, 'dropped_queue'), count - got);
-      assert.ok(got < count, 'nothing was dropped');
+      assert.equal(await stat(server, 'dropped_queue'), COUNT - got);
+      assert.ok(got < COUNT, 'nothing was dropped');
       await reader.disconnect();
     });
   }
