@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "config/address.h"
 #include "config/fault.h"
 #include "config/origin.h"
 
@@ -49,26 +48,6 @@ plug_status doors_check_endpoint(const struct config_section *section, struct pl
   return option_check(loader_table(SECTION_ENDPOINT), section, section->name, err);
 }
 
-static plug_status load_listen(struct settings_loader *l, enum settings_section_id id,
-                               const char *key, struct settings_address **addresses, size_t *n)
-{
-  struct plug_str text = loader_text(l, id, key), item, host;
-  *addresses = loader_array(text, sizeof(**addresses));
-  if (!*addresses)
-    return fault_no_memory(l->err);
-  while (text.len && str_split(&text, ',', &item)) {
-    struct settings_address *address = &(*addresses)[*n];
-    if (!address_parse(item, &host, &address->port))
-      return loader_fault(l, id, key, item,
-                          "is not an address (examples: 127.0.0.1:8080, [::1]:8080)");
-    address->host = str_dup(host);
-    if (!address->host)
-      return fault_no_memory(l->err);
-    ++*n;
-  }
-  return PLUG_OK;
-}
-
 /* One key that lists addresses. */
 struct listed {
   enum settings_section_id id;
@@ -77,7 +56,7 @@ struct listed {
   size_t *n;
 };
 
-#define LISTED 6
+#define LISTED 9
 
 static void list_all(struct settings *s, struct listed out[LISTED])
 {
@@ -87,7 +66,10 @@ static void list_all(struct settings *s, struct listed out[LISTED])
       {SECTION_TCP, "listen", &s->tcp_listen, &s->n_tcp_listen},
       {SECTION_TCP, "tls-listen", &s->tcp_tls_listen, &s->n_tcp_tls_listen},
       {SECTION_API, "listen", &s->api_listen, &s->n_api_listen},
-      {SECTION_API, "tls-listen", &s->api_tls_listen, &s->n_api_tls_listen}};
+      {SECTION_API, "tls-listen", &s->api_tls_listen, &s->n_api_tls_listen},
+      {SECTION_ADMIN, "listen", &s->admin_listen, &s->n_admin_listen},
+      {SECTION_ADMIN, "tls-listen", &s->admin_tls_listen, &s->n_admin_tls_listen},
+      {SECTION_METRICS, "listen", &s->metrics_listen, &s->n_metrics_listen}};
   memcpy(out, all, sizeof all);
 }
 
@@ -117,11 +99,11 @@ plug_status doors_load_listeners(struct settings_loader *l)
   struct listed all[LISTED];
   list_all(s, all);
   for (size_t i = 0; i < LISTED; i++) {
-    plug_status status = load_listen(l, all[i].id, all[i].key, all[i].addresses, all[i].n);
+    plug_status status = loader_listen(l, all[i].id, all[i].key, all[i].addresses, all[i].n);
     if (status)
       return status;
   }
-  if (s->n_http_listen + s->n_http_tls_listen + s->n_tcp_listen + s->n_tcp_tls_listen == 0) {
+  if (!settings_speaks_http(s) && !settings_speaks_tcp(s)) {
     /* Only an empty [http] listen in the configuration brings us here: the default is not empty. */
     const struct config_entry *entry = loader_entry(l, SECTION_HTTP, "listen");
     return fault_at(l->err, entry ? entry->file : NULL, entry ? entry->line : 0,

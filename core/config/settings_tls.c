@@ -148,7 +148,8 @@ static plug_status load_clients(struct settings_loader *l, const struct config_s
 /* The other way round is none: certificates may be prepared. */
 static plug_status check_listeners(struct settings_loader *l)
 {
-  static const enum settings_section_id ids[] = {SECTION_HTTP, SECTION_TCP, SECTION_API};
+  static const enum settings_section_id ids[] = {SECTION_HTTP, SECTION_TCP, SECTION_API,
+                                                 SECTION_ADMIN};
   if (l->settings->tls.n_certificates || !settings_speaks_tls(l->settings))
     return PLUG_OK;
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {

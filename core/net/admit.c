@@ -72,8 +72,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
                   const struct net_peer *peer, uint64_t opened_ms)
 {
   /* The connections of an HTTP proxy are its clients': counted when these are known. */
-  bool counted =
-      env->addresses && (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
+  bool counted = env->addresses && !door->local && !door_is_operators(door->kind) &&
+                 (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);
     drop(env, fd, former, NULL);
@@ -92,11 +92,11 @@ void admit_ready(struct net_env *env, const struct door *door, int fd, struct wa
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;
     if (taken)
-      session_enter(&conn->session, net_terms_at(env, NULL));
+      conn_enter(conn, NULL, CARRIED_BY_TCP);
     if (taken && refusal)
       conn_fault(conn, CLOSE_PROTOCOL, refusal, NULL);
   } else {
-    taken = http_conn_new(env, fd, former, peer, counted, door->api_only, opened_ms, refusal);
+    taken = http_conn_new(env, fd, former, peer, counted, door, opened_ms, refusal);
   }
   if (!taken)
     drop(env, fd, former, counted ? peer : NULL);
@@ -105,6 +105,8 @@ void admit_ready(struct net_env *env, const struct door *door, int fd, struct wa
 void admit_socket(struct net_env *env, const struct door *door, int fd, const struct net_peer *peer)
 {
   uint64_t max = env->settings->max_connections;
+  if (max && door_is_operators(door->kind))
+    max += DOOR_RESERVE;
   int64_t n = atomic_fetch_add_explicit(env->n_sockets, 1, memory_order_relaxed);
   if (max && n >= (int64_t)max) {
     atomic_fetch_sub_explicit(env->n_sockets, 1, memory_order_relaxed);

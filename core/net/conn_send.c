@@ -76,7 +76,7 @@ static bool send_partial(struct conn *conn)
   bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
   ssize_t sent = stream_send(conn->env, &conn->watch, bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
-    conn_doom(conn);
+    conn_lose(conn);
     return false;
   }
   if (sent > 0) {
@@ -104,6 +104,7 @@ static void short_send(struct conn *conn, size_t n)
     size_t len = wire_bytes(frame, conn->wire).len;
     if (conn->carrier->sent)
       conn->carrier->sent(conn, frame);
+    conn->n_sent += frame->n_messages;
     if (n < len) {
       keep_partial(conn, frame, n);
       outq_drop_front(queue, 1);
@@ -178,7 +179,7 @@ static void account(struct conn *conn, const struct sender_request *request, ssi
                     size_t wanted)
 {
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
-    conn_doom(conn);
+    conn_lose(conn);
     return;
   }
   if (sent > 0) {
@@ -191,7 +192,9 @@ static void account(struct conn *conn, const struct sender_request *request, ssi
   }
   for (uint32_t i = 0; conn->carrier->sent && i < request->n_frames; i++)
     conn->carrier->sent(conn, outq_at(&conn->session.out, i));
+  uint32_t waited = conn->session.out.messages;
   outq_drop_front(&conn->session.out, request->n_frames);
+  conn->n_sent += waited - conn->session.out.messages;
   if (stream_is_blocked(&conn->watch))
     set_blocked(conn);
   else if (conn->carrier->written)

@@ -31,7 +31,7 @@ void http_conn_arm(struct http_conn *conn, uint64_t in_ms)
 }
 
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
-                   bool counted, bool api_only, uint64_t opened_ms, const char *refusal)
+                   bool counted, const struct door *door, uint64_t opened_ms, const char *refusal)
 {
   struct http_conn *conn = malloc(sizeof *conn);
   if (!conn)
@@ -47,7 +47,8 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
   }
   conn->peer = *peer;
   conn->counted = counted;
-  conn->api_only = api_only;
+  conn->door = (uint8_t)door->kind;
+  conn->local = door->local;
   conn->opened_ms = opened_ms;
   timer_init(&conn->timer, on_timer);
   list_init(&conn->ready);
@@ -117,7 +118,8 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
     next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer, next->watch.tls);
     plug_secret_wipe(rest - head->len, head->len);
   }
-  session_enter(&next->session, net_terms_at(env, reply->endpoint));
+  conn_enter(next, reply->endpoint,
+             reply->sockjs_framing ? CARRIED_BY_SOCKJS + SOCKJS_WEBSOCKET : CARRIED_BY_WEBSOCKET);
   if (reply->sockjs_framing)
     carrier_sockjs_websocket_begin(next, reply->endpoint, out);
   else if (carrier == &carrier_websocket_whole)
@@ -249,7 +251,11 @@ static bool handle(struct http_conn *conn, const struct http_head *head, char *r
 {
   struct http_reply reply = {.answer = {.head_only = head->method == HTTP_HEAD}};
   struct http_request request = {
-      .head = head, .peer = &conn->peer, .tls = conn->watch.tls, .api_only = conn->api_only};
+      .head = head,
+      .peer = &conn->peer,
+      .tls = conn->watch.tls,
+      .door = conn->door,
+      .local = conn->local};
   COUNT(requests);
   switch (http_route(conn->env, &request, &reply)) {
   case HTTP_ROUTE_REFUSED:
@@ -391,6 +397,10 @@ static void on_ready(struct watch *watch, uint32_t events)
   if (http_conn_is_answering(conn)) {
     if (http_conn_write(conn) && !http_conn_is_answering(conn))
       http_conn_process_kept(conn);
+    return;
+  }
+  if (conn->streaming) { /* its client has left */
+    http_conn_end(conn);
     return;
   }
   (void)events;

@@ -8,6 +8,7 @@
 #include "http/http_head.h"
 #include "net/env.h"
 #include "net/http_task.h"
+#include "net/mount.h"
 #include "net/peer.h"
 #include "websocket/ws_upgrade.h"
 
@@ -15,7 +16,8 @@ struct http_request {
   const struct http_head *head;
   const struct net_peer *peer;
   const struct tls_stream *tls; /* that it came by, or NULL */
-  bool api_only;                /* it came in by a door of the API */
+  uint8_t door;                 /* what it came in by: enum door_kind */
+  bool local;                   /* by a Unix socket */
 };
 
 enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SERVE };
