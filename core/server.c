@@ -40,6 +40,7 @@
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "tls/tls_contexts.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -77,6 +78,7 @@ struct server {
   _Atomic bool leaving; /* the end is near: /ready says so */
   uint64_t end_ms;      /* when all is to be over, by base/clock.h; 0: it was not asked to stop */
   _Atomic int64_t n_sockets;
+  struct tls_contexts *tls; /* NULL: nobody listens for TLS, and nothing says how */
   struct orders orders;
   struct ops_sources sources; /* from start_all on */
   struct monitor monitor;
@@ -264,6 +266,14 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_tls(struct server *server, struct plug_err *err)
+{
+  if (!server->settings->tls.n_certificates)
+    return PLUG_OK;
+  server->tls = tls_contexts_new(&server->settings->tls, err);
+  return server->tls ? PLUG_OK : PLUG_EINVAL;
+}
+
 static plug_status create_admin(struct server *server, struct plug_err *err)
 {
   const struct admin_parts parts = {
@@ -313,8 +323,8 @@ static plug_status make_destinations(struct server *server, struct plug_err *err
   if (!server->destinations)
     return fault_no_memory(err);
   server->destinations[0] = destinations_of(settings, &settings->terms);
-  server->destinations[1] =
-      destinations_of(settings, settings->n_tcp_listen ? &settings->tcp_terms : &settings->terms);
+  server->destinations[1] = destinations_of(
+      settings, settings_speaks_tcp(settings) ? &settings->tcp_terms : &settings->terms);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
   return PLUG_OK;
@@ -358,7 +368,7 @@ static plug_status server_init(struct server *server, const struct config *confi
       return PLUG_ENOMEM;
     }
   }
-  if (settings->try_page && settings->n_http_listen) {
+  if (settings->try_page && settings_speaks_http(settings)) {
     plug_status status = pages_load(&server->pages, settings->web_dir, err);
     if (status != PLUG_OK) {
       log_warn("net", "the page to try the server on is not there: %s", err->text);
@@ -371,7 +381,7 @@ static plug_status server_init(struct server *server, const struct config *confi
     if (status != PLUG_OK)
       return status;
   }
-  return settings->n_admin_listen || settings->admin_socket.path
+  return settings->n_admin_listen || settings->n_admin_tls_listen || settings->admin_socket.path
              ? admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err)
              : PLUG_OK;
 }
@@ -397,6 +407,7 @@ static void server_fini(struct server *server)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
+  tls_contexts_free(server->tls);
   doors_remove_paths(&server->doors);
   mounts_fini(&server->mounts);
   pages_fini(&server->pages);
@@ -465,6 +476,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_admin(server, err);
   if (status == PLUG_OK)
+    status = create_tls(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -476,6 +489,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.tls = server->tls;
     server->workers[i].env.mounts = &server->mounts;
     server->workers[i].env.crew = &server->crew;
     server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
@@ -507,6 +521,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       server->n_running++;
     else
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
+  }
+  if (status == PLUG_OK && server->tls && !tls_contexts_watch(server->tls)) {
+    snprintf(err->text, sizeof err->text, "cannot start the thread that watches certificates");
+    status = PLUG_ENOMEM;
   }
   atomic_store(&server->serving, status == PLUG_OK);
   if (status == PLUG_OK && !monitor_start(&server->monitor)) {
@@ -707,7 +725,8 @@ static void complain_of_part(const struct config *config, const char *text)
 int server_check(struct config *config, const struct settings *settings)
 {
   static plug_status (*const parts[])(struct server *, struct plug_err *) = {
-      create_broker, create_access, check_rules, create_presence, create_app, check_broker_auth};
+      create_broker, create_access, check_rules,      create_presence,
+      create_app,    create_tls,    check_broker_auth};
   enum { PARTS = sizeof parts / sizeof *parts };
   bool failed[PARTS] = {false};
   size_t n_mistakes = 0, before;

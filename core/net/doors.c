@@ -11,11 +11,13 @@
 
 static const char *name_of(const struct door *door)
 {
-  static const char *const names[DOOR_KINDS] = {[DOOR_CLIENTS] = "http",
-                                                [DOOR_API] = "http-api",
-                                                [DOOR_ADMIN] = "http-admin",
-                                                [DOOR_METRICS] = "http-metrics"};
-  return door->carrier ? door->carrier->name : names[door->kind];
+  static const char *const names[DOOR_KINDS][2] = {[DOOR_CLIENTS] = {"http", "https"},
+                                                   [DOOR_API] = {"http-api", "https-api"},
+                                                   [DOOR_ADMIN] = {"http-admin", "https-admin"},
+                                                   [DOOR_METRICS] = {"http-metrics", NULL}};
+  if (door->carrier)
+    return door->tls ? "tls" : door->carrier->name;
+  return names[door->kind][door->tls];
 }
 
 static void tell(const struct door *door, const struct settings_address *address,
@@ -118,15 +120,23 @@ plug_status doors_open(struct worker *workers, const struct settings *settings, 
     const struct settings_address *addresses;
     size_t n;
     const struct door *door;
-  } places[] = {{settings->http_listen, settings->n_http_listen, &http},
-                {settings->tcp_listen, settings->n_tcp_listen, &tcp},
-                {settings->api_listen, settings->n_api_listen, &api},
-                {settings->admin_listen, settings->n_admin_listen, &admin},
-                {settings->metrics_listen, settings->n_metrics_listen, &metrics}};
+    bool tls;
+  } places[] = {{settings->http_listen, settings->n_http_listen, &http, false},
+                {settings->http_tls_listen, settings->n_http_tls_listen, &http, true},
+                {settings->tcp_listen, settings->n_tcp_listen, &tcp, false},
+                {settings->tcp_tls_listen, settings->n_tcp_tls_listen, &tcp, true},
+                {settings->api_listen, settings->n_api_listen, &api, false},
+                {settings->api_tls_listen, settings->n_api_tls_listen, &api, true},
+                {settings->admin_listen, settings->n_admin_listen, &admin, false},
+                {settings->admin_tls_listen, settings->n_admin_tls_listen, &admin, true},
+                {settings->metrics_listen, settings->n_metrics_listen, &metrics, false}};
   plug_status status = passed_begin(err);
-  for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+  for (size_t k = 0; k < sizeof places / sizeof *places; k++) {
+    struct door door = *places[k].door;
+    door.tls = places[k].tls;
     for (size_t i = 0; i < places[k].n && status == PLUG_OK; i++)
-      status = listen_on(workers, settings, &places[k].addresses[i], places[k].door, err);
+      status = listen_on(workers, settings, &places[k].addresses[i], &door, err);
+  }
   const struct settings_socket api_socket = {settings->api_socket, 0660, -1};
   if (status == PLUG_OK)
     status = listen_at_path(workers, settings, &api_socket, &api, doors, err);
@@ -138,7 +148,8 @@ plug_status doors_open(struct worker *workers, const struct settings *settings, 
     *err = rest;
     status = PLUG_EINVAL;
   }
-  if (settings->n_api_keys && !settings->n_api_listen && !settings->api_socket && status == PLUG_OK)
+  if (settings->n_api_keys && !settings->n_api_listen && !settings->n_api_tls_listen &&
+      !settings->api_socket && status == PLUG_OK)
     log_info("net",
              "the API is served where clients connect; [api] listen or socket keeps it apart");
   return status;
