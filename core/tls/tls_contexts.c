@@ -32,6 +32,14 @@ struct set {
   size_t n;
 };
 
+/* What was read and does not hold yet. */
+struct prepared {
+  const struct settings_tls *settings;
+  SSL_CTX *ctx;
+  struct whole_file_stamp *stamps;
+  size_t n_stamps;
+};
+
 struct tls_contexts {
   struct tls_tickets tickets;
   pthread_mutex_t current_lock; /* of current */
@@ -40,6 +48,7 @@ struct tls_contexts {
   const struct settings_tls *settings;
   struct whole_file_stamp *stamps; /* of the files when they were last read, or were refused */
   size_t n_stamps;
+  struct prepared next;
   pthread_mutex_t watch_lock; /* of stopping */
   pthread_cond_t wake;
   bool watches, stopping;
@@ -333,67 +342,91 @@ static struct whole_file_stamp *look(const struct settings_tls *settings, size_t
   return stamps;
 }
 
-/* With contexts->reading held. only_changed: nothing is done where the files are as they were. */
-static plug_status read_anew(struct tls_contexts *contexts, const struct settings_tls *settings,
-                             bool only_changed, bool *changed, struct plug_err *err)
+/* With contexts->reading held: what is read holds for connections that begin from here on. */
+static void use(struct tls_contexts *contexts, SSL_CTX *ctx)
 {
-  size_t n;
-  struct whole_file_stamp *stamps = look(settings, &n);
-  *changed = false;
-  if (!stamps)
-    return fault_no_memory(err);
-  if (only_changed && n == contexts->n_stamps &&
-      memcmp(stamps, contexts->stamps, n * sizeof *stamps) == 0) {
-    free(stamps);
-    return PLUG_OK;
-  }
-  *changed = true;
-  SSL_CTX *ctx = read_set(contexts, settings, err);
-  if (!ctx && settings != contexts->settings) {
-    free(stamps);
-    return PLUG_EINVAL;
-  }
-  free(contexts->stamps); /* of a file that is refused, too: it is read when it changes again */
-  contexts->stamps = stamps;
-  contexts->n_stamps = n;
-  if (!ctx)
-    return PLUG_EINVAL;
-  contexts->settings = settings;
   pthread_mutex_lock(&contexts->current_lock);
   SSL_CTX *before = contexts->current;
   contexts->current = ctx;
   pthread_mutex_unlock(&contexts->current_lock);
   SSL_CTX_free(before);
-  return PLUG_OK;
+}
+
+static void keep_stamps(struct tls_contexts *contexts, struct whole_file_stamp *stamps, size_t n)
+{
+  free(contexts->stamps);
+  contexts->stamps = stamps;
+  contexts->n_stamps = n;
+}
+
+plug_status tls_contexts_prepare(struct tls_contexts *contexts, const struct settings_tls *settings,
+                                 struct plug_err *err)
+{
+  struct prepared *next = &contexts->next;
+  if (!settings->n_certificates)
+    return fault_at(err, NULL, 0, "there is no section [tls] any more");
+  pthread_mutex_lock(&contexts->reading);
+  next->settings = settings;
+  next->stamps = look(settings, &next->n_stamps);
+  next->ctx = next->stamps ? read_set(contexts, settings, err) : NULL;
+  if (next->ctx)
+    return PLUG_OK;
+  plug_status status = next->stamps ? PLUG_EINVAL : fault_no_memory(err);
+  tls_contexts_cancel(contexts);
+  COUNT(tls_reloads_failed);
+  return status;
+}
+
+void tls_contexts_commit(struct tls_contexts *contexts)
+{
+  struct prepared *next = &contexts->next;
+  contexts->settings = next->settings;
+  keep_stamps(contexts, next->stamps, next->n_stamps);
+  use(contexts, next->ctx);
+  *next = (struct prepared){0};
+  COUNT(tls_reloads);
+  pthread_mutex_unlock(&contexts->reading);
+}
+
+void tls_contexts_cancel(struct tls_contexts *contexts)
+{
+  free(contexts->next.stamps);
+  SSL_CTX_free(contexts->next.ctx);
+  contexts->next = (struct prepared){0};
+  pthread_mutex_unlock(&contexts->reading);
 }
 
 plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
                                 struct plug_err *err)
 {
-  bool changed;
-  if (!settings->n_certificates)
-    return fault_at(err, NULL, 0, "there is no section [tls] any more");
-  pthread_mutex_lock(&contexts->reading);
-  plug_status status = read_anew(contexts, settings, false, &changed, err);
-  pthread_mutex_unlock(&contexts->reading);
-  counter_add(status ? COUNTER_tls_reloads_failed : COUNTER_tls_reloads, 1);
+  plug_status status = tls_contexts_prepare(contexts, settings, err);
+  if (status == PLUG_OK)
+    tls_contexts_commit(contexts);
   return status;
 }
 
 static void look_again(struct tls_contexts *contexts)
 {
   struct plug_err err = {0};
-  bool changed;
+  size_t n;
   pthread_mutex_lock(&contexts->reading);
-  plug_status status = read_anew(contexts, contexts->settings, true, &changed, &err);
-  pthread_mutex_unlock(&contexts->reading);
-  if (!changed)
+  struct whole_file_stamp *stamps = look(contexts->settings, &n);
+  if (!stamps ||
+      (n == contexts->n_stamps && memcmp(stamps, contexts->stamps, n * sizeof *stamps) == 0)) {
+    pthread_mutex_unlock(&contexts->reading);
+    free(stamps);
     return;
-  counter_add(status ? COUNTER_tls_reloads_failed : COUNTER_tls_reloads, 1);
-  if (status)
-    log_error("tls", "%s; the certificates of before stay", err.text);
-  else
+  }
+  keep_stamps(contexts, stamps, n); /* a file that is refused is read when it changes again */
+  SSL_CTX *ctx = read_set(contexts, contexts->settings, &err);
+  if (ctx)
+    use(contexts, ctx);
+  pthread_mutex_unlock(&contexts->reading);
+  counter_add(ctx ? COUNTER_tls_reloads : COUNTER_tls_reloads_failed, 1);
+  if (ctx)
     log_info("tls", "the certificates have changed: new connections get the new ones");
+  else
+    log_error("tls", "%s; the certificates of before stay", err.text);
 }
 
 static void *watch(void *arg)
@@ -440,20 +473,23 @@ bool tls_contexts_watch(struct tls_contexts *contexts)
 struct tls_contexts *tls_contexts_new(const struct settings_tls *settings, struct plug_err *err)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  bool changed;
   pthread_once(&once, make_indexes);
   struct tls_contexts *contexts = calloc(1, sizeof *contexts);
   if (!contexts) {
     (void)fault_no_memory(err);
     return NULL;
   }
+  contexts->settings = settings;
   pthread_mutex_init(&contexts->current_lock, NULL);
   pthread_mutex_init(&contexts->reading, NULL);
   pthread_mutex_init(&contexts->watch_lock, NULL);
   pthread_cond_init(&contexts->wake, NULL);
-  if (!tls_tickets_init(&contexts->tickets, settings->session_lifetime_ms))
+  contexts->stamps = look(settings, &contexts->n_stamps);
+  if (!contexts->stamps)
+    (void)fault_no_memory(err);
+  else if (!tls_tickets_init(&contexts->tickets, settings->session_lifetime_ms))
     (void)fault_at(err, NULL, 0, "OpenSSL gives no random numbers");
-  else if (read_anew(contexts, settings, false, &changed, err) == PLUG_OK)
+  else if ((contexts->current = read_set(contexts, settings, err)))
     return contexts;
   tls_contexts_free(contexts);
   return NULL;

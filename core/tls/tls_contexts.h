@@ -22,10 +22,15 @@ void tls_contexts_free(struct tls_contexts *contexts);
  * The starting thread. */
 bool tls_contexts_watch(struct tls_contexts *contexts);
 
-/* [any] Reads the files anew, of settings that may be new ones: then these are used from now on,
- * and have to live as those did. PLUG_OK also where nothing has changed. On failure everything
- * stays, and err->text says why. Connections that begin later get what was read. It blocks on the
- * disk. */
+/* Reading the files anew, also of other settings, in two steps: all that may fail, and either the
+ * change or nothing, by the same thread and soon. A failed prepare needs neither; everything stays
+ * then, and err->text says why. From commit on connections that begin get what was read; settings
+ * live until the next one. prepare blocks on the disk. Any thread but a worker's. */
+plug_status tls_contexts_prepare(struct tls_contexts *contexts, const struct settings_tls *settings,
+                                 struct plug_err *err);
+void tls_contexts_commit(struct tls_contexts *contexts);
+void tls_contexts_cancel(struct tls_contexts *contexts);
+/* Both at once. */
 plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
                                 struct plug_err *err);
 

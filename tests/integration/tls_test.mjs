@@ -143,6 +143,24 @@ describe('clients', () => {
     assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
   });
 
+  test('operators, and a stream for them', async (t) => {
+    const token = 'a-token-of-the-tests';
+    const server = await startTls(t, { set: ['admin.tls-listen=127.0.0.1:0', `admin.token=${token}`] });
+    const port = Number(/:(\d+)$/.exec(server.log.find((line) => line.includes('listening on https-admin://')))[1]);
+    const headers = { authorization: `Bearer ${token}`, origin: `https://127.0.0.1:${port}` };
+    assert.equal((await getOver(port, '/admin/api/status')).status, 401);
+    assert.equal(JSON.parse((await getOver(port, '/admin/api/status', { headers })).body).state, 'ready');
+    assert.equal((await getOver(port, '/admin/api/status', { headers: { ...headers, origin: `http://127.0.0.1:${port}` } })).status, 403);
+    const tail = https.get({ port, host: '127.0.0.1', path: '/admin/api/tail?destination=/topic/a', headers, ca: own.pem, agent: false });
+    t.after(() => tail.destroy());
+    let text = '';
+    tail.on('response', (response) => response.setEncoding('utf8').on('data', (some) => { text += some; }));
+    await until(() => text.includes(': ready'), 'the beginning of the tail');
+    const client = await stomp(server, { t });
+    client.send('/topic/a', 'z'.repeat(3000));
+    await until(() => text.includes('z'.repeat(3000)), 'the message in the tail');
+  });
+
   test('a stopping server says farewell', async (t) => {
     const server = await startTls(t);
     const client = await stomp(server, { t, tls: clientOf(server) });
