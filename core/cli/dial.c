@@ -90,7 +90,9 @@ enum exit_code dial_init(struct dial *dial, const struct arguments *arguments)
       !headers_are_good(&arguments->http_headers, "http-header"))
     return EXIT_BAD_USAGE;
   if (!target_parse(&dial->target, url, why)) {
-    say_error("the URL '%s' is none: %s", url, why);
+    bool secret = strchr(url, '@'); /* a password is not for a log */
+    say_error("the URL%s%s%s is none: %s", secret ? "" : " '", secret ? "" : url, secret ? "" : "'",
+              why);
     return EXIT_BAD_USAGE;
   }
   struct link_terms *terms = &dial->terms;

@@ -396,7 +396,7 @@ static void keep_time(struct link *link)
 int link_timeout_ms(const struct link *link)
 {
   uint64_t now = clock_now_us(), next = UINT64_MAX;
-  if (link->state == LINK_ENDED)
+  if (link->state == LINK_ENDED || link->stream.fd < 0)
     return 0;
   if (link->deadline_us)
     next = link->deadline_us;

@@ -67,7 +67,7 @@ void link_open(struct link *link, const struct link_terms *terms,
 /* Ends it at once. */
 void link_fini(struct link *link);
 
-int link_fd(const struct link *link); /* -1: none, as link_timeout says when to come back */
+int link_fd(const struct link *link); /* -1: none, and link_turn says why at once */
 short link_wants(const struct link *link);
 int link_timeout_ms(const struct link *link); /* for poll */
 /* Does what can be done. */

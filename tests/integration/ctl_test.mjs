@@ -343,6 +343,7 @@ test('wrong usage is 64, and says what is wrong', async () => {
     [['pub', '/a', 'b', 'c'], /unexpected argument 'c'/],
     [['pub', '--nosuch', '/a'], /plugctl pub: unrecognized option '--nosuch'/],
     [['pub', '-u', 'http://x', '/a', 'b'], /'http:\/\/x' is none: its scheme is none of/],
+    [['pub', '-u', 'http://u:secret@x', '/a', 'b'], /^plugctl: the URL is none: its scheme is none of/],
     [['pub', '-u', 'stomp://x/y', '/a', 'b'], /STOMP over TCP has no path/],
     [['pub', '-H', 'novalue', '/a', 'b'], /--header wants NAME:VALUE, not 'novalue'/],
     [['pub', '--http-header', 'a:b\r\nc:d', '/a', 'b'], /--http-header wants NAME:VALUE/],
