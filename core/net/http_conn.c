@@ -250,12 +250,11 @@ static bool collect_more(struct http_conn *conn, struct plug_str *rest)
 static bool handle(struct http_conn *conn, const struct http_head *head, char *rest, size_t len)
 {
   struct http_reply reply = {.answer = {.head_only = head->method == HTTP_HEAD}};
-  struct http_request request = {
-      .head = head,
-      .peer = &conn->peer,
-      .tls = conn->watch.tls,
-      .door = conn->door,
-      .local = conn->local};
+  struct http_request request = {.head = head,
+                                 .peer = &conn->peer,
+                                 .tls = conn->watch.tls,
+                                 .door = conn->door,
+                                 .local = conn->local};
   COUNT(requests);
   switch (http_route(conn->env, &request, &reply)) {
   case HTTP_ROUTE_REFUSED:
