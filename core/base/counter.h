@@ -97,6 +97,9 @@
   X(closed_expired, 0, "sessions closed because their identity expired")                 \
   X(closed_revoked, 0, "sessions closed because an auth plugin revoked them")            \
   X(closed_disconnected, 0, "sessions closed because the API said so")                   \
+  X(closed_drain, 0, "sessions closed because the server stops")                         \
+  X(drain_notices, 0, "sessions told beforehand that the server stops")                  \
+  X(refused_drain, 0, "new sessions refused because the server stops")                   \
   X(refused_users, 0, "CONNECTs of users who are refused for a while")                   \
   X(api_requests, 0, "requests of the API with a valid key")                             \
   X(api_published, 0, "messages that the broker took from the API")                      \

@@ -320,6 +320,25 @@ static plug_status load_broker(struct settings_loader *l)
   return s->broker_plugin && s->broker_file ? PLUG_OK : fault_no_memory(l->err);
 }
 
+static plug_status load_log(struct settings_loader *l)
+{
+  struct settings *s = l->settings;
+  struct plug_str socket = loader_text(l, SECTION_SERVER, "journal-socket");
+  struct plug_str access = loader_text(l, SECTION_SERVER, "access-log");
+  const struct config_entry *entry = loader_entry(l, SECTION_SERVER, "access-log");
+  bool to_journal = loader_choice(l, SECTION_SERVER, "log-target") == 1;
+  bool is_file = !str_eq(access, STR("on")) && !str_eq(access, STR("off"));
+  s->access_log = !str_eq(access, STR("off"));
+  if (is_file && (!access.len || !memchr(access.ptr, '/', access.len)))
+    return fault_at(l->err, entry->file, entry->line,
+                    "[server] access-log is off, on, or a path with a slash in it");
+  if (to_journal && !(s->journal_socket = str_dup(socket)))
+    return fault_no_memory(l->err);
+  if (is_file && !(s->access_log_file = str_dup(access)))
+    return fault_no_memory(l->err);
+  return PLUG_OK;
+}
+
 static plug_status load_server(struct settings_loader *l)
 {
   struct settings *s = l->settings;
@@ -335,6 +354,8 @@ static plug_status load_server(struct settings_loader *l)
   s->terms.spring_profile = loader_choice(l, SECTION_STOMP, "profile") == 1;
   s->queue_policy = (enum queue_policy)loader_choice(l, SECTION_LIMITS, "queue-policy");
   plug_status status = load_node(l);
+  if (!status)
+    status = load_log(l);
   if (!status)
     status = load_path(l, SECTION_SERVER, "plugin-dir", "lib/plugboard", &s->plugin_dir);
   if (!status)
@@ -353,6 +374,9 @@ static plug_status load_numbers(struct settings_loader *l)
 #define NUMBER(section, key, member) {SECTION_##section, key, offsetof(struct settings, member)}
       NUMBER(SERVER, "stop-delay", stop_delay_ms),
       NUMBER(SERVER, "drain-time", drain_ms),
+      NUMBER(SERVER, "drain-rate", drain_rate),
+      NUMBER(SERVER, "drain-overlap", drain_overlap_ms),
+      NUMBER(SERVER, "drain-reconnect", drain_reconnect_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "live-limit", live_limit_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
@@ -494,6 +518,8 @@ void settings_fini(struct settings *settings)
   free(settings->node);
   free(settings->profile_notes);
   free(settings->plugin_dir);
+  free(settings->journal_socket);
+  free(settings->access_log_file);
   free(settings->web_dir);
   free(settings->page.secret);
   free(settings->page.room_send);

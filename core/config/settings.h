@@ -109,11 +109,17 @@ struct settings {
   char *node;       /* resolved, printable, at most 64 bytes of [A-Za-z0-9._-] */
   enum log_level log_level;
   bool log_json;
+  char *journal_socket; /* NULL: the log goes to standard error */
+  bool access_log;
+  char *access_log_file; /* NULL: it goes to the log */
   char *plugin_dir;
-  uint64_t stop_delay_ms;     /* how long after SIGTERM the server only says that it will stop */
-  uint64_t drain_ms;          /* how long it then waits for sessions to close */
-  uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
-  bool stats_spring;          /* in the words of Spring */
+  uint64_t stop_delay_ms;    /* how long after SIGTERM the server only says that it will stop */
+  uint64_t drain_ms;         /* how long it then takes at most */
+  uint64_t drain_rate;       /* sessions that it closes in a second */
+  uint64_t drain_overlap_ms; /* of the old session of whoever is told beforehand, and the new one */
+  uint64_t drain_reconnect_ms; /* what clients are told; 0: nothing */
+  uint64_t stats_interval_ms;  /* 0: only on SIGUSR1 and at the end */
+  bool stats_spring;           /* in the words of Spring */
   uint64_t live_limit_ms;
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;

@@ -11,6 +11,15 @@ static const struct plug_option server_options[] = {
     {"log-level", PLUG_OPT_CHOICE, 0, "info", "debug|info|warn|error",
      "The lowest level that is logged."},
     {"log-format", PLUG_OPT_CHOICE, 0, "text", "text|json", "How log lines are written."},
+    {"log-target", PLUG_OPT_CHOICE, 0, "stderr", "stderr|journald",
+     "Where log lines go: to standard error, or to the systemd journal as entries with fields. "
+     "What "
+     "finds no room there is dropped and counted (`log_dropped`), never waited for."},
+    {"journal-socket", PLUG_OPT_PATH, 0, "/run/systemd/journal/socket", NULL,
+     "Where journald listens; a journal namespace has a socket of its own."},
+    {"access-log", PLUG_OPT_STRING, 0, "off", NULL,
+     "A line for each session and connection that ends: `off`, `on` (in the log, whatever "
+     "`log-level` says), or a file, which is appended to, and opened anew on SIGHUP."},
     {"plugin-dir", PLUG_OPT_PATH, 0, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},
@@ -18,7 +27,19 @@ static const struct plug_option server_options[] = {
      "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
      "long as a balancer needs to notice. A second signal ends it at once."},
     {"drain-time", PLUG_OPT_DURATION, 0, "10s", "0..10m",
-     "How long a stopping server waits then for its sessions to end, all in all."},
+     "How long a stopping server takes then at most, all in all. Its sessions are closed one after "
+     "the other within four fifths of that, and go on until it is their turn."},
+    {"drain-rate", PLUG_OPT_INTEGER, 0, "500", "1..1000000",
+     "How many sessions a stopping server closes in a second at most, so that not all clients come "
+     "back at once. With more sessions than fit into `drain-time` they are closed faster, evenly, "
+     "and the log says so."},
+    {"drain-overlap", PLUG_OPT_DURATION, 0, "5s", "0..10m",
+     "A client that has asked for that in CONNECT is told before, and its session stays open for "
+     "so long, and `drain-reconnect`, so that the new connection is there before the old one ends; "
+     "for two fifths of `drain-time` at most. 0: nobody is told."},
+    {"drain-reconnect", PLUG_OPT_DURATION, 0, "1s", "0..10m",
+     "After how long, give or take a tenth, clients are told to connect again; without other "
+     "nodes, as long as a restart takes. 0: they are told nothing of that."},
     {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
     {"stats-format", PLUG_OPT_CHOICE, 0, "counters", "counters|spring",

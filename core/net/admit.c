@@ -42,6 +42,16 @@ static void refuse_address(const struct door *door, int fd)
            "too many connections from this address. Try again later.\n\0"));
 }
 
+/* Over TCP: to HTTP each request is answered. */
+static void refuse_stopping(const struct door *door, int fd)
+{
+  COUNT(refused_drain);
+  tell(door, fd, STR(""),
+       STR("ERROR\nmessage:the server is restarting\nerror-code:restarting\n"
+           "content-type:text/plain;charset=UTF-8\ncontent-length:41\n\n"
+           "the server is restarting. Connect again.\n\0"));
+}
+
 static void drop(struct net_env *env, int fd, struct watch *former, const struct net_peer *counted)
 {
   if (former) {
@@ -77,6 +87,9 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);
     drop(env, fd, former, NULL);
+  } else if (door->carrier && env->shut) {
+    refuse_stopping(door, fd);
+    drop(env, fd, former, counted ? peer : NULL);
   } else if (!door->tls) {
     admit_ready(env, door, fd, former, peer, counted, opened_ms, NULL);
   } else if (!tls_conn_new(env, door, fd, former, peer, counted, opened_ms)) {

@@ -15,6 +15,7 @@ struct door {
   const struct carrier *carrier; /* NULL: HTTP, whose requests say what they want */
   const struct cidr_list *trusted_proxies;
   bool proxy_protocol; /* these say by it who their clients are */
+  bool shared;         /* all workers accept from one socket */
   bool local;          /* a Unix socket */
   bool tls;
   uint8_t kind; /* of HTTP, what is to be had: enum door_kind */

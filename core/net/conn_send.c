@@ -80,6 +80,7 @@ static bool send_partial(struct conn *conn)
     return false;
   }
   if (sent > 0) {
+    conn->bytes_out += (uint64_t)sent;
     conn->session.last_tx_ms = conn->env->now_ms;
     conn->partial_at += (uint32_t)sent;
   }
@@ -184,6 +185,7 @@ static void account(struct conn *conn, const struct sender_request *request, ssi
   }
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
+    conn->bytes_out += (uint64_t)sent;
     conn->session.last_tx_ms = conn->env->now_ms;
   }
   if (sent != (ssize_t)wanted) {
@@ -229,6 +231,8 @@ void conn_flush(struct outq *queue)
 bool conn_write_raw(struct conn *conn, struct plug_str bytes)
 {
   ssize_t sent = stream_send(conn->env, &conn->watch, bytes);
+  if (sent > 0)
+    conn->bytes_out += (uint64_t)sent;
   if (sent == (ssize_t)bytes.len) {
     note_held(conn);
     if (!stream_is_blocked(&conn->watch))

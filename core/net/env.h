@@ -72,12 +72,14 @@ struct net_env {
   uint64_t send_timeout_ms;
   uint32_t turn;               /* number of the turn */
   bool more_to_read;           /* a connection has the rest of a burst in its socket */
-  bool quiet;                  /* nothing is read any more: the server stops */
+  bool shut;                   /* no sessions begin any more: the server stops */
+  bool quiet;                  /* nothing is read any more, either */
   bool draining;               /* sessions have been closed, and no new ones begin */
   _Atomic int64_t *n_sockets;  /* of all workers */
   const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
   struct addresses *addresses; /* likewise; NULL: there are no limits per address */
   char *rx;                    /* NET_READ_BYTES and STREAM_MORE, for whoever reads */
+  char retry_after[40];        /* the header line for who is refused since then */
   struct buf scratch;          /* for whoever puts something together and is done with it */
 };
 

@@ -23,7 +23,9 @@ struct watch {
   int fd;
   uint32_t events; /* what is waited for: EPOLLIN, EPOLLOUT; 0: nothing, not even errors */
   void (*ready)(struct watch *watch, uint32_t events);
-  bool newcomer;          /* set before poller_add: it stands in line until it has settled */
+  bool shared;   /* set before poller_add: others watch the same socket, and few of all are told;
+                  * it waits for one thing or for nothing */
+  bool newcomer; /* set before poller_add: it stands in line until it has settled */
   struct tls_stream *tls; /* what is on the socket, and goes where that goes; NULL: nothing */
 };
 

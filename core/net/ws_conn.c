@@ -32,6 +32,8 @@ void ws_conn_control(struct ws_conn *ws, enum ws_event event, const struct ws_it
     break;
   case WS_GOT_CLOSE:
     ws->answer_code = item->code;
+    if (ws->conn.session.state != SESSION_CLOSED)
+      ws->conn.end_code = item->code;
     conn_peer_closes(&ws->conn);
     break;
   case WS_GOT_FAULT:

@@ -132,10 +132,11 @@ static void warn_of_plugins(struct pulse *pulse)
   char why[NODE_WHY_SIZE];
   warnings_set(pulse->warnings, watchdog_reason(why, sizeof why), "plugin-hangs",
                "a plugin hangs: %s", why);
+  char text[HEALTH_TEXT_MAX];
   bool down = !broker_ready(pulse->env->broker);
-  (void)broker_unready(pulse->env->broker, why, sizeof why);
-  warnings_set(pulse->warnings, down, "broker", "the broker is not ready: %s",
-               why[0] ? why : "it has not said why");
+  broker_health_text(pulse->env->broker, text);
+  warnings_set(pulse->warnings, down, "broker", "the broker is unavailable%s%s",
+               text[0] ? ": " : "", text);
 }
 
 static void warn_of_twin(struct pulse *pulse, const struct node_beat *beat)

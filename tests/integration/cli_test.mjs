@@ -364,7 +364,7 @@ describe('signals', { concurrency: 4 }, () => {
       const client = await stomp(server, { t });
       await server.stop({ signal });
       await client.waitForClose();
-      assert.equal(client.closed.code, 1001);
+      assert.equal(client.closed.code, 1012);
       assert.ok(server.log.some((line) => /info core: stopping/.test(line)));
       assert.ok(server.log.at(-1).endsWith('info core: stopped'), server.log.at(-1));
       assert.match(server.log.at(-2), / stats /, 'the counters are logged at the end');
