@@ -255,7 +255,8 @@ void pulse_init(struct pulse *pulse, const struct settings *settings, struct nod
                           .nodes = nodes,
                           .warnings = warnings,
                           .started_ms = clock_now_ms(),
-                          .wants = settings->n_admin_listen || settings->admin_socket.path};
+                          .wants = settings->n_admin_listen || settings->n_admin_tls_listen ||
+                                   settings->admin_socket.path};
   if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
     number = clock_now_us() ^ (uint64_t)getpid() << 40;
   snprintf(pulse->instance, sizeof pulse->instance, "%016llx", (unsigned long long)number);

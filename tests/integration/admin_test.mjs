@@ -302,7 +302,7 @@ test('a node drains on demand, with tails open', async (t) => {
   await admin.tail('/topic/a');
   await admin.refused(501, 'not-supported', 'POST', 'reload');
   assert.deepEqual(await admin.post('drain'), { accepted: true });
-  assert.equal((await client.waitForClose()).code, 1001);
+  assert.equal((await client.waitForClose()).code, 1012);
   assert.deepEqual(await server.waitForExit(), { code: 0, signal: null });
 });
 
