@@ -168,7 +168,8 @@ describe('clients', () => {
     t.after(() => half.destroy());
     await new Promise((done) => half.on('connect', done));
     server.signal('SIGTERM');
-    assert.equal((await client.waitForClose()).code, 1001);
+    assert.equal((await client.waitForClose()).code, 1012);
+    assert.equal(client.frames.at(-1).headers['error-code'], 'restarting');
     assert.deepEqual(await server.waitForExit(), { code: 0, signal: null });
   });
 });
