@@ -226,12 +226,6 @@ static void read_tls(struct reader *r, struct nats_config *config)
     host_log(r->host, PLUG_LOG_WARN,
              "tls-verify is off: ANYBODY between this node and NATS can read and change all "
              "messages, and the password; set tls-ca-file and turn it on");
-  if (r->status == PLUG_OK && !any &&
-      (config->ca_file != NULL || config->certificate != NULL || config->server_name != NULL ||
-       config->insecure))
-    host_log(r->host, PLUG_LOG_WARN,
-             "the options tls-... have no effect, since no server is spoken to over TLS: write "
-             "tls:// into servers");
 }
 
 static void read_names(struct reader *r, struct nats_config *config)
@@ -314,10 +308,11 @@ static natsStatus set_login(const struct nats_config *config, natsOptions *optio
   return NATS_OK;
 }
 
+/* Also where the url does not ask for it: a server may. */
 static natsStatus set_tls(const struct nats_config *config, const struct nats_server *server,
                           natsOptions *options, const char **what)
 {
-  natsStatus status = natsOptions_SetSecure(options, true);
+  natsStatus status = natsOptions_SetSecure(options, server->tls);
   if (status == NATS_OK && config->ca_file != NULL) {
     *what = "tls-ca-file";
     status = natsOptions_LoadCATrustedCertificates(options, config->ca_file);
@@ -328,7 +323,7 @@ static natsStatus set_tls(const struct nats_config *config, const struct nats_se
   }
   if (status == NATS_OK && config->insecure)
     status = natsOptions_SkipServerVerification(options, true);
-  else if (status == NATS_OK)
+  else if (status == NATS_OK && (config->server_name != NULL || !is_number(server->host)))
     status = natsOptions_SetExpectedHostname(
         options, config->server_name != NULL ? config->server_name : server->host);
   return status;
@@ -358,7 +353,7 @@ natsStatus nats_config_options(const struct nats_config *config, const struct na
     what = "the login";
     status = set_login(config, options);
   }
-  if (status == NATS_OK && server->tls)
+  if (status == NATS_OK)
     status = set_tls(config, server, options, &what);
   if (status == NATS_OK) {
     *out = options;

@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nats_subject.h"
+
 enum { LIMIT_MS = 10000, LEAVE_MS = 4000 };
 
 struct nats_gate {
   atomic_uint refs;
+  size_t prefix_len;
   pthread_mutex_t lock;       /* of what follows, and held while something goes through */
   const struct nats_env *env; /* NULL: closed */
   void (*wake)(void *arg);
@@ -34,7 +37,8 @@ static struct orphan {
   struct nats_tap *tap;
 } *orphans;
 
-struct nats_gate *nats_gate_new(const struct nats_env *env, void (*wake)(void *arg), void *arg)
+struct nats_gate *nats_gate_new(const struct nats_env *env, size_t prefix_len,
+                                void (*wake)(void *arg), void *arg)
 {
   struct nats_gate *gate = calloc(1, sizeof *gate);
   if (gate == NULL)
@@ -42,6 +46,7 @@ struct nats_gate *nats_gate_new(const struct nats_env *env, void (*wake)(void *a
   atomic_init(&gate->refs, 1);
   pthread_mutex_init(&gate->lock, NULL);
   gate->env = env;
+  gate->prefix_len = prefix_len;
   gate->wake = wake;
   gate->arg = arg;
   return gate;
@@ -76,21 +81,31 @@ static void on_complete(void *arg)
 }
 
 /* Under the lock of the gate. */
+static void drop_foreign(struct nats_gate *gate, const natsMsg *in)
+{
+  char topic[200];
+  uint64_t left_out;
+  const struct plug_host *host = gate->env->host;
+  nats_count(gate->env, NATS_M_DROPPED_BAD_ENVELOPE, 1);
+  if (!host_log_pass(host, &gate->envelope_limit, LIMIT_MS, &left_out))
+    return;
+  size_t n = nats_subject_topic(natsMsg_GetSubject(in) + gate->prefix_len, topic, sizeof topic);
+  host_log(host, PLUG_LOG_WARN,
+           "dropped a message of %d bytes for the topic %.*s: it is not from a node of this cluster; "
+           "something else publishes on the subject %.200s",
+           natsMsg_GetDataLength(in), n == SIZE_MAX ? 1 : (int)n, n == SIZE_MAX ? "?" : topic,
+           natsMsg_GetSubject(in));
+}
+
+/* Under the lock of the gate. */
 static void deliver(struct nats_gate *gate, const struct nats_tap *tap, const natsMsg *in)
 {
   const struct nats_env *env = gate->env;
   const struct plug_host *host = env->host;
   const struct plug_str wire = {natsMsg_GetData(in), (size_t)natsMsg_GetDataLength(in)};
   const struct plug_msg *msg = host->msg_decode(host, wire);
-  uint64_t left_out;
   if (msg == NULL) {
-    nats_count(env, NATS_M_DROPPED_BAD_ENVELOPE, 1);
-    if (host_log_pass(host, &gate->envelope_limit, LIMIT_MS, &left_out))
-      host_log(
-          host, PLUG_LOG_WARN,
-          "dropped a message of %zu bytes on the subject %.200s: it is not from a node of this "
-          "cluster; something else publishes there",
-          wire.len, natsMsg_GetSubject(in));
+    drop_foreign(gate, in);
     return;
   }
   /* Topics that differ in the number of slashes share a subject. */

@@ -177,6 +177,12 @@ static void flush(struct nats_link *link)
   pthread_cond_signal(&link->flush_over);
 }
 
+/* Under the lock. One that was silent once is left alone, until the writer has closed it. */
+static bool is_usable(const struct nats_link *link)
+{
+  return link->nc != NULL && !link->silent;
+}
+
 static void *run_flusher(void *arg)
 {
   struct nats_link *link = arg;
@@ -185,9 +191,9 @@ static void *run_flusher(void *arg)
   while (!link->ending) {
     in_ms(&due, link->config->ping_interval_ms);
     int error = 0;
-    while (!link->ending && error == 0 && !(link->nc != NULL && link->flush_wanted))
+    while (!link->ending && error == 0 && !(is_usable(link) && link->flush_wanted))
       error = pthread_cond_timedwait(&link->flush_due, &link->lock, &due);
-    if (!link->ending && link->nc != NULL && !link->silent)
+    if (!link->ending && is_usable(link))
       flush(link);
   }
   pthread_mutex_unlock(&link->lock);
@@ -210,20 +216,21 @@ static void explain(natsStatus status, const char *detail, char why[NATS_WHY_MAX
   case NATS_CONNECTION_AUTH_FAILED:
     text = "NATS refuses the login: check user, password, token or credentials";
     break;
-  case NATS_SECURE_CONNECTION_REQUIRED:
-    text = "NATS wants TLS there: write tls:// into servers";
-    break;
   case NATS_SECURE_CONNECTION_WANTED:
     text = "NATS has no TLS there: write nats:// into servers";
     break;
   case NATS_SSL_ERROR:
     text = "TLS does not fit: check tls-ca-file, tls-server-name and tls-certificate";
     break;
+  case NATS_PROTOCOL_ERROR:
+    text = "NATS hung up in the middle of the login; if it wants a client certificate, set "
+           "tls-certificate and tls-key";
+    break;
   default:
     break;
   }
   if (detail != NULL && *detail != '\0' && strcmp(detail, text) != 0)
-    snprintf(why, NATS_WHY_MAX, "%.110s (%.130s)", text, detail);
+    snprintf(why, NATS_WHY_MAX, "%.120s (%.120s)", text, detail);
   else
     snprintf(why, NATS_WHY_MAX, "%s", text);
 }
@@ -512,7 +519,7 @@ struct nats_link *nats_link_new(const struct nats_env *env, const struct nats_co
   init_cond(&link->stirred);
   init_cond(&link->flush_due);
   init_cond(&link->flush_over);
-  link->gate = nats_gate_new(env, on_wake, link);
+  link->gate = nats_gate_new(env, strlen(config->prefix) + 1, on_wake, link);
   if (link->gate == NULL) {
     nats_link_free(link);
     return NULL;
