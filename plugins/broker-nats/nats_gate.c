@@ -90,11 +90,12 @@ static void drop_foreign(struct nats_gate *gate, const natsMsg *in)
   if (!host_log_pass(host, &gate->envelope_limit, LIMIT_MS, &left_out))
     return;
   size_t n = nats_subject_topic(natsMsg_GetSubject(in) + gate->prefix_len, topic, sizeof topic);
-  host_log(host, PLUG_LOG_WARN,
-           "dropped a message of %d bytes for the topic %.*s: it is not from a node of this cluster; "
-           "something else publishes on the subject %.200s",
-           natsMsg_GetDataLength(in), n == SIZE_MAX ? 1 : (int)n, n == SIZE_MAX ? "?" : topic,
-           natsMsg_GetSubject(in));
+  host_log(
+      host, PLUG_LOG_WARN,
+      "dropped a message of %d bytes for the topic %.*s: it is not from a node of this cluster; "
+      "something else publishes on the subject %.200s",
+      natsMsg_GetDataLength(in), n == SIZE_MAX ? 1 : (int)n, n == SIZE_MAX ? "?" : topic,
+      natsMsg_GetSubject(in));
 }
 
 /* Under the lock of the gate. */

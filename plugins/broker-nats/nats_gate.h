@@ -12,8 +12,9 @@ struct nats_gate;
 /* One subject that is listened to, for one interest of the server. */
 struct nats_tap;
 
-/* prefix_len: bytes before the part of a subject that names a topic. wake is called when the library has something to say about its connection:
- * only while the gate is open. NULL: out of memory. */
+/* prefix_len: bytes before the part of a subject that names a topic. wake is called when the
+ * library has something to say about its connection: only while the gate is open. NULL: out of
+ * memory. */
 struct nats_gate *nats_gate_new(const struct nats_env *env, size_t prefix_len,
                                 void (*wake)(void *arg), void *arg);
 /* From the return of this call on nothing goes through any more. */

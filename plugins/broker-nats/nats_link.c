@@ -249,12 +249,15 @@ static natsStatus prove(const struct nats_link *link, natsConnection *nc)
 {
   natsSubscription *sub = NULL;
   natsMsg *msg = NULL;
-  const char *subject = link->config->probe_subject;
+  const char *said = NULL, *subject = link->config->probe_subject;
   natsStatus status = natsConnection_SubscribeSync(&sub, nc, subject);
   if (status == NATS_OK)
     status = natsConnection_PublishString(nc, subject, "");
   if (status == NATS_OK)
     status = natsConnection_FlushTimeout(nc, (int64_t)link->config->ping_timeout_ms);
+  /* What is denied is said before the PONG. */
+  if (status == NATS_OK && natsConnection_GetLastError(nc, &said) == NATS_NOT_PERMITTED)
+    status = NATS_NOT_PERMITTED;
   if (status == NATS_OK) {
     status = natsSubscription_NextMsg(&msg, sub, (int64_t)link->config->ping_timeout_ms);
     natsMsg_Destroy(msg);
@@ -297,9 +300,9 @@ static bool try_server(struct nats_link *link, char why[NATS_WHY_MAX])
   if (status == NATS_OK)
     return true;
   const char *said = NULL;
-  if (natsConnection_GetLastError(link->own_nc, &said) == NATS_NOT_PERMITTED ||
-      status != NATS_TIMEOUT)
-    explain(status == NATS_TIMEOUT ? NATS_NOT_PERMITTED : status, said, why);
+  (void)natsConnection_GetLastError(link->own_nc, &said);
+  if (status != NATS_TIMEOUT)
+    explain(status, said, why);
   else
     snprintf(why, NATS_WHY_MAX, "it accepts the connection but delivers nothing");
   forget_nc(link);
