@@ -4,10 +4,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nats_subject.h"
 
-enum { LIMIT_MS = 10000, LEAVE_MS = 4000 };
+enum { LIMIT_MS = 10000, SETTLE_MS = 2000, LEAVE_MS = 2000 };
 
 struct nats_gate {
   atomic_uint refs;
@@ -57,6 +58,12 @@ void nats_gate_close(struct nats_gate *gate)
   pthread_mutex_lock(&gate->lock);
   gate->env = NULL;
   pthread_mutex_unlock(&gate->lock);
+}
+
+void nats_gate_settle(struct nats_gate *gate)
+{
+  for (int i = 0; i < SETTLE_MS && atomic_load(&gate->refs) > 1; i++)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 void nats_gate_release(struct nats_gate *gate)

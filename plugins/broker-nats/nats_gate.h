@@ -19,6 +19,9 @@ struct nats_gate *nats_gate_new(const struct nats_env *env, size_t prefix_len,
                                 void (*wake)(void *arg), void *arg);
 /* From the return of this call on nothing goes through any more. */
 void nats_gate_close(struct nats_gate *gate);
+/* Blocks until nobody but the caller has it, for some seconds at most: what the library still has
+ * to say when it is torn down is neither said nor freed. Not on the library's threads. */
+void nats_gate_settle(struct nats_gate *gate);
 void nats_gate_release(struct nats_gate *gate); /* NULL is fine */
 
 /* A tap that listens to a subject from now on. topic: only messages of exactly this one are let

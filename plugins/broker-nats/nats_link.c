@@ -492,6 +492,7 @@ static void *run_writer(void *arg)
   finish_all(link, &link->queue, PLUG_ECANCELED, "the server stops");
   pthread_mutex_unlock(&link->lock);
   pthread_join(link->flusher, NULL);
+  nats_gate_settle(link->gate);
   nats_library_leave();
   tell(link, &(struct note){.what = ENDED});
   return NULL;
