@@ -32,6 +32,7 @@
 #include "session/admission.h"
 #include "session/applications.h"
 #include "stats.h"
+#include "tls/tls_contexts.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -65,6 +66,7 @@ struct server {
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
+  struct tls_contexts *tls; /* NULL: nobody listens for TLS, and nothing says how */
   struct orders orders;
   struct addresses *addresses; /* NULL: no limits per address */
 };
@@ -247,6 +249,14 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_tls(struct server *server, struct plug_err *err)
+{
+  if (!server->settings->tls.n_certificates)
+    return PLUG_OK;
+  server->tls = tls_contexts_new(&server->settings->tls, err);
+  return server->tls ? PLUG_OK : PLUG_EINVAL;
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -281,8 +291,8 @@ static plug_status make_destinations(struct server *server, struct plug_err *err
   if (!server->destinations)
     return fault_no_memory(err);
   server->destinations[0] = destinations_of(settings, &settings->terms);
-  server->destinations[1] =
-      destinations_of(settings, settings->n_tcp_listen ? &settings->tcp_terms : &settings->terms);
+  server->destinations[1] = destinations_of(
+      settings, settings_speaks_tcp(settings) ? &settings->tcp_terms : &settings->terms);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
   return PLUG_OK;
@@ -318,7 +328,7 @@ static plug_status server_init(struct server *server, const struct config *confi
       return PLUG_ENOMEM;
     }
   }
-  if (settings->try_page && settings->n_http_listen) {
+  if (settings->try_page && settings_speaks_http(settings)) {
     plug_status status = pages_load(&server->pages, settings->web_dir, err);
     if (status != PLUG_OK) {
       log_warn("net", "the page to try the server on is not there: %s", err->text);
@@ -353,6 +363,7 @@ static void server_fini(struct server *server)
   sockjs_registry_free(server->sockjs);
   if (server->bound_socket)
     unlink(server->settings->api_socket);
+  tls_contexts_free(server->tls);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -407,6 +418,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_api(server, err);
   if (status == PLUG_OK)
+    status = create_tls(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -418,6 +431,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.tls = server->tls;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
     if (status == PLUG_OK)
@@ -443,6 +457,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       server->n_running++;
     else
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
+  }
+  if (status == PLUG_OK && server->tls && !tls_contexts_watch(server->tls)) {
+    snprintf(err->text, sizeof err->text, "cannot start the thread that watches certificates");
+    status = PLUG_ENOMEM;
   }
   atomic_store(&server->serving, status == PLUG_OK);
   return status;
@@ -595,7 +613,8 @@ static void complain_of_part(const struct config *config, const char *text)
 int server_check(struct config *config, const struct settings *settings)
 {
   static plug_status (*const parts[])(struct server *, struct plug_err *) = {
-      create_broker, create_access, check_rules, create_presence, create_app, check_broker_auth};
+      create_broker, create_access, check_rules,      create_presence,
+      create_app,    create_tls,    check_broker_auth};
   enum { PARTS = sizeof parts / sizeof *parts };
   bool failed[PARTS] = {false};
   size_t n_mistakes = 0, before;

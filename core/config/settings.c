@@ -7,6 +7,7 @@
 #include "config/settings_loader.h"
 #include "config/settings_page.h"
 #include "config/settings_terms.h"
+#include "config/settings_tls.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -56,13 +57,16 @@ static plug_status check_sections(struct settings_loader *l)
     struct plug_str path, name;
     plug_status status = PLUG_OK;
     size_t id = 0;
-    while (id < SECTION_COUNT && (id == SECTION_ENDPOINT || id == SECTION_API_KEY ||
-                                  strcmp(section->name, settings_sections[id].name) != 0))
+    while (id < SECTION_COUNT &&
+           (id == SECTION_ENDPOINT || id == SECTION_API_KEY || id == SECTION_TLS_NAME ||
+            strcmp(section->name, settings_sections[id].name) != 0))
       id++;
     if (doors_endpoint_path(section, &path)) {
       status = doors_check_endpoint(section, path, l->err);
     } else if (api_key_name(section, &name)) {
       status = api_check_key(section, name, l->err);
+    } else if (tls_section_names(section, &name) && name.len) {
+      status = tls_check_named(section, name, l->err);
     } else if (id < SECTION_COUNT) {
       l->sections[id] = section;
       if (id != SECTION_ACCESS) /* its keys are names of rules */
@@ -76,14 +80,6 @@ static plug_status check_sections(struct settings_loader *l)
       return status;
   }
   return PLUG_OK;
-}
-
-static void list_fini(struct settings_list *list)
-{
-  for (size_t i = 0; i < list->n; i++)
-    free((char *)(uintptr_t)list->items[i].ptr);
-  free(list->items);
-  *list = (struct settings_list){NULL, 0};
 }
 
 static const char *prefix_fault(struct plug_str prefix)
@@ -461,10 +457,23 @@ plug_status settings_load(struct settings *settings, const struct config *config
                           struct plug_err *err)
 {
   static plug_status (*const steps[])(struct settings_loader *) = {
-      check_sections,       load_numbers,       check_limits,     load_server,
-      doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
-      load_destinations,    load_broker,        load_auth,        load_app,
-      settings_page_load,   terms_load,         resolve_memory,   api_load_keys,
+      check_sections,
+      load_numbers,
+      check_limits,
+      load_server,
+      doors_load_listeners,
+      doors_load_proxies,
+      doors_load_hosts,
+      doors_load_endpoints,
+      load_destinations,
+      load_broker,
+      load_auth,
+      load_app,
+      settings_page_load,
+      terms_load,
+      resolve_memory,
+      api_load_keys,
+      tls_load,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -497,31 +506,35 @@ void settings_fini(struct settings *settings)
   free(settings->page.room_watch);
   free(settings->page.room_members);
   addresses_free(settings->http_listen, settings->n_http_listen);
+  addresses_free(settings->http_tls_listen, settings->n_http_tls_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
+  addresses_free(settings->tcp_tls_listen, settings->n_tcp_tls_listen);
   addresses_free(settings->api_listen, settings->n_api_listen);
+  addresses_free(settings->api_tls_listen, settings->n_api_tls_listen);
+  tls_fini(&settings->tls);
   free(settings->api_socket);
   api_keys_free(settings->api_keys, settings->n_api_keys);
   for (size_t i = 0; i < settings->n_endpoints; i++) {
     free(settings->endpoints[i].path);
     free(settings->endpoints[i].sockjs_client);
     terms_fini(&settings->endpoints[i].terms);
-    list_fini(&settings->endpoints[i].origins);
+    loader_list_fini(&settings->endpoints[i].origins);
   }
   free(settings->endpoints);
   terms_fini(&settings->tcp_terms);
   terms_fini(&settings->terms);
   free(settings->http_trusted_proxies.items);
   free(settings->tcp_trusted_proxies.items);
-  list_fini(&settings->allowed_hosts);
-  list_fini(&settings->broker_prefixes);
-  list_fini(&settings->app_prefixes);
+  loader_list_fini(&settings->allowed_hosts);
+  loader_list_fini(&settings->broker_prefixes);
+  loader_list_fini(&settings->app_prefixes);
   free(settings->broker_plugin);
   free((char *)(uintptr_t)settings->broker_file);
-  list_fini(&settings->app_plugins);
+  loader_list_fini(&settings->app_plugins);
   free((char *)(uintptr_t)settings->app_file);
   free(settings->user_prefix);
   free(settings->user_secret);
-  list_fini(&settings->auth_plugins);
+  loader_list_fini(&settings->auth_plugins);
   free((char *)(uintptr_t)settings->auth_file);
   *settings = (struct settings){0};
 }

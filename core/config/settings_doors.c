@@ -10,18 +10,9 @@
 
 #define DEFAULT_ENDPOINT "/ws"
 
-/* The path of "endpoint PATH", an empty one for "endpoint"; false for other sections. */
 bool doors_endpoint_path(const struct config_section *section, struct plug_str *path)
 {
-  const char *word = settings_sections[SECTION_ENDPOINT].name;
-  struct plug_str name = str_of(section->name);
-  if (!str_has_prefix(name, str_of(word)))
-    return false;
-  struct plug_str rest = str_from(name.ptr + strlen(word), name.len - strlen(word));
-  if (rest.len && rest.ptr[0] != ' ' && rest.ptr[0] != '\t')
-    return false;
-  *path = str_trim(rest);
-  return true;
+  return loader_section_of(section, SECTION_ENDPOINT, path);
 }
 
 static const char *path_fault(struct plug_str path)
@@ -59,16 +50,16 @@ plug_status doors_check_endpoint(const struct config_section *section, struct pl
 }
 
 static plug_status load_listen(struct settings_loader *l, enum settings_section_id id,
-                               struct settings_address **addresses, size_t *n)
+                               const char *key, struct settings_address **addresses, size_t *n)
 {
-  struct plug_str text = loader_text(l, id, "listen"), item, host;
+  struct plug_str text = loader_text(l, id, key), item, host;
   *addresses = loader_array(text, sizeof(**addresses));
   if (!*addresses)
     return fault_no_memory(l->err);
   while (text.len && str_split(&text, ',', &item)) {
     struct settings_address *address = &(*addresses)[*n];
     if (!address_parse(item, &host, &address->port))
-      return loader_fault(l, id, "listen", item,
+      return loader_fault(l, id, key, item,
                           "is not an address (examples: 127.0.0.1:8080, [::1]:8080)");
     address->host = str_dup(host);
     if (!address->host)
@@ -78,54 +69,65 @@ static plug_status load_listen(struct settings_loader *l, enum settings_section_
   return PLUG_OK;
 }
 
-static const struct settings_address *listen_at(const struct settings *s, size_t i,
-                                                enum settings_section_id *id)
+/* One key that lists addresses. */
+struct listed {
+  enum settings_section_id id;
+  const char *key;
+  struct settings_address **addresses;
+  size_t *n;
+};
+
+#define LISTED 6
+
+static void list_all(struct settings *s, struct listed out[LISTED])
 {
-  if (i < s->n_http_listen) {
-    *id = SECTION_HTTP;
-    return &s->http_listen[i];
-  }
-  i -= s->n_http_listen;
-  *id = i < s->n_tcp_listen ? SECTION_TCP : SECTION_API;
-  return i < s->n_tcp_listen ? &s->tcp_listen[i] : &s->api_listen[i - s->n_tcp_listen];
+  const struct listed all[LISTED] = {
+      {SECTION_HTTP, "listen", &s->http_listen, &s->n_http_listen},
+      {SECTION_HTTP, "tls-listen", &s->http_tls_listen, &s->n_http_tls_listen},
+      {SECTION_TCP, "listen", &s->tcp_listen, &s->n_tcp_listen},
+      {SECTION_TCP, "tls-listen", &s->tcp_tls_listen, &s->n_tcp_tls_listen},
+      {SECTION_API, "listen", &s->api_listen, &s->n_api_listen},
+      {SECTION_API, "tls-listen", &s->api_tls_listen, &s->n_api_tls_listen}};
+  memcpy(out, all, sizeof all);
 }
 
 /* Listening sockets share their port among the workers, so the system would not object to an
  * address that is given twice: it would spread the clients over both. */
-static plug_status check_listen_twice(struct settings_loader *l)
+static plug_status check_listen_twice(struct settings_loader *l, const struct listed all[LISTED])
 {
-  const struct settings *s = l->settings;
-  for (size_t i = 0; i < s->n_http_listen + s->n_tcp_listen + s->n_api_listen; i++)
-    for (size_t k = 0; k < i; k++) {
-      enum settings_section_id id, other;
-      const struct settings_address *a = listen_at(s, i, &id), *b = listen_at(s, k, &other);
-      if (a->port != b->port || a->port == 0 || strcmp(a->host, b->host) != 0)
-        continue;
-      char text[300];
-      snprintf(text, sizeof(text), strchr(a->host, ':') ? "[%s]:%u" : "%s:%u", a->host,
-               (unsigned)a->port);
-      return loader_fault(l, id, "listen", str_of(text), "is listened on twice");
-    }
+  for (size_t i = 0; i < LISTED; i++)
+    for (size_t k = 0; k <= i; k++)
+      for (size_t a = 0; a < *all[i].n; a++)
+        for (size_t b = 0; b < (k == i ? a : *all[k].n); b++) {
+          const struct settings_address *one = &(*all[i].addresses)[a];
+          const struct settings_address *other = &(*all[k].addresses)[b];
+          if (one->port != other->port || one->port == 0 || strcmp(one->host, other->host) != 0)
+            continue;
+          char text[300];
+          snprintf(text, sizeof(text), strchr(one->host, ':') ? "[%s]:%u" : "%s:%u", one->host,
+                   (unsigned)one->port);
+          return loader_fault(l, all[i].id, all[i].key, str_of(text), "is listened on twice");
+        }
   return PLUG_OK;
 }
 
 plug_status doors_load_listeners(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  plug_status status = load_listen(l, SECTION_HTTP, &s->http_listen, &s->n_http_listen);
-  if (!status)
-    status = load_listen(l, SECTION_TCP, &s->tcp_listen, &s->n_tcp_listen);
-  if (!status)
-    status = load_listen(l, SECTION_API, &s->api_listen, &s->n_api_listen);
-  if (status)
-    return status;
-  if (s->n_http_listen + s->n_tcp_listen == 0) {
+  struct listed all[LISTED];
+  list_all(s, all);
+  for (size_t i = 0; i < LISTED; i++) {
+    plug_status status = load_listen(l, all[i].id, all[i].key, all[i].addresses, all[i].n);
+    if (status)
+      return status;
+  }
+  if (s->n_http_listen + s->n_http_tls_listen + s->n_tcp_listen + s->n_tcp_tls_listen == 0) {
     /* Only an empty [http] listen in the configuration brings us here: the default is not empty. */
     const struct config_entry *entry = loader_entry(l, SECTION_HTTP, "listen");
     return fault_at(l->err, entry ? entry->file : NULL, entry ? entry->line : 0,
                     "no listener: 'listen' is empty in both [http] and [tcp]");
   }
-  return check_listen_twice(l);
+  return check_listen_twice(l, all);
 }
 
 static plug_status load_origins(struct settings_loader *l, const struct config_section *section,

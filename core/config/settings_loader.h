@@ -14,6 +14,9 @@ struct settings_loader {
 };
 
 const struct option_table *loader_table(enum settings_section_id id);
+/* Is it "WORD", or "WORD NAME" with the word of id? *name: trimmed, empty where there is none. */
+bool loader_section_of(const struct config_section *section, enum settings_section_id id,
+                       struct plug_str *name);
 /* NULL: the value is the default. */
 const struct config_entry *loader_entry(const struct settings_loader *l,
                                         enum settings_section_id id, const char *key);
@@ -34,5 +37,6 @@ plug_status loader_fault(const struct settings_loader *l, enum settings_section_
 void *loader_array(struct plug_str text, size_t element);
 /* A copy of item at the list's end; false when out of memory. */
 bool loader_list_add(struct settings_list *list, struct plug_str item);
+void loader_list_fini(struct settings_list *list);
 
 #endif

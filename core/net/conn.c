@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "net/conn_inner.h"
 #include "net/shown.h"
+#include "net/stream.h"
 
 /* How long a closed session may take to get its last bytes out and to hear the peer's. */
 #define CLOSE_WAIT_MS 5000u
@@ -66,7 +67,7 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   conn->session.out.blocked = fd < 0;
   timer_init(&conn->timer, on_timer);
   if (env->session.access)
-    conn->session.handshake = shown_take(NULL, NULL, peer);
+    conn->session.handshake = shown_take(NULL, NULL, peer, conn->watch.tls);
   list_init(&conn->paused);
   list_init(&conn->doomed);
   list_append(&env->conns, &conn->link);
@@ -326,11 +327,8 @@ static void peer_ended(struct conn *conn)
 static void read_some(struct conn *conn)
 {
   char *rx = conn->env->rx;
-  ssize_t n = recv(conn->watch.fd, rx, NET_READ_BYTES, 0);
+  ssize_t n = stream_recv(conn->env, &conn->watch, rx, NET_READ_BYTES);
   if (n > 0) {
-    COUNT_BY(bytes_in, n);
-    if (n == NET_READ_BYTES)
-      poller_again(&conn->env->poller, &conn->watch, EPOLLIN);
     conn_receive(conn, rx, (size_t)n);
   } else if (n == 0) {
     peer_ended(conn);
@@ -426,7 +424,7 @@ void conn_cut(struct conn *conn)
   int fd = conn->watch.fd;
   if (fd >= 0) {
     poller_remove(&env->poller, &conn->watch);
-    close(fd);
+    stream_close(&conn->watch);
     net_socket_ended(env, conn->counted ? &conn->peer : NULL);
   }
   conn_free(conn);

@@ -7,6 +7,15 @@
 
 #include "base/log.h"
 
+static const char *scheme_of(const struct door *door)
+{
+  if (door->carrier)
+    return door->tls ? "tls" : door->carrier->name;
+  if (door->api_only)
+    return door->tls ? "https-api" : "http-api";
+  return door->tls ? "https" : "http";
+}
+
 /* One socket per worker on the same port; port 0 is resolved by the first. */
 static plug_status listen_on(struct worker *workers, const struct settings *settings,
                              const struct settings_address *address, const struct door *door,
@@ -29,11 +38,7 @@ static plug_status listen_on(struct worker *workers, const struct settings *sett
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u",
-           door->carrier    ? door->carrier->name
-           : door->api_only ? "http-api"
-                            : "http",
-           open, a.host, shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u", scheme_of(door), open, a.host, shut, a.port);
   return PLUG_OK;
 }
 
@@ -62,6 +67,16 @@ static plug_status listen_at_path(struct worker *workers, const struct settings 
   return status;
 }
 
+static plug_status listen_all(struct worker *workers, const struct settings *settings,
+                              const struct settings_address *addresses, size_t n,
+                              const struct door *door, struct plug_err *err)
+{
+  plug_status status = PLUG_OK;
+  for (size_t i = 0; i < n && status == PLUG_OK; i++)
+    status = listen_on(workers, settings, &addresses[i], door, err);
+  return status;
+}
+
 plug_status doors_open(struct worker *workers, const struct settings *settings, bool *bound_path,
                        struct plug_err *err)
 {
@@ -71,16 +86,27 @@ plug_status doors_open(struct worker *workers, const struct settings *settings, 
                            .trusted_proxies = &settings->tcp_trusted_proxies,
                            .proxy_protocol = settings->tcp_proxy_protocol};
   const struct door api = {.trusted_proxies = &settings->http_trusted_proxies, .api_only = true};
+  const struct {
+    const struct door *door;
+    bool tls;
+    const struct settings_address *addresses;
+    size_t n;
+  } all[] = {{&http, false, settings->http_listen, settings->n_http_listen},
+             {&http, true, settings->http_tls_listen, settings->n_http_tls_listen},
+             {&tcp, false, settings->tcp_listen, settings->n_tcp_listen},
+             {&tcp, true, settings->tcp_tls_listen, settings->n_tcp_tls_listen},
+             {&api, false, settings->api_listen, settings->n_api_listen},
+             {&api, true, settings->api_tls_listen, settings->n_api_tls_listen}};
   plug_status status = PLUG_OK;
-  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listen_on(workers, settings, &settings->http_listen[i], &http, err);
-  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listen_on(workers, settings, &settings->tcp_listen[i], &tcp, err);
-  for (size_t i = 0; i < settings->n_api_listen && status == PLUG_OK; i++)
-    status = listen_on(workers, settings, &settings->api_listen[i], &api, err);
+  for (size_t i = 0; i < sizeof all / sizeof *all && status == PLUG_OK; i++) {
+    struct door door = *all[i].door;
+    door.tls = all[i].tls;
+    status = listen_all(workers, settings, all[i].addresses, all[i].n, &door, err);
+  }
   if (settings->api_socket && status == PLUG_OK)
     status = listen_at_path(workers, settings, &api, bound_path, err);
-  if (settings->n_api_keys && !settings->n_api_listen && !settings->api_socket && status == PLUG_OK)
+  if (settings->n_api_keys && !settings->n_api_listen && !settings->n_api_tls_listen &&
+      !settings->api_socket && status == PLUG_OK)
     log_info("net",
              "the API is served where clients connect; [api] listen or socket keeps it apart");
   return status;

@@ -20,6 +20,8 @@
  * per subscriber. */
 #define NET_READ_BYTES 65536
 
+struct tls_contexts;
+
 struct net_env {
   const struct settings *settings;
   struct broker *broker;
@@ -43,9 +45,12 @@ struct net_env {
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
   struct api_service *api;               /* NULL: there is none */
   struct control control;
-  struct list proxy_conns; /* struct proxy_conn.link */
-  struct list paused;      /* struct conn.paused */
-  struct list doomed;      /* struct conn.doomed */
+  struct list proxy_conns;  /* struct proxy_conn.link */
+  struct tls_contexts *tls; /* NULL: there is no TLS */
+  struct list tls_conns;    /* struct tls_conn.link */
+  struct list handshakes;   /* struct tls_conn.due: those whose client has done its part */
+  struct list paused;       /* struct conn.paused */
+  struct list doomed;       /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;
@@ -56,7 +61,7 @@ struct net_env {
   _Atomic int64_t *n_sockets;  /* of all workers */
   const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
   struct addresses *addresses; /* likewise; NULL: there are no limits per address */
-  char *rx;                    /* NET_READ_BYTES, for whoever reads */
+  char *rx;                    /* NET_READ_BYTES and STREAM_MORE, for whoever reads */
   struct buf scratch;          /* for whoever puts something together and is done with it */
 };
 

@@ -210,7 +210,9 @@ static void find_client(const struct net_env *env, const struct http_request *re
       peer->port = 0; /* which the proxy does not say */
   }
   if (!forwarded->scheme.len)
-    forwarded->scheme = request->head->absolute ? request->head->scheme : STR("http");
+    forwarded->scheme = request->tls              ? STR("https")
+                        : request->head->absolute ? request->head->scheme
+                                                  : STR("http");
   if (!forwarded->host.len)
     forwarded->host = request->head->host;
 }

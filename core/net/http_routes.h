@@ -14,7 +14,8 @@
 struct http_request {
   const struct http_head *head;
   const struct net_peer *peer;
-  bool api_only; /* it came in by a door of the API */
+  const struct tls_stream *tls; /* that it came by, or NULL */
+  bool api_only;                /* it came in by a door of the API */
 };
 
 enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SERVE };

@@ -198,6 +198,8 @@ void poller_move(struct poller *poller, struct watch *from, struct watch *to)
   to->events = from->events;
   to->newcomer = from->newcomer;
   from->events = 0;
+  to->tls = from->tls;
+  from->tls = NULL;
   poller->places[to->fd].watch = to;
 }
 

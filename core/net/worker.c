@@ -18,6 +18,8 @@
 #include "net/proxy_conn.h"
 #include "net/sign_in.h"
 #include "net/sockjs_routes.h"
+#include "net/stream.h"
+#include "net/tls_conn.h"
 #include "plugin/crash.h"
 #include "plugin/loop.h"
 #include "plugin/watchdog.h"
@@ -43,6 +45,7 @@ static void send_round(struct worker *worker, struct sender_request *requests, s
   for (unsigned i = 0; env->batched; i++, env->batched >>= 1)
     if (env->batched & 1u)
       batch_set_reset(&env->batches[i]);
+  tls_stream_end_round();
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
@@ -128,7 +131,7 @@ static void resume_paused(struct worker *worker)
 
 static int patience(const struct worker *worker, bool deferred)
 {
-  if (deferred)
+  if (deferred || worker->stepped)
     return 0;
   return list_empty(&worker->env.paused) || worker->env.quiet ? -1 : CONGESTION_MS;
 }
@@ -285,6 +288,8 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->conns);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
+  list_init(&env->tls_conns);
+  list_init(&env->handshakes);
   list_init(&env->api_waiting);
   list_init(&env->http_ready);
   list_init(&env->paused);
@@ -308,7 +313,7 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   timer_init(&worker->drain, on_drain_timeout);
   worker->initialised = true;
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
-  env->rx = malloc(NET_READ_BYTES);
+  env->rx = malloc(NET_READ_BYTES + STREAM_MORE);
   env->sockjs = sockjs;
   if (!env->rx || init_session_env(env, destinations) != PLUG_OK || !init_sockjs(env)) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
@@ -377,6 +382,7 @@ static void close_sessions(struct worker *worker)
   }
   http_conns_drain(env);
   proxy_conns_cut(env);
+  tls_conns_cut(env);
   timers_arm(&env->timers, &worker->drain,
              worker->deadline_ms > env->now_ms ? worker->deadline_ms : env->now_ms);
 }
@@ -436,6 +442,7 @@ static void cut_all(struct worker *worker)
     conn_cut(container_of(node, struct conn, link));
   http_conns_cut(env);
   proxy_conns_cut(env);
+  tls_conns_cut(env);
 }
 
 /* How often: it walks all sessions. */
@@ -489,12 +496,14 @@ static void *run(void *arg)
     deferred = defers(worker);
     if (!deferred)
       turn_end(worker);
+    worker->stepped = tls_conns_step(env); /* when everybody else has been served */
     loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
       end_loop(worker);
   }
   cut_all(worker);
   wire_drop_scratch();
+  tls_stream_drop_scratch();
   sockjs_routes_drop_scratch();
   sign_in_drop_scratch();
   api_routes_drop_scratch();

@@ -43,6 +43,7 @@ struct worker {
   uint64_t deadline_ms; /* of the command to stop; written before it */
   int obeyed;           /* the last command */
   bool initialised, ending;
+  bool stepped; /* a handshake, in this turn */
 };
 
 /* [start] One after the other. On failure err->text is a sentence. destinations: of all, of TCP,

@@ -1,8 +1,7 @@
 #include "net/ws_conn.h"
 
-#include <sys/socket.h>
-
 #include "base/counter.h"
+#include "net/stream.h"
 
 /* RFC 6455 5.5.3: with the payload of the ping. */
 static void answer_ping(struct conn *conn, const struct ws_item *ping)
@@ -121,6 +120,6 @@ bool ws_conn_said_farewell(struct conn *conn)
 {
   struct ws_conn *ws = ws_of(conn);
   if (ws->failed && !ws->answer_code)
-    shutdown(conn->watch.fd, SHUT_WR);
+    stream_shutdown(&conn->watch);
   return ws->answer_code != 0;
 }

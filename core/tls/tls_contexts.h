@@ -1,0 +1,36 @@
+/* What TLS connections begin with: certificates by name, the rules for versions, ciphers and
+ * clients' certificates, the keys of tickets. Owns all of that and, once it is started, a thread
+ * that looks whether the files have changed. A set of files is used whole or not at all: who has
+ * begun with the one before keeps it. */
+#ifndef TLS_CONTEXTS_H
+#define TLS_CONTEXTS_H
+
+#include <openssl/ssl.h>
+
+#include "config/settings.h"
+
+struct tls_contexts;
+
+/* Reads the files. Warns of certificates that have expired or will soon. NULL: err->text names file
+ * and line of the setting, the file and what is wrong with it. settings outlive it. The starting
+ * thread. */
+struct tls_contexts *tls_contexts_new(const struct settings_tls *settings, struct plug_err *err);
+/* No connection is left. NULL is nothing. The starting thread. */
+void tls_contexts_free(struct tls_contexts *contexts);
+
+/* Looks at the files from now on, as often as the settings say. False: there is no thread for it.
+ * The starting thread. */
+bool tls_contexts_watch(struct tls_contexts *contexts);
+
+/* [any] Reads the files anew, of settings that may be new ones: then these are used from now on,
+ * and have to live as those did. PLUG_OK also where nothing has changed. On failure everything
+ * stays, and err->text says why. Connections that begin later get what was read. It blocks on the
+ * disk. */
+plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
+                                struct plug_err *err);
+
+/* [any] A new server side without a BIO; http: that of a door where HTTP is spoken. NULL when out
+ * of memory. */
+SSL *tls_contexts_begin(struct tls_contexts *contexts, bool http);
+
+#endif
