@@ -105,41 +105,59 @@ static bool next_cell(struct plug_str *row, struct plug_str *cell)
   return true;
 }
 
-/* `| key | type | default | values | meaning |`, or `| word | meaning |`. */
-static void put_row(struct buf *out, struct plug_str row)
+enum { MAX_COLUMNS = 8 };
+
+/* The columns of the table that is being read, by their titles. */
+struct columns {
+  struct plug_str titles[MAX_COLUMNS];
+  size_t n;
+};
+
+/* What stands in parentheses behind a key: "(number; default 5; 1..9; reload: yes)". */
+static void put_facts(struct buf *out, const struct columns *columns, const struct plug_str *cells)
 {
-  struct plug_str cells[5];
+  const char *between = "(";
+  for (size_t i = 1; i + 1 < columns->n; i++) {
+    struct plug_str title = columns->titles[i], cell = cells[i];
+    if (!cell.len || str_has_prefix(cell, STR("\xe2\x80\x93"))) /* a dash */
+      continue;
+    buf_putf(out, "%s", between);
+    if (str_eq(title, STR("default")) && !str_eq(cell, STR("required")))
+      buf_putf(out, "default ");
+    else if (!str_eq(title, STR("type")) && !str_eq(title, STR("default")) &&
+             !str_eq(title, STR("values")))
+      buf_putf(out, "%.*s: ", STR_ARG(title));
+    put_inline(out, cell);
+    between = "; ";
+  }
+  if (*between == ';')
+    buf_putf(out, ")\n.br\n");
+}
+
+/* A row of a table whose first column is what the last one explains. */
+static void put_row(struct buf *out, struct plug_str row, struct columns *columns)
+{
+  struct plug_str cells[MAX_COLUMNS];
   size_t n = 0;
   take(&row, "|");
-  while (n < 5 && next_cell(&row, &cells[n]))
+  while (n < MAX_COLUMNS && next_cell(&row, &cells[n]))
     n++;
-  if (n < 2 || str_has_prefix(cells[0], STR("---")) || str_eq(cells[0], STR("key")) ||
-      str_eq(cells[0], STR("type")) || str_eq(cells[0], STR("counter")))
-    return; /* the table's head */
-  buf_putf(out, ".TP\n");
-  put_line(out, cells[0]);
-  if (n == 5) {
-    buf_putf(out, "(");
-    put_inline(out, cells[1]);
-    if (str_eq(cells[2], STR("required")))
-      buf_putf(out, ", required");
-    else if (!str_has_prefix(cells[2], STR("\xe2\x80\x93"))) {
-      buf_putf(out, ", default ");
-      put_inline(out, cells[2]);
-    }
-    if (cells[3].len) {
-      buf_putf(out, "; ");
-      put_inline(out, cells[3]);
-    }
-    buf_putf(out, ")\n.br\n");
+  if (!columns->n) {
+    memcpy(columns->titles, cells, n * sizeof *cells);
+    columns->n = n;
+  } else if (n == columns->n && n > 1 && !str_has_prefix(cells[0], STR("---"))) {
+    buf_putf(out, ".TP\n");
+    put_line(out, cells[0]);
+    put_facts(out, columns, cells);
+    put_line(out, cells[n - 1]);
   }
-  put_line(out, cells[n - 1]);
 }
 
 /* What the line before was: roff wants a macro where a paragraph or a list begins. */
 enum place { NOWHERE, HEADING, PARAGRAPH, ITEM, FENCE };
 
-static enum place put(struct buf *out, struct plug_str line, enum place place)
+static enum place put(struct buf *out, struct plug_str line, enum place place,
+                      struct columns *columns)
 {
   if (place == FENCE) {
     if (str_has_prefix(line, STR("```"))) {
@@ -153,6 +171,8 @@ static enum place put(struct buf *out, struct plug_str line, enum place place)
     return FENCE;
   }
   struct plug_str text = str_trim(line);
+  if (!text.len || *text.ptr != '|')
+    columns->n = 0; /* no table, or its end */
   if (str_has_prefix(line, STR("<!--")) || str_has_prefix(line, STR("# ")))
     return place;
   if (!text.len)
@@ -172,7 +192,7 @@ static enum place put(struct buf *out, struct plug_str line, enum place place)
     return HEADING;
   }
   if (*text.ptr == '|') {
-    put_row(out, text);
+    put_row(out, text, columns);
     return NOWHERE;
   }
   if (take(&text, "* ")) {
@@ -189,13 +209,14 @@ static enum place put(struct buf *out, struct plug_str line, enum place place)
 int main(void)
 {
   struct buf markdown = {0}, out = {0};
+  struct columns columns = {0};
   enum place place = HEADING; /* that of the head */
   settings_put_reference(&markdown);
   buf_put(&out, head, sizeof head - 1);
   for (size_t at = 0; at < markdown.len;) {
     const char *line = markdown.data + at, *end = memchr(line, '\n', markdown.len - at);
     size_t len = end ? (size_t)(end - line) : markdown.len - at;
-    place = put(&out, str_from(line, len), place);
+    place = put(&out, str_from(line, len), place, &columns);
     at += len + 1;
   }
   buf_put(&out, foot, sizeof foot - 1);
