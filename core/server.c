@@ -23,15 +23,20 @@
 #include "message/message_rules.h"
 #include "net/api_service.h"
 #include "net/doors.h"
+#include "net/mount.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/admin.h"
+#include "ops/health.h"
+#include "ops/monitor.h"
+#include "ops/notify.h"
 #include "ops/orders.h"
+#include "ops/stats.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
-#include "stats.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -61,11 +66,18 @@ struct server {
   const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
-  bool broker_started, bound_socket;
+  bool broker_started;
+  struct doors doors;
+  struct mounts mounts;
+  struct net_crew crew;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
   struct orders orders;
+  struct ops_sources sources; /* from start_all on */
+  struct monitor monitor;
+  struct health_mounts health;
+  struct admin *admin;
   struct addresses *addresses; /* NULL: no limits per address */
 };
 
@@ -90,6 +102,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
                                .down_queue_delay_ms = settings->down_queue_delay_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,
+                               .probe_interval_ms = settings->probe_interval_ms,
                                .max_unused_topics = settings->max_unused_topics,
                                .publish_queue = settings->worker_queue};
   struct plugin_image *image =
@@ -247,6 +260,21 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_admin(struct server *server, struct plug_err *err)
+{
+  const struct admin_parts parts = {
+      .settings = server->settings,
+      .config = server->config,
+      .orders = &server->orders,
+      .broker = broker_instance(server->broker),
+      .access = server->access ? access_chain(server->access) : NULL,
+      .app = server->app ? app_chain(server->app) : NULL,
+  };
+  server->admin = admin_new(&parts);
+  bool well = server->admin && admin_mount(server->admin, &server->mounts);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -334,6 +362,7 @@ static plug_status server_init(struct server *server, const struct config *confi
 
 static void server_fini(struct server *server)
 {
+  monitor_fini(&server->monitor);
   for (unsigned i = 0; i < server->n_initialised; i++)
     worker_fini(&server->workers[i]);
   for (unsigned i = 0; i < server->settings->workers; i++)
@@ -345,14 +374,15 @@ static void server_fini(struct server *server)
   broker_free(server->broker);
   access_free(server->access);
   api_service_free(server->api);
+  admin_free(server->admin);
   refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
-  if (server->bound_socket)
-    unlink(server->settings->api_socket);
+  doors_remove_paths(&server->doors);
+  mounts_fini(&server->mounts);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -360,14 +390,23 @@ static void server_fini(struct server *server)
   block_drop_cache();
 }
 
-static void log_stats(struct server *server)
+/* What operators look at; everything it names has been made. */
+static plug_status create_ops(struct server *server, struct plug_err *err)
 {
-  struct stats_sources sources = {
-      .broker = broker_instance(server->broker),
-      .access = server->access ? access_chain(server->access) : NULL,
-      .app = server->app ? app_chain(server->app) : NULL,
-  };
-  stats_log(&sources);
+  server->sources =
+      (struct ops_sources){.settings = server->settings,
+                           .broker = server->broker,
+                           .access = server->access ? access_chain(server->access) : NULL,
+                           .app = server->app ? app_chain(server->app) : NULL,
+                           .workers = server->workers,
+                           .n_workers = server->settings->workers,
+                           .loop = server->loop,
+                           .leaving = &server->leaving};
+  monitor_init(&server->monitor, &server->sources);
+  server->health = (struct health_mounts){.sources = &server->sources,
+                                          .monitor = &server->monitor,
+                                          .operators = admin_operators(server->admin)};
+  return health_mount(&server->health, &server->mounts) ? PLUG_OK : fault_no_memory(err);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -407,6 +446,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_api(server, err);
   if (status == PLUG_OK)
+    status = create_admin(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -418,13 +459,19 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.mounts = &server->mounts;
+    server->workers[i].env.crew = &server->crew;
+    server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
+    server->crew.envs[server->crew.n++] = &server->workers[i].env;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
     if (status == PLUG_OK)
       status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
-    status = doors_open(server->workers, settings, &server->bound_socket, err);
+    status = create_ops(server, err);
+  if (status == PLUG_OK)
+    status = doors_open(server->workers, settings, &server->doors, err);
   if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
     snprintf(err->text, sizeof err->text, "the control thread does not come back");
     status = PLUG_ETIMEDOUT;
@@ -445,18 +492,26 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
   }
   atomic_store(&server->serving, status == PLUG_OK);
+  if (status == PLUG_OK && !monitor_start(&server->monitor)) {
+    snprintf(err->text, sizeof err->text, "cannot start the monitor thread");
+    status = PLUG_ENOMEM;
+  }
   return status;
 }
 
 /* What was on its way to workers that have ended: identities that go back to their plugins, what
- * applications wait for. */
+ * applications wait for, questions to all workers. */
 static void empty_inboxes(struct server *server)
 {
-  for (unsigned i = 0; i < server->n_running; i++) {
-    hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
-    while (hub_run_calls(&server->workers[i].env.hub))
-      ;
-  }
+  bool any;
+  do {
+    any = false;
+    for (unsigned i = 0; i < server->n_running; i++) {
+      hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
+      while (hub_run_calls(&server->workers[i].env.hub))
+        any = true;
+    }
+  } while (any);
 }
 
 /* What a stop may take when every part takes all of its time; with a plugin that hangs already,
@@ -475,6 +530,7 @@ static void stop_all(struct server *server)
   uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
   uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
   watchdog_end_within(stop_limit_ms(server));
+  monitor_stopping(&server->monitor);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -490,6 +546,8 @@ static void stop_all(struct server *server)
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
   atomic_store(&server->serving, false);
+  monitor_stop(&server->monitor);
+  empty_inboxes(server);
   if (server->broker_started)
     broker_stop(server->broker);
   if (server->app) {
@@ -517,7 +575,7 @@ static void go_on_unready(struct server *server)
   while ((now_ms = clock_now_ms()) < end_ms) {
     struct order *order = orders_wait(&server->orders, end_ms - now_ms);
     if (order && order->kind == ORDER_STATS)
-      log_stats(server);
+      stats_log(&server->sources);
     if (order)
       orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
                     order->kind == ORDER_STATS ? "{}" : "the server is stopping");
@@ -538,12 +596,20 @@ static void let_signals_kill(void)
 
 static void wait_for_end(struct server *server)
 {
-  uint64_t interval_ms = server->settings->stats_interval_ms;
+  struct stats_rhythm stats;
+  stats_rhythm_init(&stats, server->settings, clock_now_ms());
   for (;;) {
-    struct order *order = orders_wait(&server->orders, interval_ms ? interval_ms : UINT64_MAX);
-    switch (order ? order->kind : ORDER_STATS) {
+    struct order *order =
+        orders_wait(&server->orders, stats_rhythm_wait_ms(&stats, clock_now_ms()));
+    if (!order) {
+      stats_tell(&server->sources);
+      stats_rhythm_next(&stats, clock_now_ms());
+      continue;
+    }
+    switch (order->kind) {
     case ORDER_DRAIN:
       let_signals_kill();
+      notify_stopping();
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
       orders_close(&server->orders);
@@ -553,9 +619,8 @@ static void wait_for_end(struct server *server)
       orders_answer(order, PLUG_ENOTSUP, "the configuration is read at the start only");
       break;
     case ORDER_STATS:
-      log_stats(server);
-      if (order)
-        orders_answer(order, PLUG_OK, "{}");
+      stats_log(&server->sources);
+      orders_answer(order, PLUG_OK, "{}");
       break;
     }
   }
@@ -694,7 +759,7 @@ int server_run_services(const struct config *config, const struct settings *sett
   }
   stop_all(&server);
   if (status == PLUG_OK) {
-    log_stats(&server);
+    stats_log(&server.sources);
     log_info("core", "stopped");
   }
   if (instance_any_abandoned()) {

@@ -57,8 +57,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
                   const struct net_peer *peer, uint64_t opened_ms)
 {
   /* The connections of an HTTP proxy are its clients': counted when these are known. */
-  bool counted =
-      env->addresses && (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
+  bool counted = env->addresses && !door->local && !door_is_operators(door->kind) &&
+                 (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
   bool taken = false;
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);
@@ -67,9 +67,9 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;
     if (taken)
-      session_enter(&conn->session, net_terms_at(env, NULL));
+      conn_enter(conn, NULL, CARRIED_BY_TCP);
   } else {
-    taken = http_conn_new(env, fd, former, peer, counted, door->api_only, opened_ms);
+    taken = http_conn_new(env, fd, former, peer, counted, door, opened_ms);
   }
   if (taken)
     return;
@@ -82,6 +82,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
 void admit_socket(struct net_env *env, const struct door *door, int fd, const struct net_peer *peer)
 {
   uint64_t max = env->settings->max_connections;
+  if (max && door_is_operators(door->kind))
+    max += DOOR_RESERVE;
   int64_t n = atomic_fetch_add_explicit(env->n_sockets, 1, memory_order_relaxed);
   if (max && n >= (int64_t)max) {
     atomic_fetch_sub_explicit(env->n_sockets, 1, memory_order_relaxed);

@@ -138,6 +138,7 @@ static void answer_with_messages(struct sockjs_conn *sock)
   if (frame.failed) {
     conn_doom(&sock->conn);
   } else {
+    sock->conn.n_sent += n; /* it has no bursts, see struct outq.singly */
     outq_drop_front(queue, n);
     answer_poll(sock, str_from(frame.data, frame.len));
   }
@@ -364,7 +365,8 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   }
   struct sockjs_conn *sock = sockjs_of(conn);
   size_t endpoint = (size_t)(request->endpoint - env->settings->endpoints);
-  session_enter(&conn->session, net_terms_at(env, request->endpoint));
+  conn_enter(conn, request->endpoint,
+             (enum transport)(CARRIED_BY_SOCKJS + (unsigned)request->transport));
   list_init(&sock->senders);
   sockjs_session_init(&sock->sockjs, &env->sockjs_limits[endpoint], request->transport,
                       env->now_ms);
@@ -446,6 +448,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
     open_session(sock, http);
     break;
   case SOCKJS_WELCOME_WAIT:
+    conn_set_transport(&sock->conn, (enum transport)(CARRIED_BY_SOCKJS + (unsigned)transport));
     if (sockjs_transport_streams(transport))
       begin_stream(sock, http, false);
     else

@@ -7,7 +7,9 @@
 #include "config/settings.h"
 #include "net/addresses.h"
 #include "net/batch.h"
+#include "net/census.h"
 #include "net/control.h"
+#include "net/gather.h"
 #include "net/pages.h"
 #include "net/peer.h"
 #include "net/poller.h"
@@ -20,6 +22,15 @@
  * per subscriber. */
 #define NET_READ_BYTES 65536
 
+/* What code above net does on each worker. [start] fills it. */
+struct net_hooks {
+  /* Before the worker's first turn, on its thread. */
+  void (*started)(void *ctx, struct net_env *env);
+  /* The nodes tell each other something that is no order about sessions. False: nobody knows it. */
+  bool (*heard)(void *ctx, struct net_env *env, const struct plug_msg *msg);
+  void *ctx;
+};
+
 struct net_env {
   const struct settings *settings;
   struct broker *broker;
@@ -29,6 +40,7 @@ struct net_env {
   struct hub hub;
   struct session_env session;
   struct session_terms *terms; /* by door: 0 is TCP, 1 + i the endpoint i */
+  struct census census;        /* likewise */
   struct batch_set batches[WIRES];
   uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
@@ -42,9 +54,13 @@ struct net_env {
   struct sockjs_limits *sockjs_limits;   /* by endpoint */
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
   struct api_service *api;               /* NULL: there is none */
+  const struct mounts *mounts;           /* what code above answers; NULL: nothing */
+  const struct net_hooks *hooks;         /* NULL: there are none */
+  const struct net_crew *crew;           /* all workers */
   struct control control;
   struct list proxy_conns; /* struct proxy_conn.link */
   struct list paused;      /* struct conn.paused */
+  struct list scans;       /* struct conn_scan.link */
   struct list doomed;      /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
