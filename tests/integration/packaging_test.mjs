@@ -82,7 +82,9 @@ test('the Kubernetes sample fits together', () => {
   // Ports by name, and the port that the configuration listens on.
   const ini = map.data['plugboard.ini'];
   const setting = (section, key) => new RegExp(`^\\[${section}\\]\\n(?:[^[\\n].*\\n|\\n)*?${key} = (.*)$`, 'm').exec(ini)?.[1];
-  const [port] = container.ports;
+  const [port, metrics] = container.ports;
+  assert.equal(setting('metrics', 'listen'), `0.0.0.0:${metrics.containerPort}`);
+  assert.equal(template.metadata.annotations['prometheus.io/port'], String(metrics.containerPort));
   assert.equal(setting('http', 'listen'), `0.0.0.0:${port.containerPort}`);
   for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) assert.equal(container[probe].httpGet.port, port.name, probe);
   assert.equal(service.spec.ports[0].targetPort, port.name);
