@@ -16,7 +16,7 @@
 #include "plugin/instance.h"
 
 /* Behind it the node's name. */
-#define PROOF_TOPIC "plugboard:probe:"
+#define PROOF_TOPIC "plugboard:proof:"
 
 enum proof_kind {
   PROOF_OFF,      /* probe-interval is 0 */

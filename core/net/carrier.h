@@ -29,7 +29,6 @@ struct carrier {
 
   /* The rest may be NULL. */
 
-
   /* When the carrier has something to do by itself (UINT64_MAX: never), and doing it. */
   uint64_t (*deadline)(const struct conn *conn);
   void (*tick)(struct conn *conn, uint64_t now_ms);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/str.h"
 #include "http/http_query.h"
@@ -50,6 +51,24 @@ json_t *admin_string(struct plug_str text)
 {
   json_t *string = json_stringn(text.ptr ? text.ptr : "", text.len);
   return string ? string : json_null();
+}
+
+/* --- walks --------------------------------------------------------------------------------- */
+
+void admin_walk_begin(struct admin *admin)
+{
+  atomic_fetch_add_explicit(&admin->n_walks, 1, memory_order_relaxed);
+}
+
+void admin_walk_end(struct admin *admin)
+{
+  atomic_fetch_sub_explicit(&admin->n_walks, 1, memory_order_relaxed);
+}
+
+uint64_t admin_step_end_us(const struct admin *admin)
+{
+  return clock_now_us() +
+         ADMIN_STEP_US / atomic_load_explicit(&admin->n_walks, memory_order_relaxed);
 }
 
 /* --- queries ------------------------------------------------------------------------------- */
@@ -192,11 +211,10 @@ static void started(void *ctx, struct net_env *env)
     pulse_begin(&admin->pulse, env);
 }
 
-/* All workers hear it; one remembers. */
 static bool heard(void *ctx, struct net_env *env, const struct plug_msg *msg)
 {
   struct admin *admin = ctx;
-  return env->session.worker != 0 || pulse_hear(&admin->pulse, msg);
+  return pulse_hear(&admin->pulse, env, msg);
 }
 
 struct admin *admin_new(const struct admin_parts *parts)

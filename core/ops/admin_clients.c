@@ -74,7 +74,7 @@ static void see(struct clients *clients, const struct conn *conn)
 static bool on_step(struct gather *gather, struct net_env *env)
 {
   struct clients *clients = container_of(gather, struct clients, list.gather);
-  uint64_t end_us = clock_now_us() + ADMIN_STEP_US;
+  uint64_t end_us = admin_step_end_us(clients->list.admin);
   if (!clients->list.walking)
     conn_scan_begin(&clients->scan, env);
   clients->list.walking = true;
@@ -113,6 +113,7 @@ void admin_clients(struct admin *admin, struct mount_request *request)
 
 struct client {
   struct gather gather;
+  struct admin *admin;
   struct mount_request *request; /* NULL: its client has left */
   struct conn_scan scan;
   bool walking, found;
@@ -160,7 +161,7 @@ static bool see_one(struct client *client, const struct conn *conn)
 static bool on_step_one(struct gather *gather, struct net_env *env)
 {
   struct client *client = container_of(gather, struct client, gather);
-  uint64_t end_us = clock_now_us() + ADMIN_STEP_US;
+  uint64_t end_us = admin_step_end_us(client->admin);
   if (client->found)
     return true;
   if (!client->walking)
@@ -189,6 +190,7 @@ static void on_done_one(struct gather *gather, struct net_env *env)
   else if (client->request)
     admin_refuse_with(client->request, 404, "not-found", "there is no such session on this node");
   json_decref(client->json);
+  admin_walk_end(client->admin);
   free(client);
 }
 
@@ -200,7 +202,6 @@ static void on_gone(void *arg)
 
 void admin_client(struct admin *admin, struct mount_request *request, struct plug_str session)
 {
-  (void)admin;
   if (session.len > SESSION_ID_TEXT) {
     admin_refuse_with(request, 404, "not-found", "there is no such session on this node");
     return;
@@ -210,11 +211,14 @@ void admin_client(struct admin *admin, struct mount_request *request, struct plu
     admin_no_memory(request);
     return;
   }
+  client->admin = admin;
+  admin_walk_begin(admin);
   client->gather.step = on_step_one;
   client->gather.done = on_done_one;
   client->id_len = session.len;
   memcpy(client->id, session.ptr, session.len);
   if (!gather_start(&client->gather, request->env)) {
+    admin_walk_end(admin);
     free(client);
     admin_no_memory(request);
     return;

@@ -18,6 +18,7 @@ struct admin {
   struct pulse pulse;
   struct net_hooks hooks;
   _Atomic int64_t n_tails;
+  _Atomic unsigned n_walks; /* that are under way */
 };
 
 /* --- answers: the request is gone afterwards ----------------------------------------------- */
@@ -43,8 +44,12 @@ void admin_page_free(struct admin_page *page);
 /* Is needle somewhere in text, in any case of ASCII? An empty one is. */
 bool admin_text_has(struct plug_str text, struct plug_str needle);
 
-/* How long one step of a walk may keep its worker from others. */
+/* How long the steps of all walks that are under way may keep a worker from others in one turn. */
 #define ADMIN_STEP_US 500u
+/* Around a walk over all that the workers have, and when its step is to end. */
+void admin_walk_begin(struct admin *admin);
+void admin_walk_end(struct admin *admin);
+uint64_t admin_step_end_us(const struct admin *admin);
 
 /* text as a JSON string; of what is no UTF-8 nothing. */
 json_t *admin_string(struct plug_str text);

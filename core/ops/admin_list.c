@@ -9,6 +9,7 @@ static void free_json(void *value)
 
 static void list_free(struct admin_list *list)
 {
+  admin_walk_end(list->admin);
   admin_page_free(&list->page);
   top_fini(&list->top);
   list->free(list);
@@ -48,8 +49,10 @@ bool admin_list_start(struct admin_list *list, struct admin *admin, struct mount
     return false;
   list->admin = admin;
   list->gather.done = on_done;
+  admin_walk_begin(admin);
   if (!top_init(&list->top, list->page.limit, free_json) ||
       !gather_start(&list->gather, request->env)) {
+    admin_walk_end(admin);
     top_fini(&list->top);
     admin_page_free(&list->page);
     admin_no_memory(request);

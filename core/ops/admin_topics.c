@@ -50,7 +50,7 @@ static void see(void *ctx, const struct hub_topic *topic)
 static bool on_step(struct gather *gather, struct net_env *env)
 {
   struct topics *topics = container_of(gather, struct topics, list.gather);
-  uint64_t end_us = clock_now_us() + ADMIN_STEP_US;
+  uint64_t end_us = admin_step_end_us(topics->list.admin);
   if (!topics->list.walking)
     topics->scan = (struct hub_scan){.visit = see, .ctx = topics};
   topics->env = env;

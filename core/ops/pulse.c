@@ -143,7 +143,6 @@ static void warn_of_twin(struct pulse *pulse, const struct node_beat *beat)
   static struct log_limit limit;
   uint64_t held;
   uint64_t for_ms = NODE_MISSED * beat->interval_ms;
-  pulse->twin_until_ms = pulse->env->now_ms + for_ms;
   (void)warnings_put_for(pulse->warnings, for_ms, "twin",
                          "another node has this one's name, '%s': process %llu on host '%s'; "
                          "[server] node is to be unique",
@@ -203,36 +202,30 @@ static void tell(struct pulse *pulse)
   struct node_beat beat;
   struct buf text = {0};
   fill_beat(pulse, pulse->env, &beat);
-  if (broker_ready(pulse->env->broker) && node_beat_put(&beat, &text)) {
-    plug_status status = control_tell(pulse->env, str_from(text.data, text.len));
-    pulse->said |= status == PLUG_OK || status == PLUG_PENDING || status == PLUG_EAGAIN;
-  }
+  if (broker_ready(pulse->env->broker) && node_beat_put(&beat, &text))
+    (void)control_tell(pulse->env, str_from(text.data, text.len)); /* the next one says the same */
   buf_free(&text);
   pulse->next_beat_ms = pulse->env->now_ms + pulse->settings->admin_beat_ms;
 }
 
 static bool is_wanted(const struct pulse *pulse)
 {
-  return pulse->wants || !pulse->said || pulse->env->now_ms < pulse->wanted_until_ms;
+  return pulse->wants || pulse->env->now_ms < pulse->wanted_until_ms;
 }
 
-bool pulse_hear(struct pulse *pulse, const struct plug_msg *msg)
+bool pulse_hear(struct pulse *pulse, struct net_env *env, const struct plug_msg *msg)
 {
   struct node_beat beat;
-  uint64_t now_ms = pulse->env->now_ms;
+  uint64_t now_ms = env->now_ms;
   if (!node_beat_read(msg->payload, &beat))
     return false;
-  if (strcmp(beat.instance, pulse->instance) == 0)
+  if (env->session.worker != 0 || strcmp(beat.instance, pulse->instance) == 0)
     return true;
   (void)nodes_hear(pulse->nodes, msg->origin, &beat, now_ms);
-  bool twin = str_eq(msg->origin, str_of(pulse->settings->node));
-  if (twin) {
-    if (now_ms >= pulse->twin_until_ms)
-      pulse->said = false; /* so that it learns of this one */
+  if (str_eq(msg->origin, str_of(pulse->settings->node)))
     warn_of_twin(pulse, &beat);
-  } else {
+  else
     warn_of_clock(pulse, msg->origin, &beat);
-  }
   if (beat.wanted) {
     if (now_ms >= pulse->wanted_until_ms)
       pulse->next_beat_ms = now_ms;

@@ -4,8 +4,8 @@
  * [worker] (the first one) or [any].
  *
  * A node tells the others how it is every beat-interval while somebody wants to know: it has
- * [admin] itself, or has heard from one that has. Besides it says once at its start who it is, so
- * that two nodes of one name notice each other. */
+ * [admin] itself, or has heard from one that has. So whoever has no [admin] anywhere pays nothing.
+ */
 #ifndef OPS_PULSE_H
 #define OPS_PULSE_H
 
@@ -34,8 +34,7 @@ struct pulse {
   int64_t samples[PULSE_SAMPLES][PULSE_COUNTERS];
   uint64_t sampled_ms[PULSE_SAMPLES];
   size_t n_samples; /* taken until now */
-  uint64_t next_beat_ms, wanted_until_ms, twin_until_ms;
-  bool said; /* who it is */
+  uint64_t next_beat_ms, wanted_until_ms;
 };
 
 /* [start] nodes and warnings are the caller's. */
@@ -43,8 +42,8 @@ void pulse_init(struct pulse *pulse, const struct settings *settings, struct nod
                 struct warnings *warnings);
 /* [worker] Before its first turn. */
 void pulse_begin(struct pulse *pulse, struct net_env *env);
-/* [worker] True: it was a beat. */
-bool pulse_hear(struct pulse *pulse, const struct plug_msg *msg);
+/* [any worker] True: it is a beat. All workers hear it; the first one remembers. */
+bool pulse_hear(struct pulse *pulse, struct net_env *env, const struct plug_msg *msg);
 /* [any worker] Writes down how this node is now among the nodes. */
 void pulse_note_self(struct pulse *pulse, const struct net_env *env);
 /* [any] */

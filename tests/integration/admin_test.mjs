@@ -1,7 +1,8 @@
 // The admin API: what operators see of a node and of its cluster, and what they tell it to do.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { test } from 'node:test';
 import { adminOf, adminSet, TOKEN } from './lib/admin.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
 import { startRedis } from './lib/redis.mjs';
-import { build, run, start, until } from './lib/server.mjs';
+import { build, root, run, start, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
 const plugin = (name) => join(build, `tests/plugins/${name}.so`);
@@ -309,7 +310,7 @@ test('a node that is to go says so, and is asked about as before', async (t) => 
   const server = await start({ t, set: [...adminSet, 'server.stop-delay=10m'] });
   const admin = adminOf(server);
   await admin.post('drain');
-  assert.equal((await admin.get('status')).state, 'draining');
+  await until(async () => (await admin.get('status')).state === 'draining', 'the node saying so');
   assert.equal((await admin.get('nodes')).nodes[0].state, 'draining');
   await admin.refused(503, 'stopping', 'POST', 'drain');
   await server.kill();
@@ -380,4 +381,50 @@ test('two nodes of one name notice it, with [admin] and without', async (t) => {
   await until(async () => (await admins[0].get('status')).warnings.some((each) => each.id === 'twin'), 'the warning');
   assert.deepEqual((await admins[1].get('status')).warnings, []);
   assert.deepEqual((await admins[1].get('nodes')).nodes.map((each) => each.node), ['other', 'same', 'same']);
+});
+
+// --- the documentation ------------------------------------------------------------------------
+
+test('what docs/admin.md shows is there, and its commands do what it says', async (t) => {
+  const server = await start({ t, set: [...adminSet, ...users] });
+  const admin = adminOf(server);
+  const text = readFileSync(join(root, 'docs/admin.md'), 'utf8');
+  const client = await stomp(server, as('ada', { t }));
+  await client.subscribe('/topic/news');
+  const paths = [...text.matchAll(/^## .*`(GET|POST) (\/admin\/api\/[a-z]+)`$/gm)];
+  assert.equal(paths.length, 9);
+  for (const [, method, path] of paths) {
+    const answer = await admin.ask(method === 'GET' ? 'POST' : 'GET', path);
+    assert.deepEqual([answer.status, answer.headers.allow.startsWith(method)], [405, true], path);
+  }
+  const status = await admin.get('status');
+  for (const [, list] of text.matchAll(/^\| (`[a-z_`, ]+`) \| .*\|$/gm))
+    if (/`(node|uptime_ms|state|broker|rates|warnings|counters|connections)`/.test(list)) for (const [, name] of list.matchAll(/`([a-z_]+)`/g)) if (name !== 'broker' || list === '`broker`') assert.ok(name in status, name);
+  // The members of its examples are those of the answers.
+  const example = (name) => JSON.parse(text.match(new RegExp(`\`\`\`json\\n(\\{"${name}":[^]*?)\`\`\``))[1]);
+  const members = (value) => Object.keys(value).sort();
+  for (const name of ['nodes', 'clients', 'topics'])
+    assert.deepEqual(members((await admin.get(name))[name][0]), members(example(name)[name][0]), name);
+
+  const commands = [...text.matchAll(/```sh\n([^]*?)```/g)].map((found) => found[1]);
+  assert.equal(commands.length, 4);
+  for (const command of commands) {
+    const child = spawn('sh', ['-c', `exec ${command}`], { env: { ...process.env, ADMIN: `127.0.0.1:${admin.where.port}`, TOKEN } });
+    t.after(() => child.kill());
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (piece) => { out += piece; });
+    const closed = new Promise((done) => { child.on('close', done); });
+    if (command.includes('tail')) {
+      await until(() => out.includes(': ready'), 'the tail being open');
+      client.send('/topic/news', 'hello', { 'content-type': 'text/plain' });
+      await until(() => out.includes(text.match(/^data: .*$/m)[0]), 'the message of the example');
+      child.kill();
+    } else {
+      assert.equal(await within(closed, 5000, command), 0);
+      assert.ok(!('code' in JSON.parse(out)), `${command}: ${out}`);
+    }
+    await closed;
+  }
+  await client.next();
+  await client.expect('ERROR', { message: 'maintenance' });
 });
