@@ -27,6 +27,7 @@
 #include "net/page_facts.h"
 #include "net/worker.h"
 #include "ops/admin.h"
+#include "ops/admin_page.h"
 #include "ops/health.h"
 #include "ops/monitor.h"
 #include "ops/notify.h"
@@ -49,7 +50,7 @@ struct server {
   const struct config *config;
   const struct settings *settings;
   struct destination_rules *destinations; /* of all, of TCP, of each endpoint */
-  struct pages pages;
+  struct pages pages, admin_pages;
   struct loop *loop;
   struct workpool *pool;
   struct broker *broker;
@@ -355,9 +356,13 @@ static plug_status server_init(struct server *server, const struct config *confi
     if (settings->page.sign_in)
       log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
                       "name; this is for development only");
-    return page_facts_add(&server->pages, settings, err);
+    status = page_facts_add(&server->pages, settings, err);
+    if (status != PLUG_OK)
+      return status;
   }
-  return PLUG_OK;
+  return settings->n_admin_listen || settings->admin_socket.path
+             ? admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err)
+             : PLUG_OK;
 }
 
 static void server_fini(struct server *server)
@@ -384,6 +389,7 @@ static void server_fini(struct server *server)
   doors_remove_paths(&server->doors);
   mounts_fini(&server->mounts);
   pages_fini(&server->pages);
+  pages_fini(&server->admin_pages);
   addresses_free(server->addresses);
   free(server->workers);
   free(server->destinations);
