@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "access/explain.h"
@@ -28,6 +29,7 @@
 #include "net/worker.h"
 #include "ops/admin.h"
 #include "ops/admin_page.h"
+#include "ops/drain.h"
 #include "ops/health.h"
 #include "ops/monitor.h"
 #include "ops/notify.h"
@@ -38,6 +40,7 @@
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "tls/tls_contexts.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -73,7 +76,9 @@ struct server {
   struct net_crew crew;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
+  uint64_t end_ms;      /* when all is to be over, by base/clock.h; 0: it was not asked to stop */
   _Atomic int64_t n_sockets;
+  struct tls_contexts *tls; /* NULL: nobody listens for TLS, and nothing says how */
   struct orders orders;
   struct ops_sources sources; /* from start_all on */
   struct monitor monitor;
@@ -261,6 +266,14 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_tls(struct server *server, struct plug_err *err)
+{
+  if (!server->settings->tls.n_certificates)
+    return PLUG_OK;
+  server->tls = tls_contexts_new(&server->settings->tls, err);
+  return server->tls ? PLUG_OK : PLUG_EINVAL;
+}
+
 static plug_status create_admin(struct server *server, struct plug_err *err)
 {
   const struct admin_parts parts = {
@@ -310,11 +323,18 @@ static plug_status make_destinations(struct server *server, struct plug_err *err
   if (!server->destinations)
     return fault_no_memory(err);
   server->destinations[0] = destinations_of(settings, &settings->terms);
-  server->destinations[1] =
-      destinations_of(settings, settings->n_tcp_listen ? &settings->tcp_terms : &settings->terms);
+  server->destinations[1] = destinations_of(
+      settings, settings_speaks_tcp(settings) ? &settings->tcp_terms : &settings->terms);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
   return PLUG_OK;
+}
+
+static uint64_t unix_now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static plug_status server_init(struct server *server, const struct config *config,
@@ -334,6 +354,7 @@ static plug_status server_init(struct server *server, const struct config *confi
   }
   memset(server->workers, 0, bytes);
   message_set_node(settings->node);
+  message_set_ids(unix_now_ms());
   const struct message_limits limits = {.bytes = settings_largest_frame(settings),
                                         .n_headers = settings->max_headers,
                                         .header_bytes = settings->max_header_size,
@@ -347,7 +368,7 @@ static plug_status server_init(struct server *server, const struct config *confi
       return PLUG_ENOMEM;
     }
   }
-  if (settings->try_page && settings->n_http_listen) {
+  if (settings->try_page && settings_speaks_http(settings)) {
     plug_status status = pages_load(&server->pages, settings->web_dir, err);
     if (status != PLUG_OK) {
       log_warn("net", "the page to try the server on is not there: %s", err->text);
@@ -360,7 +381,7 @@ static plug_status server_init(struct server *server, const struct config *confi
     if (status != PLUG_OK)
       return status;
   }
-  return settings->n_admin_listen || settings->admin_socket.path
+  return settings->n_admin_listen || settings->n_admin_tls_listen || settings->admin_socket.path
              ? admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err)
              : PLUG_OK;
 }
@@ -386,6 +407,7 @@ static void server_fini(struct server *server)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
+  tls_contexts_free(server->tls);
   doors_remove_paths(&server->doors);
   mounts_fini(&server->mounts);
   pages_fini(&server->pages);
@@ -454,6 +476,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_admin(server, err);
   if (status == PLUG_OK)
+    status = create_tls(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -465,6 +489,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                          server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.tls = server->tls;
     server->workers[i].env.mounts = &server->mounts;
     server->workers[i].env.crew = &server->crew;
     server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
@@ -496,6 +521,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       server->n_running++;
     else
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
+  }
+  if (status == PLUG_OK && server->tls && !tls_contexts_watch(server->tls)) {
+    snprintf(err->text, sizeof err->text, "cannot start the thread that watches certificates");
+    status = PLUG_ENOMEM;
   }
   atomic_store(&server->serving, status == PLUG_OK);
   if (status == PLUG_OK && !monitor_start(&server->monitor)) {
@@ -532,9 +561,10 @@ static uint64_t stop_limit_ms(const struct server *server)
 
 static void stop_all(struct server *server)
 {
-  /* Half of the time for what was sent before, all of it for the sessions behind that. */
-  uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
-  uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
+  uint64_t now_ms = clock_now_ms();
+  uint64_t end_ms = server->end_ms ? server->end_ms : now_ms + server->settings->drain_ms;
+  /* Of what is left half for what was sent before, all of it for sessions that are behind that. */
+  uint64_t deadline_ms = now_ms + (end_ms > now_ms ? (end_ms - now_ms) / 2 : 0);
   watchdog_end_within(stop_limit_ms(server));
   monitor_stopping(&server->monitor);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -568,24 +598,45 @@ static void stop_all(struct server *server)
   access_stop(server->access);
 }
 
+/* While the server takes its leave; at most so long. */
+static void serve_order(struct server *server, uint64_t ms)
+{
+  struct order *order = orders_wait(&server->orders, ms);
+  if (!order)
+    return;
+  if (order->kind == ORDER_STATS)
+    stats_log(&server->sources);
+  orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
+                order->kind == ORDER_STATS ? "{}" : "the server is stopping");
+}
+
 /* Balancers learn from /ready that this node is about to go, and have the time to turn to others
  * before the first of their connections is refused. */
 static void go_on_unready(struct server *server)
 {
   uint64_t delay_ms = server->settings->stop_delay_ms, end_ms = clock_now_ms() + delay_ms, now_ms;
+  atomic_store(&server->leaving, true);
   if (!delay_ms)
     return;
-  atomic_store(&server->leaving, true);
   log_info("core", "stopping in %llu ms: until then only /ready says so",
            (unsigned long long)delay_ms);
-  while ((now_ms = clock_now_ms()) < end_ms) {
-    struct order *order = orders_wait(&server->orders, end_ms - now_ms);
-    if (order && order->kind == ORDER_STATS)
-      stats_log(&server->sources);
-    if (order)
-      orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
-                    order->kind == ORDER_STATS ? "{}" : "the server is stopping");
-  }
+  while ((now_ms = clock_now_ms()) < end_ms)
+    serve_order(server, end_ms - now_ms);
+}
+
+/* How often it is asked whether the sessions have gone. */
+#define DRAIN_LOOK_MS 10
+
+static void take_leave(struct server *server)
+{
+  struct drain drain;
+  log_info("core", "stopping: no new connections, sessions are closed");
+  server->end_ms = clock_now_ms() + server->settings->drain_ms;
+  if (!server->settings->drain_ms)
+    return;
+  drain_begin(&drain, server->workers, server->n_running, server->settings, server->end_ms);
+  while (drain_goes_on(&drain))
+    serve_order(server, DRAIN_LOOK_MS);
 }
 
 /* A second signal does not wait for anybody. */
@@ -598,6 +649,13 @@ static void let_signals_kill(void)
   signal(SIGTERM, SIG_DFL);
   signal(SIGINT, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+static void reopen_log(void)
+{
+  int failed = log_reopen();
+  if (failed)
+    log_error("core", "the access log cannot be opened anew: %s", strerror(failed));
 }
 
 static void wait_for_end(struct server *server)
@@ -618,10 +676,11 @@ static void wait_for_end(struct server *server)
       notify_stopping();
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
+      take_leave(server);
       orders_close(&server->orders);
-      log_info("core", "stopping: no new connections, sessions are closed");
       return;
     case ORDER_RELOAD:
+      reopen_log();
       orders_answer(order, PLUG_ENOTSUP, "the configuration is read at the start only");
       break;
     case ORDER_STATS:
@@ -666,7 +725,8 @@ static void complain_of_part(const struct config *config, const char *text)
 int server_check(struct config *config, const struct settings *settings)
 {
   static plug_status (*const parts[])(struct server *, struct plug_err *) = {
-      create_broker, create_access, check_rules, create_presence, create_app, check_broker_auth};
+      create_broker, create_access, check_rules,      create_presence,
+      create_app,    create_tls,    check_broker_auth};
   enum { PARTS = sizeof parts / sizeof *parts };
   bool failed[PARTS] = {false};
   size_t n_mistakes = 0, before;

@@ -101,7 +101,7 @@ test('haproxy that passes connections on tells who the clients are, and where a 
   const [http, tcp, ...nobody] = await Promise.all(Array.from({ length: 4 }, () => freePort()));
   const trust = (section) => [`${section}.trusted-proxies=127.0.0.1`, `${section}.proxy-protocol=on`];
   const node = await start({ t, http, tcp, set: [...trust('http'), ...trust('tcp'), 'limits.max-address-connections=1'] });
-  const balancer = await startBalancer(t, 'haproxy-tcp', [nobody[0], http], [nobody[1], tcp]);
+  const balancer = await startBalancer(t, 'haproxy-tcp', [nobody[0], http], undefined, [nobody[1], tcp]);
   const connect = async (port, from, bytes) => {
     const wire = await Wire.open(port, t, from);
     await wire.write(bytes);
