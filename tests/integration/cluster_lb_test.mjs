@@ -13,6 +13,7 @@ import { startProxy } from './lib/proxy.mjs';
 import { freePort, startRedis } from './lib/redis.mjs';
 import { patience, root, run, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
+import { Wire, upgradeRequest } from './lib/wire.mjs';
 
 async function behind(t, name) {
   const redis = await startRedis({ t });
@@ -94,6 +95,26 @@ test('haproxy: a node that is not ready gets no new clients and keeps those it h
     client.terminate();
     return await sessions(n2) > kept || (await n2.stats()).sessions_total > kept;
   }, 'the node getting clients again');
+});
+
+test('haproxy that passes connections on tells who the clients are, and where a node is not asks the other', async (t) => {
+  const [http, tcp, ...nobody] = await Promise.all(Array.from({ length: 4 }, () => freePort()));
+  const trust = (section) => [`${section}.trusted-proxies=127.0.0.1`, `${section}.proxy-protocol=on`];
+  const node = await start({ t, http, tcp, set: [...trust('http'), ...trust('tcp'), 'limits.max-address-connections=1'] });
+  const balancer = await startBalancer(t, 'haproxy-tcp', [nobody[0], http], undefined, [nobody[1], tcp]);
+  const connect = async (port, from, bytes) => {
+    const wire = await Wire.open(port, t, from);
+    await wire.write(bytes);
+    return wire;
+  };
+  const CONNECT = 'CONNECT\naccept-version:1.2\n\n\0';
+  const said = (wire, text) => wire.when(() => (wire.buffer.includes(text) ? true : undefined), 10000, text);
+  // Each address may have one connection, and both have theirs, although HAProxy has one address.
+  await said(await connect(balancer.tcpPort, '127.0.0.2', CONNECT), 'CONNECTED\n');
+  const other = await connect(balancer.port, '127.0.0.3', upgradeRequest());
+  assert.equal((await other.response()).status, 101);
+  await said(await connect(balancer.tcpPort, '127.0.0.2', CONNECT), 'too many connections from this address');
+  assert.equal((await node.stats()).refused_proxy, 0);
 });
 
 test('two nodes from the sample etc/cluster-node.ini share their topics', async (t) => {

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
-import { root, run, start } from './lib/server.mjs';
+import { build, root, run, start } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
 const read = (path) => readFileSync(join(root, path), 'utf8');
@@ -36,6 +36,42 @@ test('links between documents lead somewhere', () => {
       assert.ok(titles.includes(fragment), `${file}: ${target}`);
     }
   }
+});
+
+// Those marked `as-root` need a machine of their own: ./dev test package runs them.
+test('the commands of the operator\'s guide', async (t) => {
+  const server = await start({ t });
+  const blocks = [...read('docs/operating.md').matchAll(/^ *```sh\n([^]*?)^ *```/gm)].map((found) => found[1]);
+  assert.ok(blocks.length >= 2, `${blocks.length} blocks`);
+  const env = { ...process.env, PATH: `${join(build, 'bin')}:${process.env.PATH}` };
+  for (const block of blocks) {
+    const child = spawn('bash', ['-euo', 'pipefail', '-c', block.replaceAll(':8080', `:${server.httpPort}`)], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    t.after(() => child.kill());
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { output += text; });
+    const code = await new Promise((done) => { child.on('close', done); });
+    assert.equal(code, 0, `${block}${output}`);
+  }
+});
+
+test('the warnings that the operator\'s guide explains are those of the server, and its counters, too', async () => {
+  const sources = ['core', 'plugins'].flatMap((dir) => readdirSync(join(root, dir), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.name.endsWith('.c'))
+    .map((entry) => readFileSync(join(entry.parentPath ?? entry.path, entry.name), 'utf8').replace(/"\s*(?:PRI[a-zA-Z0-9]+\s*)?"/g, '')));
+  const guide = read('docs/operating.md');
+  const [, table] = /^## What the warnings mean\n([^]*?)^## /m.exec(guide);
+  const lines = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map((found) => found[1]);
+  assert.ok(lines.length >= 30, `${lines.length} lines`);
+  for (const line of lines) {
+    // What is filled in stands as an ellipsis.
+    const pieces = line.split('…').map((piece) => piece.trim()).filter((piece) => piece.length > 2);
+    assert.ok(sources.some((source) => pieces.every((piece) => source.includes(piece))), line);
+  }
+  const { stdout } = await run(['--config-reference']);
+  const [, alarms] = /^What deserves an alarm:\n([^]*?)^## /m.exec(guide);
+  const counters = [...alarms.matchAll(/`([a-z]+(?:_[a-z]+)+)`/g)].map((found) => found[1]);
+  assert.ok(counters.length >= 8);
+  for (const counter of counters) assert.ok(stdout.includes(`\n| \`${counter}\` |`), counter);
 });
 
 // The system's own Python, for that is where the Debian package goes.

@@ -20,21 +20,25 @@ export const BALANCERS = {
   haproxy: { file: 'haproxy-cluster.cfg', command: (file) => ['haproxy', '-f', file] },
 };
 
+// Knows nothing of HTTP, and so is not one of those that tests go through in turn.
+const PASSING = { 'haproxy-tcp': { file: 'haproxy-tcp.cfg', command: BALANCERS.haproxy.command } };
+
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGTERM');
 });
 
 // The sample with the ports 8080 (its own), 8081 and 8082 (the nodes) replaced. HAProxy may have more
-// nodes. edit: of the text, by the test.
-export async function startBalancer(t, name, nodePorts, edit = (text) => text) {
-  const { file, command } = BALANCERS[name];
+// nodes. edit: of the text, by the test. tcpPorts: the nodes', instead of 61614 and 61615.
+export async function startBalancer(t, name, nodePorts, edit = (text) => text, tcpPorts = []) {
+  const { file, command } = BALANCERS[name] ?? PASSING[name];
   const dir = mkdtempSync(join(tmpdir(), `plugboard-${name}-`));
   const port = await freePort();
-  const ports = { 8080: port, 8081: nodePorts[0], 8082: nodePorts[1] };
+  const tcpPort = await freePort();
+  const ports = { 8080: port, 8081: nodePorts[0], 8082: nodePorts[1], 61613: tcpPort, 61614: tcpPorts[0], 61615: tcpPorts[1] };
   const more = nodePorts.slice(2).map((p, i) => `\n    server node-${i + 3} 127.0.0.1:${p}`).join('');
   const text = edit(readFileSync(join(root, 'etc', file), 'utf8')).replace(/server node-2 .*/g, (line) => line + more);
-  const replaced = text.replace(/127\.0\.0\.1:(808[012])/g, (_, p) => `127.0.0.1:${ports[p]}`);
+  const replaced = text.replace(/(127\.0\.0\.1:|port )(808[012]|6161[345])\b/g, (_, before, p) => `${before}${ports[p]}`);
   assert.notEqual(replaced, text);
   const copy = join(dir, file);
   writeFileSync(copy, replaced);
@@ -62,5 +66,5 @@ export async function startBalancer(t, name, nodePorts, edit = (text) => text) {
     assert.equal(child.exitCode, null, `${name} ended:\n${output}`);
     return fetch(url('/ready')).then((answer) => answer.status === 200, () => false);
   }, `${name} being ready`);
-  return { url, port };
+  return { url, port, tcpPort };
 }
