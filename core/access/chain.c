@@ -112,7 +112,7 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
 plug_status chain_create(struct chain *chain, const struct chain_settings *settings,
                          const struct config *config, struct loop *loop, struct plug_err *err)
 {
-  *chain = (struct chain){.timeout_ms = settings->timeout_ms, .loop = loop};
+  *chain = (struct chain){.loop = loop};
   plug_status status = check_unused_sections(settings, config, err);
   if (status != PLUG_OK)
     return status;

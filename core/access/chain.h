@@ -30,7 +30,6 @@ struct chain_credentials {
 struct chain {
   struct plugin_instance **instances;
   size_t n;
-  uint64_t timeout_ms;
   struct loop *loop;
   struct chain_credentials credentials;
 };

@@ -165,7 +165,7 @@ struct login *login_begin(const struct chain *chain, const struct login_init *in
   login->done = init->done;
   login->owner = init->owner;
   login->anonymous = init->anonymous;
-  login->deadline_ms = clock_now_ms() + chain->timeout_ms;
+  login->deadline_ms = clock_now_ms() + init->timeout_ms;
   COUNT(auth_waiting);
   loop_post_task_soon(chain->loop, &login->task);
   return login;

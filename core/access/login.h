@@ -42,6 +42,7 @@ typedef void (*login_fn)(void *owner, struct login_verdict *verdict);
 struct login_init {
   int32_t stage; /* PLUG_STAGE_CONNECT, PLUG_STAGE_REFRESH */
   uint64_t session;
+  uint64_t timeout_ms;
   bool anonymous; /* who shows no credentials is nobody, and welcome */
   const struct stomp_frame *frame;
   struct handshake *handshake; /* taken over, also on failure; may be NULL */

@@ -30,10 +30,13 @@ struct access_worker {
   struct inbox *inbox;
   unsigned index;
   struct map classes, users, subjects;
+  struct list all; /* subjects, those of former generations first */
   uint64_t last_class;
+  uint64_t generation; /* of the rules */
 };
 
 struct access_workers {
+  unsigned refs; /* accesses */
   struct access_worker **items;
   size_t n;
 };

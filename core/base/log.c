@@ -14,20 +14,20 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
-static enum log_level log_lowest = LOG_INFO;
-static bool log_json;
+static _Atomic int log_lowest = LOG_INFO;
+static _Atomic bool log_json;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "violation"};
 
 void log_setup(enum log_level lowest, bool json)
 {
-  log_lowest = lowest;
-  log_json = json;
+  atomic_store_explicit(&log_lowest, (int)lowest, memory_order_relaxed);
+  atomic_store_explicit(&log_json, json, memory_order_relaxed);
 }
 
 bool log_on(enum log_level level)
 {
-  return level >= log_lowest;
+  return (int)level >= atomic_load_explicit(&log_lowest, memory_order_relaxed);
 }
 
 /* Longer lines are cut; a line fits one write() and stays whole beside those of other threads. */

@@ -1,5 +1,5 @@
-/* Log lines on standard error, one line each, as text or JSON. Owns the level and the format, which
- * are set once before threads start; writing is one write() per line, which never waits: lines for
+/* Log lines on standard error, one line each, as text or JSON. Owns the level and the format;
+ * writing is one write() per line, which never waits: lines for
  * a pipe that nobody reads are dropped and counted. Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -12,6 +12,7 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_VIOLATION };
 
+/* At any time; a line that is being written may still be as before. */
 void log_setup(enum log_level lowest, bool json);
 bool log_on(enum log_level level);
 

@@ -65,12 +65,10 @@ static plug_status listen_at_path(struct worker *workers, const struct settings 
 plug_status doors_open(struct worker *workers, const struct settings *settings, bool *bound_path,
                        struct plug_err *err)
 {
-  const struct door http = {.trusted_proxies = &settings->http_trusted_proxies,
-                            .proxy_protocol = settings->http_proxy_protocol};
-  const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
-                           .trusted_proxies = &settings->tcp_trusted_proxies,
-                           .proxy_protocol = settings->tcp_proxy_protocol};
-  const struct door api = {.trusted_proxies = &settings->http_trusted_proxies, .api_only = true};
+  struct door http = {0}, tcp = {.carrier = &carrier_tcp}, api = {.api_only = true};
+  door_set(&http, settings);
+  door_set(&tcp, settings);
+  door_set(&api, settings);
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
     status = listen_on(workers, settings, &settings->http_listen[i], &http, err);

@@ -41,7 +41,8 @@ struct net_env {
   struct sockjs_registry *sockjs;
   struct sockjs_limits *sockjs_limits;   /* by endpoint */
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
-  struct api_service *api;               /* NULL: there is none */
+  struct api_service *api;
+  const struct api_keyring *api_keys; /* NULL: there is no API */
   struct control control;
   struct list proxy_conns; /* struct proxy_conn.link */
   struct list paused;      /* struct conn.paused */
@@ -55,7 +56,7 @@ struct net_env {
   bool draining;               /* sessions have been closed, and no new ones begin */
   _Atomic int64_t *n_sockets;  /* of all workers */
   const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
-  struct addresses *addresses; /* likewise; NULL: there are no limits per address */
+  struct addresses *addresses; /* likewise */
   char *rx;                    /* NET_READ_BYTES, for whoever reads */
   struct buf scratch;          /* for whoever puts something together and is done with it */
 };

@@ -1,0 +1,41 @@
+/* What has become of a configuration since it was read: which keys are written otherwise, which of
+ * them a server that runs takes over, and which keep their value until its next start. No I/O. Owns
+ * copies of all names. Single-threaded.
+ *
+ * Which is which stands in the tables: OPTION_LIVE and OPTION_FIXED of config/option.h. Sections
+ * with names of their own are taken as a whole: [api-key NAME] may come and go, an [endpoint PATH]
+ * may only change; rules of [access] are live, and options of plugins as changes_plugins says. */
+#ifndef CONFIG_CHANGES_H
+#define CONFIG_CHANGES_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+
+struct config_change {
+  char *key; /* "[limits] queue-size", "[api-key shop]" */
+  char *why; /* "stays 512k until the next start"; NULL: it is applied */
+};
+
+struct config_changes {
+  struct config_change *items;
+  size_t n;
+  bool failed; /* out of memory: something is missing */
+};
+
+/* Compares wanted with what runs, and gives each key of wanted that cannot be applied the value
+ * that it has in running: what is left of wanted can be. Endpoints come in the order of running. */
+/* access: somebody asks for rights now, so that rules may come. */
+plug_status changes_merge(struct config_changes *changes, const struct config *running,
+                          struct config *wanted, bool access, struct plug_err *err);
+void changes_fini(struct config_changes *changes);
+
+/* One more that was found elsewhere. why: NULL, or what is said of it. */
+void changes_add(struct config_changes *changes, const char *why, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool changes_any_applied(const struct config_changes *changes);
+
+/* Whether a section of a plugin is live: "auth.jwt" is, "broker.redis" is not. */
+bool changes_plugins(const char *section);
+
+#endif

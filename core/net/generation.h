@@ -1,0 +1,34 @@
+/* What all connections live by until a reload makes the next one: the settings, and what is made of
+ * them. Owns nothing: whoever makes one keeps it until every worker has gone over to another.
+ * Functions are tagged [start] or [worker]; a generation itself is read-only: any thread.
+ *
+ * What a connection keeps a pointer to stays where it is, and changes in place: struct
+ * session_terms and sockjs_limits of its door. All else is looked up when it is needed. */
+#ifndef NET_GENERATION_H
+#define NET_GENERATION_H
+
+#include "net/env.h"
+
+struct generation {
+  const struct settings *settings;
+  const struct destination_rules *destinations; /* of all, of TCP, and one of each endpoint */
+  const struct api_keyring *api_keys;           /* NULL: there is no API */
+  struct access *access;                        /* NULL: nobody is asked */
+};
+
+/* Any thread. As in struct generation, for free(); NULL when out of memory. Borrows from settings.
+ */
+struct destination_rules *generation_destinations(const struct settings *settings);
+struct rules_world generation_world(const struct settings *settings,
+                                    const struct destination_rules *destinations);
+struct access_settings generation_access(const struct settings *settings,
+                                         const struct destination_rules *destinations);
+
+/* [start] The first one. False when out of memory. */
+bool generation_enter(struct net_env *env, const struct generation *generation);
+/* [worker] The next one, with as many endpoints as before, for what comes from now on and for who
+ * is there. Between two turns. What sessions are subscribed to is judged again afterwards:
+ * access_worker_judge_again. */
+void generation_follow(struct net_env *env, const struct generation *generation);
+
+#endif
