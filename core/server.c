@@ -41,6 +41,8 @@
 #define STOP_GRACE_MS     2000
 /* For the members of this node to leave; what is left goes as it does with a node that has died. */
 #define PRESENCE_LEAVE_MS 2000
+/* How often is looked whether what a reload has replaced is needed any more. */
+#define RELOAD_LOOK_MS    1000
 
 struct server {
   const struct config *config;
@@ -415,7 +417,7 @@ static void empty_inboxes(struct server *server)
  * only what sessions need to end. */
 static uint64_t stop_limit_ms(const struct server *server)
 {
-  size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0) +
+  size_t n_instances = 1 + (server->access ? access_n_instances(server->access) : 0) +
                        (server->app ? app_chain(server->app)->n : 0);
   uint64_t sessions_ms = server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
@@ -502,9 +504,17 @@ static void read_again(struct server *server, struct order *order)
 
 static void wait_for_end(struct server *server)
 {
+  uint64_t logged_ms = clock_now_ms();
   for (;;) {
-    uint64_t interval_ms = server->settings->stats_interval_ms;
-    struct order *order = orders_wait(&server->orders, interval_ms ? interval_ms : UINT64_MAX);
+    uint64_t interval_ms = server->settings->stats_interval_ms, now_ms = clock_now_ms();
+    uint64_t stats_ms = interval_ms ? logged_ms + interval_ms : UINT64_MAX;
+    uint64_t look_ms = reload_tend(&server->reload) ? now_ms + RELOAD_LOOK_MS : UINT64_MAX;
+    uint64_t due_ms = stats_ms < look_ms ? stats_ms : look_ms;
+    struct order *order = orders_wait(&server->orders, due_ms == UINT64_MAX ? due_ms
+                                                       : due_ms > now_ms    ? due_ms - now_ms
+                                                                            : 0);
+    if (!order && clock_now_ms() < stats_ms)
+      continue;
     switch (order ? order->kind : ORDER_STATS) {
     case ORDER_DRAIN:
       let_signals_kill();
@@ -520,6 +530,8 @@ static void wait_for_end(struct server *server)
       log_stats(server);
       if (order)
         orders_answer(order, PLUG_OK, "{}");
+      else
+        logged_ms = stats_ms;
       break;
     }
   }
@@ -584,6 +596,7 @@ static void find_mistakes(struct config *config, const struct settings *settings
         continue;
       complain_of_part(complaints, config, &err);
       failed[i] = !config_forget_fault(config, is_read_later);
+      break;
     }
     server_fini(&server);
   } while (status == PLUG_OK && complaints->n > before);
@@ -679,6 +692,7 @@ int server_run_services(const struct config_source *source, const struct config 
     server.reload.addresses = server.addresses;
     server.reload.sockjs = server.sockjs;
     server.reload.api = server.api;
+    server.reload.loop = server.loop;
     server.reload.check = find_mistakes;
     wait_for_end(&server);
   } else {

@@ -5,6 +5,7 @@
 #include <plugboard/ext/auth.h>
 
 #include "access/workers.h"
+#include "base/log.h"
 #include "config/fault.h"
 
 /* The plugins, which one access passes on to the next. */
@@ -14,6 +15,10 @@ struct access_plugins {
   struct access_link *links; /* one per instance of the chain */
   unsigned refs;             /* accesses */
   bool started;
+  /* Without references, while sessions have identities of theirs, and beyond that until whatever
+   * they have told the workers is known to have come there. */
+  struct list link; /* in access_workers.former */
+  bool stopped, settled;
 };
 
 struct access {
@@ -71,6 +76,7 @@ static plug_status create_plugins(struct access *access, const struct config *co
   struct access_plugins *plugins = calloc(1, sizeof *plugins);
   if (!plugins)
     return fault_no_memory(err);
+  list_init(&plugins->link);
   plugins->refs = 1;
   plugins->workers = access->workers;
   access->plugins = plugins;
@@ -78,13 +84,22 @@ static plug_status create_plugins(struct access *access, const struct config *co
   return status == PLUG_OK ? link_instances(plugins, err) : status;
 }
 
+static void plugins_free(struct access_plugins *plugins)
+{
+  list_remove(&plugins->link);
+  chain_free(&plugins->chain);
+  free(plugins->links);
+  free(plugins);
+}
+
 static void plugins_unref(struct access_plugins *plugins)
 {
   if (!plugins || --plugins->refs)
     return;
-  chain_free(&plugins->chain);
-  free(plugins->links);
-  free(plugins);
+  if (plugins->started || plugins->stopped)
+    list_append(&plugins->workers->former, &plugins->link);
+  else
+    plugins_free(plugins);
 }
 
 static struct access *make(const struct access_settings *settings, const struct access *former,
@@ -99,6 +114,8 @@ static struct access *make(const struct access_settings *settings, const struct 
     fault_no_memory(err);
     return NULL;
   }
+  if (!former)
+    list_init(&workers->former);
   workers->refs++;
   access->workers = workers;
   access->settings = *settings;
@@ -126,16 +143,28 @@ struct access *access_new(const struct access_settings *settings, const struct c
 }
 
 struct access *access_renewed(const struct access *former, const struct access_settings *settings,
-                              const struct config *config, struct plug_err *err)
+                              const struct config *config, struct loop *new_plugins,
+                              struct plug_err *err)
 {
   struct access *access = make(settings, former, err);
+  plug_status status = PLUG_OK;
   if (!access)
     return NULL;
-  access->plugins = former->plugins;
-  access->plugins->refs++;
-  if (rules_load(&access->rules, config_find(config, "access"), &access->settings.world, err) ==
-      PLUG_OK)
+  if (new_plugins) {
+    status = create_plugins(access, config, new_plugins, err);
+  } else {
+    access->plugins = former->plugins;
+    access->plugins->refs++;
+  }
+  if (status == PLUG_OK)
+    status =
+        rules_load(&access->rules, config_find(config, "access"), &access->settings.world, err);
+  if (status == PLUG_OK && new_plugins)
+    status = access_start(access, err);
+  if (status == PLUG_OK)
     return access;
+  if (new_plugins && access->plugins)
+    access_abandon(access);
   access_free(access);
   return NULL;
 }
@@ -146,16 +175,93 @@ plug_status access_start(struct access *access, struct plug_err *err)
   return chain_start(&access->plugins->chain, err);
 }
 
-void access_drain(struct access *access)
+static void plugins_stop(struct access_plugins *plugins)
+{
+  if (plugins->started)
+    chain_stop(&plugins->chain);
+  plugins->started = false;
+  plugins->stopped = true;
+}
+
+void access_abandon(struct access *access)
 {
   chain_drain(&access->plugins->chain);
+  plugins_stop(access->plugins);
+}
+
+static struct access_plugins *former_at(struct list *node)
+{
+  return container_of(node, struct access_plugins, link);
+}
+
+void access_drain(struct access *access)
+{
+  struct list *head = &access->workers->former;
+  for (struct list *node = head->next; node != head; node = node->next)
+    if (!former_at(node)->stopped)
+      chain_drain(&former_at(node)->chain);
+  if (access->plugins)
+    chain_drain(&access->plugins->chain);
 }
 
 void access_stop(struct access *access)
 {
-  if (access->plugins->started)
-    chain_stop(&access->plugins->chain);
-  access->plugins->started = false;
+  struct list *head = &access->workers->former;
+  for (struct list *node = head->next; node != head; node = node->next)
+    plugins_stop(former_at(node));
+  if (access->plugins)
+    plugins_stop(access->plugins);
+}
+
+/* --- plugins that were replaced ----------------------------------------------------------- */
+
+/* So many that sessions still have identities of: beyond them the oldest are done with. */
+#define FORMER_MAX 8
+
+static void let_sessions_go(struct access_plugins *plugins)
+{
+  log_warn("auth", "sessions that were let in more than %d configurations ago are ended",
+           FORMER_MAX);
+  for (size_t i = 0; i < plugins->chain.n; i++) {
+    struct notice notice = {.instance = plugins->chain.instances[i],
+                            .all = true,
+                            .revoke = true,
+                            .reason = STR("the configuration has changed: sign in again")};
+    (void)workers_notify(plugins->workers, &notice);
+  }
+}
+
+bool access_tend(struct access *access)
+{
+  struct list *head = &access->workers->former, *next;
+  size_t n = 0;
+  for (struct list *node = head->prev; node != head; node = next) { /* the youngest first */
+    struct access_plugins *plugins = former_at(node);
+    next = node->prev;
+    if (plugins->stopped)
+      continue;
+    if (chain_is_idle(&plugins->chain)) {
+      chain_drain(&plugins->chain);
+      plugins_stop(plugins);
+      log_info("auth", "the plugins of a former configuration have stopped");
+    } else if (++n == FORMER_MAX + 1) {
+      let_sessions_go(plugins);
+    }
+  }
+  return n > 0;
+}
+
+void access_settle(struct access *access, bool done)
+{
+  struct list *head = &access->workers->former, *next;
+  for (struct list *node = head->next; node != head; node = next) {
+    struct access_plugins *plugins = former_at(node);
+    next = node->next;
+    if (!done)
+      plugins->settled = plugins->stopped;
+    else if (plugins->settled)
+      plugins_free(plugins);
+  }
 }
 
 void access_free(struct access *access)
@@ -165,6 +271,9 @@ void access_free(struct access *access)
   plugins_unref(access->plugins);
   rules_fini(&access->rules);
   if (--access->workers->refs == 0) {
+    struct list *node;
+    while ((node = list_first(&access->workers->former)))
+      plugins_free(former_at(node));
     workers_fini(access->workers);
     free(access->workers);
   }
@@ -181,7 +290,21 @@ const struct access_settings *access_settings_of(const struct access *access)
   return &access->settings;
 }
 
+size_t access_n_instances(const struct access *access)
+{
+  size_t n = access->plugins->chain.n;
+  struct list *head = &access->workers->former;
+  for (struct list *node = head->next; node != head; node = node->next)
+    n += former_at(node)->stopped ? 0 : former_at(node)->chain.n;
+  return n;
+}
+
 const struct chain *access_chain(const struct access *access)
+{
+  return &access->plugins->chain;
+}
+
+struct chain *access_own_chain(struct access *access)
 {
   return &access->plugins->chain;
 }

@@ -31,10 +31,21 @@ struct access_settings {
  * NULL without a fault, where neither plugins nor rules are configured. */
 struct access *access_new(const struct access_settings *settings, const struct config *config,
                           struct loop *loop, bool *wanted, struct plug_err *err);
-/* [start, or the main thread while workers run] The next one, by other rules and settings, with the
- * same plugins; former lives until no worker has it any more. */
+/* [main] While workers run: the next one, by other rules and settings. new_plugins NULL: with the
+ * same plugins; else with new instances, at home there, which have been started. former lives until
+ * no worker has it any more, and its plugins until no session has an identity of theirs. */
 struct access *access_renewed(const struct access *former, const struct access_settings *settings,
-                              const struct config *config, struct plug_err *err);
+                              const struct config *config, struct loop *new_plugins,
+                              struct plug_err *err);
+/* [main] Of plugins that are to be stopped in the end. */
+size_t access_n_instances(const struct access *access);
+/* [main] One with new plugins that no worker was given: they stop. access_free is due. */
+void access_abandon(struct access *access);
+/* [main] Stops former plugins that nobody needs any more. True: there are others, look again. */
+bool access_tend(struct access *access);
+/* [main] Frees what has stopped: to be called before workers are sent something, and, with done,
+ * after all have got it. */
+void access_settle(struct access *access, bool done);
 plug_status access_start(struct access *access, struct plug_err *err);
 /* [start] After the workers have ended: access_drain, then all that is in their inboxes is done,
  * then access_stop. */

@@ -1,6 +1,7 @@
 #include "access/chain.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -113,6 +114,7 @@ plug_status chain_create(struct chain *chain, const struct chain_settings *setti
                          const struct config *config, struct loop *loop, struct plug_err *err)
 {
   *chain = (struct chain){.loop = loop};
+  atomic_init(&chain->n_users, 0);
   plug_status status = check_unused_sections(settings, config, err);
   if (status != PLUG_OK)
     return status;
@@ -155,6 +157,14 @@ void chain_stop(struct chain *chain)
     loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS);
   for (size_t i = 0; i < chain->n; i++)
     instance_stop(chain->instances[i]);
+}
+
+bool chain_is_idle(const struct chain *chain)
+{
+  bool idle = atomic_load_explicit(&chain->n_users, memory_order_acquire) == 0;
+  for (size_t i = 0; i < chain->n; i++)
+    idle = idle && !instance_is_held(chain->instances[i]);
+  return idle;
 }
 
 void chain_free(struct chain *chain)

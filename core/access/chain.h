@@ -1,6 +1,6 @@
 /* The auth plugins in the order in which they are asked; or all plugins of another kind. Owns their
- * instances from chain_create to chain_free. Read-only between chain_start and chain_stop: any
- * thread. */
+ * instances from chain_create to chain_free. Read-only between chain_start and chain_stop, but for
+ * its count of users: any thread. */
 #ifndef ACCESS_CHAIN_H
 #define ACCESS_CHAIN_H
 
@@ -31,6 +31,7 @@ struct chain {
   struct plugin_instance **instances;
   size_t n;
   struct loop *loop;
+  _Atomic int64_t n_users; /* of its instances, apart from operations and holds: logins */
   struct chain_credentials credentials;
 };
 
@@ -43,6 +44,8 @@ plug_status chain_start(struct chain *chain, struct plug_err *err);
  * no operation is open, after chain_stop nothing of the plugins runs. */
 void chain_drain(struct chain *chain);
 void chain_stop(struct chain *chain);
+/* Nobody will call it any more, if nobody begins to. */
+bool chain_is_idle(const struct chain *chain);
 void chain_free(struct chain *chain);
 
 /* "auth.jwt" for "jwt"; for a path, "KIND." and the file's name without kind and ending. */

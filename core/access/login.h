@@ -53,7 +53,7 @@ struct login_init {
 };
 
 /* [worker] NULL when out of memory; otherwise done follows. */
-struct login *login_begin(const struct chain *chain, const struct login_init *init);
+struct login *login_begin(struct chain *chain, const struct login_init *init);
 /* [worker] The client has gone: done will get no owner. */
 void login_forget(struct login *login);
 

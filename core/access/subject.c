@@ -323,7 +323,7 @@ bool subject_login(struct subject *subject, int32_t stage, const struct stomp_fr
       .done = on_login,
       .owner = subject,
   };
-  subject->login = login_begin(access_chain(worker->access), &init);
+  subject->login = login_begin(access_own_chain(worker->access), &init);
   return subject->login != NULL;
 }
 
@@ -489,8 +489,24 @@ static void notice_one(struct subject *subject, const struct notice *notice)
   worker->events->changed(subject->owner);
 }
 
+static void notice_all(struct access_worker *worker, const struct notice *notice)
+{
+  size_t n = worker->subjects.count;
+  struct list *node;
+  while (n-- && (node = list_first(&worker->all))) {
+    /* To the end, so that each has its turn, and those before it are once more before it. */
+    list_remove(node);
+    list_append(&worker->all, node);
+    notice_one(container_of(node, struct subject, of_all), notice);
+  }
+}
+
 void subject_notice(struct access_worker *worker, const struct notice *notice)
 {
+  if (notice->all) {
+    notice_all(worker, notice);
+    return;
+  }
   if (!notice->user.len) {
     struct map_entry *found = map_find(
         &worker->subjects, str_from((const char *)&notice->session, sizeof notice->session));

@@ -50,10 +50,10 @@ void changes_fini(struct config_changes *changes)
   *changes = (struct config_changes){0};
 }
 
-bool changes_any_applied(const struct config_changes *changes)
+bool changes_touch(const struct config_changes *changes, const char *prefix)
 {
   for (size_t i = 0; i < changes->n; i++)
-    if (!changes->items[i].why)
+    if (!changes->items[i].why && str_has_prefix(str_of(changes->items[i].key), str_of(prefix)))
       return true;
   return false;
 }
@@ -98,6 +98,7 @@ struct merge {
   struct config_changes *changes;
   const struct config *running;
   struct config *wanted;
+  bool access;
 };
 
 /* name: the section's. was, now: NULL for all defaults. */
@@ -109,7 +110,8 @@ static plug_status merge_table(struct merge *m, const char *name, const struct o
     struct plug_str old = value_of(table, was, option->name);
     if (is_same(option, old, value_of(table, now, option->name)))
       continue;
-    if (option->flags & OPTION_LIVE) {
+    bool waits = !m->access && table == &settings_sections[SECTION_AUTH].table;
+    if ((option->flags & OPTION_LIVE) && !waits) {
       changes_add(m->changes, NULL, "[%s] %s", name, option->name);
       continue;
     }
@@ -316,16 +318,10 @@ static bool is_plugins(const struct config_section *of)
                             strncmp(section, "auth.", 5) == 0 || strncmp(section, "app.", 4) == 0);
 }
 
-bool changes_plugins(const char *section)
-{
-  (void)section;
-  return false;
-}
-
 static plug_status merge_plugin(struct merge *m, const struct config_section *was,
                                 struct config_section *now)
 {
-  bool live = changes_plugins(was ? was->name : now->name);
+  bool live = m->access && strncmp(was ? was->name : now->name, "auth.", 5) == 0;
   if (!name_changes(m->changes, live ? NULL : unsaid, was, now) || live)
     return PLUG_OK;
   if (now)
@@ -365,7 +361,7 @@ static void drop_generated(struct config *config)
 plug_status changes_merge(struct config_changes *changes, const struct config *running,
                           struct config *wanted, bool access, struct plug_err *err)
 {
-  struct merge m = {.changes = changes, .running = running, .wanted = wanted};
+  struct merge m = {.changes = changes, .running = running, .wanted = wanted, .access = access};
   const struct config_section *was = config_find(running, "access");
   struct config_section *now = config_find(wanted, "access");
   *changes = (struct config_changes){0};

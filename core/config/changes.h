@@ -4,7 +4,8 @@
  *
  * Which is which stands in the tables: OPTION_LIVE and OPTION_FIXED of config/option.h. Sections
  * with names of their own are taken as a whole: [api-key NAME] may come and go, an [endpoint PATH]
- * may only change; rules of [access] are live, and options of plugins as changes_plugins says. */
+ * may only change; rules of [access] are live, and so are sections of auth plugins, which are made
+ * anew. */
 #ifndef CONFIG_CHANGES_H
 #define CONFIG_CHANGES_H
 
@@ -25,7 +26,7 @@ struct config_changes {
 
 /* Compares wanted with what runs, and gives each key of wanted that cannot be applied the value
  * that it has in running: what is left of wanted can be. Endpoints come in the order of running. */
-/* access: somebody asks for rights now, so that rules may come. */
+/* access: somebody asks for rights now, so that rules and auth plugins may come. */
 plug_status changes_merge(struct config_changes *changes, const struct config *running,
                           struct config *wanted, bool access, struct plug_err *err);
 void changes_fini(struct config_changes *changes);
@@ -33,9 +34,7 @@ void changes_fini(struct config_changes *changes);
 /* One more that was found elsewhere. why: NULL, or what is said of it. */
 void changes_add(struct config_changes *changes, const char *why, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-bool changes_any_applied(const struct config_changes *changes);
-
-/* Whether a section of a plugin is live: "auth.jwt" is, "broker.redis" is not. */
-bool changes_plugins(const char *section);
+/* Is something applied whose key begins so? */
+bool changes_touch(const struct config_changes *changes, const char *prefix);
 
 #endif

@@ -276,7 +276,7 @@ static const struct plug_option broker_options[] = {
 };
 
 static const struct plug_option auth_options[] = {
-    {"plugins", PLUG_OPT_LIST, FIXED, "", NULL,
+    {"plugins", PLUG_OPT_LIST, LIVE, "", NULL,
      "Names of auth plugins in `plugin-dir`, or absolute paths, in the order in which they are "
      "asked. Empty: nobody is asked who they are."},
     {"anonymous", PLUG_OPT_BOOL, LIVE, "off", NULL,

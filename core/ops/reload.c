@@ -171,7 +171,8 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
 
 /* --- making ------------------------------------------------------------------------------- */
 
-static plug_status make(const struct reload *reload, struct reload_set *set, struct plug_err *err)
+static plug_status make(const struct reload *reload, struct reload_set *set,
+                        const struct config_changes *changes, struct plug_err *err)
 {
   struct generation *generation = &set->generation;
   set->destinations = generation_destinations(&set->settings);
@@ -185,8 +186,22 @@ static plug_status make(const struct reload *reload, struct reload_set *set, str
   if (!reload->now.access)
     return PLUG_OK;
   struct access_settings settings = generation_access(&set->settings, set->destinations);
-  generation->access = access_renewed(reload->now.access, &settings, set->config, err);
+  generation->access = access_renewed(
+      reload->now.access, &settings, set->config,
+      changes_touch(changes, "[auth] plugins") || changes_touch(changes, "[auth.") ? reload->loop
+                                                                                   : NULL,
+      err);
   return generation->access ? PLUG_OK : PLUG_EINVAL;
+}
+
+/* One that never was in force. */
+static void drop_access(struct access *access, const struct access *now)
+{
+  if (!access)
+    return;
+  if (access_chain(access) != access_chain(now))
+    access_abandon(access);
+  access_free(access);
 }
 
 static plug_status prepare_parts(const struct reload *reload, const struct settings *settings,
@@ -227,6 +242,8 @@ static bool let_go(struct reload *reload, uint64_t deadline_ms)
   access_free(set->former_access);
   set->former = NULL;
   set->former_access = NULL;
+  if (reload->now.access)
+    access_settle(reload->now.access, true);
   return true;
 }
 
@@ -245,6 +262,8 @@ static void switch_over(struct reload *reload, struct reload_set *set,
   reload->config = set->config;
   reload->now = set->generation;
   reload->set = set;
+  if (reload->now.access)
+    access_settle(reload->now.access, false);
   renewal_send(set->renewal, &set->generation);
   if (!let_go(reload, clock_now_ms() + SWITCH_LIMIT_MS))
     log_warn("config", "a worker has not taken over the configuration yet; it does when it comes "
@@ -288,14 +307,14 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
   if (status == PLUG_OK) {
     status = merge(reload, set, &changes, &err);
     if (status == PLUG_OK)
-      status = make(reload, set, &err);
+      status = make(reload, set, &changes, &err);
     if (status == PLUG_OK)
       status = prepare_parts(reload, &set->settings, &err);
     if (status != PLUG_OK)
       config_complain(&complaints, &err);
   }
   if (status != PLUG_OK) {
-    access_free(set->generation.access);
+    drop_access(set->generation.access, reload->now.access);
     set_free(set);
     changes_fini(&changes);
     return refuse(answer, faults);
@@ -305,6 +324,12 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
   put_changes(answer, &changes);
   changes_fini(&changes);
   return PLUG_OK;
+}
+
+bool reload_tend(struct reload *reload)
+{
+  bool more = !let_go(reload, clock_now_ms());
+  return (reload->now.access && access_tend(reload->now.access)) || more;
 }
 
 void reload_fini(struct reload *reload)

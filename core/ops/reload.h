@@ -35,6 +35,7 @@ struct reload {
   struct addresses *addresses;
   struct sockjs_registry *sockjs;
   struct api_service *api;
+  struct loop *loop; /* where plugins are at home */
   const struct reload_part *parts;
   size_t n_parts;
   /* Finds what --check finds beyond the settings, and complains of it. */
@@ -52,6 +53,8 @@ struct reload {
  * "kept":[{"key","why"}]}. PLUG_EINVAL: {"faults":["FILE:LINE: ...",...]}. Otherwise a sentence.
  * All of it was logged. *answer ends with a NUL. */
 plug_status reload_run(struct reload *reload, struct buf *answer);
+/* Does what is left of former reloads. True: there is more, to be looked at again in a second. */
+bool reload_tend(struct reload *reload);
 /* After the workers have been taken apart. The access that holds now is the owner's. */
 void reload_fini(struct reload *reload);
 

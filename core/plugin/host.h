@@ -34,7 +34,8 @@ struct plugin_instance {
   const struct instance_extension *extension; /* or NULL */
   void *self;
   char *name;
-  _Atomic int state;   /* enum instance_state */
+  _Atomic int state; /* enum instance_state */
+  _Atomic int64_t holds;
   _Atomic bool closed; /* stop is over: upcalls are refused */
   bool started;
 

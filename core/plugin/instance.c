@@ -458,6 +458,21 @@ bool instance_any_abandoned(void)
   return !list_empty(&abandoned);
 }
 
+void instance_hold(struct plugin_instance *instance)
+{
+  atomic_fetch_add_explicit(&instance->holds, 1, memory_order_relaxed);
+}
+
+void instance_release(struct plugin_instance *instance)
+{
+  atomic_fetch_sub_explicit(&instance->holds, 1, memory_order_release);
+}
+
+bool instance_is_held(const struct plugin_instance *instance)
+{
+  return atomic_load_explicit(&instance->holds, memory_order_acquire) != 0;
+}
+
 enum instance_state instance_state(const struct plugin_instance *instance)
 {
   return (enum instance_state)atomic_load(&instance->state);

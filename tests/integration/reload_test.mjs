@@ -5,6 +5,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
+import { SignJWT } from 'jose';
+
 import { sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 
@@ -264,4 +266,74 @@ test('50 reloads under load lose nothing', async (t) => {
   assert.ok(connects > 0);
   assert.ok(!server.log.some((line) => / (error|violation) /.test(line)), server.tail());
   await sleep(0);
+});
+
+describe('auth plugins', { concurrency: 4 }, () => {
+  const secrets = ['first', 'second', 'third'].map((name) => `the-${name}-secret-`.padEnd(40, '0'));
+  const jwt = (secret, more = {}) => ini({
+    auth: { plugins: 'jwt', ...more },
+    'auth.jwt': { secret, algorithms: 'HS256', issuer: 'tests', audience: 'tests' },
+    access: { all: 'subscribe, send /topic/** if authenticated' },
+  });
+  const token = (secret, sub = 'ada') => new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setIssuer('tests').setAudience('tests')
+    .setSubject(sub).setExpirationTime('1h').sign(new TextEncoder().encode(secret));
+  const login = async (server, t, secret, sub) => stomp(server, { t, connect: { passcode: await token(secret, sub) } });
+
+  test('another key: who is there stays, who comes shows the new one', async (t) => {
+    const server = await start({ t, config: jwt(secrets[0]) });
+    const old = await login(server, t, secrets[0]);
+    await old.subscribe('/topic/a');
+    assert.deepEqual((await server.reload(jwt(secrets[1]))).applied, ['[auth.jwt] secret']);
+    const young = await login(server, t, secrets[1], 'bob');
+    await assert.rejects(login(server, t, secrets[0]));
+    await young.request('SEND', { destination: '/topic/a' }, 'x');
+    await old.expect('MESSAGE');
+    await old.request('SEND', { destination: '/topic/a' }, 'y');
+    await old.expect('MESSAGE');
+    // a renewal goes to the new one
+    await old.request('SEND', { destination: '/plugboard/token', passcode: await token(secrets[1]) });
+    await server.waitForLine(/plugins of a former configuration have stopped/);
+    await old.request('SEND', { destination: '/topic/a' }, 'z');
+    assert.ok(!server.log.join('\n').includes(secrets[1]), 'a secret in the log');
+  });
+
+  test('a plugin that does not start, or has no key, changes nothing', async (t) => {
+    const server = await start({ t, config: jwt(secrets[0]) });
+    const bad = await server.reload(jwt('short'));
+    assert.equal(bad.done, false);
+    assert.match(bad.text, /plugboard\.ini:\d+: \[auth\.jwt\]/);
+    await login(server, t, secrets[0]);
+  });
+
+  test('plugins come and go; where nobody is asked they wait for the next start', async (t) => {
+    const rules = { access: { all: 'subscribe /topic/**' } };
+    const server = await start({ t, config: ini(rules) });
+    const nobody = await stomp(server, { t });
+    assert.deepEqual((await server.reload(jwt(secrets[0]))).applied, ['[auth] plugins', '[access] all', '[auth.jwt]']);
+    await assert.rejects(stomp(server, { t }));
+    const ada = await login(server, t, secrets[0]);
+    nobody.frame('SUBSCRIBE', { destination: '/topic/a', id: 'x' });
+    await nobody.expectError(/denied/);
+    await server.reload(ini(rules));
+    await stomp(server, { t });
+    await ada.subscribe('/topic/a');
+    const open = await start({ t, config: '' });
+    const result = await open.reload(jwt(secrets[0]));
+    assert.deepEqual(result.applied, []);
+    assert.deepEqual(Object.keys(result.kept), ['[auth] plugins', '[access]', '[auth.jwt]']);
+    await stomp(open, { t });
+  });
+
+  test('so many former configurations: sessions of the oldest are told to come again', async (t) => {
+    const secret = (i) => `secret-number-${i}-`.padEnd(40, '0');
+    const server = await start({ t, config: jwt(secret(0)) });
+    const all = [];
+    for (let i = 0; i < 10; i++) {
+      if (i) assert.equal((await server.reload(jwt(secret(i)))).done, true);
+      all.push(await login(server, t, secret(i)));
+    }
+    const error = await all[0].expect('ERROR', { 'error-code': 'session-revoked' });
+    assert.match(error.headers.message, /configuration has changed/);
+    await all[1].subscribe('/topic/a');
+  });
 });
