@@ -182,22 +182,9 @@ static plug_status check_rules(struct server *server, struct plug_err *err)
 static plug_status create_app(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
-  struct app_settings as = {
-      .chain = {.plugins = settings->app_plugins.items,
-                .n_plugins = settings->app_plugins.n,
-                .plugin_dir = settings->plugin_dir,
-                .file = settings->app_file,
-                .line = settings->app_line,
-                .extension = server->presence ? presence_extension(server->presence) : NULL,
-                .timeout_ms = settings->app_timeout_ms},
-      .destinations = server->destinations,
-      .users = server->users,
-      .max_destination = settings->max_destination_length,
-      .timeout_ms = settings->app_timeout_ms,
-      .queue = settings->app_queue,
-      .queue_bytes = settings->app_queue_bytes,
-      .ignore_unclaimed = settings->app_ignore_unclaimed,
-      .close_on_error = settings->app_close_on_error};
+  struct app_settings as =
+      generation_app(settings, server->destinations,
+                     server->presence ? presence_extension(server->presence) : NULL);
   struct app *app = app_new(&as, server->config, server->loop, err);
   if (!app)
     return PLUG_EINVAL;
@@ -364,7 +351,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       (struct generation){.settings = settings,
                           .destinations = server->destinations,
                           .api_keys = settings->n_api_keys ? server->api_keys : NULL,
-                          .access = server->access};
+                          .access = server->access,
+                          .app = server->app};
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
     status =
@@ -418,7 +406,7 @@ static void empty_inboxes(struct server *server)
 static uint64_t stop_limit_ms(const struct server *server)
 {
   size_t n_instances = 1 + (server->access ? access_n_instances(server->access) : 0) +
-                       (server->app ? app_chain(server->app)->n : 0);
+                       (server->app ? app_n_instances(server->app) : 0);
   uint64_t sessions_ms = server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
@@ -498,6 +486,7 @@ static void read_again(struct server *server, struct order *order)
   server->config = server->reload.config;
   server->settings = server->reload.now.settings;
   server->access = server->reload.now.access;
+  server->app = server->reload.now.app;
   orders_answer(order, status, answer.failed ? "out of memory" : answer.data);
   buf_free(&answer);
 }
@@ -693,6 +682,7 @@ int server_run_services(const struct config_source *source, const struct config 
     server.reload.sockjs = server.sockjs;
     server.reload.api = server.api;
     server.reload.loop = server.loop;
+    server.reload.extension = server.presence ? presence_extension(server.presence) : NULL;
     server.reload.check = find_mistakes;
     wait_for_end(&server);
   } else {

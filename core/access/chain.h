@@ -29,6 +29,7 @@ struct chain_credentials {
 
 struct chain {
   struct plugin_instance **instances;
+  bool *foreign; /* by instance: another chain starts, stops and frees it */
   size_t n;
   struct loop *loop;
   _Atomic int64_t n_users; /* of its instances, apart from operations and holds: logins */
@@ -39,6 +40,14 @@ struct chain {
  * and chain_free is still due. */
 plug_status chain_create(struct chain *chain, const struct chain_settings *settings,
                          const struct config *config, struct loop *loop, struct plug_err *err);
+/* The same while former runs: its instances are used again, as foreign ones, but for those of which
+ * renew says that they are to be made anew. name: as of their sections. */
+plug_status chain_create_next(struct chain *chain, const struct chain_settings *settings,
+                              const struct config *config, const struct chain *former,
+                              bool (*renew)(void *ctx, const char *name), void *ctx,
+                              struct plug_err *err);
+/* What next has of it is next's own from now on, and foreign here. */
+void chain_pass_on(struct chain *chain, struct chain *next);
 plug_status chain_start(struct chain *chain, struct plug_err *err);
 /* In two steps, between which grants that are on their way to workers come back: after chain_drain
  * no operation is open, after chain_stop nothing of the plugins runs. */

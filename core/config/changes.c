@@ -98,7 +98,7 @@ struct merge {
   struct config_changes *changes;
   const struct config *running;
   struct config *wanted;
-  bool access;
+  const struct changes_world *world;
 };
 
 /* name: the section's. was, now: NULL for all defaults. */
@@ -110,7 +110,7 @@ static plug_status merge_table(struct merge *m, const char *name, const struct o
     struct plug_str old = value_of(table, was, option->name);
     if (is_same(option, old, value_of(table, now, option->name)))
       continue;
-    bool waits = !m->access && table == &settings_sections[SECTION_AUTH].table;
+    bool waits = !m->world->access && table == &settings_sections[SECTION_AUTH].table;
     if ((option->flags & OPTION_LIVE) && !waits) {
       changes_add(m->changes, NULL, "[%s] %s", name, option->name);
       continue;
@@ -321,7 +321,10 @@ static bool is_plugins(const struct config_section *of)
 static plug_status merge_plugin(struct merge *m, const struct config_section *was,
                                 struct config_section *now)
 {
-  bool live = m->access && strncmp(was ? was->name : now->name, "auth.", 5) == 0;
+  const char *name = was ? was->name : now->name;
+  bool live = strncmp(name, "auth.", 5) == 0  ? m->world->access
+              : strncmp(name, "app.", 4) == 0 ? m->world->can_renew(m->world->ctx, name)
+                                              : false;
   if (!name_changes(m->changes, live ? NULL : unsaid, was, now) || live)
     return PLUG_OK;
   if (now)
@@ -359,9 +362,10 @@ static void drop_generated(struct config *config)
 }
 
 plug_status changes_merge(struct config_changes *changes, const struct config *running,
-                          struct config *wanted, bool access, struct plug_err *err)
+                          struct config *wanted, const struct changes_world *world,
+                          struct plug_err *err)
 {
-  struct merge m = {.changes = changes, .running = running, .wanted = wanted, .access = access};
+  struct merge m = {.changes = changes, .running = running, .wanted = wanted, .world = world};
   const struct config_section *was = config_find(running, "access");
   struct config_section *now = config_find(wanted, "access");
   *changes = (struct config_changes){0};
@@ -369,7 +373,7 @@ plug_status changes_merge(struct config_changes *changes, const struct config *r
   plug_status status = merge_tables(&m);
   if (status == PLUG_OK)
     status = merge_endpoints(&m);
-  if (now && !access) {
+  if (now && !world->access) {
     changes_add(changes, "holds from the next start on: there is no access control until then",
                 "[access]");
     config_section_remove(now);

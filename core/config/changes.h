@@ -4,8 +4,8 @@
  *
  * Which is which stands in the tables: OPTION_LIVE and OPTION_FIXED of config/option.h. Sections
  * with names of their own are taken as a whole: [api-key NAME] may come and go, an [endpoint PATH]
- * may only change; rules of [access] are live, and so are sections of auth plugins, which are made
- * anew. */
+ * may only change; rules of [access] are live, and so
+ * are sections of plugins that can be made anew. */
 #ifndef CONFIG_CHANGES_H
 #define CONFIG_CHANGES_H
 
@@ -24,11 +24,19 @@ struct config_changes {
   bool failed; /* out of memory: something is missing */
 };
 
+/* What runs, as far as that decides what can be applied. */
+struct changes_world {
+  bool access; /* somebody asks for rights, so that rules and auth plugins may come */
+  /* May the app plugin of this section be made anew? */
+  bool (*can_renew)(void *ctx, const char *section);
+  void *ctx;
+};
+
 /* Compares wanted with what runs, and gives each key of wanted that cannot be applied the value
  * that it has in running: what is left of wanted can be. Endpoints come in the order of running. */
-/* access: somebody asks for rights now, so that rules and auth plugins may come. */
 plug_status changes_merge(struct config_changes *changes, const struct config *running,
-                          struct config *wanted, bool access, struct plug_err *err);
+                          struct config *wanted, const struct changes_world *world,
+                          struct plug_err *err);
 void changes_fini(struct config_changes *changes);
 
 /* One more that was found elsewhere. why: NULL, or what is said of it. */

@@ -295,16 +295,16 @@ static const struct plug_option auth_options[] = {
 static const struct plug_option app_options[] = {
     {"plugins", PLUG_OPT_LIST, FIXED, "", NULL,
      "Names of app plugins in `plugin-dir`, or absolute paths. Empty: there are no applications."},
-    {"timeout", PLUG_OPT_DURATION, FIXED, "10s", "100ms..5m",
+    {"timeout", PLUG_OPT_DURATION, LIVE, "10s", "100ms..5m",
      "How long an application may take for one SEND or SUBSCRIBE."},
-    {"queue", PLUG_OPT_INTEGER, FIXED, "10000", "10..10000000",
+    {"queue", PLUG_OPT_INTEGER, LIVE, "10000", "10..10000000",
      "SENDs and SUBSCRIBEs that may wait for applications. From a half on clients are slowed down; "
      "beyond it they are refused."},
-    {"queue-size", PLUG_OPT_BYTES, FIXED, "64m", "256k..16g", "The same in bytes."},
-    {"unclaimed", PLUG_OPT_CHOICE, FIXED, "error", "error|ignore",
+    {"queue-size", PLUG_OPT_BYTES, LIVE, "64m", "256k..16g", "The same in bytes."},
+    {"unclaimed", PLUG_OPT_CHOICE, LIVE, "error", "error|ignore",
      "What a SEND or SUBSCRIBE gets that no application claims: an ERROR, which ends the "
      "connection, or nothing, as always with `profile = spring`."},
-    {"on-error", PLUG_OPT_CHOICE, FIXED, "keep", "keep|close",
+    {"on-error", PLUG_OPT_CHOICE, LIVE, "keep", "keep|close",
      "What follows an application's error: nothing but the message of it, or the end of the "
      "connection."},
 };

@@ -57,6 +57,28 @@ struct access_settings generation_access(const struct settings *settings,
                                   .warning_ms = settings->auth_warning_ms};
 }
 
+struct app_settings generation_app(const struct settings *settings,
+                                   const struct destination_rules *destinations,
+                                   const struct instance_extension *extension)
+{
+  return (struct app_settings){
+      .chain = {.plugins = settings->app_plugins.items,
+                .n_plugins = settings->app_plugins.n,
+                .plugin_dir = settings->plugin_dir,
+                .file = settings->app_file,
+                .line = settings->app_line,
+                .extension = extension,
+                .timeout_ms = settings->app_timeout_ms},
+      .destinations = destinations,
+      .users = {str_of(settings->user_prefix), str_of(settings->user_secret)},
+      .max_destination = settings->max_destination_length,
+      .timeout_ms = settings->app_timeout_ms,
+      .queue = settings->app_queue,
+      .queue_bytes = settings->app_queue_bytes,
+      .ignore_unclaimed = settings->app_ignore_unclaimed,
+      .close_on_error = settings->app_close_on_error};
+}
+
 static struct session_terms terms_of(const struct generation *generation,
                                      const struct settings_terms *terms, uint16_t number,
                                      const char *door)
@@ -156,6 +178,8 @@ void generation_follow(struct net_env *env, const struct generation *generation)
   set_all(env, generation);
   if (env->session.access)
     access_worker_renew(env->session.access, generation->access);
+  if (env->session.app)
+    app_worker_renew(env->session.app, generation->app);
   /* What was found open to SENDs without access control has no class that could tell. */
   memset(env->session.sendable, 0, sizeof env->session.sendable);
   for (struct list *node = env->conns.next; node != &env->conns; node = node->next) {

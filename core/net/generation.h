@@ -14,6 +14,7 @@ struct generation {
   const struct destination_rules *destinations; /* of all, of TCP, and one of each endpoint */
   const struct api_keyring *api_keys;           /* NULL: there is no API */
   struct access *access;                        /* NULL: nobody is asked */
+  struct app *app;                              /* NULL: there are no applications */
 };
 
 /* Any thread. As in struct generation, for free(); NULL when out of memory. Borrows from settings.
@@ -23,6 +24,11 @@ struct rules_world generation_world(const struct settings *settings,
                                     const struct destination_rules *destinations);
 struct access_settings generation_access(const struct settings *settings,
                                          const struct destination_rules *destinations);
+
+/* extension: for the plugins, or NULL. */
+struct app_settings generation_app(const struct settings *settings,
+                                   const struct destination_rules *destinations,
+                                   const struct instance_extension *extension);
 
 /* [start] The first one. False when out of memory. */
 bool generation_enter(struct net_env *env, const struct generation *generation);

@@ -145,13 +145,19 @@ static void note_key_files(const struct settings *former, const struct settings 
     }
 }
 
+static bool can_renew(void *ctx, const char *section)
+{
+  return ctx && app_can_renew(ctx, section);
+}
+
 /* The settings that are to hold. */
 static plug_status merge(const struct reload *reload, struct reload_set *set,
                          struct config_changes *changes, struct plug_err *err)
 {
   const struct settings *former = reload->now.settings;
-  plug_status status =
-      changes_merge(changes, reload->config, set->config, reload->now.access != NULL, err);
+  const struct changes_world world = {
+      .access = reload->now.access != NULL, .can_renew = can_renew, .ctx = reload->now.app};
+  plug_status status = changes_merge(changes, reload->config, set->config, &world, err);
   if (status != PLUG_OK)
     return status;
   status = settings_load(&set->settings, set->config, err);
@@ -171,8 +177,17 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
 
 /* --- making ------------------------------------------------------------------------------- */
 
+static bool is_changed(void *ctx, const char *name)
+{
+  const struct config_changes *changes = ctx;
+  char own[160], named[160];
+  snprintf(own, sizeof own, "[%s]", name);
+  snprintf(named, sizeof named, "[%s ", name);
+  return changes_touch(changes, own) || changes_touch(changes, named);
+}
+
 static plug_status make(const struct reload *reload, struct reload_set *set,
-                        const struct config_changes *changes, struct plug_err *err)
+                        struct config_changes *changes, struct plug_err *err)
 {
   struct generation *generation = &set->generation;
   set->destinations = generation_destinations(&set->settings);
@@ -183,25 +198,33 @@ static plug_status make(const struct reload *reload, struct reload_set *set,
   *generation = (struct generation){.settings = &set->settings,
                                     .destinations = set->destinations,
                                     .api_keys = set->settings.n_api_keys ? set->keys : NULL};
-  if (!reload->now.access)
-    return PLUG_OK;
-  struct access_settings settings = generation_access(&set->settings, set->destinations);
-  generation->access = access_renewed(
-      reload->now.access, &settings, set->config,
-      changes_touch(changes, "[auth] plugins") || changes_touch(changes, "[auth.") ? reload->loop
-                                                                                   : NULL,
-      err);
-  return generation->access ? PLUG_OK : PLUG_EINVAL;
+  if (reload->now.access) {
+    struct access_settings as = generation_access(&set->settings, set->destinations);
+    bool anew = changes_touch(changes, "[auth] plugins") || changes_touch(changes, "[auth.");
+    generation->access =
+        access_renewed(reload->now.access, &as, set->config, anew ? reload->loop : NULL, err);
+    if (!generation->access)
+      return PLUG_EINVAL;
+  }
+  if (reload->now.app) {
+    struct app_settings as = generation_app(&set->settings, set->destinations, reload->extension);
+    generation->app = app_renewed(reload->now.app, &as, set->config, is_changed, changes, err);
+    if (!generation->app)
+      return PLUG_EINVAL;
+  }
+  return PLUG_OK;
 }
 
-/* One that never was in force. */
-static void drop_access(struct access *access, const struct access *now)
+/* What never came into force. */
+static void drop(const struct reload *reload, struct generation *generation)
 {
-  if (!access)
+  if (generation->app)
+    app_abandon(generation->app);
+  if (!generation->access)
     return;
-  if (access_chain(access) != access_chain(now))
-    access_abandon(access);
-  access_free(access);
+  if (access_chain(generation->access) != access_chain(reload->now.access))
+    access_abandon(generation->access);
+  access_free(generation->access);
 }
 
 static plug_status prepare_parts(const struct reload *reload, const struct settings *settings,
@@ -244,6 +267,8 @@ static bool let_go(struct reload *reload, uint64_t deadline_ms)
   set->former_access = NULL;
   if (reload->now.access)
     access_settle(reload->now.access, true);
+  if (reload->now.app)
+    app_settle(reload->now.app);
   return true;
 }
 
@@ -259,6 +284,8 @@ static void switch_over(struct reload *reload, struct reload_set *set,
     reload->parts[i].commit(reload->parts[i].ctx, changes);
   set->former = reload->set;
   set->former_access = reload->now.access;
+  if (reload->now.app)
+    app_take_over(set->generation.app, reload->now.app);
   reload->config = set->config;
   reload->now = set->generation;
   reload->set = set;
@@ -314,7 +341,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
       config_complain(&complaints, &err);
   }
   if (status != PLUG_OK) {
-    drop_access(set->generation.access, reload->now.access);
+    drop(reload, &set->generation);
     set_free(set);
     changes_fini(&changes);
     return refuse(answer, faults);
@@ -329,7 +356,11 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
 bool reload_tend(struct reload *reload)
 {
   bool more = !let_go(reload, clock_now_ms());
-  return (reload->now.access && access_tend(reload->now.access)) || more;
+  if (reload->now.access)
+    more = access_tend(reload->now.access) || more;
+  if (reload->now.app)
+    more = app_tend(reload->now.app) || more;
+  return more;
 }
 
 void reload_fini(struct reload *reload)

@@ -35,14 +35,15 @@ struct reload {
   struct addresses *addresses;
   struct sockjs_registry *sockjs;
   struct api_service *api;
-  struct loop *loop; /* where plugins are at home */
+  struct loop *loop;                          /* where plugins are at home */
+  const struct instance_extension *extension; /* for app plugins, or NULL */
   const struct reload_part *parts;
   size_t n_parts;
   /* Finds what --check finds beyond the settings, and complains of it. */
   void (*check)(struct config *config, const struct settings *settings,
                 struct config_complaints *complaints);
 
-  /* What holds; at first the owner's, which keeps all but the access for ever. */
+  /* What holds; at first the owner's, which keeps all but access and app for ever. */
   const struct config *config;
   struct generation now;
 
@@ -55,7 +56,7 @@ struct reload {
 plug_status reload_run(struct reload *reload, struct buf *answer);
 /* Does what is left of former reloads. True: there is more, to be looked at again in a second. */
 bool reload_tend(struct reload *reload);
-/* After the workers have been taken apart. The access that holds now is the owner's. */
+/* After the workers have been taken apart. The access and the app that hold now are the owner's. */
 void reload_fini(struct reload *reload);
 
 /* The message limits and the levels of the log, by which all threads go. */

@@ -36,7 +36,8 @@ struct plugin_instance {
   char *name;
   _Atomic int state; /* enum instance_state */
   _Atomic int64_t holds;
-  _Atomic bool closed; /* stop is over: upcalls are refused */
+  _Atomic bool has_called; /* its extension */
+  _Atomic bool closed;     /* stop is over: upcalls are refused */
   bool started;
 
   /* While create runs. */

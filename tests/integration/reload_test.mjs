@@ -337,3 +337,57 @@ describe('auth plugins', { concurrency: 4 }, () => {
     await all[1].subscribe('/topic/a');
   });
 });
+
+describe('applications', { concurrency: 4 }, () => {
+  const routes = (sections, more = {}) => ini({
+    destinations: { app: '/pub', 'client-send': '/topic' },
+    app: { plugins: 'route' },
+    ...more,
+    ...Object.fromEntries(Object.entries(sections).map(([name, keys]) => [`app.route ${name}`, keys])),
+  });
+  const chat = (to) => ({ pattern: '/{room}/chat', to });
+
+  test('routes change, come and go under load, and no SEND is lost', async (t) => {
+    const server = await start({ t, config: routes({ chat: chat('/topic/{room}/one') }) });
+    const client = await stomp(server, { t });
+    await client.subscribe('/topic/a/one');
+    await client.subscribe('/topic/a/two');
+    let running = true;
+    const sent = [];
+    const load = (async () => {
+      while (running) {
+        const batch = Array.from({ length: 5 }, () => { sent.push(sent.length); return client.request('SEND', { destination: '/pub/a/chat' }, String(sent.length - 1)); });
+        await Promise.all(batch);
+      }
+    })();
+    for (let i = 1; i <= 20; i++) {
+      const extra = i % 2 ? { more: { pattern: '/more', to: '/topic/more' } } : {};
+      const result = await server.reload(routes({ chat: chat(`/topic/{room}/${i % 2 ? 'two' : 'one'}`), ...extra }));
+      assert.deepEqual(result.applied, i % 2 ? ['[app.route more]', '[app.route chat] to'] : ['[app.route chat] to', '[app.route more]']);
+    }
+    running = false;
+    await load;
+    await until(() => client.frames.length >= sent.length, 'all messages');
+    assert.deepEqual(client.frames.map((frame) => Number(frame.body)).sort((a, b) => a - b), sent);
+    assert.deepEqual([...new Set(client.frames.map((frame) => frame.headers.destination))].sort(), ['/topic/a/one', '/topic/a/two']);
+    client.send('/pub/more', 'x');
+    await client.when(() => client.frames.find((frame) => frame.command === 'ERROR'), 5000, 'an ERROR');
+  });
+
+  test('a route with a mistake changes nothing; limits of [app] are applied', async (t) => {
+    const good = routes({ chat: chat('/topic/{room}') });
+    const server = await start({ t, config: good });
+    const client = await stomp(server, { t });
+    await client.subscribe('/topic/a');
+    const bad = await server.reload(routes({ chat: chat('/topic/{romm}') }));
+    assert.equal(bad.done, false);
+    assert.match(bad.text, /plugboard\.ini:\d+: \[app\.route chat\]/);
+    await client.request('SEND', { destination: '/pub/a/chat' }, '1');
+    await client.expect('MESSAGE');
+    const result = await server.reload(`${good}\n[limits]\nmax-subscriptions = 5\n`.replace('plugins = route', 'plugins = route\nunclaimed = ignore'));
+    assert.deepEqual(result.applied, ['[limits] max-subscriptions', '[app] unclaimed']);
+    await client.request('SEND', { destination: '/pub/nobody' }, '2');
+    await client.request('SEND', { destination: '/pub/a/chat' }, '3');
+    assert.equal((await client.expect('MESSAGE')).body, '3');
+  });
+});
