@@ -390,7 +390,8 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_ENDPOINT] = {"endpoint", "endpoint PATH",
                           "One section for each path that clients connect to, as in "
                           "`[endpoint /ws]`. The path starts with a slash and does not end with "
-                          "one. Without any such section there is one endpoint, `/ws`.",
+                          "one. Without any such section there is one endpoint, `/ws`. A reload "
+                          "neither opens nor closes one.",
                           TABLE(endpoint_options)},
     [SECTION_STOMP] = {"stomp", "stomp", "The protocol.", TABLE(stomp_options)},
     [SECTION_DESTINATIONS] = {"destinations", "destinations",
@@ -415,7 +416,8 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                         "a name of your own for the rule; [auth.md](auth.md#rules) has the value's "
                         "form. The first rule that matches decides; what none matches is denied. "
                         "Without this section everybody whom `[auth]` lets in may do what "
-                        "`[destinations]` allows.\n"
+                        "`[destinations]` allows. A reload applies rules, and judges again what "
+                        "sessions are subscribed to.\n"
                         "\n"
                         "```ini\n"
                         "[access]\n"
@@ -445,6 +447,6 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
          TABLE(api_options)},
     [SECTION_API_KEY] = {"api-key", "api-key NAME",
                          "One section for each key of the API, with a name of your own for the "
-                         "log.",
+                         "log. A reload takes in new ones, and lets go of those that are gone.",
                          TABLE(api_key_options)},
 };

@@ -304,7 +304,8 @@ static void on_renewed(void *owner)
     buf_free(&shown);
     judge_again(session, sub, allowed);
   }
-  session->env->wake(session);
+  if (session->state != SESSION_CONNECTING) /* who has not connected does not go before others */
+    session->env->wake(session);
 }
 
 static void on_changed(void *owner)
