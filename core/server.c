@@ -520,7 +520,7 @@ static void wait_for_end(struct server *server)
       if (order)
         orders_answer(order, PLUG_OK, "{}");
       else
-        logged_ms = stats_ms;
+        logged_ms = clock_now_ms();
       break;
     }
   }
