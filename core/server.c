@@ -348,7 +348,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (!server->addresses && status == PLUG_OK)
     status = fault_no_memory(err);
   server->reload.now =
-      (struct generation){.settings = settings,
+      (struct generation){.config = server->config,
+                          .settings = settings,
                           .destinations = server->destinations,
                           .api_keys = settings->n_api_keys ? server->api_keys : NULL,
                           .access = server->access,
@@ -483,7 +484,7 @@ static void read_again(struct server *server, struct order *order)
 {
   struct buf answer = {0};
   plug_status status = reload_run(&server->reload, &answer);
-  server->config = server->reload.config;
+  server->config = server->reload.now.config;
   server->settings = server->reload.now.settings;
   server->access = server->reload.now.access;
   server->app = server->reload.now.app;
@@ -675,7 +676,6 @@ int server_run_services(const struct config_source *source, const struct config 
     log_info("core", "ready: node %s, %u worker%s, broker %s", settings->node, settings->workers,
              settings->workers == 1 ? "" : "s", settings->broker_plugin);
     server.reload.source = source;
-    server.reload.config = config;
     server.reload.workers = server.workers;
     server.reload.n_workers = server.n_running;
     server.reload.addresses = server.addresses;

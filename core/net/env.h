@@ -20,7 +20,10 @@
  * per subscriber. */
 #define NET_READ_BYTES 65536
 
+/* config, settings, terms and sockjs_limits, api_keys, and what the hub and the sessions have of
+ * them, are of a generation (generation.h): what is to be kept beyond a turn is copied. */
 struct net_env {
+  const struct config *config;
   const struct settings *settings;
   struct broker *broker;
   const struct pages *pages;

@@ -153,6 +153,7 @@ static void set_sockjs(struct net_env *env, const struct settings *settings)
 static void set_all(struct net_env *env, const struct generation *generation)
 {
   const struct settings *settings = generation->settings;
+  env->config = generation->config;
   env->settings = settings;
   env->send_timeout_ms = settings->send_timeout_ms;
   env->api_keys = generation->api_keys;

@@ -10,6 +10,7 @@
 #include "net/env.h"
 
 struct generation {
+  const struct config *config; /* as it was written, but for what a reload could not apply */
   const struct settings *settings;
   const struct destination_rules *destinations; /* of all, of TCP, and one of each endpoint */
   const struct api_keyring *api_keys;           /* NULL: there is no API */

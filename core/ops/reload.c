@@ -157,7 +157,7 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
   const struct settings *former = reload->now.settings;
   const struct changes_world world = {
       .access = reload->now.access != NULL, .can_renew = can_renew, .ctx = reload->now.app};
-  plug_status status = changes_merge(changes, reload->config, set->config, &world, err);
+  plug_status status = changes_merge(changes, reload->now.config, set->config, &world, err);
   if (status != PLUG_OK)
     return status;
   status = settings_load(&set->settings, set->config, err);
@@ -195,7 +195,8 @@ static plug_status make(const struct reload *reload, struct reload_set *set,
   set->renewal = renewal_new(reload->workers, reload->n_workers);
   if (!set->destinations || !set->keys || !set->renewal)
     return fault_no_memory(err);
-  *generation = (struct generation){.settings = &set->settings,
+  *generation = (struct generation){.config = set->config,
+                                    .settings = &set->settings,
                                     .destinations = set->destinations,
                                     .api_keys = set->settings.n_api_keys ? set->keys : NULL};
   if (reload->now.access) {
@@ -286,7 +287,6 @@ static void switch_over(struct reload *reload, struct reload_set *set,
   set->former_access = reload->now.access;
   if (reload->now.app)
     app_take_over(set->generation.app, reload->now.app);
-  reload->config = set->config;
   reload->now = set->generation;
   reload->set = set;
   if (reload->now.access)
@@ -297,10 +297,12 @@ static void switch_over(struct reload *reload, struct reload_set *set,
                        "back from what it does");
 }
 
-static plug_status refuse(struct buf *answer, json_t *faults)
+/* faults is taken over. */
+static plug_status refuse(struct buf *answer, const char *message, json_t *faults)
 {
   log_error("config", "the configuration was not applied: all stays as it was");
-  put_json(answer, json_pack("{s:o}", "faults", faults));
+  put_json(answer, json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message", message,
+                             "faults", faults));
   return PLUG_EINVAL;
 }
 
@@ -316,11 +318,13 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
 {
   struct config_changes changes = {0};
   struct plug_err err = {0};
-  if (!reload->source || !reload->source->file)
-    return tell(answer, PLUG_ESTATE,
-                "the server was started without a file, there is nothing to read");
+  if (!reload->source || !reload->source->file) {
+    static const char nothing[] = "the server was started without a file: there is nothing to read";
+    log_error("config", "%s", nothing);
+    return refuse(answer, nothing, json_array());
+  }
   if (!let_go(reload, clock_now_ms()))
-    return tell(answer, PLUG_ESTATE, "a worker has not taken over what was read before");
+    return tell(answer, PLUG_EUNAVAIL, "a worker has not taken over what was read before");
   json_t *faults = json_array();
   struct reload_set *set = calloc(1, sizeof *set);
   if (!faults || !set) {
@@ -344,7 +348,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
     drop(reload, &set->generation);
     set_free(set);
     changes_fini(&changes);
-    return refuse(answer, faults);
+    return refuse(answer, "the configuration has mistakes, and nothing was changed", faults);
   }
   json_decref(faults);
   switch_over(reload, set, &changes);

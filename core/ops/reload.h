@@ -3,8 +3,8 @@
  * nothing. Owns what it has read, from the first reload on, until no worker uses it any more. Main
  * thread.
  *
- *   read --> check --> merge with what stays --> make all that may fail --> switch --> wait -->
- * free faults: nothing has happened          |           of it: undone    |  no way back
+ *   read --> check --> merge with what stays --> make what may fail --> switch --> wait --> free
+ *   `------------- faults: all is as it was -----------------------'
  */
 #ifndef OPS_RELOAD_H
 #define OPS_RELOAD_H
@@ -44,15 +44,14 @@ struct reload {
                 struct config_complaints *complaints);
 
   /* What holds; at first the owner's, which keeps all but access and app for ever. */
-  const struct config *config;
   struct generation now;
 
   struct reload_set *set; /* what now is made of; NULL: it is the owner's */
 };
 
 /* Reads and applies. PLUG_OK: *answer is the JSON object {"applied":["[section] key",...],
- * "kept":[{"key","why"}]}. PLUG_EINVAL: {"faults":["FILE:LINE: ...",...]}. Otherwise a sentence.
- * All of it was logged. *answer ends with a NUL. */
+ * "kept":[{"key","why"}]}. PLUG_EINVAL: {"code","message","faults":["FILE:LINE: ...",...]}.
+ * Otherwise a sentence. All of it was logged. *answer ends with a NUL. */
 plug_status reload_run(struct reload *reload, struct buf *answer);
 /* Does what is left of former reloads. True: there is more, to be looked at again in a second. */
 bool reload_tend(struct reload *reload);
