@@ -24,16 +24,21 @@
 #include "net/api_service.h"
 #include "net/doors.h"
 #include "net/generation.h"
+#include "net/mount.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
+#include "ops/admin.h"
+#include "ops/health.h"
+#include "ops/monitor.h"
+#include "ops/notify.h"
 #include "ops/orders.h"
 #include "ops/reload.h"
+#include "ops/stats.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
-#include "stats.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -66,13 +71,21 @@ struct server {
   const struct service *const *services; /* by endpoint, or NULL */
   struct worker *workers;
   unsigned n_initialised, n_running;
-  bool broker_started, bound_socket;
+  bool broker_started;
+  struct doors doors;
+  struct mounts mounts;
+  struct net_crew crew;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
   _Atomic int64_t n_sockets;
   struct orders orders;
+  struct ops_sources sources; /* from start_all on */
+  struct monitor monitor;
+  struct health_mounts health;
+  struct admin *admin;
   struct addresses *addresses;
   struct reload reload;
+  struct reload_part parts[1]; /* of it */
 };
 
 /* --- parts -------------------------------------------------------------------------------- */
@@ -91,6 +104,7 @@ static plug_status create_broker(struct server *server, struct plug_err *err)
                                .down_queue_delay_ms = settings->down_queue_delay_ms,
                                .unsubscribe_grace_ms = settings->unsubscribe_grace_ms,
                                .operation_timeout_ms = settings->operation_timeout_ms,
+                               .probe_interval_ms = settings->probe_interval_ms,
                                .max_unused_topics = settings->max_unused_topics,
                                .publish_queue = settings->worker_queue};
   struct plugin_image *image =
@@ -209,6 +223,16 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_admin(struct server *server, struct plug_err *err)
+{
+  const struct admin_parts parts = {.settings = server->settings,
+                                    .orders = &server->orders,
+                                    .broker = broker_instance(server->broker)};
+  server->admin = admin_new(&parts);
+  bool well = server->admin && admin_mount(server->admin, &server->mounts);
+  return well ? PLUG_OK : fault_no_memory(err);
+}
+
 /* Lets worker i talk to applications, and know users by name. */
 static plug_status give_app(struct server *server, unsigned i, struct plug_err *err)
 {
@@ -263,6 +287,7 @@ static plug_status make_pages(struct server *server, struct plug_err *err)
 
 static void server_fini(struct server *server)
 {
+  monitor_fini(&server->monitor);
   for (unsigned i = 0; i < server->n_initialised; i++)
     worker_fini(&server->workers[i]);
   for (unsigned i = 0; i < server->settings->workers; i++)
@@ -276,14 +301,15 @@ static void server_fini(struct server *server)
   access_free(server->access);
   api_keyring_free(server->api_keys);
   api_service_free(server->api);
+  admin_free(server->admin);
   refused_users_free(server->refused);
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
-  if (server->bound_socket)
-    unlink(server->settings->api_socket);
+  doors_remove_paths(&server->doors);
+  mounts_fini(&server->mounts);
   pages_fini(&server->pages);
   addresses_free(server->addresses);
   free(server->workers);
@@ -291,14 +317,23 @@ static void server_fini(struct server *server)
   block_drop_cache();
 }
 
-static void log_stats(struct server *server)
+/* What operators look at; everything it names has been made. */
+static plug_status create_ops(struct server *server, struct plug_err *err)
 {
-  struct stats_sources sources = {
-      .broker = broker_instance(server->broker),
-      .access = server->access ? access_chain(server->access) : NULL,
-      .app = server->app ? app_chain(server->app) : NULL,
-  };
-  stats_log(&sources);
+  server->sources =
+      (struct ops_sources){.settings = server->settings,
+                           .broker = server->broker,
+                           .access = server->access ? access_chain(server->access) : NULL,
+                           .app = server->app ? app_chain(server->app) : NULL,
+                           .workers = server->workers,
+                           .n_workers = server->settings->workers,
+                           .loop = server->loop,
+                           .leaving = &server->leaving};
+  monitor_init(&server->monitor, &server->sources);
+  server->health = (struct health_mounts){.sources = &server->sources,
+                                          .monitor = &server->monitor,
+                                          .operators = admin_operators(server->admin)};
+  return health_mount(&server->health, &server->mounts) ? PLUG_OK : fault_no_memory(err);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -340,6 +375,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_api(server, err);
   if (status == PLUG_OK)
+    status = create_admin(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -361,13 +398,19 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                     &server->pages, server->sockjs, &server->n_sockets, server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.mounts = &server->mounts;
+    server->workers[i].env.crew = &server->crew;
+    server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
+    server->crew.envs[server->crew.n++] = &server->workers[i].env;
     if (status == PLUG_OK)
       status = give_access(server, i, err);
     if (status == PLUG_OK)
       status = give_app(server, i, err);
   }
   if (status == PLUG_OK)
-    status = doors_open(server->workers, settings, &server->bound_socket, err);
+    status = create_ops(server, err);
+  if (status == PLUG_OK)
+    status = doors_open(server->workers, settings, &server->doors, err);
   if (status == PLUG_OK && server->presence && !presence_start(server->presence)) {
     snprintf(err->text, sizeof err->text, "the control thread does not come back");
     status = PLUG_ETIMEDOUT;
@@ -388,18 +431,26 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
   }
   atomic_store(&server->serving, status == PLUG_OK);
+  if (status == PLUG_OK && !monitor_start(&server->monitor)) {
+    snprintf(err->text, sizeof err->text, "cannot start the monitor thread");
+    status = PLUG_ENOMEM;
+  }
   return status;
 }
 
 /* What was on its way to workers that have ended: identities that go back to their plugins, what
- * applications wait for. */
+ * applications wait for, questions to all workers. */
 static void empty_inboxes(struct server *server)
 {
-  for (unsigned i = 0; i < server->n_running; i++) {
-    hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
-    while (hub_run_calls(&server->workers[i].env.hub))
-      ;
-  }
+  bool any;
+  do {
+    any = false;
+    for (unsigned i = 0; i < server->n_running; i++) {
+      hub_take_all(&server->workers[i].env.hub, &server->workers[i].inbox);
+      while (hub_run_calls(&server->workers[i].env.hub))
+        any = true;
+    }
+  } while (any);
 }
 
 /* What a stop may take when every part takes all of its time; with a plugin that hangs already,
@@ -418,6 +469,7 @@ static void stop_all(struct server *server)
   uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
   uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
   watchdog_end_within(stop_limit_ms(server));
+  monitor_stopping(&server->monitor);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_quiet(&server->workers[i]);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -433,6 +485,8 @@ static void stop_all(struct server *server)
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
   atomic_store(&server->serving, false);
+  monitor_stop(&server->monitor);
+  empty_inboxes(server);
   if (server->broker_started)
     broker_stop(server->broker);
   if (server->app) {
@@ -460,7 +514,7 @@ static void go_on_unready(struct server *server)
   while ((now_ms = clock_now_ms()) < end_ms) {
     struct order *order = orders_wait(&server->orders, end_ms - now_ms);
     if (order && order->kind == ORDER_STATS)
-      log_stats(server);
+      stats_log(&server->sources);
     if (order)
       orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
                     order->kind == ORDER_STATS ? "{}" : "the server is stopping");
@@ -479,49 +533,60 @@ static void let_signals_kill(void)
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
 
-/* All that is the main thread's own goes by the settings that hold now. */
-static void read_again(struct server *server, struct order *order)
+/* All that is the main thread's own goes by the settings that hold now. True: statistics are wanted
+ * otherwise. */
+static bool read_again(struct server *server, struct order *order)
 {
+  uint64_t stats_ms = server->settings->stats_interval_ms;
+  bool spring = server->settings->stats_spring;
   struct buf answer = {0};
+  notify_reloading();
   plug_status status = reload_run(&server->reload, &answer);
   server->config = server->reload.now.config;
   server->settings = server->reload.now.settings;
   server->access = server->reload.now.access;
   server->app = server->reload.now.app;
+  server->sources.access = server->access ? access_chain(server->access) : NULL;
+  server->sources.app = server->app ? app_chain(server->app) : NULL;
+  notify_ready();
   orders_answer(order, status, answer.failed ? "out of memory" : answer.data);
   buf_free(&answer);
+  return stats_ms != server->settings->stats_interval_ms ||
+         spring != server->settings->stats_spring;
 }
 
 static void wait_for_end(struct server *server)
 {
-  uint64_t logged_ms = clock_now_ms();
+  struct stats_rhythm stats;
+  stats_rhythm_init(&stats, server->settings, clock_now_ms());
   for (;;) {
-    uint64_t interval_ms = server->settings->stats_interval_ms, now_ms = clock_now_ms();
-    uint64_t stats_ms = interval_ms ? logged_ms + interval_ms : UINT64_MAX;
-    uint64_t look_ms = reload_tend(&server->reload) ? now_ms + RELOAD_LOOK_MS : UINT64_MAX;
-    uint64_t due_ms = stats_ms < look_ms ? stats_ms : look_ms;
-    struct order *order = orders_wait(&server->orders, due_ms == UINT64_MAX ? due_ms
-                                                       : due_ms > now_ms    ? due_ms - now_ms
-                                                                            : 0);
-    if (!order && clock_now_ms() < stats_ms)
+    uint64_t wait_ms = stats_rhythm_wait_ms(&stats, clock_now_ms());
+    if (reload_tend(&server->reload) && wait_ms > RELOAD_LOOK_MS)
+      wait_ms = RELOAD_LOOK_MS;
+    struct order *order = orders_wait(&server->orders, wait_ms);
+    if (!order) {
+      if (!stats_rhythm_wait_ms(&stats, clock_now_ms())) {
+        stats_tell(&server->sources, server->settings);
+        stats_rhythm_next(&stats, clock_now_ms());
+      }
       continue;
-    switch (order ? order->kind : ORDER_STATS) {
+    }
+    switch (order->kind) {
     case ORDER_DRAIN:
       let_signals_kill();
+      notify_stopping();
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
       orders_close(&server->orders);
       log_info("core", "stopping: no new connections, sessions are closed");
       return;
     case ORDER_RELOAD:
-      read_again(server, order);
+      if (read_again(server, order))
+        stats_rhythm_init(&stats, server->settings, clock_now_ms());
       break;
     case ORDER_STATS:
-      log_stats(server);
-      if (order)
-        orders_answer(order, PLUG_OK, "{}");
-      else
-        logged_ms = clock_now_ms();
+      stats_log(&server->sources);
+      orders_answer(order, PLUG_OK, "{}");
       break;
     }
   }
@@ -684,13 +749,16 @@ int server_run_services(const struct config_source *source, const struct config 
     server.reload.loop = server.loop;
     server.reload.extension = server.presence ? presence_extension(server.presence) : NULL;
     server.reload.check = find_mistakes;
+    server.parts[0] = admin_reload_part(server.admin);
+    server.reload.parts = server.parts;
+    server.reload.n_parts = 1;
     wait_for_end(&server);
   } else {
     text_complain(err.text);
   }
   stop_all(&server);
   if (status == PLUG_OK) {
-    log_stats(&server);
+    stats_log(&server.sources);
     log_info("core", "stopped");
   }
   if (instance_any_abandoned()) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "plugin/grant.h"
@@ -28,6 +29,7 @@ struct login {
   bool anonymous;
   /* control thread */
   size_t step;
+  uint64_t begun_us; /* written before the control thread has it */
   uint64_t deadline_ms;
   bool answered;
   bool grant_seen; /* the grant, if there is one, came in time */
@@ -165,7 +167,8 @@ struct login *login_begin(struct chain *chain, const struct login_init *init)
   login->done = init->done;
   login->owner = init->owner;
   login->anonymous = init->anonymous;
-  login->deadline_ms = clock_now_ms() + init->timeout_ms;
+  login->begun_us = clock_now_us();
+  login->deadline_ms = login->begun_us / 1000 + init->timeout_ms;
   COUNT(auth_waiting);
   atomic_fetch_add_explicit(&chain->n_users, 1, memory_order_relaxed);
   loop_post_task_soon(chain->loop, &login->task);
@@ -213,6 +216,7 @@ static void log_outcome(const struct login *login, const char *by, struct plug_s
 static void answer(struct login *login)
 {
   login->answered = true;
+  histogram_observe(HISTOGRAM_auth_round_trip, clock_now_us() - login->begun_us);
   if (inbox_put(login->inbox, login->item))
     login->inbox->wake(login->inbox);
 }

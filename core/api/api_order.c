@@ -38,20 +38,20 @@ static bool read_whom(const json_t *object, struct api_order *order, struct api_
   return true;
 }
 
-static bool read_refusal(const json_t *object, struct api_order *order, struct api_fault *fault)
+static bool read_refusal(const json_t *object, const char *name, struct api_order *order,
+                         struct api_fault *fault)
 {
-  const json_t *value = json_object_get(object, "refuseSeconds");
+  const json_t *value = json_object_get(object, name);
   if (!value)
     return true;
   if (!json_is_integer(value))
-    return api_refuse(fault, 400, "bad-type", "refuseSeconds",
-                      "'refuseSeconds' is to be a whole number");
+    return api_refuse(fault, 400, "bad-type", name, "'%s' is to be a whole number", name);
   json_int_t seconds = json_integer_value(value);
   if (seconds < 0 || seconds > (json_int_t)API_ORDER_REFUSE_MAX)
-    return api_refuse(fault, 400, "bad-value", "refuseSeconds",
-                      "'refuseSeconds' is to be 0 to %u, which is 30 days", API_ORDER_REFUSE_MAX);
+    return api_refuse(fault, 400, "bad-value", name, "'%s' is to be 0 to %u, which is 30 days",
+                      name, API_ORDER_REFUSE_MAX);
   if (seconds && !order->user[0])
-    return api_refuse(fault, 400, "bad-value", "refuseSeconds",
+    return api_refuse(fault, 400, "bad-value", name,
                       "only a 'user' can be refused, for sessions do not come back");
   order->refuse_s = (uint32_t)seconds;
   return true;
@@ -78,7 +78,7 @@ static bool read_all(const json_t *object, size_t max_destination, struct api_or
 {
   return read_whom(object, order, fault) && read_text(object, "reason", order->reason, fault) &&
          (order->kind == API_ORDER_DISCONNECT
-              ? read_refusal(object, order, fault)
+              ? read_refusal(object, "refuseSeconds", order, fault)
               : read_destination(object, max_destination, order, fault));
 }
 
@@ -93,6 +93,20 @@ bool api_order_read(enum api_order_kind kind, struct plug_str body, size_t max_d
     return false;
   bool well = api_json_known(root, -1, names[kind], 4, fault) &&
               read_all(root, max_destination, order, fault);
+  json_decref(root);
+  return well;
+}
+
+bool api_order_read_kick(struct plug_str body, struct api_order *order, struct api_fault *fault)
+{
+  static const char *const names[] = {"user", "session", "message", "for_s"};
+  *order = (struct api_order){.kind = API_ORDER_DISCONNECT};
+  json_t *root = api_json_read(body, fault);
+  if (!root)
+    return false;
+  bool well = api_json_known(root, -1, names, 4, fault) && read_whom(root, order, fault) &&
+              read_text(root, "message", order->reason, fault) &&
+              read_refusal(root, "for_s", order, fault);
   json_decref(root);
   return well;
 }

@@ -1,6 +1,6 @@
 /* What is to happen to the sessions of a user, or to one session, on all nodes: they are
- * disconnected, or lose a subscription. Reads the bodies of POST /api/disconnect and
- * /api/unsubscribe, and writes and reads the messages by which nodes tell each other. No I/O; an
+ * disconnected, or lose a subscription. Reads the bodies of POST /api/disconnect, /api/unsubscribe
+ * and /admin/api/kick, and writes and reads the messages by which nodes tell each other. No I/O; an
  * order owns its texts. Any thread. */
 #ifndef API_API_ORDER_H
 #define API_API_ORDER_H
@@ -28,6 +28,9 @@ struct api_order {
 /* False: *fault is filled, and nothing to be freed. */
 bool api_order_read(enum api_order_kind kind, struct plug_str body, size_t max_destination,
                     struct api_order *order, struct api_fault *fault);
+/* The body of the admin API's kick, whose members have other names: "session", or "user" and
+ * perhaps "for_s"; "message". */
+bool api_order_read_kick(struct plug_str body, struct api_order *order, struct api_fault *fault);
 void api_order_fini(struct api_order *order);
 
 /* As other nodes read it; false when out of memory. */

@@ -7,11 +7,12 @@ _Thread_local struct counter_block *counter_mine;
 static struct counter_block blocks[COUNTER_BLOCKS_MAX]; /* blocks[0] is the shared one */
 static _Atomic unsigned n_blocks = 1;
 
-void counter_bind_thread(void)
+struct counter_block *counter_bind_thread(void)
 {
   unsigned i = atomic_fetch_add_explicit(&n_blocks, 1, memory_order_relaxed);
   invariant(i < COUNTER_BLOCKS_MAX);
   counter_mine = &blocks[i];
+  return counter_mine;
 }
 
 void counter_add_shared(enum counter which, int64_t n)

@@ -38,6 +38,8 @@
   X(sessions_total, 0, "CONNECTED frames sent")                                          \
   X(subscriptions, 1, "subscriptions of all sessions")                                   \
   X(frames_in, 0, "STOMP frames received")                                               \
+  X(connects_in, 0, "those of them that were CONNECT or STOMP")                          \
+  X(disconnects_in, 0, "those of them that were DISCONNECT")                             \
   X(errors_out, 0, "ERROR frames sent")                                                  \
   X(published, 0, "SENDs handed to the broker, or known to have no listener")            \
   X(publish_failed, 0, "SENDs that the broker did not take")                             \
@@ -47,6 +49,7 @@
   X(dropped_queue, 0, "MESSAGE frames dropped by drop-oldest or drop-newest")            \
   X(closed_queue, 0, "sessions closed because their queue was full")                     \
   X(closed_stalled, 0, "sessions closed because a send made no progress")                \
+  X(closed_lost, 0, "connections that broke, without an end of their peer")              \
   X(closed_connect_timeout, 0, "connections closed without a CONNECT in time")           \
   X(closed_heartbeat, 0, "sessions closed because heart-beats stopped")                  \
   X(closed_silent, 0, "WebSockets closed because pings were not answered")               \
@@ -102,6 +105,12 @@
   X(api_bad_orders, 0, "orders that were not understood")                                \
   X(api_unsubscribed, 0, "subscriptions taken away by the API")                          \
   X(api_unrefused, 0, "users not refused because of max-refused-users")                  \
+  X(admin_requests, 0, "requests of the admin API with a valid token")                   \
+  X(admin_refused, 0, "those of them that were refused")                                 \
+  X(admin_bad_tokens, 0, "requests of the admin API without a valid token")              \
+  X(admin_limited, 0, "requests refused because their address is over max-failures")     \
+  X(admin_tails, 1, "topics that are watched by the admin API")                          \
+  X(admin_tail_dropped, 0, "messages that such a watcher was too slow for")              \
   X(pool_jobs, 0, "jobs that the work pool has begun")                                   \
   X(pool_waiting, 1, "jobs that wait for a thread of the work pool")                     \
   X(pool_refused, 0, "jobs refused over pool-queue")                                     \
@@ -125,8 +134,9 @@ struct counter_block {
 
 extern _Thread_local struct counter_block *counter_mine;
 
-/* Gives this thread a block of its own, once. Threads without one share an atomic block. */
-void counter_bind_thread(void);
+/* Gives this thread a block of its own, once, and returns it; it stays for ever. Threads without
+ * one share an atomic block. */
+struct counter_block *counter_bind_thread(void);
 void counter_add_shared(enum counter which, int64_t n);
 
 /* Only the block's thread writes it: a relaxed load and store, no locked instruction. */
@@ -145,6 +155,11 @@ static inline void counter_add(enum counter which, int64_t n)
 #define COUNT_BY(name, by) counter_add(COUNTER_##name, (int64_t)(by))
 
 int64_t counter_read(enum counter which);
+/* What one thread has counted: of a gauge, its share. NULL: nothing yet. */
+static inline int64_t counter_read_of(const struct counter_block *block, enum counter which)
+{
+  return block ? atomic_load_explicit(&block->values[which], memory_order_relaxed) : 0;
+}
 const char *counter_name(enum counter which);
 const char *counter_help(enum counter which);
 int counter_is_gauge(enum counter which);

@@ -94,3 +94,27 @@ struct map_entry *map_next(const struct map *m, struct map_iter *it)
   it->next = e->next;
   return e;
 }
+
+/* The bits of the bucket's number are counted up from the highest: what one bucket holds is in this
+ * and in higher ones of a table that has grown, and all of these come later. */
+static size_t next_cursor(size_t cursor, size_t mask)
+{
+  size_t bit = (mask + 1) >> 1;
+  while (bit && cursor & bit) {
+    cursor ^= bit;
+    bit >>= 1;
+  }
+  return cursor | bit;
+}
+
+size_t map_scan(const struct map *m, size_t cursor,
+                void (*visit)(void *ctx, const struct map_entry *entry), void *ctx)
+{
+  if (!m->n_buckets)
+    return 0;
+  size_t mask = m->n_buckets - 1;
+  cursor &= mask;
+  for (const struct map_entry *e = m->buckets[cursor]; e; e = e->next)
+    visit(ctx, e);
+  return next_cursor(cursor, mask);
+}

@@ -29,6 +29,13 @@ bool map_insert(struct map *m, struct map_entry *entry);
 bool map_insert_hashed(struct map *m, struct map_entry *entry, uint64_t hash);
 void map_remove(struct map *m, struct map_entry *entry);
 
+/* Visits the entries of one bucket, and says where to go on; it begins with 0, and is through when
+ * that comes back. Between two calls the map may change: what is in it all the time is visited
+ * once (while it only grows or shrinks; an emptied map may begin anew), what comes and goes
+ * perhaps. visit may not change the map. */
+size_t map_scan(const struct map *m, size_t cursor,
+                void (*visit)(void *ctx, const struct map_entry *entry), void *ctx);
+
 /* Visits every entry; entries may be removed (and freed) while they are visited, none added. */
 struct map_iter {
   size_t bucket;

@@ -3,14 +3,19 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/histogram.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "broker/down_queue.h"
+#include "broker/followed.h"
 #include "broker/health.h"
 #include "broker/interest_sync.h"
 #include "broker/order.h"
+#include "broker/proof.h"
 #include "message/message.h"
 #include "plugin/op.h"
 #include "plugin/watchdog.h"
@@ -62,13 +67,28 @@ struct broker {
   bool was_lost;                /* since it was last ready */
   struct health health;
   bool running;
+  struct proof proof;
+  struct followed followed; /* with PLUG_CAP_ECHO and not PLUG_CAP_DIRECT */
 };
 
 /* --- upcalls ------------------------------------------------------------------------------ */
 
+/* An own message has come back as another: it is as old as that. */
+static void follow_echo(const struct broker *broker, const struct plug_msg *msg)
+{
+  uint64_t accepted_us = followed_find(&broker->followed, msg->id);
+  if (accepted_us && str_eq(msg->origin, str_of(message_node())))
+    message_follow(msg, accepted_us);
+}
+
 static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_msg *msg)
 {
   struct broker *broker = ctx;
+  if (!(broker->caps & PLUG_CAP_DIRECT)) {
+    if (proof_hear(&broker->proof, msg))
+      return PLUG_OK;
+    follow_echo(broker, msg);
+  }
   plug_status status = interest_deliver(broker->interests, interest, msg);
   /* Dropped where a worker's inbox could not hold it; the status of limits is not for plugins. */
   return status == PLUG_ETOOBIG ? PLUG_EUNAVAIL : status;
@@ -92,6 +112,10 @@ static void update_ready(struct broker *broker)
       atomic_load(&broker->up) && !broker->health.bad && interest_sync_restored(&broker->sync);
   bool was_ready = broker_ready(broker);
   atomic_store_explicit(&broker->ready, ready, memory_order_release);
+  if (ready && !was_ready)
+    proof_begin(&broker->proof);
+  else if (!ready && was_ready)
+    proof_pause(&broker->proof);
   if (!ready || !was_ready)
     wait_for_others(broker, ready);
   if (ready && !broker->down_queue.returning)
@@ -219,11 +243,21 @@ static void on_publish_release(void *arg, plug_status status, struct plug_str de
   publish_unref(publish);
 }
 
+/* [any] The broker has taken it. */
+static void time_publish(const struct plug_msg *msg)
+{
+  uint64_t accepted_us = message_accepted_us(msg);
+  if (accepted_us)
+    histogram_observe(HISTOGRAM_broker_round_trip, clock_now_us() - accepted_us);
+}
+
 /* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
  * The publish itself stays. */
 static void publish_finish(struct publish *publish, plug_status status)
 {
   publish->failed = is_failure(status);
+  if (!publish->failed)
+    time_publish(publish->msg);
   if (publish->failed)
     COUNT(publish_failed);
   turn_end(publish, !publish->failed);
@@ -378,6 +412,8 @@ static plug_status publish_here(struct broker *broker, const struct plug_msg *ms
     return PLUG_PENDING;
   if (is_failure(status))
     COUNT(publish_failed);
+  else
+    time_publish(msg);
   if (publish) {
     if (turn_end(publish, !is_failure(status)) != PLUG_OK)
       status = PLUG_EAGAIN;
@@ -415,6 +451,8 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
     return PLUG_ENOMEM;
   }
   publish_count(publish, true);
+  if (message_accepted_us(msg) && (broker->caps & PLUG_CAP_ECHO))
+    followed_add(&broker->followed, msg->id, message_accepted_us(msg));
   if (mpsc_push(&broker->publishes, &publish->node))
     loop_post_task(instance_loop(broker->instance), &broker->publish_task);
   return PLUG_PENDING;
@@ -487,6 +525,8 @@ plug_status broker_create(struct broker *broker, struct plugin_image *image, str
   interest_sync_init(&broker->sync, broker->instance, interests,
                      broker->settings.unsubscribe_grace_ms, broker->settings.max_unused_topics,
                      broker->settings.operation_timeout_ms);
+  proof_init(&broker->proof, broker->instance, interests, broker->caps,
+             broker->settings.probe_interval_ms, broker->settings.operation_timeout_ms);
   return PLUG_OK;
 }
 
@@ -497,6 +537,7 @@ static void start_on_home(void *arg) PLUG_NOEXCEPT
   broker->running = true;
   down_queue_open(&broker->down_queue, loop_uv(loop));
   interest_sync_start(&broker->sync);
+  proof_open(&broker->proof);
   loop_add_hook(loop, &broker->hook);
 }
 
@@ -538,6 +579,7 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   loop_remove_hook(instance_loop(broker->instance), &broker->hook);
   interest_sync_stop(&broker->sync);
   health_close(&broker->health);
+  proof_close(&broker->proof);
   down_queue_close(&broker->down_queue);
   run_publishes(&broker->publish_task);
 }
@@ -582,18 +624,47 @@ struct plugin_instance *broker_instance(const struct broker *broker)
   return broker->instance;
 }
 
+static uint64_t not_negative(int64_t n)
+{
+  return n > 0 ? (uint64_t)n : 0; /* two threads' changes may be seen in the other order */
+}
+
+struct broker_load broker_load(const struct broker *broker)
+{
+  return (struct broker_load){
+      .untaken = not_negative(atomic_load_explicit(&broker->n_publishes, memory_order_relaxed)),
+      .untaken_bytes =
+          not_negative(atomic_load_explicit(&broker->publish_bytes, memory_order_relaxed)),
+      .waiting = atomic_load_explicit(&broker->down_queue.n, memory_order_relaxed),
+      .waiting_bytes = atomic_load_explicit(&broker->down_queue.bytes, memory_order_relaxed)};
+}
+
 bool broker_ready(const struct broker *broker)
 {
   return atomic_load_explicit(&broker->ready, memory_order_acquire) != 0;
 }
 
+const struct proof *broker_proof(const struct broker *broker)
+{
+  return &broker->proof;
+}
+
+void broker_health_text(struct broker *broker, char out[HEALTH_TEXT_MAX])
+{
+  health_text(&broker->health, out);
+}
+
 bool broker_unready(struct broker *broker, char *out, size_t size)
 {
-  char text[HEALTH_TEXT_MAX];
+  char text[HEALTH_TEXT_MAX], fault[120];
   if (watchdog_reason(out, size))
     return true;
-  if (broker_ready(broker))
-    return false;
+  if (broker_ready(broker)) {
+    if (!proof_fault(&broker->proof, fault, sizeof fault))
+      return false;
+    snprintf(out, size, "the broker %s", fault);
+    return true;
+  }
   health_text(&broker->health, text);
   snprintf(out, size, "the broker is unavailable%s%s", text[0] ? ": " : "", text);
   return true;

@@ -8,6 +8,8 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "broker/health.h"
+#include "broker/proof.h"
 #include "hub/interest.h"
 #include "plugin/instance.h"
 
@@ -19,6 +21,7 @@ struct broker_settings {
   uint64_t down_queue_delay_ms; /* that what waited still waits when the backend is back */
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
   uint64_t max_unused_topics; /* in their grace period; as many that the plugin has not answered */
+  uint64_t probe_interval_ms; /* 0: delivery is not proven */
   uint64_t publish_queue;     /* messages that the backend has not taken yet */
 };
 
@@ -43,8 +46,17 @@ uint64_t broker_max_payload(const struct broker *broker); /* 0: no limit */
 struct plugin_instance *broker_instance(const struct broker *broker);
 /* [any] Up, and the backend has every interest that it had before it was lost. */
 bool broker_ready(const struct broker *broker);
+/* [any] What proves that it delivers, and what its plugin says of itself. */
+const struct proof *broker_proof(const struct broker *broker);
+void broker_health_text(struct broker *broker, char out[HEALTH_TEXT_MAX]);
 /* [any] Why it is not ready, in words for an operator; false and an empty text when it is. */
 bool broker_unready(struct broker *broker, char *out, size_t size);
+/* [any] What has not reached the backend yet. */
+struct broker_load {
+  uint64_t untaken, untaken_bytes; /* given to the plugin, or on the way there */
+  uint64_t waiting, waiting_bytes; /* for a backend that is away */
+};
+struct broker_load broker_load(const struct broker *broker);
 /* [any] Publishers should wait: the backend, the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);
 

@@ -4,6 +4,7 @@
 #ifndef BROKER_DOWN_QUEUE_H
 #define BROKER_DOWN_QUEUE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -37,8 +38,8 @@ struct down_queue {
   struct down_queue_settings settings;
   const struct down_queue_calls *calls;
   void *ctx;
-  struct list entries; /* oldest first */
-  uint64_t n, bytes;
+  struct list entries;       /* oldest first */
+  _Atomic uint64_t n, bytes; /* read by any thread */
   uv_timer_t *wait_timer, *return_timer;
   bool returning; /* the backend is back, but other nodes may not have theirs */
   bool flushing;

@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "config/fault.h"
+#include "config/settings_admin.h"
 #include "config/settings_api.h"
 #include "config/settings_doors.h"
 #include "config/settings_loader.h"
@@ -330,6 +331,7 @@ static plug_status load_server(struct settings_loader *l)
   s->workers = workers ? (unsigned)workers : usable_cores();
   s->log_level = (enum log_level)loader_choice(l, SECTION_SERVER, "log-level");
   s->log_json = loader_choice(l, SECTION_SERVER, "log-format") == 1;
+  s->stats_spring = loader_choice(l, SECTION_SERVER, "stats-format") == 1;
   s->io_uring = loader_number(l, SECTION_SERVER, "io-uring") != 0;
   s->try_page = loader_number(l, SECTION_HTTP, "try-page") != 0;
   s->trailing_lf = loader_number(l, SECTION_TCP, "trailing-lf") != 0;
@@ -356,6 +358,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(SERVER, "stop-delay", stop_delay_ms),
       NUMBER(SERVER, "drain-time", drain_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
+      NUMBER(SERVER, "live-limit", live_limit_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
       NUMBER(SERVER, "pool-queue", pool_queue),
       NUMBER(SERVER, "plugin-hang", plugin_hang_ms),
@@ -375,6 +378,9 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(API, "idempotency-time", api_idempotency_ms),
       NUMBER(API, "max-listed", api_max_listed),
       NUMBER(API, "max-refused-users", api_max_refused_users),
+      NUMBER(ADMIN, "max-failures", admin_max_failures),
+      NUMBER(ADMIN, "max-tails", admin_max_tails),
+      NUMBER(ADMIN, "beat-interval", admin_beat_ms),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
       NUMBER(STOMP, "heart-beat-send", terms.heartbeat_send_ms),
       NUMBER(STOMP, "heart-beat-receive", terms.heartbeat_receive_ms),
@@ -414,6 +420,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(BROKER, "down-queue-delay", down_queue_delay_ms),
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),
       NUMBER(BROKER, "operation-timeout", operation_timeout_ms),
+      NUMBER(BROKER, "probe-interval", probe_interval_ms),
 #undef NUMBER
   };
   for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -465,6 +472,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
       doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
       load_destinations,    load_broker,        load_auth,        load_app,
       settings_page_load,   terms_load,         resolve_memory,   api_load_keys,
+      admin_load,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -499,7 +507,9 @@ void settings_fini(struct settings *settings)
   addresses_free(settings->http_listen, settings->n_http_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
   addresses_free(settings->api_listen, settings->n_api_listen);
+  addresses_free(settings->metrics_listen, settings->n_metrics_listen);
   free(settings->api_socket);
+  admin_settings_fini(settings);
   api_keys_free(settings->api_keys, settings->n_api_keys);
   for (size_t i = 0; i < settings->n_endpoints; i++) {
     free(settings->endpoints[i].path);

@@ -63,6 +63,12 @@ struct settings_page { /* [try-page]; empty texts: not configured */
   char *room_send, *room_messages, *room_watch, *room_members; /* with a segment {room} */
 };
 
+struct settings_socket { /* a Unix socket */
+  char *path;            /* or NULL: there is none */
+  unsigned mode;         /* of the file: 0660 */
+  int64_t group;         /* its number; -1: the server's own */
+};
+
 /* [api-key NAME] */
 #define SETTINGS_API_PUBLISH    1u
 #define SETTINGS_API_DISCONNECT 2u
@@ -85,6 +91,8 @@ struct settings {
   uint64_t stop_delay_ms;     /* how long after SIGTERM the server only says that it will stop */
   uint64_t drain_ms;          /* how long it then waits for sessions to close */
   uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
+  bool stats_spring;          /* in the words of Spring */
+  uint64_t live_limit_ms;
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
   bool io_uring; /* use it where the kernel offers it */
@@ -142,6 +150,7 @@ struct settings {
   enum when_down when_down;
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms, down_queue_delay_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
+  uint64_t probe_interval_ms; /* 0: never */
 
   /* [auth]; [auth.NAME] is the plugin's, [access] is read by access/rules.h */
   struct settings_list auth_plugins; /* names and absolute paths; NUL-terminated, too */
@@ -167,6 +176,17 @@ struct settings {
   size_t n_api_keys;
   uint64_t api_max_body, api_max_batch, api_max_in_flight, api_max_failures;
   uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users, api_max_listed;
+
+  /* [admin]; without listen and socket there is no admin API */
+  struct settings_address *admin_listen;
+  size_t n_admin_listen;
+  struct settings_socket admin_socket;
+  char **admin_tokens;
+  size_t n_admin_tokens;
+  uint64_t admin_max_failures, admin_max_tails, admin_beat_ms;
+
+  struct settings_address *metrics_listen; /* [metrics] */
+  size_t n_metrics_listen;
 };
 
 /* Checks the whole configuration (unknown sections with the nearest known name, unknown keys, bad

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/un.h>
 
 #include <plugboard/secret.h>
 
@@ -10,8 +9,6 @@
 #include "config/fault.h"
 #include "whole_file.h"
 
-#define SECRET_MIN   16 /* characters: what nobody finds by trying */
-#define SECRET_MAX   1024
 #define NAME_MAX_LEN 64
 
 bool api_key_name(const struct config_section *section, struct plug_str *name)
@@ -73,7 +70,7 @@ static plug_status key_fault(const struct settings_loader *l, const struct confi
 static char *read_secret(const char *path, char why[240])
 {
   size_t len;
-  char *text = whole_file_read(path, SECRET_MAX + 2, &len, NULL, why);
+  char *text = whole_file_read(path, LOADER_SECRET_MAX + 2, &len, NULL, why);
   if (!text)
     return NULL;
   size_t end = len;
@@ -87,17 +84,6 @@ static char *read_secret(const char *path, char why[240])
   if (!secret)
     snprintf(why, 240, "out of memory");
   return secret;
-}
-
-static const char *secret_fault(const char *secret)
-{
-  size_t len = strlen(secret);
-  for (size_t i = 0; i < len; i++)
-    if (secret[i] <= ' ' || secret[i] > '~')
-      return "has a character that is no printable ASCII, or a blank";
-  return len < SECRET_MIN   ? "is shorter than 16 characters"
-         : len > SECRET_MAX ? "is longer than 1024 characters"
-                            : NULL;
 }
 
 static plug_status load_secret(struct settings_loader *l, const struct config_section *section,
@@ -115,7 +101,7 @@ static plug_status load_secret(struct settings_loader *l, const struct config_se
   key->secret = plain ? str_dup(str_of(plain->value)) : read_secret(file->value, why);
   if (!key->secret)
     return file ? key_fault(l, section, "secret-file", why) : fault_no_memory(l->err);
-  const char *fault = secret_fault(key->secret);
+  const char *fault = loader_secret_fault(str_of(key->secret));
   return fault ? key_fault(l, section, plain ? "secret" : "secret-file", fault) : PLUG_OK;
 }
 
@@ -165,18 +151,13 @@ static plug_status load_key(struct settings_loader *l, const struct config_secti
 static plug_status load_place(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  const struct config_entry *socket = loader_entry(l, SECTION_API, "socket");
-  struct plug_str path = str_of(socket ? socket->value : "");
-  if (socket) {
-    if (!path.len || path.len >= sizeof((struct sockaddr_un *)0)->sun_path)
-      return loader_fault(l, SECTION_API, "socket", path, "is no path of 1 to 107 characters");
-    s->api_socket = str_dup(path);
-    if (!s->api_socket)
-      return fault_no_memory(l->err);
-  }
+  plug_status status = loader_socket(l, SECTION_API, &s->api_socket);
+  if (status)
+    return status;
   if ((s->n_api_listen || s->api_socket) && !s->n_api_keys)
     return loader_fault(l, SECTION_API, s->api_socket ? "socket" : "listen",
-                        s->api_socket ? path : loader_text(l, SECTION_API, "listen"),
+                        s->api_socket ? str_of(s->api_socket)
+                                      : loader_text(l, SECTION_API, "listen"),
                         "would serve nobody: there is no [api-key NAME]");
   if (s->n_api_keys && !s->n_http_listen && !s->n_api_listen && !s->api_socket)
     return fault_at(l->err, NULL, 0,

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "config/address.h"
 #include "config/fault.h"
 #include "config/origin.h"
 
@@ -56,36 +55,25 @@ plug_status doors_check_endpoint(const struct config_section *section, struct pl
   return option_check(loader_table(SECTION_ENDPOINT), section, section->name, err);
 }
 
-static plug_status load_listen(struct settings_loader *l, enum settings_section_id id,
-                               struct settings_address **addresses, size_t *n)
-{
-  struct plug_str text = loader_text(l, id, "listen"), item, host;
-  *addresses = loader_array(text, sizeof(**addresses));
-  if (!*addresses)
-    return fault_no_memory(l->err);
-  while (text.len && str_split(&text, ',', &item)) {
-    struct settings_address *address = &(*addresses)[*n];
-    if (!address_parse(item, &host, &address->port))
-      return loader_fault(l, id, "listen", item,
-                          "is not an address (examples: 127.0.0.1:8080, [::1]:8080)");
-    address->host = str_dup(host);
-    if (!address->host)
-      return fault_no_memory(l->err);
-    ++*n;
-  }
-  return PLUG_OK;
-}
-
+/* The i-th address of all sections; NULL: there are no more. */
 static const struct settings_address *listen_at(const struct settings *s, size_t i,
                                                 enum settings_section_id *id)
 {
-  if (i < s->n_http_listen) {
-    *id = SECTION_HTTP;
-    return &s->http_listen[i];
-  }
-  i -= s->n_http_listen;
-  *id = i < s->n_tcp_listen ? SECTION_TCP : SECTION_API;
-  return i < s->n_tcp_listen ? &s->tcp_listen[i] : &s->api_listen[i - s->n_tcp_listen];
+  const struct {
+    enum settings_section_id id;
+    const struct settings_address *items;
+    size_t n;
+  } lists[] = {{SECTION_HTTP, s->http_listen, s->n_http_listen},
+               {SECTION_TCP, s->tcp_listen, s->n_tcp_listen},
+               {SECTION_API, s->api_listen, s->n_api_listen},
+               {SECTION_ADMIN, s->admin_listen, s->n_admin_listen},
+               {SECTION_METRICS, s->metrics_listen, s->n_metrics_listen}};
+  for (size_t k = 0; k < sizeof lists / sizeof *lists; i -= lists[k++].n)
+    if (i < lists[k].n) {
+      *id = lists[k].id;
+      return &lists[k].items[i];
+    }
+  return NULL;
 }
 
 /* Listening sockets share their port among the workers, so the system would not object to an
@@ -93,10 +81,11 @@ static const struct settings_address *listen_at(const struct settings *s, size_t
 static plug_status check_listen_twice(struct settings_loader *l)
 {
   const struct settings *s = l->settings;
-  for (size_t i = 0; i < s->n_http_listen + s->n_tcp_listen + s->n_api_listen; i++)
+  const struct settings_address *a;
+  enum settings_section_id id, other;
+  for (size_t i = 0; (a = listen_at(s, i, &id)); i++)
     for (size_t k = 0; k < i; k++) {
-      enum settings_section_id id, other;
-      const struct settings_address *a = listen_at(s, i, &id), *b = listen_at(s, k, &other);
+      const struct settings_address *b = listen_at(s, k, &other);
       if (a->port != b->port || a->port == 0 || strcmp(a->host, b->host) != 0)
         continue;
       char text[300];
@@ -110,11 +99,15 @@ static plug_status check_listen_twice(struct settings_loader *l)
 plug_status doors_load_listeners(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  plug_status status = load_listen(l, SECTION_HTTP, &s->http_listen, &s->n_http_listen);
+  plug_status status = loader_listen(l, SECTION_HTTP, &s->http_listen, &s->n_http_listen);
   if (!status)
-    status = load_listen(l, SECTION_TCP, &s->tcp_listen, &s->n_tcp_listen);
+    status = loader_listen(l, SECTION_TCP, &s->tcp_listen, &s->n_tcp_listen);
   if (!status)
-    status = load_listen(l, SECTION_API, &s->api_listen, &s->n_api_listen);
+    status = loader_listen(l, SECTION_API, &s->api_listen, &s->n_api_listen);
+  if (!status)
+    status = loader_listen(l, SECTION_ADMIN, &s->admin_listen, &s->n_admin_listen);
+  if (!status)
+    status = loader_listen(l, SECTION_METRICS, &s->metrics_listen, &s->n_metrics_listen);
   if (status)
     return status;
   if (s->n_http_listen + s->n_tcp_listen == 0) {

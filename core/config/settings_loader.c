@@ -1,8 +1,10 @@
 #include "config/settings_loader.h"
 
 #include <stdlib.h>
+#include <sys/un.h>
 
 #include "base/str.h"
+#include "config/address.h"
 #include "config/fault.h"
 
 const struct option_table *loader_table(enum settings_section_id id)
@@ -76,4 +78,48 @@ bool loader_list_add(struct settings_list *list, struct plug_str item)
     return false;
   list->items[list->n++] = str_from(copy, item.len);
   return true;
+}
+
+plug_status loader_listen(struct settings_loader *l, enum settings_section_id id,
+                          struct settings_address **addresses, size_t *n)
+{
+  struct plug_str text = loader_text(l, id, "listen"), item, host;
+  *addresses = loader_array(text, sizeof(**addresses));
+  if (!*addresses)
+    return fault_no_memory(l->err);
+  while (text.len && str_split(&text, ',', &item)) {
+    struct settings_address *address = &(*addresses)[*n];
+    if (!address_parse(item, &host, &address->port))
+      return loader_fault(l, id, "listen", item,
+                          "is not an address (examples: 127.0.0.1:8080, [::1]:8080)");
+    address->host = str_dup(host);
+    if (!address->host)
+      return fault_no_memory(l->err);
+    ++*n;
+  }
+  return PLUG_OK;
+}
+
+#define SECRET_MIN 16
+
+const char *loader_secret_fault(struct plug_str secret)
+{
+  for (size_t i = 0; i < secret.len; i++)
+    if (secret.ptr[i] <= ' ' || secret.ptr[i] > '~')
+      return "has a character that is no printable ASCII, or a blank";
+  return secret.len < SECRET_MIN          ? "is shorter than 16 characters"
+         : secret.len > LOADER_SECRET_MAX ? "is longer than 1024 characters"
+                                          : NULL;
+}
+
+plug_status loader_socket(struct settings_loader *l, enum settings_section_id id, char **path)
+{
+  const struct config_entry *entry = loader_entry(l, id, "socket");
+  struct plug_str text = str_of(entry ? entry->value : "");
+  if (!entry)
+    return PLUG_OK;
+  if (!text.len || text.len >= sizeof((struct sockaddr_un *)0)->sun_path)
+    return loader_fault(l, id, "socket", text, "is no path of 1 to 107 characters");
+  *path = str_dup(text);
+  return *path ? PLUG_OK : fault_no_memory(l->err);
 }

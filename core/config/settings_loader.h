@@ -29,6 +29,16 @@ int loader_choice(const struct settings_loader *l, enum settings_section_id id, 
 plug_status loader_fault(const struct settings_loader *l, enum settings_section_id id,
                          const char *key, struct plug_str value, const char *why);
 
+/* The characters that a key or token is to have, so that nobody finds it by trying: NULL, or what
+ * is wrong with it. */
+#define LOADER_SECRET_MAX 1024
+const char *loader_secret_fault(struct plug_str secret);
+/* The path of a Unix socket that the option has; NULL if it is not written. */
+plug_status loader_socket(struct settings_loader *l, enum settings_section_id id, char **path);
+/* "listen" of a section. */
+plug_status loader_listen(struct settings_loader *l, enum settings_section_id id,
+                          struct settings_address **addresses, size_t *n);
+
 /* Room for the items between the commas of text; at least one element, so that it is never NULL but
  * for want of memory. */
 void *loader_array(struct plug_str text, size_t element);

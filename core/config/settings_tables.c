@@ -24,6 +24,15 @@ static const struct plug_option server_options[] = {
      "How long a stopping server waits then for its sessions to end, all in all."},
     {"stats-interval", PLUG_OPT_DURATION, LIVE, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
+    {"stats-format", PLUG_OPT_CHOICE, LIVE, "counters", "counters|spring",
+     "What `stats-interval` logs: all counters, or the one line of Spring's "
+     "`WebSocketMessageBrokerStats` with numbers of this server behind it. With `spring` the first "
+     "line comes after a minute at most, and an interval of 0 is 30 minutes. SIGUSR1 and the end "
+     "log the "
+     "counters."},
+    {"live-limit", PLUG_OPT_DURATION, FIXED, "10s", "1s..10m",
+     "A worker or the control thread that has not come round for so long hangs: `/live` answers "
+     "503, and systemd's watchdog is told nothing more."},
     {"pool-threads", PLUG_OPT_INTEGER, FIXED, "2", "1..8",
      "Threads for what plugins must not do on the control thread, such as checking signatures and "
      "passwords; they start when first needed."},
@@ -273,6 +282,10 @@ static const struct plug_option broker_options[] = {
      "`[limits] max-unused-topics` of them."},
     {"operation-timeout", PLUG_OPT_DURATION, FIXED, "10s", "100ms..10m",
      "How long the broker may take for one operation."},
+    {"probe-interval", PLUG_OPT_DURATION, FIXED, "5s", "0..5m",
+     "How often the node sends itself a message by the broker: `/ready` answers 503 as long as the "
+     "last one has not come back within `operation-timeout`. 0 is never. A broker that delivers "
+     "within the node, or proves by itself that it delivers, is not probed."},
 };
 
 static const struct plug_option auth_options[] = {
@@ -380,6 +393,40 @@ static const struct plug_option api_key_options[] = {
      "`presence`."},
 };
 
+static const struct plug_option admin_options[] = {
+    {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
+     "Addresses that serve operators, written as for HTTP; whoever comes there shows a token. Up "
+     "to 64 connections are let in here when `[limits] max-connections` is used up."},
+    {"socket", PLUG_OPT_PATH, FIXED, NULL, NULL,
+     "A Unix socket that serves them. Whoever may open it needs no token."},
+    {"socket-mode", PLUG_OPT_CHOICE, FIXED, "0660", "0600|0660|0666",
+     "Who may: the server's user; its group, too; everybody on the machine."},
+    {"socket-group", PLUG_OPT_STRING, FIXED, NULL, NULL,
+     "The group of that socket, by name. Default: the server's own."},
+    {"token", PLUG_OPT_SECRET, LIVE, NULL, NULL,
+     "What operators show as `Authorization: Bearer TOKEN`: at least 16 characters of printable "
+     "ASCII without blanks."},
+    {"token-file", PLUG_OPT_PATH, LIVE, NULL, NULL,
+     "A file with such tokens, one in a line, at most 64; empty lines and those that begin with "
+     "`#` do not count."},
+    {"max-failures", PLUG_OPT_INTEGER, LIVE, "30", "1..1000000",
+     "Wrong tokens that one address may show in a minute, an IPv6 address by its first 64 bits; "
+     "then it is answered with 429, whatever it shows."},
+    {"max-tails", PLUG_OPT_INTEGER, LIVE, "10", "0..1000",
+     "Topics that may be watched at a time by `GET /admin/api/tail`."},
+    {"beat-interval", PLUG_OPT_DURATION, FIXED, "5s", "1s..5m",
+     "How often this node tells the others of itself. It is told of as gone after three times "
+     "that without a word."},
+};
+
+static const struct plug_option metrics_options[] = {
+    {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
+     "Addresses that serve `/metrics`, `/live`, `/ready` and `/health` and nothing else, written "
+     "as "
+     "for HTTP. Whoever reaches them needs no token: they belong on a private address. Up to 64 "
+     "connections are let in here when `[limits] max-connections` is used up."},
+};
+
 const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_SERVER] = {"server", "server", "The process.", TABLE(server_options)},
     [SECTION_HTTP] = {"http", "http",
@@ -449,4 +496,11 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                          "One section for each key of the API, with a name of your own for the "
                          "log. A reload takes in new ones, and lets go of those that are gone.",
                          TABLE(api_key_options)},
+    [SECTION_METRICS] = {"metrics", "metrics",
+                         "What monitoring reads, apart from clients: [metrics.md](metrics.md).",
+                         TABLE(metrics_options)},
+    [SECTION_ADMIN] = {"admin", "admin",
+                       "What operators ask of the server and tell it to do: [admin.md](admin.md). "
+                       "It is off without `listen` and `socket`.",
+                       TABLE(admin_options)},
 };

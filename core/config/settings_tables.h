@@ -21,6 +21,8 @@ enum settings_section_id {
   SECTION_PAGE,
   SECTION_API,
   SECTION_API_KEY,
+  SECTION_ADMIN,
+  SECTION_METRICS,
   SECTION_COUNT
 };
 

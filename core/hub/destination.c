@@ -33,6 +33,19 @@ static size_t longest(const struct destination_prefixes *prefixes, struct plug_s
   return best;
 }
 
+size_t destination_longest(const struct destination_prefixes *prefixes, struct plug_str destination)
+{
+  size_t best = prefixes->n, best_len = 0;
+  for (size_t i = 0; i < prefixes->n; i++) {
+    size_t len = without_slash(prefixes->items[i]).len + 1;
+    if (len > best_len && covers(prefixes->items[i], destination)) {
+      best = i;
+      best_len = len;
+    }
+  }
+  return best;
+}
+
 /* A pattern up to the slash before its first segment with a wildcard. */
 static struct plug_str literal_part(struct plug_str destination)
 {

@@ -39,6 +39,10 @@ struct plug_str destination_app_path(const struct destination_rules *rules,
  * destinations of any other kind. */
 bool destination_may_send(const struct destination_rules *rules, struct plug_str destination);
 
+/* Which of the prefixes covers it, the longest, whatever the profile; n of them: none. */
+size_t destination_longest(const struct destination_prefixes *prefixes,
+                           struct plug_str destination);
+
 /* Writes "/topic, /queue" for error messages. */
 void destination_put_prefixes(struct buf *out, const struct destination_prefixes *prefixes);
 

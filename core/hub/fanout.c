@@ -191,6 +191,12 @@ static inline void prefetch_queue(const struct group *group, uint32_t i)
     __builtin_prefetch(group->queues[i + 4], 1);
 }
 
+static inline void count_delivered(struct hub *hub, const struct group *group, uint32_t n)
+{
+  COUNT_BY(delivered, n);
+  hub_prefixes_delivered(&hub->prefixes, group->prefix, n);
+}
+
 static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uint64_t limit)
 {
   if (*sub->session_unacked >= limit)
@@ -225,7 +231,7 @@ static void queue_acked(struct hub *hub, struct group *group, struct frame *fram
     struct subscription *sub = group->members[i];
     if (!outq_push(&hub->outqs, group->queues[i], frame))
       continue;
-    COUNT(delivered);
+    count_delivered(hub, group, 1);
     if (!subscription_expect_ack(sub, hash, hub->max_unacked))
       hub->on_unacked_full(sub);
   }
@@ -240,7 +246,7 @@ static void queue_auto(struct hub *hub, const struct group *group, struct frame 
     if (!repeated_only || group->queues[i]->repeated)
       delivered += outq_push(&hub->outqs, group->queues[i], frame);
   }
-  COUNT_BY(delivered, delivered);
+  count_delivered(hub, group, delivered);
 }
 
 /* One message to all members of the group, or to those that get it from other groups, too. */
@@ -275,7 +281,7 @@ static void queue_burst(struct job *job, struct group *group, bool alone)
     else
       COUNT_BY(dropped_congested, job->n);
   }
-  COUNT_BY(delivered, delivered);
+  count_delivered(hub, group, delivered);
   if (burst)
     frame_unref(burst);
 }
@@ -336,7 +342,7 @@ void fanout_one(struct hub *hub, struct subscription *sub, const struct plug_msg
     return;
   }
   if (outq_push(&hub->outqs, group->queues[sub->index], frame)) {
-    COUNT(delivered);
+    count_delivered(hub, group, 1);
     if (group->ack != ACK_AUTO && !subscription_expect_ack(sub, ack_hash(msg), hub->max_unacked))
       hub->on_unacked_full(sub);
   }

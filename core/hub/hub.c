@@ -83,6 +83,7 @@ static plug_status topic_new(struct hub *hub, struct plug_str name, struct patte
     return status;
   }
   topic->confirmed = status == PLUG_OK;
+  topic->prefix = hub_prefixes_find(&hub->prefixes, name);
   topic->pattern = pattern;
   if (pattern) {
     list_append(&hub->pattern_list, &topic->link);
@@ -90,6 +91,11 @@ static plug_status topic_new(struct hub *hub, struct plug_str name, struct patte
   }
   *out = topic;
   return PLUG_OK;
+}
+
+static bool is_unused(const struct topic *topic)
+{
+  return topic->n_groups == 0 && !topic->taps;
 }
 
 static void topic_free(struct hub *hub, struct topic *topic)
@@ -131,6 +137,7 @@ static struct group *group_new(struct hub *hub, struct topic *topic, struct plug
   group->by_key.key = str_from(group->key, key.len);
   group->id = str_from(group->key + GROUP_KEY_HEAD, key.len - GROUP_KEY_HEAD);
   group->topic = topic;
+  group->prefix = topic->prefix;
   group->plain_id = true;
   for (size_t i = 0; i < group->id.len; i++)
     group->plain_id &= !strchr(":\\\n\r", group->id.ptr[i]);
@@ -237,6 +244,7 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
   group->members[group->n++] = sub;
   list_append(request->list, &sub->link);
   COUNT(subscriptions);
+  hub_prefixes_subscribed(&hub->prefixes, topic->prefix, 1);
   *out = sub;
   return topic->confirmed ? PLUG_OK : PLUG_PENDING;
 
@@ -246,7 +254,7 @@ fail:
     pattern_free(pattern);
   if (group && group->n == 0)
     group_free(hub, group);
-  if (topic && topic->n_groups == 0)
+  if (topic && is_unused(topic))
     topic_free(hub, topic);
   return status;
 }
@@ -266,9 +274,10 @@ void hub_unsubscribe(struct hub *hub, struct subscription *sub)
   free(sub->unacked);
   free(sub);
   COUNT_BY(subscriptions, -1);
+  hub_prefixes_subscribed(&hub->prefixes, topic->prefix, -1);
   if (group->n == 0)
     group_free(hub, group);
-  if (topic->n_groups == 0)
+  if (is_unused(topic))
     topic_free(hub, topic);
 }
 
@@ -286,6 +295,71 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
   if (key != on_stack)
     free(key);
   return e ? container_of(e, struct subscription, by_id) : NULL;
+}
+
+/* --- taps and topics ---------------------------------------------------------------------- */
+
+plug_status hub_tap_open(struct hub *hub, struct hub_tap *tap, struct plug_str name)
+{
+  struct topic *topic = topic_find(hub, name, false);
+  plug_status status = topic ? PLUG_OK : topic_new(hub, name, NULL, &topic);
+  if (status != PLUG_OK)
+    return status;
+  tap->topic = topic;
+  tap->next = topic->taps;
+  topic->taps = tap;
+  return topic->confirmed ? PLUG_OK : PLUG_PENDING;
+}
+
+void hub_tap_close(struct hub *hub, struct hub_tap *tap)
+{
+  struct topic *topic = tap->topic;
+  if (!topic)
+    return;
+  struct hub_tap **at = &topic->taps;
+  while (*at != tap)
+    at = &(*at)->next;
+  *at = tap->next;
+  if (is_unused(topic))
+    topic_free(hub, topic);
+}
+
+struct scan {
+  const struct hub *hub;
+  const struct hub_scan *of;
+};
+
+static void visit_topic(void *ctx, const struct map_entry *entry)
+{
+  const struct scan *scan = ctx;
+  const struct topic *topic = container_of(entry, const struct topic, by_name);
+  uint32_t age = scan->hub->epoch - topic->epoch;
+  struct hub_topic seen = {.name = topic->by_name.key,
+                           .messages = age == 0 ? topic->n_now : 0,
+                           .before = age == 0   ? topic->n_before
+                                     : age == 1 ? topic->n_now
+                                                : 0,
+                           .is_pattern = topic->pattern != NULL};
+  for (uint32_t i = 0; i < topic->n_groups; i++)
+    seen.subscribers += topic->groups[i]->n;
+  scan->of->visit(scan->of->ctx, &seen);
+}
+
+#define SCAN_BUCKETS 16
+
+bool hub_scan_topics(const struct hub *hub, struct hub_scan *scan)
+{
+  struct scan own = {hub, scan};
+  for (int i = 0; i < SCAN_BUCKETS; i++) {
+    scan->cursor =
+        map_scan(scan->patterns ? &hub->patterns : &hub->topics, scan->cursor, visit_topic, &own);
+    if (scan->cursor)
+      continue;
+    if (scan->patterns)
+      return false;
+    scan->patterns = true;
+  }
+  return true;
 }
 
 /* --- fan-out ------------------------------------------------------------------------------ */
@@ -315,13 +389,48 @@ static struct group **collect_groups(struct hub *hub, const struct topic *topic,
   return hub->targets;
 }
 
+static inline void note_followed(struct hub *hub, const struct plug_msg *msg)
+{
+  uint64_t accepted_us = message_accepted_us(msg);
+  if (accepted_us && (!hub->followed_us || accepted_us < hub->followed_us))
+    hub->followed_us = accepted_us;
+}
+
+static void begin_epoch(const struct hub *hub, struct topic *topic)
+{
+  topic->n_before = topic->epoch + 1 == hub->epoch ? topic->n_now : 0;
+  topic->n_now = 0;
+  topic->epoch = hub->epoch;
+}
+
+static void tell_taps(const struct topic *topic, const struct plug_msg *const *msgs, uint32_t n)
+{
+  for (struct hub_tap *tap = topic->taps; tap; tap = tap->next)
+    for (uint32_t i = 0; i < n; i++)
+      tap->heard(tap, msgs[i]);
+}
+
+/* Messages have come for it. */
+static inline void note_messages(const struct hub *hub, struct topic *topic,
+                                 const struct plug_msg *const *msgs, uint32_t n)
+{
+  if (topic->epoch != hub->epoch)
+    begin_epoch(hub, topic);
+  topic->n_now += n;
+  if (topic->taps)
+    tell_taps(topic, msgs, n);
+}
+
 static void deliver_to_pattern(struct hub *hub, const struct inbox_item *item)
 {
   struct topic *topic = topic_find(hub, str_from(item->text, item->text_len), true);
   bool matches = topic && route_matches(hub, topic, item->msg->topic);
+  note_followed(hub, item->msg);
   route_charges_end(hub);
-  if (matches)
-    fanout(hub, &item->msg, 1, topic->groups, topic->n_groups);
+  if (!matches)
+    return;
+  note_messages(hub, topic, &item->msg, 1);
+  fanout(hub, &item->msg, 1, topic->groups, topic->n_groups);
 }
 
 /* n messages of one destination. */
@@ -337,6 +446,8 @@ static void deliver(struct hub *hub, const struct inbox_item *first,
   /* interest is the hash of the topic (interest.c). */
   struct map_entry *e = map_find_hashed(&hub->topics, name, first->interest);
   struct topic *topic = e ? container_of(e, struct topic, by_name) : NULL;
+  if (topic)
+    note_messages(hub, topic, msgs, n);
   struct route *route =
       first->kind == INBOX_DELIVER && !list_empty(&hub->pattern_list) ? route_get(hub, name) : NULL;
   if (!route || !route->n) {
@@ -344,6 +455,8 @@ static void deliver(struct hub *hub, const struct inbox_item *first,
       fanout(hub, msgs, n, topic->groups, topic->n_groups);
     return;
   }
+  for (uint32_t i = 0; i < route->n; i++)
+    note_messages(hub, route->matches[i], msgs, n);
   uint32_t n_groups;
   struct group **groups = collect_groups(hub, topic, route, &n_groups);
   if (groups)
@@ -355,8 +468,10 @@ static void deliver(struct hub *hub, const struct inbox_item *first,
 void hub_deliver_here(struct hub *hub, const struct plug_msg *msg)
 {
   struct topic *topic = topic_find(hub, msg->topic, false);
-  if (topic)
-    fanout(hub, &msg, 1, topic->groups, topic->n_groups);
+  if (!topic)
+    return;
+  note_messages(hub, topic, &msg, 1);
+  fanout(hub, &msg, 1, topic->groups, topic->n_groups);
 }
 
 plug_status hub_deliver_node(struct hub *hub, const struct plug_msg *msg)
@@ -385,6 +500,20 @@ static void deliver_one(struct hub *hub, const struct inbox_item *item)
     fanout_one(hub, sub, item->msg);
 }
 
+/* A broker that refuses ends them: what they wait for does not come. */
+static void answer_taps(struct topic *topic, plug_status status)
+{
+  struct hub_tap *tap = topic->taps, *next;
+  if (status != PLUG_OK)
+    topic->taps = NULL;
+  for (; tap; tap = next) {
+    next = tap->next;
+    if (status != PLUG_OK)
+      tap->topic = NULL;
+    tap->answered(tap, status);
+  }
+}
+
 static void interest_answered(struct hub *hub, const struct inbox_item *item)
 {
   struct plug_str name = str_from(item->text, item->text_len);
@@ -397,6 +526,11 @@ static void interest_answered(struct hub *hub, const struct inbox_item *item)
   topic->confirmed = item->status == PLUG_OK;
   if (item->status == PLUG_PENDING)
     return; /* the backend has lost it: who subscribes now waits for the next answer */
+  answer_taps(topic, item->status);
+  if (is_unused(topic)) {
+    topic_free(hub, topic);
+    return;
+  }
   /* On failure the callee unsubscribes, which may free group and topic: count what there is first,
    * and always take the last member of the last group. */
   if (item->status != PLUG_OK) {
@@ -437,6 +571,7 @@ static struct mpsc_node *deliver_burst(struct hub *hub, struct mpsc_node *node)
       break;
     bytes += item->msg->payload.len;
     msgs[n++] = item->msg;
+    note_followed(hub, item->msg);
   }
   deliver(hub, first, msgs, n);
   return node;

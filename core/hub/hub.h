@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "hub/hub_prefixes.h"
 #include "hub/interest.h"
 #include "hub/outq.h"
 #include "hub/pattern.h"
@@ -86,6 +87,11 @@ struct hub {
   void (*on_interest)(struct subscription *sub, plug_status status);
   /* The broker's answer to a publish. */
   void (*on_published)(void *waiter, plug_status status);
+  struct hub_prefixes prefixes;
+  /* When the oldest of the messages was accepted that were delivered and are followed
+   * (message_follow); the owner resets it. 0: none. */
+  uint64_t followed_us;
+  uint32_t epoch; /* the owner's clock, see HUB_EPOCH_MS: messages of topics are counted by it */
   /* private */
   unsigned worker;
   struct interest_table *interests;
@@ -158,6 +164,37 @@ static inline bool hub_has_calls(const struct hub *hub)
 {
   return hub->calls != NULL;
 }
+
+/* Hears what comes for one exact topic, beside its subscribers. The callbacks may be called in the
+ * midst of a session's command, and may not open or close taps. */
+struct hub_tap {
+  void (*heard)(struct hub_tap *tap, const struct plug_msg *msg);
+  void (*answered)(struct hub_tap *tap, plug_status status); /* of the broker, to the interest */
+  struct hub_tap *next;                                      /* private, as is topic */
+  struct topic *topic;
+};
+/* PLUG_OK, PLUG_PENDING (answered will tell), or it is not open. */
+/* After an answer that is a failure the tap is closed; hub_tap_close does nothing then. */
+plug_status hub_tap_open(struct hub *hub, struct hub_tap *tap, struct plug_str name);
+void hub_tap_close(struct hub *hub, struct hub_tap *tap);
+
+/* How many messages a second come for a topic is known from those of this epoch and the last. */
+#define HUB_EPOCH_MS 8192u
+struct hub_topic {
+  struct plug_str name;
+  uint64_t subscribers, messages; /* of them in this epoch and */
+  uint64_t before;                /* in the last one */
+  bool is_pattern;
+};
+/* As map_scan, over all topics and patterns that have subscribers or taps here. */
+struct hub_scan {
+  size_t cursor;
+  bool patterns;
+  void (*visit)(void *ctx, const struct hub_topic *topic);
+  void *ctx;
+};
+/* Visits a few; false: that were all. */
+bool hub_scan_topics(const struct hub *hub, struct hub_scan *scan);
 
 /* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
  * no such delivery. */

@@ -310,6 +310,17 @@ bool interest_is_heard(struct interest_table *table, uint64_t topic_hash)
          pattern_workers(table);
 }
 
+uint64_t interest_workers(struct interest_table *table, struct plug_str name, bool is_pattern)
+{
+  uint64_t hash = hash_bytes(name.ptr, name.len);
+  struct shard *shard = shard_of(table, is_pattern, hash);
+  pthread_mutex_lock(&shard->mutex);
+  struct map_entry *found = map_find_hashed(&shard->map, name, hash);
+  uint64_t workers = found ? container_of(found, struct interest, by_name)->workers : 0;
+  pthread_mutex_unlock(&shard->mutex);
+  return workers;
+}
+
 plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                              const struct plug_msg *msg)
 {

@@ -97,6 +97,8 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
 /* [any] False: no worker wants a message whose topic has that hash (message_topic_hash). True: one
  * may. */
 bool interest_is_heard(struct interest_table *table, uint64_t topic_hash);
+/* [any] The workers that want it, a bit for each. */
+uint64_t interest_workers(struct interest_table *table, struct plug_str name, bool is_pattern);
 /* [any] Is some worker so far behind that publishers should wait? */
 bool interest_congested(const struct interest_table *table);
 

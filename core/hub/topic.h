@@ -10,6 +10,10 @@ struct topic {
   struct pattern *pattern;  /* NULL: an exact topic */
   struct list link;         /* in pattern_list */
   bool confirmed;
+  uint8_t prefix; /* which of the hub's prefixes covers it */
+  uint32_t epoch; /* of the hub, in which n_now messages came; n_before in the one before it */
+  uint32_t n_now, n_before;
+  struct hub_tap *taps; /* or NULL */
   struct group **groups;
   uint32_t n_groups, cap_groups;
   char name[];
@@ -23,6 +27,7 @@ struct group {
   enum stomp_version version;
   enum ack_mode ack;
   bool plain_id;     /* needs no escaping, as nearly all */
+  uint8_t prefix;    /* the topic's */
   bool has_repeated; /* the fan-out's: some of queues get the burst more than once */
   struct outq **queues;
   struct subscription **members;

@@ -26,6 +26,7 @@ struct message {
   void *block;
   size_t bytes; /* of the block */
   uint64_t topic_hash;
+  _Atomic uint64_t accepted_us; /* 0: it is not followed */
   _Alignas(CACHE_LINE) _Atomic size_t refs;
   _Atomic(struct encoded *) encoded;
   _Alignas(CACHE_LINE) struct plug_kv headers[]; /* behind them: the bytes of all strings */
@@ -140,6 +141,7 @@ static const struct plug_msg *make(const struct plug_msg_init *init, struct plug
   m->pub.origin = copy_origin ? copy_str(&at, origin) : origin;
   m->pub.payload = copy_str(&at, init->payload);
   m->topic_hash = topic_hash;
+  atomic_init(&m->accepted_us, 0);
   atomic_init(&m->refs, 1);
   atomic_init(&m->encoded, NULL);
   COUNT_ALIVE(1);
@@ -174,6 +176,16 @@ const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct
   struct plug_str node = str_from(node_name, node_len);
   bool is_own = str_eq(origin, node); /* came back from the broker */
   return make(&own, is_own ? node : origin, !is_own, id, hash_topic(&own));
+}
+
+void message_follow(const struct plug_msg *msg, uint64_t accepted_us)
+{
+  atomic_store_explicit(&of(msg)->accepted_us, accepted_us, memory_order_relaxed);
+}
+
+uint64_t message_accepted_us(const struct plug_msg *msg)
+{
+  return atomic_load_explicit(&of(msg)->accepted_us, memory_order_relaxed);
 }
 
 uint64_t message_topic_hash(const struct plug_msg *msg)

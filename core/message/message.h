@@ -25,6 +25,11 @@ uint64_t message_topic_hash(const struct plug_msg *msg); /* hash_bytes of its to
 /* What it takes in memory, headers and all. */
 size_t message_bytes(const struct plug_msg *msg);
 
+/* A few messages are followed on their way, to tell how long it takes: when this node accepted it,
+ * on the clock of clock_now_us; 0: this one is not followed. */
+void message_follow(const struct plug_msg *msg, uint64_t accepted_us);
+uint64_t message_accepted_us(const struct plug_msg *msg);
+
 void message_ref(const struct plug_msg *msg);
 void message_unref(const struct plug_msg *msg);
 

@@ -14,8 +14,9 @@ void door_set(struct door *door, const struct settings *settings)
     door->carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp;
   door->trusted_proxies =
       door->carrier ? &settings->tcp_trusted_proxies : &settings->http_trusted_proxies;
-  door->proxy_protocol = door->carrier ? settings->tcp_proxy_protocol
-                                       : !door->api_only && settings->http_proxy_protocol;
+  door->proxy_protocol = door->carrier                ? settings->tcp_proxy_protocol
+                         : door->kind == DOOR_CLIENTS ? settings->http_proxy_protocol
+                                                      : false;
 }
 
 /* As far as one send goes. */
@@ -67,7 +68,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
                   const struct net_peer *peer, uint64_t opened_ms)
 {
   /* The connections of an HTTP proxy are its clients': counted when these are known. */
-  bool counted = addresses_have_limits(env->addresses) &&
+  bool counted = addresses_have_limits(env->addresses) && !door->local &&
+                 !door_is_operators(door->kind) &&
                  (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
   bool taken = false;
   if (counted && !admit_address(env, peer)) {
@@ -77,9 +79,9 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;
     if (taken)
-      session_enter(&conn->session, net_terms_at(env, NULL));
+      conn_enter(conn, NULL, CARRIED_BY_TCP);
   } else {
-    taken = http_conn_new(env, fd, former, peer, counted, door->api_only, opened_ms);
+    taken = http_conn_new(env, fd, former, peer, counted, door, opened_ms);
   }
   if (taken)
     return;
@@ -92,6 +94,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
 void admit_socket(struct net_env *env, const struct door *door, int fd, const struct net_peer *peer)
 {
   uint64_t max = env->settings->max_connections;
+  if (max && door_is_operators(door->kind))
+    max += DOOR_RESERVE;
   int64_t n = atomic_fetch_add_explicit(env->n_sockets, 1, memory_order_relaxed);
   if (max && n >= (int64_t)max) {
     atomic_fetch_sub_explicit(env->n_sockets, 1, memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include "config/cidr.h"
 #include "net/carrier.h"
 #include "net/env.h"
+#include "net/mount.h"
 #include "net/peer.h"
 
 /* What one comes in by: an address that is listened on. */
@@ -14,7 +15,8 @@ struct door {
   const struct carrier *carrier; /* NULL: HTTP, whose requests say what they want */
   const struct cidr_list *trusted_proxies;
   bool proxy_protocol; /* these say by it who their clients are */
-  bool api_only;       /* HTTP, and nothing but the API is to be had */
+  bool local;          /* a Unix socket */
+  uint8_t kind;        /* of HTTP, what is to be had: enum door_kind */
 };
 
 /* Whom it trusts, and how frames are written there, as the settings have it for a door of this

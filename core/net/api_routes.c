@@ -45,7 +45,8 @@ static const struct operation {
 bool api_routes_have(const struct net_env *env, const struct http_request *request,
                      struct plug_str path)
 {
-  return env->api_keys && (request->api_only || env->api->everywhere) &&
+  return env->api_keys &&
+         (request->door == DOOR_API || (request->door == DOOR_CLIENTS && env->api->everywhere)) &&
          str_has_prefix(path, STR(PREFIX));
 }
 

@@ -138,6 +138,7 @@ static void answer_with_messages(struct sockjs_conn *sock)
   if (frame.failed) {
     conn_doom(&sock->conn);
   } else {
+    sock->conn.n_sent += n; /* it has no bursts, see struct outq.singly */
     outq_drop_front(queue, n);
     answer_poll(sock, str_from(frame.data, frame.len));
   }
@@ -365,7 +366,7 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   }
   struct sockjs_conn *sock = sockjs_of(conn);
   const struct settings_endpoint *endpoint = &env->settings->endpoints[request->endpoint];
-  session_enter(&conn->session, net_terms_at(env, endpoint));
+  conn_enter(conn, endpoint, (enum transport)(CARRIED_BY_SOCKJS + (unsigned)request->transport));
   list_init(&sock->senders);
   sockjs_session_init(&sock->sockjs, &env->sockjs_limits[request->endpoint], request->transport,
                       env->now_ms);
@@ -447,6 +448,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
     open_session(sock, http);
     break;
   case SOCKJS_WELCOME_WAIT:
+    conn_set_transport(&sock->conn, (enum transport)(CARRIED_BY_SOCKJS + (unsigned)transport));
     if (sockjs_transport_streams(transport))
       begin_stream(sock, http, false);
     else

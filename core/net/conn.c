@@ -76,9 +76,69 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   return conn;
 }
 
+static size_t door_of(const struct conn *conn)
+{
+  return (size_t)(conn->session.terms - conn->env->terms);
+}
+
+void conn_enter(struct conn *conn, const struct settings_endpoint *endpoint,
+                enum transport transport)
+{
+  session_enter(&conn->session, net_terms_at(conn->env, endpoint));
+  conn->transport = (uint8_t)transport;
+  conn->entered = true;
+  census_enter(&conn->env->census, door_of(conn), transport);
+}
+
+void conn_set_transport(struct conn *conn, enum transport transport)
+{
+  census_move(&conn->env->census, door_of(conn), conn->transport, transport);
+  conn->transport = (uint8_t)transport;
+}
+
+void conn_scan_begin(struct conn_scan *scan, struct net_env *env)
+{
+  scan->next = env->conns.next;
+  list_append(&env->scans, &scan->link);
+}
+
+struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env)
+{
+  struct list *at = scan->next;
+  if (at == &env->conns) {
+    list_remove(&scan->link);
+    return NULL;
+  }
+  scan->next = at->next;
+  return container_of(at, struct conn, link);
+}
+
+void conn_scan_end(struct conn_scan *scan)
+{
+  list_remove(&scan->link);
+}
+
+static void leave_scans(struct conn *conn)
+{
+  struct list *head = &conn->env->scans;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct conn_scan *scan = container_of(node, struct conn_scan, link);
+    if (scan->next == &conn->link)
+      scan->next = conn->link.next;
+  }
+}
+
+const char *conn_transport(const struct conn *conn)
+{
+  return transport_name(conn->transport);
+}
+
 static void conn_free(struct conn *conn)
 {
   struct net_env *env = conn->env;
+  if (conn->entered)
+    census_leave(&env->census, door_of(conn), conn->transport);
+  leave_scans(conn);
   session_fini(&conn->session);
   conn_drop_partial(conn);
   if (conn->carrier->fini)
@@ -316,7 +376,7 @@ static void peer_ended(struct conn *conn)
   receive_all_held(conn);
   conn->ended = true;
   if (!conn->carrier->on_end(conn))
-    conn_doom(conn);
+    conn_lose(conn);
   else if (conn->session.awaiting)
     conn_update_reading(conn);
   else
@@ -335,7 +395,7 @@ static void read_some(struct conn *conn)
   } else if (n == 0) {
     peer_ended(conn);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    conn_doom(conn);
+    conn_lose(conn);
   }
 }
 
@@ -350,7 +410,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     if (watch->events & EPOLLIN)
       read_some(conn);
     else if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
-      conn_doom(conn);
+      conn_lose(conn);
   }
 }
 
@@ -414,6 +474,13 @@ void conn_doom(struct conn *conn)
   conn->session.out.closed = true;
   if (list_empty(&conn->doomed))
     list_append(&conn->env->doomed, &conn->doomed);
+}
+
+void conn_lose(struct conn *conn)
+{
+  if (list_empty(&conn->doomed) && conn->session.state != SESSION_CLOSED)
+    COUNT(closed_lost);
+  conn_doom(conn);
 }
 
 void conn_cut(struct conn *conn)

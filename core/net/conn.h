@@ -5,6 +5,7 @@
 #define NET_CONN_H
 
 #include "net/carrier.h"
+#include "net/census.h"
 #include "net/env.h"
 #include "net/peer.h"
 #include "net/sender.h"
@@ -21,6 +22,8 @@ struct conn {
   bool farewell;      /* the last frame is under way or out */
   bool closes_later;  /* the peer has said farewell while a verdict was awaited */
   uint8_t wire;       /* how frames are written: enum wire */
+  uint8_t transport;  /* enum transport, once it has entered */
+  bool entered;       /* is in the census */
   struct session session;
   struct timer timer;
   struct list link;      /* all of the worker's */
@@ -34,9 +37,22 @@ struct conn {
   uint64_t stall_ms;     /* when a blocked send counts as stalled; 0: not blocked */
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
+  uint64_t n_sent; /* frames that the socket has taken, in part the last */
   struct net_peer peer;
   bool counted;
 };
+
+/* A walk over all connections of a worker, of which some come and go between two steps. */
+struct conn_scan {
+  struct list link;  /* in net_env.scans */
+  struct list *next; /* the connection to be seen next, or the list's head */
+};
+void conn_scan_begin(struct conn_scan *scan, struct net_env *env);
+/* NULL: that were all, and the scan is over. */
+struct conn *conn_scan_next(struct conn_scan *scan, struct net_env *env);
+void conn_scan_end(struct conn_scan *scan); /* before that */
+/* How its client came, for operators: "sockjs-xhr-streaming". */
+const char *conn_transport(const struct conn *conn);
 
 /* The connection of a session's queue. */
 static inline struct conn *conn_of(struct outq *queue)
@@ -50,6 +66,12 @@ static inline struct conn *conn_of(struct outq *queue)
 struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
                       const struct carrier *carrier, const struct net_peer *peer, bool counted,
                       uint64_t opened_ms);
+
+/* It has come in by this endpoint (NULL: over TCP), before anything is received. */
+void conn_enter(struct conn *conn, const struct settings_endpoint *endpoint,
+                enum transport transport);
+/* It is carried by another one now. */
+void conn_set_transport(struct conn *conn, enum transport transport);
 
 /* What goes out before anything of the session: the answer to a handshake. */
 void conn_greet(struct conn *conn, struct plug_str bytes);
@@ -102,6 +124,8 @@ void conn_wake(struct session *session);
 void conn_update_reading(struct conn *conn);
 /* Cuts the connection off at the end of the turn. */
 void conn_doom(struct conn *conn);
+/* The same, because it broke. */
+void conn_lose(struct conn *conn);
 /* For the end of the turn only; frees conn. */
 void conn_cut(struct conn *conn);
 

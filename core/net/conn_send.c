@@ -58,7 +58,7 @@ static bool send_partial(struct conn *conn)
   bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
   ssize_t sent = sender_send(conn->watch.fd, bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
-    conn_doom(conn);
+    conn_lose(conn);
     return false;
   }
   if (sent == -ENOBUFS) /* room for it in the socket does not become free: it is there */
@@ -88,6 +88,7 @@ static void short_send(struct conn *conn, size_t n)
     size_t len = wire_bytes(frame, conn->wire).len;
     if (conn->carrier->sent)
       conn->carrier->sent(conn, frame);
+    conn->n_sent += frame->n_messages;
     if (n < len) {
       keep_partial(conn, frame, n);
       outq_drop_front(queue, 1);
@@ -137,7 +138,7 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   ssize_t sent = request->result;
   conn->sending = false;
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
-    conn_doom(conn);
+    conn_lose(conn);
     return;
   }
   if (sent > 0) {
@@ -150,7 +151,9 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   }
   for (uint32_t i = 0; conn->carrier->sent && i < request->n_frames; i++)
     conn->carrier->sent(conn, outq_at(&conn->session.out, i));
+  uint32_t waited = conn->session.out.messages;
   outq_drop_front(&conn->session.out, request->n_frames);
+  conn->n_sent += waited - conn->session.out.messages;
   if (conn->carrier->written)
     conn->carrier->written(conn);
 }

@@ -67,7 +67,8 @@ static void on_heard(struct inbox_call *call)
     api_order_fini(&order);
     break;
   case API_ORDER_FOREIGN:
-    COUNT(api_bad_orders);
+    if (!env->hooks || !env->hooks->heard(env->hooks->ctx, env, heard->msg))
+      COUNT(api_bad_orders);
     break;
   case API_ORDER_BAD:
     COUNT(api_bad_orders);
@@ -138,23 +139,32 @@ void control_start(struct net_env *env)
   listen_to(env);
 }
 
+static plug_status tell(struct net_env *env, struct plug_str json, struct session_waiter *waiter)
+{
+  struct plug_msg_init init = {.size = sizeof init,
+                               .topic = topic(),
+                               .content_type = STR("application/json"),
+                               .payload = json};
+  const struct plug_msg *msg = message_new(&init);
+  if (!msg)
+    return PLUG_ENOMEM;
+  plug_status status = session_publish(&env->session, msg, waiter);
+  message_unref(msg);
+  return status;
+}
+
+plug_status control_tell(struct net_env *env, struct plug_str json)
+{
+  return tell(env, json, NULL);
+}
+
 plug_status control_give_order(struct net_env *env, const struct api_order *order,
                                struct session_waiter *waiter)
 {
   struct buf text = {0};
-  const struct plug_msg *msg = NULL;
   plug_status status = PLUG_ENOMEM;
-  if (api_order_put(order, &text)) {
-    struct plug_msg_init init = {.size = sizeof init,
-                                 .topic = topic(),
-                                 .content_type = STR("application/json"),
-                                 .payload = str_from(text.data, text.len)};
-    msg = message_new(&init);
-  }
+  if (api_order_put(order, &text))
+    status = tell(env, str_from(text.data, text.len), waiter);
   buf_free(&text);
-  if (msg) {
-    status = session_publish(&env->session, msg, waiter);
-    message_unref(msg);
-  }
   return status;
 }

@@ -17,6 +17,10 @@ struct control {
 
 void control_start(struct net_env *env);
 
+/* Tells all nodes, this one among them, something that is no order: for net_hooks.heard. As
+ * session_publish without a waiter. */
+plug_status control_tell(struct net_env *env, struct plug_str json);
+
 /* Carries it out on all nodes, this one among them: as session_publish. */
 plug_status control_give_order(struct net_env *env, const struct api_order *order,
                                struct session_waiter *waiter);

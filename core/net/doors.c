@@ -7,6 +7,15 @@
 
 #include "base/log.h"
 
+static const char *name_of(const struct door *door)
+{
+  static const char *const names[DOOR_KINDS] = {[DOOR_CLIENTS] = "http",
+                                                [DOOR_API] = "http-api",
+                                                [DOOR_ADMIN] = "http-admin",
+                                                [DOOR_METRICS] = "http-metrics"};
+  return door->carrier ? door->carrier->name : names[door->kind];
+}
+
 /* One socket per worker on the same port; port 0 is resolved by the first. */
 static plug_status listen_on(struct worker *workers, const struct settings *settings,
                              const struct settings_address *address, const struct door *door,
@@ -29,23 +38,24 @@ static plug_status listen_on(struct worker *workers, const struct settings *sett
     }
   }
   const char *open = strchr(a.host, ':') ? "[" : "", *shut = *open ? "]" : "";
-  log_info("net", "listening on %s://%s%s%s:%u",
-           door->carrier    ? door->carrier->name
-           : door->api_only ? "http-api"
-                            : "http",
-           open, a.host, shut, a.port);
+  log_info("net", "listening on %s://%s%s%s:%u", name_of(door), open, a.host, shut, a.port);
   return PLUG_OK;
 }
 
-/* One socket, from which all workers accept. */
+/* One socket, from which all workers accept; none if place has no path. */
 static plug_status listen_at_path(struct worker *workers, const struct settings *settings,
-                                  const struct door *door, bool *bound_path, struct plug_err *err)
+                                  const struct settings_socket *place, const struct door *kind,
+                                  struct doors *doors, struct plug_err *err)
 {
-  const char *path = settings->api_socket;
-  int fd = listener_bind_unix(path, err);
+  const char *path = place->path;
+  struct door local = *kind, *door = &local;
+  local.local = true;
+  if (!path)
+    return PLUG_OK;
+  int fd = listener_bind_unix(place, err);
   if (fd < 0)
     return PLUG_EUNAVAIL;
-  *bound_path = true;
+  doors->paths[doors->n_paths++] = path;
   plug_status status = PLUG_OK;
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -58,28 +68,45 @@ static plug_status listen_at_path(struct worker *workers, const struct settings 
   }
   close(fd);
   if (status == PLUG_OK)
-    log_info("net", "listening on http-api://unix:%s", path);
+    log_info("net", "listening on %s://unix:%s", name_of(door), path);
   return status;
 }
 
-plug_status doors_open(struct worker *workers, const struct settings *settings, bool *bound_path,
+plug_status doors_open(struct worker *workers, const struct settings *settings, struct doors *doors,
                        struct plug_err *err)
 {
-  struct door http = {0}, tcp = {.carrier = &carrier_tcp}, api = {.api_only = true};
-  door_set(&http, settings);
-  door_set(&tcp, settings);
-  door_set(&api, settings);
+  struct door http = {.kind = DOOR_CLIENTS}, tcp = {.carrier = &carrier_tcp};
+  struct door api = {.kind = DOOR_API}, admin = {.kind = DOOR_ADMIN};
+  struct door metrics = {.kind = DOOR_METRICS};
+  struct door *const doors_all[] = {&http, &tcp, &api, &admin, &metrics};
+  for (size_t i = 0; i < sizeof doors_all / sizeof *doors_all; i++)
+    door_set(doors_all[i], settings);
+  const struct {
+    const struct settings_address *addresses;
+    size_t n;
+    const struct door *door;
+  } places[] = {{settings->http_listen, settings->n_http_listen, &http},
+                {settings->tcp_listen, settings->n_tcp_listen, &tcp},
+                {settings->api_listen, settings->n_api_listen, &api},
+                {settings->admin_listen, settings->n_admin_listen, &admin},
+                {settings->metrics_listen, settings->n_metrics_listen, &metrics}};
   plug_status status = PLUG_OK;
-  for (size_t i = 0; i < settings->n_http_listen && status == PLUG_OK; i++)
-    status = listen_on(workers, settings, &settings->http_listen[i], &http, err);
-  for (size_t i = 0; i < settings->n_tcp_listen && status == PLUG_OK; i++)
-    status = listen_on(workers, settings, &settings->tcp_listen[i], &tcp, err);
-  for (size_t i = 0; i < settings->n_api_listen && status == PLUG_OK; i++)
-    status = listen_on(workers, settings, &settings->api_listen[i], &api, err);
-  if (settings->api_socket && status == PLUG_OK)
-    status = listen_at_path(workers, settings, &api, bound_path, err);
+  for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+    for (size_t i = 0; i < places[k].n && status == PLUG_OK; i++)
+      status = listen_on(workers, settings, &places[k].addresses[i], places[k].door, err);
+  const struct settings_socket api_socket = {settings->api_socket, 0660, -1};
+  if (status == PLUG_OK)
+    status = listen_at_path(workers, settings, &api_socket, &api, doors, err);
+  if (status == PLUG_OK)
+    status = listen_at_path(workers, settings, &settings->admin_socket, &admin, doors, err);
   if (settings->n_api_keys && !settings->n_api_listen && !settings->api_socket && status == PLUG_OK)
     log_info("net",
              "the API is served where clients connect; [api] listen or socket keeps it apart");
   return status;
+}
+
+void doors_remove_paths(struct doors *doors)
+{
+  while (doors->n_paths)
+    unlink(doors->paths[--doors->n_paths]);
 }

@@ -7,7 +7,9 @@
 #include "config/settings.h"
 #include "net/addresses.h"
 #include "net/batch.h"
+#include "net/census.h"
 #include "net/control.h"
+#include "net/gather.h"
 #include "net/pages.h"
 #include "net/peer.h"
 #include "net/poller.h"
@@ -19,6 +21,15 @@
 /* How much one read takes at most. A burst of SENDs that comes in one read goes out in one write
  * per subscriber. */
 #define NET_READ_BYTES 65536
+
+/* What code above net does on each worker. [start] fills it. */
+struct net_hooks {
+  /* Before the worker's first turn, on its thread. */
+  void (*started)(void *ctx, struct net_env *env);
+  /* The nodes tell each other something that is no order about sessions. False: nobody knows it. */
+  bool (*heard)(void *ctx, struct net_env *env, const struct plug_msg *msg);
+  void *ctx;
+};
 
 /* config, settings, terms and sockjs_limits, api_keys, and what the hub and the sessions have of
  * them, are of a generation (generation.h): what is to be kept beyond a turn is copied. */
@@ -32,6 +43,7 @@ struct net_env {
   struct hub hub;
   struct session_env session;
   struct session_terms *terms; /* by door: 0 is TCP, 1 + i the endpoint i */
+  struct census census;        /* likewise */
   struct batch_set batches[WIRES];
   uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
@@ -46,9 +58,13 @@ struct net_env {
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
   struct api_service *api;
   const struct api_keyring *api_keys; /* NULL: there is no API */
+  const struct mounts *mounts;        /* what code above answers; NULL: nothing */
+  const struct net_hooks *hooks;      /* NULL: there are none */
+  const struct net_crew *crew;        /* all workers */
   struct control control;
   struct list proxy_conns; /* struct proxy_conn.link */
   struct list paused;      /* struct conn.paused */
+  struct list scans;       /* struct conn_scan.link */
   struct list doomed;      /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */

@@ -130,6 +130,8 @@ static void set_hub(struct hub *hub, const struct settings *settings)
   static const enum outq_policy policies[] = {[QUEUE_CLOSE] = OUTQ_CLOSE,
                                               [QUEUE_DROP_OLDEST] = OUTQ_DROP_OLDEST,
                                               [QUEUE_DROP_NEWEST] = OUTQ_DROP_NEWEST};
+  hub->prefixes.configured =
+      (struct destination_prefixes){settings->broker_prefixes.items, settings->broker_prefixes.n};
   hub->outqs.max_bytes = settings->terms.queue_bytes;
   hub->outqs.max_frames = settings->queue_messages;
   hub->outqs.policy = policies[settings->queue_policy];
@@ -188,4 +190,12 @@ void generation_follow(struct net_env *env, const struct generation *generation)
     session_follow(&conn->session);
     conn_arm(conn);
   }
+}
+
+struct net_chains generation_chains(const struct net_env *env)
+{
+  const struct session_env *session = &env->session;
+  return (struct net_chains){.access =
+                                 session->access ? access_chain(access_of(session->access)) : NULL,
+                             .app = session->app ? app_chain(app_of(session->app)) : NULL};
 }

@@ -31,6 +31,13 @@ struct app_settings generation_app(const struct settings *settings,
                                    const struct destination_rules *destinations,
                                    const struct instance_extension *extension);
 
+/* [worker] The auth and the app plugins that this worker asks, each NULL where there are none. They
+ * are there until its next turn. */
+struct net_chains {
+  const struct chain *access, *app;
+};
+struct net_chains generation_chains(const struct net_env *env);
+
 /* [start] The first one. False when out of memory. */
 bool generation_enter(struct net_env *env, const struct generation *generation);
 /* [worker] The next one, with as many endpoints as before, for what comes from now on and for who

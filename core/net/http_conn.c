@@ -33,7 +33,7 @@ void http_conn_arm(struct http_conn *conn, uint64_t in_ms)
 }
 
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
-                   bool counted, bool api_only, uint64_t opened_ms)
+                   bool counted, const struct door *door, uint64_t opened_ms)
 {
   struct http_conn *conn = malloc(sizeof *conn);
   if (!conn)
@@ -49,7 +49,8 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
   }
   conn->peer = *peer;
   conn->counted = counted;
-  conn->api_only = api_only;
+  conn->door = (uint8_t)door->kind;
+  conn->local = door->local;
   conn->opened_ms = opened_ms;
   timer_init(&conn->timer, on_timer);
   list_init(&conn->ready);
@@ -115,7 +116,8 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
     next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer);
     plug_secret_wipe(rest - head->len, head->len);
   }
-  session_enter(&next->session, net_terms_at(env, reply->endpoint));
+  conn_enter(next, reply->endpoint,
+             reply->sockjs_framing ? CARRIED_BY_SOCKJS + SOCKJS_WEBSOCKET : CARRIED_BY_WEBSOCKET);
   if (reply->sockjs_framing)
     carrier_sockjs_websocket_begin(next, reply->endpoint, out);
   else if (carrier == &carrier_websocket_whole)
@@ -245,7 +247,8 @@ static bool collect_more(struct http_conn *conn, struct plug_str *rest)
 static bool handle(struct http_conn *conn, const struct http_head *head, char *rest, size_t len)
 {
   struct http_reply reply = {.answer = {.head_only = head->method == HTTP_HEAD}};
-  struct http_request request = {.head = head, .peer = &conn->peer, .api_only = conn->api_only};
+  struct http_request request = {
+      .head = head, .peer = &conn->peer, .door = conn->door, .local = conn->local};
   COUNT(requests);
   switch (http_route(conn->env, &request, &reply)) {
   case HTTP_ROUTE_REFUSED:
@@ -390,6 +393,10 @@ static void on_ready(struct watch *watch, uint32_t events)
   if (http_conn_is_answering(conn)) {
     if (http_conn_write(conn) && !http_conn_is_answering(conn))
       http_conn_process_kept(conn);
+    return;
+  }
+  if (conn->streaming) { /* its client has left */
+    http_conn_end(conn);
     return;
   }
   (void)events;

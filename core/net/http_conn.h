@@ -13,9 +13,10 @@ struct http_conn;
 
 /* Takes over fd, and the place of former in the poller unless that is NULL. counted: in the limits
  * of the peer's address; those of a proxy's clients are counted when they ask for a WebSocket.
- * api_only: nothing but the API is to be had. False when out of memory: fd is the caller's then. */
+ * door: what it came in by. False when out of memory: fd is the caller's then. */
+struct door;
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
-                   bool counted, bool api_only, uint64_t opened_ms);
+                   bool counted, const struct door *door, uint64_t opened_ms);
 
 /* --- for services whose answers do not come at once ----------------------------------------- */
 
@@ -29,6 +30,14 @@ void http_conn_put_head(struct http_conn *conn, struct buf *out, struct http_ans
                         size_t body_len);
 /* Likewise, with all bytes of the answer. */
 bool http_conn_answer_whole(struct http_conn *conn, struct plug_str bytes);
+/* Begins an answer that goes on for as long as its service and its client like; the end of the
+ * client frees the task. False: conn is gone, here and below. */
+bool http_conn_stream(struct http_conn *conn, struct http_answer *answer);
+bool http_conn_put(struct http_conn *conn, struct plug_str bytes);
+/* What the client has not taken of it yet; whoever puts keeps it small. */
+size_t http_conn_unsent(const struct http_conn *conn);
+/* It ends, and so does conn, when all is written. */
+void http_conn_end_stream(struct http_conn *conn);
 /* The watch by which the socket goes to whoever writes the answer (poller_move), and comes back. */
 struct watch *http_conn_watch(struct http_conn *conn);
 /* It has come back, and the answer is complete; conn may be gone afterwards. */

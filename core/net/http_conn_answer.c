@@ -15,9 +15,9 @@
 /* Behind an answer that the client does not read nothing is read, so it costs nothing. */
 bool http_conn_watch_again(struct http_conn *conn)
 {
-  uint32_t events = http_conn_is_answering(conn) ? (uint32_t)EPOLLOUT
-                    : conn->parked               ? (uint32_t)EPOLLRDHUP
-                                                 : (uint32_t)EPOLLIN;
+  uint32_t events = http_conn_is_answering(conn)      ? (uint32_t)EPOLLOUT
+                    : conn->parked || conn->streaming ? (uint32_t)EPOLLRDHUP
+                                                      : (uint32_t)EPOLLIN;
   if (poller_want(&conn->env->poller, &conn->watch, events))
     return true;
   http_conn_end(conn);
@@ -105,7 +105,10 @@ bool http_conn_write(struct http_conn *conn)
   }
   buf_free(&conn->out);
   conn->out_at = 0;
-  return finish(conn);
+  if (!conn->streaming)
+    return finish(conn);
+  timers_stop(&conn->env->timers, &conn->timer);
+  return http_conn_watch_again(conn);
 }
 
 /* What is in conn->out, and page behind it. False: conn is gone. */
@@ -177,6 +180,49 @@ bool http_conn_answer_whole(struct http_conn *conn, struct plug_str bytes)
   return http_conn_send(conn, str_from(NULL, 0));
 }
 
+bool http_conn_stream(struct http_conn *conn, struct http_answer *answer)
+{
+  conn->close = true; /* nobody waits for another request behind one without an end */
+  http_conn_put_head(conn, &conn->out, answer, HTTP_STREAMED);
+  if (!conn->task->head_only) {
+    conn->streaming = true;
+    return http_conn_send(conn, str_from(NULL, 0));
+  }
+  (void)http_conn_send(conn, str_from(NULL, 0));
+  return false;
+}
+
+bool http_conn_put(struct http_conn *conn, struct plug_str bytes)
+{
+  char head[HTTP_CHUNK_HEAD_MAX];
+  bool chunked = conn->task->minor != 0;
+  if (conn->out_at > conn->out.len / 2) {
+    buf_consume(&conn->out, conn->out_at);
+    conn->out_at = 0;
+  }
+  if (chunked)
+    buf_put(&conn->out, head, http_chunk_put_head(head, bytes.len));
+  buf_put_str(&conn->out, bytes);
+  if (chunked)
+    buf_put_str(&conn->out, STR("\r\n"));
+  if (conn->watch.events & EPOLLOUT && !conn->out.failed)
+    return true; /* what is in front of it has not been taken, either */
+  return http_conn_send(conn, str_from(NULL, 0));
+}
+
+size_t http_conn_unsent(const struct http_conn *conn)
+{
+  return conn->out.len - conn->out_at;
+}
+
+void http_conn_end_stream(struct http_conn *conn)
+{
+  conn->streaming = false;
+  if (conn->task->minor)
+    buf_put_str(&conn->out, STR(HTTP_LAST_CHUNK));
+  (void)http_conn_send(conn, str_from(NULL, 0));
+}
+
 struct watch *http_conn_watch(struct http_conn *conn)
 {
   return &conn->watch;
@@ -224,6 +270,7 @@ void http_conn_hand(struct http_conn *conn, struct net_env *to)
   }
   poller_remove(&from->poller, &conn->watch);
   list_remove(&conn->link);
+  COUNT_BY(connections, -1); /* it is the other worker's */
   if (mpsc_push(&to->handed, &conn->handed))
     poller_wake(&to->poller);
 }
@@ -235,6 +282,7 @@ void http_conns_take(struct net_env *env, bool serve_them)
     struct http_conn *conn = container_of(node, struct http_conn, handed);
     node = node->next;
     conn->env = env;
+    COUNT(connections);
     list_append(&env->http_conns, &conn->link);
     if (serve_them && poller_add(&env->poller, &conn->watch, EPOLLIN))
       conn->task->kind->serve(env, conn);
@@ -263,10 +311,13 @@ void http_conns_drain(struct net_env *env)
   for (; node != &env->http_conns; node = next) {
     struct http_conn *conn = container_of(node, struct http_conn, link);
     next = node->next;
-    if (http_conn_is_idle(conn))
+    if (http_conn_is_idle(conn)) {
       http_conn_end(conn);
-    else
-      conn->close = true;
+      continue;
+    }
+    conn->close = true;
+    if (conn->task && conn->task->kind->stop && conn->state == STATE_SERVING)
+      conn->task->kind->stop(conn);
   }
 }
 

@@ -29,8 +29,10 @@ struct http_conn {
   uint8_t state;
   bool close; /* the answer that is under way is the last */
   bool parked;
-  bool api_only; /* it came in by a door of the API */
-  bool reading;  /* a request has begun: its time runs */
+  bool streaming; /* the answer has no end yet */
+  bool local;     /* it came in by a Unix socket */
+  uint8_t door;   /* by a door of which kind: enum door_kind */
+  bool reading;   /* a request has begun: its time runs */
   uint32_t n_requests;
   struct http_reader reader;
   uint32_t lingered;  /* bytes dropped in STATE_LINGER, or of a body */

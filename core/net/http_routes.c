@@ -73,6 +73,37 @@ static enum http_route answer_ready(struct net_env *env, struct http_reply *repl
   return answer(reply, 200, no_store, "ready");
 }
 
+/* Pages of others, which a browser that reaches this address may show too, have no business with
+ * what operators are given. */
+static bool is_foreign(const struct http_head *head, const struct http_forwarded *forwarded)
+{
+  const struct http_field *field = http_head_field(head, HTTP_ORIGIN);
+  struct origin_request origin = {.origin = field ? field->value : STR(""),
+                                  .scheme = forwarded->scheme,
+                                  .host = forwarded->host};
+  return field && (head->counts[HTTP_ORIGIN] > 1 || !origin_allowed(NULL, 0, &origin));
+}
+
+static enum http_route route_mount(struct net_env *env, const struct http_request *request,
+                                   const struct http_forwarded *forwarded,
+                                   const struct mount *mount, struct plug_str path,
+                                   struct http_reply *reply)
+{
+  if (door_is_operators(request->door) && is_foreign(request->head, forwarded)) {
+    COUNT(origins_refused);
+    reply->answer.type = "application/json";
+    return answer(reply, 403, MOUNT_HEADERS,
+                  "{\"code\":\"foreign-origin\",\"message\":\"this is answered to pages of this "
+                  "server only\"}");
+  }
+  if (env->quiet)
+    return refuse(reply, 503, "The server is stopping.", NULL);
+  reply->task = mount_task_new(mount, request->head, path, request->door, request->local);
+  if (!reply->task)
+    return refuse(reply, 503, "The server is out of memory.", NULL);
+  return HTTP_ROUTE_SERVE;
+}
+
 static enum http_route route_plain(struct net_env *env, const struct http_request *request,
                                    const struct http_forwarded *forwarded, struct plug_str path,
                                    struct http_reply *reply)
@@ -83,14 +114,18 @@ static enum http_route route_plain(struct net_env *env, const struct http_reques
     return refuse(reply, 405, "This server is no proxy.", "allow: GET, HEAD\r\n");
   if (head->asterisk)
     return answer(reply, 204, "allow: GET, HEAD, OPTIONS\r\n", NULL);
+  const struct mount *mount = mounts_find(env->mounts, request->door, path);
+  if (mount)
+    return route_mount(env, request, forwarded, mount, path, reply);
   if (api_routes_have(env, request, path))
     return api_route(env, request, path, reply);
   bool ready = str_eq(path, STR("/ready"));
-  if (request->api_only && !ready)
-    return answer(reply, 404, NULL, "Only the API is here.");
+  if (request->door != DOOR_CLIENTS && !ready)
+    return answer(reply, 404, NULL,
+                  request->door == DOOR_API ? "Only the API is here." : "There is nothing here.");
   struct plug_str rest;
   const struct settings_endpoint *endpoint = endpoint_above(env->settings, head->path, &rest);
-  if (endpoint && endpoint->sockjs && !request->api_only)
+  if (endpoint && endpoint->sockjs && request->door == DOOR_CLIENTS)
     return sockjs_route(env, endpoint, head, forwarded, rest, reply);
   endpoint = find_endpoint(env->settings, path);
   if (endpoint && endpoint->websocket) {
@@ -230,7 +265,7 @@ enum http_route http_route(struct net_env *env, const struct http_request *reque
   struct http_forwarded forwarded;
   char buffer[NET_READ_BYTES];
   find_client(env, request, &forwarded, &reply->peer);
-  if (!knows_host(env->settings, forwarded.host)) {
+  if (!request->local && !knows_host(env->settings, forwarded.host)) {
     COUNT(hosts_refused);
     return refuse(reply, 421, "This server does not answer to that host.", NULL);
   }
@@ -239,7 +274,7 @@ enum http_route http_route(struct net_env *env, const struct http_request *reque
    */
   bool upgrade = http_head_lists(head, HTTP_UPGRADE, STR("websocket")) ||
                  (ws_upgrade_wanted(head) && find_endpoint(env->settings, path));
-  if (!upgrade || request->api_only)
+  if (!upgrade || request->door != DOOR_CLIENTS)
     return route_plain(env, request, &forwarded, path, reply);
   enum http_route route = route_upgrade(env, head, &forwarded, path, reply);
   if (route == HTTP_ROUTE_REFUSED)

@@ -8,13 +8,15 @@
 #include "http/http_head.h"
 #include "net/env.h"
 #include "net/http_task.h"
+#include "net/mount.h"
 #include "net/peer.h"
 #include "websocket/ws_upgrade.h"
 
 struct http_request {
   const struct http_head *head;
   const struct net_peer *peer;
-  bool api_only; /* it came in by a door of the API */
+  uint8_t door; /* what it came in by: enum door_kind */
+  bool local;   /* by a Unix socket */
 };
 
 enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SERVE };

@@ -18,6 +18,9 @@ struct http_task_kind {
    * afterwards. */
   void (*serve)(struct net_env *env, struct http_conn *http);
   void (*free)(struct http_task *task);
+  /* The server stops while the request is served: ends it, if nobody else will. NULL: somebody
+   * does. */
+  void (*stop)(struct http_conn *http);
   /* The body is larger than max_body: counts it, and says so. */
   void (*too_large)(struct http_fault *fault);
   /* The body of a refusal and its type, or NULL: a line of text. */

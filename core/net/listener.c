@@ -128,8 +128,9 @@ static int unix_fault(struct plug_err *err, const char *path, const char *why, i
   return -1;
 }
 
-int listener_bind_unix(const char *path, struct plug_err *err)
+int listener_bind_unix(const struct settings_socket *place, struct plug_err *err)
 {
+  const char *path = place->path;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   struct stat st;
   memcpy(address.sun_path, path, strlen(path) + 1); /* its length is checked by the settings */
@@ -145,9 +146,14 @@ int listener_bind_unix(const char *path, struct plug_err *err)
     unlink(path);
   }
   /* What bind makes has the mode of the socket, less the umask's; in between it is never wider. */
-  if (fchmod(fd, 0660) != 0 || bind(fd, any, sizeof address) != 0 || chmod(path, 0660) != 0 ||
-      listen(fd, BACKLOG) != 0)
+  if (fchmod(fd, 0600) != 0 || bind(fd, any, sizeof address) != 0)
     return unix_fault(err, path, strerror(errno), fd);
+  if ((place->group >= 0 && chown(path, (uid_t)-1, (gid_t)place->group) != 0) ||
+      chmod(path, place->mode) != 0 || listen(fd, BACKLOG) != 0) {
+    int saved = errno;
+    unlink(path);
+    return unix_fault(err, path, strerror(saved), fd);
+  }
   return fd;
 }
 

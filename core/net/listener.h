@@ -18,9 +18,9 @@ int listener_bind(const struct settings_address *address, const struct settings 
  * share it unnoticed, so this tries to bind without. */
 plug_status listener_probe(const struct settings_address *address, struct plug_err *err);
 
-/* The same at a path, for the process's user and group; -1 with *err filled. A socket that a server
- * which is no more has left there is replaced. Whoever binds it removes the path in the end. */
-int listener_bind_unix(const char *path, struct plug_err *err);
+/* The same at a path; -1 with *err filled. A socket that a server which is no more has left there
+ * is replaced. Whoever binds it removes the path in the end. */
+int listener_bind_unix(const struct settings_socket *place, struct plug_err *err);
 
 struct listener {
   struct net_env *env;

@@ -10,6 +10,7 @@
 #include "base/block.h"
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "message/message.h"
 #include "net/api_routes.h"
@@ -75,6 +76,13 @@ static void settle_all(struct worker *worker)
   }
 }
 
+static void tell_delivered(struct worker *worker)
+{
+  struct hub *hub = &worker->env.hub;
+  histogram_observe(HISTOGRAM_delivery, clock_now_us() - hub->followed_us);
+  hub->followed_us = 0;
+}
+
 static void turn_end(struct worker *worker)
 {
   struct net_env *env = &worker->env;
@@ -89,6 +97,8 @@ static void turn_end(struct worker *worker)
     poller_wake(&env->poller);
   do {
     settle_all(worker);
+    if (env->hub.followed_us)
+      tell_delivered(worker);
     while ((node = list_first(&env->doomed)))
       conn_cut(container_of(node, struct conn, doomed));
   } while (http_conns_resume(env) || !list_empty(&env->hub.outqs.dirty));
@@ -162,11 +172,24 @@ static struct worker *worker_of(struct session_env *session)
   return container_of(container_of(session, struct net_env, session), struct worker, env);
 }
 
+/* How often a worker follows one of its messages on its way. */
+#define FOLLOW_MS 10
+
+static void follow_some(struct worker *worker, const struct plug_msg *msg)
+{
+  if (worker->env.now_ms < worker->follow_ms)
+    return;
+  worker->follow_ms = worker->env.now_ms + FOLLOW_MS;
+  if (!message_accepted_us(msg)) /* applications may hand on what was published to them */
+    message_follow(msg, clock_now_us());
+}
+
 static plug_status publish(struct session_env *session, const struct plug_msg *msg,
                            struct inbox_item *answer)
 {
   struct worker *worker = worker_of(session);
   struct net_env *env = &worker->env;
+  follow_some(worker, msg);
   plug_status status = broker_publish(env->broker, msg, answer, &worker->inbox);
   session->congested = status == PLUG_PENDING && broker_congested(env->broker);
   /* The inbox that fills up may be our own, which nobody empties while we read. */
@@ -223,6 +246,7 @@ static void init_net_env(struct worker *worker, struct broker *broker, const str
   list_init(&env->api_waiting);
   list_init(&env->http_ready);
   list_init(&env->paused);
+  list_init(&env->scans);
   list_init(&env->doomed);
 }
 
@@ -245,7 +269,8 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct gene
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
   env->rx = malloc(NET_READ_BYTES);
   env->sockjs = sockjs;
-  if (!env->rx || !init_session_env(env) || !generation_enter(env, generation)) {
+  if (!env->rx || !init_session_env(env) || !generation_enter(env, generation) ||
+      !census_init(&env->census, 1 + generation->settings->n_endpoints)) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;
   }
@@ -404,6 +429,12 @@ void worker_wake(struct worker *worker)
   wake(&worker->inbox);
 }
 
+static void count_turn(struct worker *worker)
+{
+  uint64_t turns = atomic_load_explicit(&worker->turns, memory_order_relaxed);
+  atomic_store_explicit(&worker->turns, turns + 1, memory_order_relaxed);
+}
+
 static void *run(void *arg)
 {
   struct worker *worker = arg;
@@ -412,9 +443,12 @@ static void *run(void *arg)
   char name[16];
   snprintf(name, sizeof name, "worker-%u", worker->index);
   pthread_setname_np(pthread_self(), name);
-  counter_bind_thread();
+  atomic_store_explicit(&worker->counters, counter_bind_thread(), memory_order_release);
   interest_bind_worker((int)worker->index);
   control_start(env);
+  env->hub.epoch = (uint32_t)(env->now_ms / HUB_EPOCH_MS);
+  if (env->hooks)
+    env->hooks->started(env->hooks->ctx, env);
   if (!open_sender(worker)) {
     log_error("net", "worker %u: out of memory", worker->index);
     abort();
@@ -422,6 +456,8 @@ static void *run(void *arg)
   while (!worker->ending) {
     poller_wait(&env->poller, patience(worker, deferred));
     env->now_ms = clock_now_ms();
+    count_turn(worker);
+    env->hub.epoch = (uint32_t)(env->now_ms / HUB_EPOCH_MS);
     poller_dispatch(&env->poller);
     resume_paused(worker);
     if (watchdog_home_hangs())
@@ -495,6 +531,7 @@ void worker_fini(struct worker *worker)
   hub_fini(&env->hub);
   buf_free(&env->session.out);
   free(env->sockjs_limits);
+  census_fini(&env->census);
   free(env->terms);
   free(env->session.scratch);
   free(env->session.kv);

@@ -34,14 +34,17 @@ struct worker {
   unsigned n_listeners, n_sockets;
   struct sender *sender; /* made by the worker's thread */
   struct timer drain;
+  uint64_t follow_ms;   /* when the next message may be followed */
   unsigned n_deferred;  /* turns for which sending has waited */
   uint64_t answered_ms; /* when it last answered for others */
   pthread_t thread;
-  sem_t quiet;          /* posted once it is */
-  _Atomic int command;  /* what it is to do, in the order of enum worker_command */
-  _Atomic int stopped;  /* no wake-ups any more */
-  uint64_t deadline_ms; /* of the command to stop; written before it */
-  int obeyed;           /* the last command */
+  sem_t quiet;            /* posted once it is */
+  _Atomic int command;    /* what it is to do, in the order of enum worker_command */
+  _Atomic uint64_t turns; /* begun so far: it is alive if they rise */
+  _Atomic(struct counter_block *) counters; /* of its thread; NULL: it has not started */
+  _Atomic int stopped;                      /* no wake-ups any more */
+  uint64_t deadline_ms;                     /* of the command to stop; written before it */
+  int obeyed;                               /* the last command */
   bool initialised, ending;
 };
 

@@ -145,6 +145,16 @@ static void note_key_files(const struct settings *former, const struct settings 
     }
 }
 
+static void note_tokens(const struct settings *former, const struct settings *settings,
+                        struct config_changes *changes)
+{
+  bool same = former->n_admin_tokens == settings->n_admin_tokens;
+  for (size_t i = 0; same && i < settings->n_admin_tokens; i++)
+    same = strcmp(former->admin_tokens[i], settings->admin_tokens[i]) == 0;
+  if (!same && !changes_touch(changes, "[admin] token"))
+    changes_add(changes, NULL, "[admin] token-file");
+}
+
 static bool can_renew(void *ctx, const char *section)
 {
   return ctx && app_can_renew(ctx, section);
@@ -172,6 +182,7 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
     return fault_no_memory(err);
   status = settings_page_sign_in(&set->settings, set->config, err);
   note_key_files(former, &set->settings, changes);
+  note_tokens(former, &set->settings, changes);
   return changes->failed ? fault_no_memory(err) : status;
 }
 

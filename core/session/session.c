@@ -460,15 +460,18 @@ static void handle_disconnect(struct session *session, const struct stomp_frame 
 static void handle_frame(struct session *session, struct stomp_frame *frame)
 {
   COUNT(frames_in);
+  session->n_frames++;
   if (stomp_command_is_server(frame->command)) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s frames are sent by servers only",
                  stomp_command_text(frame->command));
   } else if (frame->command == STOMP_CONNECT || frame->command == STOMP_STOMP) {
+    COUNT(connects_in);
     handle_connect(session, frame);
   } else if (session->state == SESSION_CONNECTING) {
     session_fail(session, frame, CLOSE_PROTOCOL, "The first frame must be CONNECT or STOMP.",
                  "%s before CONNECT", stomp_command_text(frame->command));
   } else if (frame->command == STOMP_DISCONNECT) {
+    COUNT(disconnects_in);
     handle_disconnect(session, frame);
   } else {
     session_command(session, frame);

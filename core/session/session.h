@@ -94,6 +94,7 @@ struct session {
   uint32_t n_transactions;
   uint64_t transaction_bytes;
   uint64_t n_unacked;  /* kept by the hub */
+  uint64_t n_frames;   /* that its client has sent */
   char *leave_receipt; /* of the DISCONNECT that waits for the other receipts */
   uint16_t close_code; /* set with SESSION_CLOSED: the carrier flushes, then closes */
   uint8_t state;

@@ -9,8 +9,11 @@
  * one has caught up. redis_probe decides when a connected Redis counts as up, and when no longer.
  * Everything here runs on the home thread. */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <plugboard/ext/proof.h>
 
 #include "redis_config.h"
 #include "redis_handover.h"
@@ -44,6 +47,7 @@ struct redis_broker {
   int32_t state;
   bool was_up;
   uint64_t since_ms, said_ms;
+  _Atomic uint64_t proven_ms;             /* when the last probe came back; 0: none has */
   uint64_t namesake_ms, namesake_said_ms; /* heard last, told last; 0: never */
   uint32_t rtt_us;
   char why[REDIS_WHY_MAX]; /* of the state DOWN */
@@ -217,6 +221,7 @@ static void on_probe_heard(void *arg, uint32_t rtt_us)
 {
   struct redis_broker *self = arg;
   self->rtt_us = rtt_us;
+  atomic_store(&self->proven_ms, self->env.host->now_ms(self->env.host));
   if (self->drain_probes)
     done(self, &self->drain_op, PLUG_OK);
   if (self->state == PLUG_STATE_UP)
@@ -586,9 +591,18 @@ struct redis_presence *redis_presence_of(void *self)
   return ((struct redis_broker *)self)->presence;
 }
 
+static uint64_t proven_ms(void *arg) PLUG_NOEXCEPT
+{
+  return atomic_load(&((struct redis_broker *)arg)->proven_ms);
+}
+
+static const struct plug_broker_proof proof = {.size = sizeof proof, .proven_ms = proven_ms};
+
 static const void *extension(void *arg, const char *id) PLUG_NOEXCEPT
 {
   const struct redis_broker *self = arg;
+  if (strcmp(id, PLUG_EXT_BROKER_PROOF) == 0)
+    return &proof;
   return self->presence != NULL && strcmp(id, PLUG_EXT_BROKER_PRESENCE) == 0 ? &redis_presence_table
                                                                              : NULL;
 }

@@ -4,6 +4,7 @@
 #include <plugboard/ext/config.h>
 #include <plugboard/ext/metrics.h>
 #include <plugboard/ext/presence.h>
+#include <plugboard/ext/proof.h>
 #include <plugboard/ext/workpool.h>
 #include <plugboard/plugin.h>
 
@@ -238,6 +239,11 @@ OFFSET(plug_metrics, counter, 8);
 OFFSET(plug_metrics, gauge, 16);
 OFFSET(plug_metrics, add, 24);
 OFFSET(plug_metrics, set, 32);
+
+SIZE(plug_broker_proof, 16);
+OFFSET(plug_broker_proof, size, 0);
+OFFSET(plug_broker_proof, reserved, 4);
+OFFSET(plug_broker_proof, proven_ms, 8);
 
 SIZE(plug_workpool, 16);
 OFFSET(plug_workpool, size, 0);

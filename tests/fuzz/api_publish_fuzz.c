@@ -49,19 +49,27 @@ static void check_publish(struct plug_str body)
   api_batch_free(&batch);
 }
 
-static void check_order(enum api_order_kind kind, struct plug_str body)
+static bool read_order(int kind, struct plug_str body, struct api_order *order,
+                       struct api_fault *fault)
+{
+  return kind < 0 ? api_order_read_kick(body, order, fault)
+                  : api_order_read((enum api_order_kind)kind, body, 100, order, fault);
+}
+
+/* kind: enum api_order_kind; -1: as operators write it. */
+static void check_order(int kind, struct plug_str body)
 {
   struct api_order order, again;
   struct api_fault fault;
   struct buf text = {0};
-  if (!api_order_read(kind, body, 100, &order, &fault)) {
+  if (!read_order(kind, body, &order, &fault)) {
     check_fault(&fault);
     return;
   }
   if (!api_order_put(&order, &text) ||
       api_order_hear(str_from(text.data, text.len), 100, &again) != API_ORDER_HEARD)
     abort();
-  if (again.kind != kind || strcmp(order.user, again.user) != 0 ||
+  if (again.kind != order.kind || strcmp(order.user, again.user) != 0 ||
       strcmp(order.session, again.session) != 0 || strcmp(order.reason, again.reason) != 0 ||
       order.refuse_s != again.refuse_s || !order.destination != !again.destination ||
       (order.destination && strcmp(order.destination, again.destination) != 0))
@@ -78,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   check_publish(body);
   check_order(API_ORDER_DISCONNECT, body);
   check_order(API_ORDER_UNSUBSCRIBE, body);
+  check_order(-1, body);
   if (api_order_hear(body, 100, &order) == API_ORDER_HEARD)
     api_order_fini(&order);
   return 0;

@@ -313,7 +313,7 @@ describe('starting', { concurrency: 4 }, () => {
     await stomp(server, { t });
   });
   test('with too few file descriptors it says so and ends', () => {
-    for (const n of [12, 13, 14, 15]) {
+    for (const n of [15, 16, 17, 19]) {
       const args = ['-c', 'ulimit -n "$1"; shift; exec "$@"', 'sh', n, program, '--set', 'http.listen=127.0.0.1:0', '--set', 'server.workers=2'];
       const { status, signal, stderr } = spawnSync('sh', args, { timeout: patience(5000), killSignal: 'SIGKILL', encoding: 'utf8' });
       assert.equal(signal, null, `${n}: ${stderr}`);

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 
 import { SignJWT } from 'jose';
 
+import { adminOf } from './lib/admin.mjs';
 import { sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 
@@ -389,5 +390,57 @@ describe('applications', { concurrency: 4 }, () => {
     await client.request('SEND', { destination: '/pub/nobody' }, '2');
     await client.request('SEND', { destination: '/pub/a/chat' }, '3');
     assert.equal((await client.expect('MESSAGE')).body, '3');
+  });
+});
+
+describe('over the admin API', { concurrency: 4 }, () => {
+  const tokens = ['the-first-token-of-all', 'the-second-token-of-all'];
+  const config = (token, more = {}) => ini({ admin: { listen: '127.0.0.1:0', token }, ...more });
+
+  test('its answer says what became of it, and other tokens count at once', async (t) => {
+    const server = await start({ t, config: config(tokens[0]) });
+    const [first, second] = tokens.map((token) => adminOf(server, { token }));
+    writeFileSync(server.configFile, config(tokens[1], { server: { workers: '7' }, limits: { 'max-headers': '9' } }));
+    const answer = await first.post('reload', {}, 200);
+    assert.deepEqual(answer, {
+      applied: ['[limits] max-headers', '[admin] token'],
+      kept: [{ key: '[server] workers', why: 'stays 0 until the next start' }],
+    });
+    await first.refused(401, 'bad-token', 'GET', 'status');
+    const { sections } = await second.get('config');
+    assert.deepEqual([sections.limits['max-headers'], sections.server.workers, sections.admin.token], ['9', '0', '***']);
+    writeFileSync(server.configFile, config(tokens[1], { limits: { 'max-headers': 'many' } }));
+    const { json } = await second.refused(422, 'bad-configuration', 'POST', 'reload');
+    assert.equal(json.faults.length, 1);
+    assert.match(json.faults[0], /plugboard\.ini:\d+: \[limits\] max-headers: /);
+    assert.equal((await second.get('config')).sections.limits['max-headers'], '9');
+  });
+
+  test('two at once, one after the other, while the node is asked and measured', async (t) => {
+    const of = (i) => config(tokens[0], {
+      metrics: { listen: '127.0.0.1:0' },
+      auth: { plugins: 'jwt', anonymous: 'on' },
+      'auth.jwt': { secret: `secret-${i}`.padEnd(40, '.'), algorithms: 'HS256', issuer: 'a', audience: 'b' },
+      destinations: { app: '/pub' },
+      app: { plugins: 'route' },
+      'app.route r': { pattern: '/r', to: `/topic/${i}` },
+    });
+    const server = await start({ t, config: of(0) });
+    const admin = adminOf(server, { token: tokens[0] });
+    let running = true;
+    const asking = Promise.all(['status', 'config', '/metrics', 'nodes'].map(async (path) => {
+      let n = 0;
+      for (; running || n === 0; n++) assert.equal((await admin.ask('GET', path)).status, 200);
+      return n;
+    }));
+    for (let i = 1; i <= 10; i++) {
+      writeFileSync(server.configFile, of(i));
+      const answers = await Promise.all([admin.post('reload', {}, 200), admin.post('reload', {}, 200)]);
+      assert.deepEqual(answers.map((answer) => answer.applied).sort((a, b) => b.length - a.length), [['[auth.jwt] secret', '[app.route r] to'], []]);
+    }
+    running = false;
+    assert.ok((await asking).every((n) => n > 0));
+    const { sections } = await admin.get('config');
+    assert.deepEqual([sections['app.route r'].to, sections['auth.jwt'].secret], ['/topic/10', '***']);
   });
 });

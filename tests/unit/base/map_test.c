@@ -186,6 +186,38 @@ static void a_table_that_was_large_gives_its_memory_back(void **state)
   map_fini(&m);
 }
 
+static void see(void *ctx, const struct map_entry *entry)
+{
+  (void)ctx;
+  container_of(entry, struct item, entry)->visits++;
+}
+
+static void a_scan_sees_what_stays_while_the_table_grows(void **state)
+{
+  (void)state;
+  struct map m = {0};
+  assert_int_equal(map_scan(&m, 0, see, NULL), 0);
+  fill(&m, 500);
+  size_t cursor = 0, grown = 0, steps = 0;
+  do {
+    cursor = map_scan(&m, cursor, see, NULL);
+    if (++steps % 50 == 0 && grown < 4) { /* once through every fifty buckets */
+      grown++;
+      for (unsigned n = 0; n < 1500; n++) {
+        struct item *more = calloc(1, sizeof *more);
+        assert_non_null(more);
+        snprintf(more->key, sizeof more->key, "more%zu-%u", grown, n);
+        more->entry.key = str_of(more->key);
+        assert_true(map_insert(&m, &more->entry));
+      }
+    }
+  } while (cursor);
+  assert_int_equal(grown, 4);
+  for (unsigned n = 0; n < 500; n++)
+    assert_int_equal(find(&m, n)->visits, 1);
+  empty(&m);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -196,6 +228,7 @@ int main(void)
       cmocka_unit_test(removed_entries_are_gone_and_may_come_back),
       cmocka_unit_test(iteration_visits_every_entry_once),
       cmocka_unit_test(visited_entries_may_be_removed_and_freed),
+      cmocka_unit_test(a_scan_sees_what_stays_while_the_table_grows),
       cmocka_unit_test(a_table_that_was_large_gives_its_memory_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,9 @@ static void expect_defaults(const struct settings *s)
   assert_false(s->log_json);
   assert_int_equal(s->drain_ms, 10000);
   assert_int_equal(s->stats_interval_ms, 0);
+  assert_false(s->stats_spring);
+  assert_int_equal(s->live_limit_ms, 10000);
+  assert_int_equal(s->n_metrics_listen, 0);
   assert_true(s->io_uring);
   assert_int_equal(s->n_http_listen, 1);
   assert_string_equal(s->http_listen[0].host, "127.0.0.1");
@@ -124,6 +127,7 @@ static void expect_defaults(const struct settings *s)
   assert_int_equal(s->down_queue_delay_ms, 1000);
   assert_int_equal(s->unsubscribe_grace_ms, 5000);
   assert_int_equal(s->operation_timeout_ms, 10000);
+  assert_int_equal(s->probe_interval_ms, 5000);
   assert_int_equal(s->pool_threads, 2);
   assert_int_equal(s->pool_queue, 10000);
   assert_int_equal(s->auth_plugins.n, 0);
@@ -195,6 +199,8 @@ static const struct {
     {"server", "drain-time", AT(drain_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
     {"server", "stats-interval", AT(stats_interval_ms), "0", "24h", 0, 86400000, NULL, "25h",
      "0..24h"},
+    {"server", "live-limit", AT(live_limit_ms), "1s", "10m", 1000, 600000, "999ms", "11m",
+     "1s..10m"},
     {"server", "pool-threads", AT(pool_threads), "1", "8", 1, 8, "0", "9", "1..8"},
     {"server", "pool-queue", AT(pool_queue), "1", "1000000", 1, 1000000, "0", "1000001",
      "1..1000000"},
@@ -208,6 +214,11 @@ static const struct {
      "10000001", "0..10000000"},
     {"api", "idempotency-time", AT(api_idempotency_ms), "1s", "24h", 1000, 86400000, "999ms", "25h",
      "1s..24h"},
+    {"admin", "max-failures", AT(admin_max_failures), "1", "1000000", 1, 1000000, "0", "1000001",
+     "1..1000000"},
+    {"admin", "max-tails", AT(admin_max_tails), "0", "1000", 0, 1000, NULL, "1001", "0..1000"},
+    {"admin", "beat-interval", AT(admin_beat_ms), "1s", "5m", 1000, 300000, "999ms", "6m",
+     "1s..5m"},
     {"api", "max-listed", AT(api_max_listed), "0", "1000000", 0, 1000000, NULL, "1000001",
      "0..1000000"},
     {"api", "max-refused-users", AT(api_max_refused_users), "1", "10000000", 1, 10000000, "0",
@@ -275,6 +286,7 @@ static const struct {
      "0..10m"},
     {"broker", "operation-timeout", AT(operation_timeout_ms), "100ms", "10m", 100, 600000, "99ms",
      "1h", "100ms..10m"},
+    {"broker", "probe-interval", AT(probe_interval_ms), "0", "5m", 0, 300000, NULL, "6m", "0..5m"},
 #undef AT
 };
 
@@ -367,6 +379,15 @@ static void every_choice_is_understood(void **state)
     assert_int_equal(s.terms.spring_profile, cases[i].spring);
     assert_int_equal(s.queue_policy, cases[i].policy);
     assert_int_equal(s.when_down, cases[i].down);
+    settings_fini(&s);
+  }
+  static const char *const formats[] = {"counters", "spring"};
+  for (size_t i = 0; i < N(formats); i++) {
+    struct settings s;
+    char text[64];
+    snprintf(text, sizeof text, "[server]\nstats-format = %s\n", formats[i]);
+    load_good(text, &s);
+    assert_int_equal(s.stats_spring, i);
     settings_fini(&s);
   }
 }

@@ -615,6 +615,111 @@ static void the_control_topic_goes_to_no_session(void **state)
   interest_leave(w.table, 0, w.hub.control, false);
 }
 
+struct listener {
+  struct hub_tap tap;
+  int n, answers;
+  plug_status answer;
+  uint64_t last;
+};
+
+static void on_heard(struct hub_tap *tap, const struct plug_msg *msg)
+{
+  struct listener *listener = container_of(tap, struct listener, tap);
+  listener->n++;
+  listener->last = msg->id;
+}
+
+static void on_answered(struct hub_tap *tap, plug_status status)
+{
+  struct listener *listener = container_of(tap, struct listener, tap);
+  listener->answers++;
+  listener->answer = status;
+}
+
+static void a_tap_hears_its_topic_and_keeps_it(void **state)
+{
+  (void)state;
+  struct listener a = {.tap = {on_heard, on_answered}}, b = a;
+  assert_int_equal(hub_tap_open(&w.hub, &a.tap, STR("/sub/a")), PLUG_PENDING);
+  publish("/sub/a", 1);
+  assert_int_equal(a.n, 1);
+  broker_answers(PLUG_OK);
+  assert_int_equal(a.answers, 1);
+  assert_int_equal(a.answer, PLUG_OK);
+  assert_int_equal(hub_tap_open(&w.hub, &b.tap, STR("/sub/a")), PLUG_OK);
+  struct subscription *sub = subscribe(0, "0", "/sub/a");
+  publish("/sub/a", 2);
+  publish("/sub/b", 3);
+  assert_int_equal(a.last, 2);
+  assert_int_equal(b.last, 2);
+  assert_int_equal(n_frames(0), 1);
+  hub_unsubscribe(&w.hub, sub);
+  hub_tap_close(&w.hub, &a.tap);
+  publish("/sub/a", 4);
+  assert_int_equal(a.n, 2);
+  assert_int_equal(b.n, 2);
+  hub_tap_close(&w.hub, &b.tap);
+  assert_int_equal(w.hub.topics.count, 0);
+}
+
+static void a_refused_topic_ends_its_taps(void **state)
+{
+  (void)state;
+  struct listener alone = {.tap = {on_heard, on_answered}}, beside = alone;
+  assert_int_equal(hub_tap_open(&w.hub, &alone.tap, STR("/sub/a")), PLUG_PENDING);
+  assert_int_equal(hub_tap_open(&w.hub, &beside.tap, STR("/sub/b")), PLUG_PENDING);
+  subscribe(0, "0", "/sub/b");
+  broker_answers(PLUG_EDENIED);
+  assert_int_equal(alone.answer, PLUG_EDENIED);
+  assert_int_equal(beside.answer, PLUG_EDENIED);
+  assert_int_equal(w.refused, 1);
+  assert_int_equal(w.hub.topics.count, 0);
+  hub_tap_close(&w.hub, &alone.tap);
+  hub_tap_close(&w.hub, &beside.tap);
+}
+
+static void see_topic(void *ctx, const struct hub_topic *topic)
+{
+  int *seen = ctx;
+  if (str_eq(topic->name, STR("/sub/a"))) {
+    seen[0]++;
+    assert_int_equal(topic->subscribers, 3);
+    assert_int_equal(topic->messages, 1);
+    assert_int_equal(topic->before, 2);
+  } else {
+    seen[1]++;
+    assert_true(str_eq(topic->name, STR("/sub/*")));
+    assert_true(topic->is_pattern);
+    assert_int_equal(topic->subscribers, 1);
+    assert_int_equal(topic->messages, 1);
+    assert_int_equal(topic->before, 2);
+  }
+}
+
+static void topics_are_counted_by_epochs(void **state)
+{
+  (void)state;
+  int seen[2] = {0};
+  subscribe(0, "0", "/sub/a");
+  subscribe(1, "0", "/sub/a");
+  subscribe(1, "1", "/sub/a");
+  subscribe(2, "p", "/sub/*");
+  broker_answers(PLUG_OK);
+  w.hub.epoch = 7;
+  publish("/sub/a", 1);
+  publish("/sub/a", 2);
+  w.hub.epoch = 8;
+  publish("/sub/a", 3);
+  struct hub_scan scan = {.visit = see_topic, .ctx = seen};
+  while (hub_scan_topics(&w.hub, &scan))
+    ;
+  assert_int_equal(seen[0], 1);
+  assert_int_equal(seen[1], 1);
+  assert_int_equal(interest_workers(w.table, STR("/sub/a"), false), 1);
+  assert_int_equal(interest_workers(w.table, STR("/sub/*"), true), 1);
+  assert_int_equal(interest_workers(w.table, STR("/sub/*"), false), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -647,6 +752,9 @@ int main(void)
       TEST(a_full_queue_stops_nobody_else),
       TEST(calls_come_in_order_and_a_share_of_them_in_a_turn),
       TEST(the_control_topic_goes_to_no_session),
+      TEST(a_tap_hears_its_topic_and_keeps_it),
+      TEST(a_refused_topic_ends_its_taps),
+      TEST(topics_are_counted_by_epochs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
-#include "stats.h"
+#include "ops/stats.h"
 
 #include "base/buf.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "ops/spring_stats.h"
 
 #define LINE_BYTES 1800 /* of counters; the log cuts lines that are longer than 2048 */
 
@@ -51,12 +52,12 @@ static struct plug_str behind(struct plug_str text, size_t n)
   return str_from(text.ptr + n, text.len - n);
 }
 
-void stats_log(const struct stats_sources *sources)
+void stats_log(const struct ops_sources *sources)
 {
   struct buf all = {0}, line = {0};
   for (int i = 0; i < COUNTER_COUNT; i++)
     put(&all, "", counter_name((enum counter)i), counter_read((enum counter)i));
-  put_instance(&all, sources->broker);
+  put_instance(&all, broker_instance(sources->broker));
   put_chain(&all, sources->access);
   put_chain(&all, sources->app);
   struct plug_str rest = str_from(all.data, all.len);
@@ -73,4 +74,36 @@ void stats_log(const struct stats_sources *sources)
   }
   buf_free(&line);
   buf_free(&all);
+}
+
+void stats_tell(const struct ops_sources *sources, const struct settings *settings)
+{
+  if (settings->stats_spring)
+    spring_stats_log(sources);
+  else
+    stats_log(sources);
+}
+
+void stats_rhythm_init(struct stats_rhythm *rhythm, const struct settings *settings,
+                       uint64_t now_ms)
+{
+  bool spring = settings->stats_spring;
+  uint64_t interval_ms = settings->stats_interval_ms;
+  if (spring && !interval_ms)
+    interval_ms = SPRING_STATS_PERIOD_MS;
+  bool sooner = spring && interval_ms > SPRING_STATS_FIRST_MS;
+  *rhythm =
+      (struct stats_rhythm){interval_ms, now_ms + (sooner ? SPRING_STATS_FIRST_MS : interval_ms)};
+}
+
+uint64_t stats_rhythm_wait_ms(const struct stats_rhythm *rhythm, uint64_t now_ms)
+{
+  if (!rhythm->interval_ms)
+    return UINT64_MAX;
+  return rhythm->next_ms > now_ms ? rhythm->next_ms - now_ms : 0;
+}
+
+void stats_rhythm_next(struct stats_rhythm *rhythm, uint64_t now_ms)
+{
+  rhythm->next_ms = now_ms + rhythm->interval_ms;
 }

@@ -1,0 +1,238 @@
+/* POST /admin/api/kick, drain and reload: what operators tell the node to do. A kick goes to all
+ * nodes by the broker; the others are for the main thread, and their answers come back to the
+ * worker that was asked. What is under way outlives its client. */
+#include <stdlib.h>
+
+#include "api/api_order.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "ops/admin_inner.h"
+#include "session/refusal.h"
+#include "session/session_waiter.h"
+
+/* --- kick ---------------------------------------------------------------------------------- */
+
+struct kick {
+  struct mount_request *request; /* NULL: its client has left */
+};
+
+static void answer_kick(struct mount_request *request, plug_status status)
+{
+  if (status == PLUG_OK)
+    admin_answer(request, 202, json_pack("{s:b}", "accepted", 1));
+  else
+    admin_refuse_with(request, status == PLUG_ETIMEDOUT ? 504 : 503,
+                      status == PLUG_EUNAVAIL    ? "broker-down"
+                      : status == PLUG_ETIMEDOUT ? "timeout"
+                                                 : "failed",
+                      "%s", refusal_text(status));
+}
+
+static void on_kicked(struct session_waiter *waiter)
+{
+  struct kick *kick = waiter->arg;
+  if (kick->request)
+    answer_kick(kick->request, waiter->status);
+  free(kick);
+}
+
+static void on_kick_gone(void *arg)
+{
+  struct kick *kick = arg;
+  kick->request = NULL;
+}
+
+static void log_kick(const struct mount_request *request, const struct api_order *order)
+{
+  char from[NET_PEER_TEXT_MAX] = "its socket";
+  if (!request->local)
+    net_peer_text(request->peer, from);
+  log_info("admin", "an operator at %s disconnects %s '%s', refused for %u s", from,
+           order->user[0] ? "user" : "session", order->user[0] ? order->user : order->session,
+           order->refuse_s);
+}
+
+void admin_kick(struct admin *admin, struct mount_request *request)
+{
+  struct net_env *env = request->env;
+  struct api_order order;
+  struct api_fault fault;
+  bool well = api_order_read_kick(request->body, &order, &fault);
+  (void)admin;
+  if (well && order.user[0] && !env->session.access)
+    well = api_refuse(&fault, 400, "no-users", "user",
+                      "nobody is asked who they are here ([auth] plugins): only sessions have "
+                      "names");
+  if (!well) {
+    admin_refuse(request, &fault);
+    return;
+  }
+  struct kick *kick = calloc(1, sizeof *kick);
+  struct session_waiter *waiter =
+      kick ? session_waiter_new(NULL, "publish", str_from(NULL, 0)) : NULL;
+  if (!waiter) {
+    free(kick);
+    admin_no_memory(request);
+    return;
+  }
+  waiter->done = on_kicked;
+  waiter->arg = kick;
+  kick->request = request;
+  log_kick(request, &order);
+  mount_wait(request, on_kick_gone, kick);
+  plug_status status = control_give_order(env, &order, waiter);
+  session_waiter_done(waiter, status == PLUG_PENDING || status == PLUG_EAGAIN ? PLUG_OK : status);
+  api_order_fini(&order);
+}
+
+/* --- drain and reload ----------------------------------------------------------------------- */
+
+struct command {
+  struct order order;
+  struct inbox_call call;
+  struct inbox_item *back; /* brings call to the worker; made before, so that it certainly can */
+  struct net_env *env;
+  struct mount_request *request; /* NULL: its client has left */
+  plug_status status;
+  char *text; /* of the answer; NULL: out of memory */
+};
+
+static void command_free(struct command *command)
+{
+  if (command->back)
+    inbox_item_free(command->back);
+  free(command->text);
+  free(command);
+}
+
+/* The main thread. */
+static void on_answered(struct order *order, plug_status status, const char *text)
+{
+  struct command *command = container_of(order, struct command, order);
+  struct inbox *inbox = command->env->inbox;
+  struct inbox_item *back = command->back;
+  command->status = status;
+  command->text = str_dup(str_of(text));
+  command->back = NULL;
+  if (inbox_put(inbox, back))
+    inbox->wake(inbox);
+}
+
+/* A line for each thing that is wrong. */
+static json_t *faults_json(const char *text)
+{
+  struct plug_str rest = str_of(text), line;
+  json_t *list = json_array();
+  while (list && rest.len && str_split(&rest, '\n', &line))
+    if (line.len)
+      (void)json_array_append_new(list, admin_string(line));
+  return list;
+}
+
+static void answer_failed(struct command *command, const char *text)
+{
+  struct mount_request *request = command->request;
+  switch (command->status) {
+  case PLUG_ENOTSUP:
+    admin_refuse_with(request, 501, "not-supported", "%s", text);
+    return;
+  case PLUG_ECANCELED:
+  case PLUG_ESTATE:
+    admin_refuse_with(request, 503, "stopping", "%s", text);
+    return;
+  case PLUG_EINVAL:
+    COUNT(admin_refused);
+    admin_answer(request, 422,
+                 json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message",
+                           "the configuration has mistakes, and nothing was changed", "faults",
+                           faults_json(text)));
+    return;
+  default:
+    admin_refuse_with(request, 500, "failed", "%s", text);
+  }
+}
+
+static void on_back(struct inbox_call *call)
+{
+  struct command *command = container_of(call, struct command, call);
+  struct mount_request *request = command->request;
+  json_t *json = command->text ? json_loads(command->text, 0, NULL) : NULL;
+  bool failed = command->status != PLUG_OK;
+  if (!request) {
+    json_decref(json);
+  } else if (!command->text) {
+    json_decref(json);
+    admin_no_memory(request);
+  } else if (failed && json_is_object(json)) {
+    COUNT(admin_refused);
+    admin_answer(request, command->status == PLUG_EINVAL ? 422 : 500, json);
+  } else if (failed) {
+    json_decref(json);
+    answer_failed(command, command->text);
+  } else if (command->order.kind == ORDER_DRAIN) {
+    json_decref(json);
+    admin_answer(request, 202, json_pack("{s:b}", "accepted", 1));
+  } else {
+    admin_answer(request, 200, json ? json : json_object());
+  }
+  command_free(command);
+}
+
+static void on_command_gone(void *arg)
+{
+  struct command *command = arg;
+  command->request = NULL;
+}
+
+/* False: the request has been refused. */
+static bool check_empty(struct mount_request *request)
+{
+  struct api_fault fault;
+  if (!str_trim(request->body).len)
+    return true;
+  json_t *json = json_loadb(request->body.ptr, request->body.len, 0, NULL);
+  bool well = json_is_object(json) && json_object_size(json) == 0;
+  json_decref(json);
+  if (well)
+    return true;
+  (void)api_refuse(&fault, 400, "bad-json", NULL, "the body is to be empty, or {}");
+  admin_refuse(request, &fault);
+  return false;
+}
+
+static void give(struct admin *admin, struct mount_request *request, enum order_kind kind)
+{
+  if (!check_empty(request))
+    return;
+  struct command *command = calloc(1, sizeof *command);
+  if (command)
+    command->back = inbox_item_new(INBOX_CALL, str_from(NULL, 0));
+  if (!command || !command->back) {
+    free(command);
+    admin_no_memory(request);
+    return;
+  }
+  command->back->waiter = &command->call;
+  command->call.run = on_back;
+  command->order.kind = kind;
+  command->order.answered = on_answered;
+  command->env = request->env;
+  command->request = request;
+  mount_wait(request, on_command_gone, command);
+  if (orders_post(admin->parts.orders, &command->order))
+    return;
+  command_free(command);
+  admin_refuse_with(request, 503, "stopping", "the server is stopping");
+}
+
+void admin_drain(struct admin *admin, struct mount_request *request)
+{
+  log_info("admin", "an operator drains this node");
+  give(admin, request, ORDER_DRAIN);
+}
+
+void admin_reload(struct admin *admin, struct mount_request *request)
+{
+  give(admin, request, ORDER_RELOAD);
+}

@@ -1,0 +1,100 @@
+/* GET /admin/api/status and /admin/api/nodes: how the node is, and what it knows of the others. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/counter.h"
+#include "base/str.h"
+#include "ops/admin_inner.h"
+
+#include "net/generation.h"
+#include "ops/day.h"
+
+static void put_warning(void *ctx, const char *id, uint64_t since_ms, const char *text)
+{
+  char since[DAY_TEXT_SIZE];
+  (void)json_array_append_new(ctx, json_pack("{s:s, s:s, s:o}", "since", day_text(since_ms, since),
+                                             "id", id, "text", admin_string(str_of(text))));
+}
+
+static json_t *warnings_json(const struct admin *admin)
+{
+  json_t *list = json_array();
+  if (list)
+    warnings_each(admin->warnings, put_warning, list);
+  return list;
+}
+
+struct sink {
+  json_t *out;
+  const char *instance;
+};
+
+static void put_metric(void *ctx, const char *name, const char *help, int is_gauge, int64_t value)
+{
+  const struct sink *sink = ctx;
+  char full[256];
+  (void)help;
+  (void)is_gauge;
+  snprintf(full, sizeof full, "%s.%s", sink->instance, name);
+  (void)json_object_set_new(sink->out, full, json_integer(value));
+}
+
+static void put_instance(json_t *out, struct plugin_instance *instance)
+{
+  struct sink sink = {out, instance_name(instance)};
+  instance_each_metric(instance, put_metric, &sink);
+}
+
+static json_t *counters_json(const struct admin *admin, const struct net_env *env)
+{
+  const struct net_chains now = generation_chains(env);
+  const struct chain *const chains[] = {now.access, now.app};
+  json_t *out = json_object();
+  if (!out)
+    return NULL;
+  for (int i = 0; i < COUNTER_COUNT; i++)
+    (void)json_object_set_new(out, counter_name((enum counter)i),
+                              json_integer(counter_read((enum counter)i)));
+  put_instance(out, admin->parts.broker);
+  for (size_t k = 0; k < 2; k++)
+    for (size_t i = 0; chains[k] && i < chains[k]->n; i++)
+      put_instance(out, chains[k]->instances[i]);
+  return out;
+}
+
+static json_t *rates_json(const struct admin *admin)
+{
+  return json_pack("{s:f, s:f, s:f}", "in_per_s", pulse_per_s(&admin->pulse, PULSE_IN), "out_per_s",
+                   pulse_per_s(&admin->pulse, PULSE_OUT), "connects_per_s",
+                   pulse_per_s(&admin->pulse, PULSE_CONNECTS));
+}
+
+void admin_status(struct admin *admin, struct mount_request *request)
+{
+  const struct settings *settings = admin->parts.settings;
+  struct net_env *env = request->env;
+  char why[NODE_WHY_SIZE], text[NODE_WHY_SIZE], abi[32];
+  enum node_state state = node_state(env, why);
+  bool up = broker_ready(env->broker);
+  (void)broker_unready(env->broker, text, sizeof text);
+  snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);
+  json_t *json = json_pack(
+      "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:I, s:I, s:I, s:o, s:o, s:o}",
+      "node", settings->node, "version", PLUGBOARD_VERSION, "abi", abi, "pid", (json_int_t)getpid(),
+      "uptime_ms", (json_int_t)(env->now_ms - admin->pulse.started_ms), "state",
+      node_state_text(state), "reason", state == NODE_NOT_READY ? admin_string(str_of(why)) : NULL,
+      "workers", (json_int_t)settings->workers, "broker", "plugin", settings->broker_plugin,
+      "state", up ? "up" : "down", "text", admin_string(str_of(up ? "" : text)), "connections",
+      (json_int_t)counter_read(COUNTER_connections), "sessions",
+      (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
+      (json_int_t)counter_read(COUNTER_subscriptions), "rates", rates_json(admin), "warnings",
+      warnings_json(admin), "counters", counters_json(admin, env));
+  admin_answer(request, 200, json);
+}
+
+void admin_nodes(struct admin *admin, struct mount_request *request)
+{
+  pulse_note_self(&admin->pulse, request->env);
+  json_t *list = nodes_list(admin->nodes, admin->pulse.instance, request->env->now_ms);
+  admin_answer(request, 200, list ? json_pack("{s:o}", "nodes", list) : NULL);
+}
