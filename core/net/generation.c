@@ -130,8 +130,6 @@ static void set_hub(struct hub *hub, const struct settings *settings)
   static const enum outq_policy policies[] = {[QUEUE_CLOSE] = OUTQ_CLOSE,
                                               [QUEUE_DROP_OLDEST] = OUTQ_DROP_OLDEST,
                                               [QUEUE_DROP_NEWEST] = OUTQ_DROP_NEWEST};
-  hub->prefixes.configured =
-      (struct destination_prefixes){settings->broker_prefixes.items, settings->broker_prefixes.n};
   hub->outqs.max_bytes = settings->terms.queue_bytes;
   hub->outqs.max_frames = settings->queue_messages;
   hub->outqs.policy = policies[settings->queue_policy];
@@ -171,6 +169,8 @@ bool generation_enter(struct net_env *env, const struct generation *generation)
   env->sockjs_limits = calloc(1 + n, sizeof *env->sockjs_limits);
   if (!env->terms || !env->sockjs_limits)
     return false;
+  /* Other threads read them, and they stay: those of the start are kept for ever. */
+  env->hub.prefixes.configured = prefixes_of(&generation->settings->broker_prefixes);
   set_all(env, generation);
   return true;
 }
