@@ -3,8 +3,9 @@
 from one node to the other, what Redis adds to the latency, and how long 100,000 topics take to be
 subscribed again after Redis was restarted.
 
-  bench/redis_speed.py [--build build/release] [--messages 500000] [--topics 100000]
+  bench/redis_speed.py [--build build/release] [--messages 500000] [--topics 100000] [--tls]
 
+With --tls the nodes speak TLS to Redis; redis-benchmark does not.
 Publisher and subscriber speak STOMP over TCP. Every body carries a number; a message that is
 missing, doubled or out of order fails the run.
 """
@@ -49,15 +50,29 @@ def until(check, what, seconds=60):
 
 
 class Redis:
-    def __init__(self, folder):
+    def __init__(self, folder, tls):
         self.port = free_port()
         self.folder = folder
+        self.args = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        self.settings = [f"broker.redis.url=redis://127.0.0.1:{self.port}"]
+        if tls:
+            self.add_tls(free_port())
         self.start()
 
+    def add_tls(self, port):
+        key, certificate = (os.path.join(self.folder, name) for name in ("key.pem", "redis.pem"))
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", "/CN=redis", "-addext",
+             "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+            check=True, capture_output=True)
+        self.args += ["--tls-port", str(port), "--tls-cert-file", certificate, "--tls-key-file", key,
+                      "--tls-ca-cert-file", certificate, "--tls-auth-clients", "no"]
+        self.settings = [f"broker.redis.url=rediss://127.0.0.1:{port}",
+                         f"broker.redis.tls-ca-file={certificate}"]
+
     def start(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--dir", self.folder], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["redis-server", *self.args], stdout=subprocess.DEVNULL)
 
         def answers():
             try:
@@ -89,7 +104,7 @@ class Node:
                     "limits.queue-size=1g", "limits.queue-messages=10000000", "server.log-level=warn",
                     "stomp.heart-beat-send=0", "stomp.heart-beat-receive=0"]
         if redis:
-            settings += ["broker.plugin=redis", f"broker.redis.url=redis://127.0.0.1:{redis.port}"]
+            settings += ["broker.plugin=redis", *redis.settings]
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [os.path.join(build, "bin/plugboard")] + [a for s in settings for a in ("--set", s)],
@@ -217,11 +232,12 @@ def main():
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--messages", type=int, default=500000)
     parser.add_argument("--topics", type=int, default=100000)
+    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="plugboard-bench-")
     started = []
     try:
-        redis = Redis(folder)
+        redis = Redis(folder, options.tls)
         alone = Node(options.build, "alone")
         nodes = [Node(options.build, name, redis) for name in ("n1", "n2")]
         started = [alone, *nodes]

@@ -28,6 +28,7 @@
 #include "net/page_facts.h"
 #include "net/worker.h"
 #include "ops/admin.h"
+#include "ops/admin_page.h"
 #include "ops/health.h"
 #include "ops/monitor.h"
 #include "ops/notify.h"
@@ -53,7 +54,7 @@ struct server {
   const struct config *config;
   const struct settings *settings;
   struct destination_rules *destinations; /* of the first generation */
-  struct pages pages;
+  struct pages pages, admin_pages;
   struct loop *loop;
   struct workpool *pool;
   struct broker *broker;
@@ -272,17 +273,20 @@ static plug_status server_init(struct server *server, const struct config *confi
 static plug_status make_pages(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
-  if (!settings->try_page || !settings->n_http_listen)
-    return PLUG_OK;
-  plug_status status = pages_load(&server->pages, settings->web_dir, err);
-  if (status != PLUG_OK) {
-    log_warn("net", "the page to try the server on is not there: %s", err->text);
-    err->text[0] = '\0';
+  plug_status status = PLUG_OK;
+  if (settings->try_page && settings->n_http_listen) {
+    if (pages_load(&server->pages, settings->web_dir, err) != PLUG_OK) {
+      log_warn("net", "the page to try the server on is not there: %s", err->text);
+      err->text[0] = '\0';
+    }
+    if (settings->page.sign_in)
+      log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
+                      "name; this is for development only");
+    status = page_facts_add(&server->pages, settings, err);
   }
-  if (settings->page.sign_in)
-    log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
-                    "name; this is for development only");
-  return page_facts_add(&server->pages, settings, err);
+  if (status == PLUG_OK && (settings->n_admin_listen || settings->admin_socket.path))
+    status = admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err);
+  return status;
 }
 
 static void server_fini(struct server *server)
@@ -311,6 +315,7 @@ static void server_fini(struct server *server)
   doors_remove_paths(&server->doors);
   mounts_fini(&server->mounts);
   pages_fini(&server->pages);
+  pages_fini(&server->admin_pages);
   addresses_free(server->addresses);
   free(server->workers);
   free(server->destinations);
@@ -670,6 +675,8 @@ int server_check(struct config *config, const struct settings *settings)
   struct plug_err err = {0};
   if (make_pages(&server, &err) != PLUG_OK)
     config_complain(&complaints, &err);
+  mounts_fini(&server.mounts);
+  pages_fini(&server.admin_pages);
   pages_fini(&server.pages);
   find_mistakes(config, settings, &complaints);
   return complaints.n == 0 ? EXIT_SUCCESS : EXIT_CONFIG;

@@ -38,7 +38,7 @@ enum {
 struct redis_broker {
   struct redis_env env;
   struct redis_config config;
-  struct redis_resolver resolver;
+  struct redis_tasks tasks;
   struct redis_link *link;
   struct redis_topics *topics;
   struct redis_publisher *pub;
@@ -174,11 +174,22 @@ static void on_probe_progress(void *arg, struct redis_progress *out)
   out->commands = redis_conn_received(redis_link_commands(self->link));
 }
 
+/* Where it is, and whether the way there is private. */
+static void put_place(const struct redis_broker *self, char out[REDIS_ADDR_TEXT + 64])
+{
+  char addr[REDIS_ADDR_TEXT];
+  const char *tls = redis_conn_tls(redis_link_commands(self->link));
+  snprintf(
+      out, REDIS_ADDR_TEXT + 64, "%s%s%s%s", redis_addr_text(redis_link_addr(self->link), addr),
+      tls != NULL ? " over " : "", tls != NULL ? tls : "",
+      tls != NULL && self->config.insecure ? " with a certificate that nobody has verified" : "");
+}
+
 static void become_up(struct redis_broker *self, bool gapless)
 {
-  char addr[REDIS_ADDR_TEXT], why[REDIS_WHY_MAX + 100];
+  char addr[REDIS_ADDR_TEXT + 64], why[REDIS_WHY_MAX + 160];
   uint64_t gap = self->env.host->now_ms(self->env.host) - self->since_ms;
-  redis_addr_text(redis_link_addr(self->link), addr);
+  put_place(self, addr);
   if (self->was_up) {
     snprintf(why, sizeof why, "connected to Redis at %s again after %" PRIu64 ".%03" PRIu64 " s%s",
              addr, gap / 1000, gap % 1000,
@@ -409,7 +420,7 @@ static const struct redis_probe_events probe_events = {on_probe_send, on_probe_h
 
 static const struct redis_presence_events presence_events = {on_broken, on_presence_progress};
 
-static void on_resolver_idle(void *arg)
+static void on_tasks_idle(void *arg)
 {
   struct redis_broker *self = arg;
   done(self, &self->stop_op, PLUG_OK);
@@ -433,8 +444,7 @@ static plug_status create(const struct plug_host *host, void **out,
   if (self == NULL)
     goto no_memory;
   redis_env_init(&self->env, host);
-  self->resolver =
-      (struct redis_resolver){.env = &self->env, .idle = on_resolver_idle, .arg = self};
+  self->tasks = (struct redis_tasks){.env = &self->env, .idle = on_tasks_idle, .arg = self};
   self->state = PLUG_STATE_STARTING;
   self->since_ms = host->now_ms(host);
   plug_status status = redis_config_read(&self->config, &self->env, err);
@@ -490,7 +500,7 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
   if (c->channel != NULL &&
       !redis_handover_init(&self->handover, &self->env, &handover_events, self))
     return PLUG_ENOMEM;
-  self->link = redis_link_new(&self->env, &self->resolver, &link, &link_events, self);
+  self->link = redis_link_new(&self->env, &self->tasks, &link, &link_events, self);
   if (self->link == NULL)
     return PLUG_ENOMEM; /* stop follows and frees the rest */
   self->start_op = op;
@@ -525,9 +535,9 @@ static plug_status stop(void *arg, struct plug_op *op) PLUG_NOEXCEPT
   set_state(self, PLUG_STATE_DOWN);
   done(self, &self->start_op, PLUG_ECANCELED);
   done(self, &self->drain_op, PLUG_ECANCELED);
-  if (self->resolver.n_running == 0)
+  if (self->tasks.n_running == 0)
     return PLUG_OK;
-  self->stop_op = op; /* a thread still looks a name up */
+  self->stop_op = op; /* a thread still looks a name up, or reads a file */
   return PLUG_PENDING;
 }
 

@@ -13,8 +13,8 @@ enum { SENTINEL_PORT = 26379 };
 
 const struct plug_option redis_options[] = {
     {"url", PLUG_OPT_SECRET, 0, "redis://127.0.0.1:6379", NULL,
-     "Where Redis is: redis://[user:password@]host[:port][/db], or unix:/path; special characters "
-     "in user and password as %XX."},
+     "Where Redis is: redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:/path; "
+     "special characters in user and password as %XX."},
     {"username", PLUG_OPT_STRING, 0, "", NULL, "ACL user; overrides the one in the url."},
     {"password", PLUG_OPT_SECRET, 0, "", NULL, "Password; overrides the one in the url."},
     {"layout", PLUG_OPT_CHOICE, 0, "topics", "topics|single",
@@ -30,6 +30,22 @@ const struct plug_option redis_options[] = {
     {"master", PLUG_OPT_STRING, 0, "", NULL, "Name of the master that the Sentinels watch."},
     {"sentinel-username", PLUG_OPT_STRING, 0, "", NULL, "ACL user of the Sentinels themselves."},
     {"sentinel-password", PLUG_OPT_SECRET, 0, "", NULL, "Password of the Sentinels themselves."},
+    {"sentinel-tls", PLUG_OPT_CHOICE, 0, "as-url", "as-url|on|off",
+     "Whether the Sentinels are spoken to over TLS; as-url: if the url is rediss://."},
+    {"tls-ca-file", PLUG_OPT_PATH, 0, NULL, NULL,
+     "TLS: a file with the certificates of the authorities that Redis' certificate is verified by; "
+     "without it and tls-ca-dir those of the system."},
+    {"tls-ca-dir", PLUG_OPT_PATH, 0, NULL, NULL,
+     "TLS: a folder of such certificates, as openssl rehash makes it."},
+    {"tls-certificate", PLUG_OPT_PATH, 0, NULL, NULL,
+     "TLS: a file with the certificate that we show to Redis, and those of its authorities "
+     "behind."},
+    {"tls-key", PLUG_OPT_PATH, 0, NULL, NULL, "TLS: a file with the key of tls-certificate."},
+    {"tls-server-name", PLUG_OPT_STRING, 0, "", NULL,
+     "TLS: the name that the certificates of Redis and the Sentinels must be for; the host that is "
+     "dialled when empty."},
+    {"tls-verify", PLUG_OPT_BOOL, 0, "on", NULL,
+     "TLS: off accepts any certificate, so that whoever sits in between reads and writes along."},
     {"connect-timeout", PLUG_OPT_DURATION, 0, "5s", "50ms..60s",
      "From dialling to the first message delivered."},
     {"reconnect-min", PLUG_OPT_DURATION, 0, "100ms", "1ms..1m",
@@ -155,6 +171,38 @@ static void read_sentinels(struct reader *r, struct redis_config *config)
     fail(r, PLUG_EINVAL, "option master needs the option sentinels");
 }
 
+/* Certificates are read now, so that mistakes in them are mistakes of the configuration. */
+static void read_tls(struct reader *r, struct redis_config *config, const struct redis_env *env)
+{
+  struct plug_str sentinel = get_str(r, "sentinel-tls");
+  char why[REDIS_WHY_MAX];
+  config->sentinel_tls = redis_str_eq(sentinel, redis_str("on")) ||
+                         (config->url.tls && redis_str_eq(sentinel, redis_str("as-url")));
+  config->ca_file = get_text(r, "tls-ca-file");
+  config->ca_dir = get_text(r, "tls-ca-dir");
+  config->certificate = get_text(r, "tls-certificate");
+  config->key = get_text(r, "tls-key");
+  config->server_name = get_text(r, "tls-server-name");
+  config->insecure = get_number(r, "tls-verify") == 0;
+  if ((config->certificate == NULL) != (config->key == NULL))
+    fail(r, PLUG_EINVAL,
+         "option tls-certificate needs the option tls-key, and the other way round");
+  if (config->server_name != NULL && strlen(config->server_name) > REDIS_HOST_MAX)
+    fail(r, PLUG_EINVAL, "option tls-server-name is longer than %d bytes", REDIS_HOST_MAX);
+  if (r->status != PLUG_OK ||
+      !(config->url.tls || (config->n_sentinels > 0 && config->sentinel_tls)))
+    return;
+  const struct redis_trust_config trust = {.ca_file = config->ca_file,
+                                           .ca_dir = config->ca_dir,
+                                           .certificate = config->certificate,
+                                           .key = config->key,
+                                           .server_name = config->server_name,
+                                           .insecure = config->insecure};
+  config->trust = redis_trust_new(env, &trust, why);
+  if (config->trust == NULL)
+    fail(r, PLUG_EINVAL, "%s", why);
+}
+
 static void read_names(struct reader *r, struct redis_config *config)
 {
   struct plug_str layout = get_str(r, "layout");
@@ -200,6 +248,17 @@ static void tell_unused(struct reader *r, const struct redis_config *config,
     redis_log(env, PLUG_LOG_WARN,
               "sentinel-username and sentinel-password have no effect without sentinels: user and "
               "password of Redis itself are username and password");
+  bool any = config->ca_file != NULL || config->ca_dir != NULL || config->certificate != NULL ||
+             config->server_name != NULL || config->insecure;
+  if (config->trust == NULL && any)
+    redis_log(
+        env, PLUG_LOG_WARN,
+        "the options tls-... have no effect, since nothing is spoken over TLS: write rediss:// "
+        "into url");
+  else if (config->insecure)
+    redis_log(env, PLUG_LOG_WARN,
+              "tls-verify is off: ANYBODY between this node and Redis can read and change all "
+              "messages, and the password; set tls-ca-file and turn it on");
   if (config->url.has_db)
     redis_log(env, PLUG_LOG_INFO,
               "the database number in the url does not matter: publish and subscribe know no "
@@ -214,6 +273,7 @@ plug_status redis_config_read(struct redis_config *config, const struct redis_en
   read_url(&r, config);
   read_sentinels(&r, config);
   read_names(&r, config);
+  read_tls(&r, config, env);
   config->connect_timeout_ms = get_number(&r, "connect-timeout");
   config->reconnect_min_ms = get_number(&r, "reconnect-min");
   config->reconnect_max_ms = get_number(&r, "reconnect-max");
@@ -235,14 +295,21 @@ void redis_config_link(const struct redis_config *c, struct redis_link_config *o
 {
   *out = (struct redis_link_config){
       .addr = c->url.addr,
-      .login = {c->user, c->password, c->client_name,
-                c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
+      .login = {.user = c->user,
+                .password = c->password,
+                .name = c->client_name,
+                .trust = c->url.tls ? c->trust : NULL,
+                .role = c->n_sentinels > 0 ? REDIS_ROLE_PROVEN : REDIS_ROLE_MASTER},
       .sentinel = {.addrs = c->sentinels,
                    .n_addrs = c->n_sentinels,
                    .master = c->master,
-                   .login = {c->sentinel_user, c->sentinel_password, c->client_name,
-                             REDIS_ROLE_ANY},
+                   .login = {.user = c->sentinel_user,
+                             .password = c->sentinel_password,
+                             .name = c->client_name,
+                             .trust = c->sentinel_tls ? c->trust : NULL,
+                             .role = REDIS_ROLE_ANY},
                    .timeout_ms = c->connect_timeout_ms / 2 + 1},
+      .trust = c->trust,
       .connect_timeout_ms = c->connect_timeout_ms,
       .reconnect_min_ms = c->reconnect_min_ms,
       .reconnect_max_ms = c->reconnect_max_ms,
@@ -256,6 +323,12 @@ void redis_config_fini(struct redis_config *config)
   redis_secret_free(config->password);
   redis_secret_free(config->sentinel_user);
   redis_secret_free(config->sentinel_password);
+  redis_trust_free(config->trust);
+  free(config->ca_file);
+  free(config->ca_dir);
+  free(config->certificate);
+  free(config->key);
+  free(config->server_name);
   free(config->client_name);
   free(config->master);
   free(config->prefix);

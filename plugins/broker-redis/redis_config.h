@@ -1,4 +1,5 @@
-/* The options of the plugin, read and checked in create. Owns its strings. [create] */
+/* The options of the plugin, read and checked in create, and the certificates that they name. Owns
+ * its strings and the trust. [create] */
 #ifndef REDIS_CONFIG_H
 #define REDIS_CONFIG_H
 
@@ -8,7 +9,7 @@
 #include "redis_link.h"
 #include "redis_url.h"
 
-enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 20 };
+enum { REDIS_MAX_SENTINELS = 16, REDIS_N_OPTIONS = 27 };
 
 struct redis_config {
   struct redis_url url;
@@ -17,6 +18,10 @@ struct redis_config {
   char *client_name, *master;
   struct redis_addr sentinels[REDIS_MAX_SENTINELS];
   size_t n_sentinels;
+  bool sentinel_tls;
+  char *ca_file, *ca_dir, *certificate, *key, *server_name; /* NULL: not given */
+  bool insecure;
+  struct redis_trust *trust; /* NULL: nothing is TLS */
   char *prefix;
   char *channel;       /* NULL: layout topics */
   char *probe_channel; /* the node's own */
@@ -31,7 +36,7 @@ extern const struct plug_option redis_options[REDIS_N_OPTIONS];
 /* Fills err with a sentence that holds no secret. */
 plug_status redis_config_read(struct redis_config *config, const struct redis_env *env,
                               struct plug_err *err);
-/* What they say of the way to Redis; borrows the strings. */
+/* What they say of the way to Redis; borrows the strings and the trust. */
 void redis_config_link(const struct redis_config *config, struct redis_link_config *out);
 void redis_config_fini(struct redis_config *config);
 

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "redis_tls.h"
+#include "redis_tls_error.h"
+
 enum {
   READ_SIZE = 16 * 1024, /* hiredis moves the rest of its buffer after each kilobyte it parsed */
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
@@ -17,9 +20,10 @@ enum {
   KEEPALIVE_IDLE_S = 15,
   KEEPALIVE_INTERVAL_S = 5,
   KEEPALIVE_COUNT = 3,
+  TLS_ALERT = 0x15, /* the first byte of what a TLS server says to somebody who speaks none */
 };
 
-enum state { RESOLVING, CONNECTING, LOGGING_IN, READY, LOST };
+enum state { RESOLVING, CONNECTING, SECURING, LOGGING_IN, READY, LOST };
 enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE, STEP_INFO };
 
 #if HIREDIS_MAJOR >= 1
@@ -38,7 +42,9 @@ struct redis_conn {
   struct redis_lookup *lookup;
   struct redis_addrs addrs;
   size_t next_addr;
+  struct redis_addr addr; /* who was asked for */
   int fd;
+  struct redis_tls *tls; /* NULL: none, or not connected */
   struct plug_io *io;
   uint32_t want, shown; /* shown: to the host, without reading while paused */
   redisReader *reader;
@@ -75,11 +81,42 @@ static plug_status status_of_errno(int error)
   return error == ECONNREFUSED || error == ENOENT ? PLUG_ESTATE : PLUG_EUNAVAIL;
 }
 
+/* Who is cut off before anything was said may have spoken, or not spoken, TLS to a port that wants
+ * it the other way. */
+static const char *hint(const struct redis_conn *conn)
+{
+  if (conn->tls != NULL && conn->state < READY && redis_tls_owes_certificate(conn->tls))
+    return "; " REDIS_TLS_OWED;
+  if (conn->state == SECURING)
+    return "; is it the tls-port of Redis?";
+  if (conn->tls == NULL && conn->state == LOGGING_IN && conn->received == 0 &&
+      conn->addr.path[0] == '\0')
+    return "; if that port wants TLS, write rediss:// into url";
+  return "";
+}
+
 static void lose_errno(struct redis_conn *conn, const char *what, int error)
 {
   char why[REDIS_WHY_MAX];
-  snprintf(why, sizeof why, "%s: %s", what, strerror(error));
+  snprintf(why, sizeof why, "%s: %s%s", what, strerror(error), hint(conn));
   lose(conn, status_of_errno(error), why);
+}
+
+static void lose_ended(struct redis_conn *conn)
+{
+  char why[REDIS_WHY_MAX];
+  snprintf(why, sizeof why, "Redis closed the connection%s", hint(conn));
+  lose(conn, PLUG_EUNAVAIL, why);
+}
+
+static void lose_tls(struct redis_conn *conn, enum redis_tls_result result)
+{
+  if (result == REDIS_TLS_ENDED)
+    lose_ended(conn);
+  else if (result == REDIS_TLS_LOST)
+    lose_errno(conn, "connection lost", redis_tls_errno(conn->tls));
+  else
+    lose(conn, PLUG_EUNAVAIL, redis_tls_why(conn->tls));
 }
 
 static void set_want(struct redis_conn *conn, uint32_t want)
@@ -99,6 +136,8 @@ static void set_want(struct redis_conn *conn, uint32_t want)
 static void close_socket(struct redis_conn *conn)
 {
   const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  redis_tls_free(conn->tls);
+  conn->tls = NULL;
   if (conn->io != NULL)
     conn->env->host->io_close(conn->io);
   if (conn->fd >= 0) {
@@ -199,7 +238,7 @@ static bool make_reader(struct redis_conn *conn)
   return true;
 }
 
-struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_tasks *tasks,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
                                    struct redis_loss *loss)
@@ -210,6 +249,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
   conn->env = env;
   conn->events = events;
   conn->arg = arg;
+  conn->addr = *addr;
   conn->login = *login;
   conn->role.expected = login->role;
   conn->fd = -1;
@@ -217,7 +257,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_res
     goto no_memory;
   if (!redis_resolve_number(addr, &conn->addrs)) {
     conn->state = RESOLVING;
-    conn->lookup = redis_lookup_start(resolver, addr, on_resolved, conn);
+    conn->lookup = redis_lookup_start(tasks, addr, on_resolved, conn);
     if (conn->lookup == NULL)
       goto no_memory;
     return conn;
@@ -274,7 +314,7 @@ struct redis_role_watch *redis_conn_role(struct redis_conn *conn)
 
 size_t redis_conn_unsent(const struct redis_conn *conn)
 {
-  return conn->out.len - conn->out_sent;
+  return conn->out.len - conn->out_sent + (conn->tls == NULL ? 0 : redis_tls_unsent(conn->tls));
 }
 
 uint64_t redis_conn_received(const struct redis_conn *conn)
@@ -313,6 +353,38 @@ static void log_in(struct redis_conn *conn)
     lose(conn, PLUG_ENOMEM, "out of memory");
 }
 
+static bool is_open(const struct redis_conn *conn)
+{
+  return conn->state == LOGGING_IN || conn->state == READY;
+}
+
+static void shake_hands(struct redis_conn *conn)
+{
+  enum redis_tls_result result = redis_tls_handshake(conn->tls);
+  if (result == REDIS_TLS_OK)
+    log_in(conn);
+  else if (result == REDIS_TLS_AGAIN)
+    set_want(conn, PLUG_IO_READ | (redis_tls_unsent(conn->tls) > 0 ? PLUG_IO_WRITE : 0u));
+  else
+    lose_tls(conn, result);
+}
+
+static void on_connected(struct redis_conn *conn)
+{
+  if (conn->login.trust == NULL) {
+    log_in(conn);
+    return;
+  }
+  conn->tls =
+      redis_tls_new(conn->login.trust, conn->fd, conn->addr.host, REDIS_TLS_RECORDS_PER_KEY);
+  if (conn->tls == NULL) {
+    lose(conn, PLUG_ENOMEM, "out of memory, or the host is no name for TLS");
+    return;
+  }
+  conn->state = SECURING;
+  shake_hands(conn);
+}
+
 static void on_connecting(struct redis_conn *conn)
 {
   int error = 0;
@@ -322,7 +394,7 @@ static void on_connecting(struct redis_conn *conn)
   if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
     error = errno;
   if (error == 0 && getpeername(conn->fd, (struct sockaddr *)&peer, &peer_len) == 0) {
-    log_in(conn);
+    on_connected(conn);
     return;
   }
   if (error == 0)
@@ -377,7 +449,7 @@ static void on_reply(struct redis_conn *conn, const redisReply *reply)
 static size_t parse_replies(struct redis_conn *conn)
 {
   size_t n = 0;
-  while ((conn->state == LOGGING_IN || conn->state == READY) && !conn->paused) {
+  while (is_open(conn) && !conn->paused) {
     void *reply = NULL;
     if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
       char why[REDIS_WHY_MAX];
@@ -395,12 +467,28 @@ static size_t parse_replies(struct redis_conn *conn)
   return n;
 }
 
-static void read_some(struct redis_conn *conn)
+/* Takes what has been read; returns how many replies were in it. */
+static size_t take(struct redis_conn *conn, const char *bytes, size_t n)
+{
+  if (conn->received == 0 && conn->tls == NULL && bytes[0] == TLS_ALERT) {
+    lose_ended(conn);
+    return 0;
+  }
+  conn->received += n;
+  redis_count(conn->env, REDIS_M_BYTES_IN, (int64_t)n);
+  if (redisReaderFeed(conn->reader, bytes, n) != REDIS_OK) {
+    lose(conn, PLUG_ENOMEM, "out of memory");
+    return 0;
+  }
+  return parse_replies(conn);
+}
+
+static void read_plain(struct redis_conn *conn)
 {
   char bytes[READ_SIZE];
   size_t n_replies = 0;
   for (int i = 0; i < READS_PER_TURN; i++) {
-    if ((conn->state != LOGGING_IN && conn->state != READY) || conn->paused)
+    if (!is_open(conn) || conn->paused)
       return;
     ssize_t n = recv(conn->fd, bytes, sizeof bytes, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -409,46 +497,105 @@ static void read_some(struct redis_conn *conn)
       if (n < 0)
         lose_errno(conn, "connection lost", errno);
       else
-        lose(conn, PLUG_EUNAVAIL, "Redis closed the connection");
+        lose_ended(conn);
       return;
     }
-    conn->received += (uint64_t)n;
-    redis_count(conn->env, REDIS_M_BYTES_IN, n);
-    if (redisReaderFeed(conn->reader, bytes, (size_t)n) != REDIS_OK) {
-      lose(conn, PLUG_ENOMEM, "out of memory");
-      return;
-    }
-    n_replies += parse_replies(conn);
+    n_replies += take(conn, bytes, (size_t)n);
     if ((size_t)n < sizeof bytes || n_replies >= REPLIES_PER_TURN)
       return;
   }
 }
 
-static void write_some(struct redis_conn *conn)
+/* What libssl holds wakes nobody up: it is emptied before the turn ends, unless a pause does. */
+static void read_tls(struct redis_conn *conn)
 {
-  size_t n = redis_conn_unsent(conn);
-  if (n > 0) {
-    ssize_t sent = send(conn->fd, conn->out.ptr + conn->out_sent, n, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-      /* A server that turns us away says why before it hangs up. */
-      int error = errno;
-      read_some(conn);
-      lose_errno(conn, "connection lost", error);
+  char bytes[READ_SIZE];
+  size_t n_replies = 0;
+  for (int i = 0; i < READS_PER_TURN && n_replies < REPLIES_PER_TURN; i++) {
+    enum redis_tls_result result = REDIS_TLS_OK;
+    for (unsigned allowed = 1; result == REDIS_TLS_OK; allowed = 0) {
+      size_t n = 0;
+      if (!is_open(conn) || conn->paused)
+        return;
+      if (allowed > 0)
+        redis_tls_allow(conn->tls, allowed);
+      result = redis_tls_read(conn->tls, bytes, sizeof bytes, &n);
+      if (result == REDIS_TLS_OK)
+        n_replies += take(conn, bytes, n);
+    }
+    if (result != REDIS_TLS_AGAIN) {
+      lose_tls(conn, result);
       return;
     }
-    if (sent > 0) {
-      conn->out_sent += (size_t)sent;
-      redis_count(conn->env, REDIS_M_BYTES_OUT, sent);
-    }
+    if (!redis_tls_has_more(conn->tls))
+      return;
   }
+}
+
+static void read_some(struct redis_conn *conn)
+{
+  if (conn->tls != NULL)
+    read_tls(conn);
+  else
+    read_plain(conn);
+}
+
+/* A server that turns us away says why before it hangs up. */
+static void lose_writing(struct redis_conn *conn, int error)
+{
+  read_some(conn);
+  lose_errno(conn, "connection lost", error);
+}
+
+/* What has gone is counted as sent; the rest waits for the socket. */
+static void sent_some(struct redis_conn *conn, size_t n)
+{
+  conn->out_sent += n;
+  redis_count(conn->env, REDIS_M_BYTES_OUT, (int64_t)n);
+}
+
+/* False: the connection is lost. */
+static bool send_plain(struct redis_conn *conn, size_t n)
+{
+  ssize_t sent = send(conn->fd, conn->out.ptr + conn->out_sent, n, MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    lose_writing(conn, errno);
+    return false;
+  }
+  if (sent > 0)
+    sent_some(conn, (size_t)sent);
+  return true;
+}
+
+static bool send_tls(struct redis_conn *conn, size_t n)
+{
+  size_t taken;
+  enum redis_tls_result result =
+      redis_tls_write(conn->tls, conn->out.ptr + conn->out_sent, n, &taken);
+  sent_some(conn, taken);
+  if (result == REDIS_TLS_LOST)
+    lose_writing(conn, redis_tls_errno(conn->tls));
+  else if (result == REDIS_TLS_BAD || result == REDIS_TLS_ENDED)
+    lose_tls(conn, result);
+  return result == REDIS_TLS_OK || result == REDIS_TLS_AGAIN;
+}
+
+static void write_some(struct redis_conn *conn)
+{
+  size_t n = conn->out.len - conn->out_sent;
+  if (conn->tls != NULL && !send_tls(conn, n))
+    return;
+  if (conn->tls == NULL && n > 0 && !send_plain(conn, n))
+    return;
   if (conn->out_sent == conn->out.len) {
     redis_buf_clear(&conn->out);
     conn->out_sent = 0;
-    set_want(conn, PLUG_IO_READ);
   } else if (conn->out_sent > conn->out.len / 2) {
     redis_buf_drop(&conn->out, conn->out_sent);
     conn->out_sent = 0;
   }
+  if (redis_conn_unsent(conn) == 0)
+    set_want(conn, PLUG_IO_READ);
 }
 
 static void serve(struct redis_conn *conn, uint32_t ready)
@@ -456,10 +603,15 @@ static void serve(struct redis_conn *conn, uint32_t ready)
   conn->busy = true;
   if (conn->state == CONNECTING)
     on_connecting(conn);
-  else if ((ready & PLUG_IO_READ) != 0)
+  else if (conn->state == SECURING)
+    shake_hands(conn);
+  if (is_open(conn) && (ready & PLUG_IO_READ) != 0)
     read_some(conn);
-  if ((conn->state == LOGGING_IN || conn->state == READY) && (ready & PLUG_IO_WRITE) != 0)
+  if (is_open(conn) && (ready & PLUG_IO_WRITE) != 0)
     write_some(conn);
+  /* libssl may have an answer of its own. */
+  if (is_open(conn) && conn->tls != NULL && redis_tls_unsent(conn->tls) > 0)
+    set_want(conn, PLUG_IO_READ | PLUG_IO_WRITE);
   conn->busy = false;
   if (conn->doomed)
     redis_conn_close(conn);
@@ -475,6 +627,18 @@ void redis_conn_poll(struct redis_conn *conn)
 {
   if (!conn->busy && conn->state == READY)
     serve(conn, PLUG_IO_READ);
+}
+
+const char *redis_conn_late(const struct redis_conn *conn)
+{
+  if (conn->state == SECURING)
+    return "no TLS handshake in time: is it the tls-port of Redis?";
+  return "no connection in time: host, port or firewall may be wrong";
+}
+
+const char *redis_conn_tls(const struct redis_conn *conn)
+{
+  return conn->tls == NULL ? NULL : redis_tls_version(conn->tls);
 }
 
 bool redis_conn_is_ready(const struct redis_conn *conn)
@@ -498,6 +662,8 @@ void redis_conn_pause(struct redis_conn *conn, bool paused)
     return; /* whoever is reading goes on by itself */
   conn->busy = true;
   (void)parse_replies(conn);
+  if (conn->tls != NULL)
+    read_tls(conn);
   conn->busy = false;
   if (conn->doomed)
     redis_conn_close(conn);

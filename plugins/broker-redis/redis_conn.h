@@ -3,8 +3,8 @@
  * loop and every way to lose a connection is seen. Owns the socket, its watch and its buffers.
  * [home]
  *
- *   open ──► name lookup ──► connect ──► AUTH, CLIENT SETNAME, ROLE ──► ready ──► replies ...
- *                 └────────────┴────────────────┴────────────────────────┴──► lost
+ *   open ──► name lookup ──► connect ──► TLS ──► AUTH, CLIENT SETNAME, ROLE ──► ready ──► replies
+ *                 └────────────┴──────────┴────────────────┴────────────────────────┴──► lost
  *
  * There is no time limit here: the owner closes what takes too long. */
 #ifndef REDIS_CONN_H
@@ -17,11 +17,13 @@
 #include "redis_error.h"
 #include "redis_resolve.h"
 #include "redis_role.h"
+#include "redis_trust.h"
 
 /* Who we are and what we expect; strings are borrowed for the life of the connection. */
 struct redis_login {
   const char *user, *password; /* NULL: none */
   const char *name;            /* for CLIENT SETNAME */
+  struct redis_trust *trust;   /* NULL: no TLS */
   enum redis_role role;
 };
 
@@ -45,7 +47,7 @@ struct redis_conn_events {
 struct redis_conn;
 
 /* NULL with loss filled when it fails at once. */
-struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_tasks *tasks,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
                                    struct redis_loss *loss);
@@ -62,6 +64,10 @@ size_t redis_conn_unsent(const struct redis_conn *conn);
 /* Rises with every byte received: a sign of life. */
 uint64_t redis_conn_received(const struct redis_conn *conn);
 bool redis_conn_is_ready(const struct redis_conn *conn);
+/* What it has not come beyond, for an owner whose patience is at its end: a static sentence. */
+const char *redis_conn_late(const struct redis_conn *conn);
+/* As "TLSv1.3"; NULL: no TLS. */
+const char *redis_conn_tls(const struct redis_conn *conn);
 /* From now on its events go elsewhere. Only when ready. */
 void redis_conn_adopt(struct redis_conn *conn, const struct redis_conn_events *events, void *arg);
 /* Paused, no reply is given out any more, not even one that has been read; Redis keeps them. What

@@ -14,11 +14,11 @@ enum {
 /* When the next attempt is due. */
 enum due { LATER, SOON, NOW };
 
-enum state { STOPPED, WAITING, ASKING, DIALLING, CONNECTED, UP };
+enum state { STOPPED, WAITING, LOADING, ASKING, DIALLING, CONNECTED, UP };
 
 struct redis_link {
   const struct redis_env *env;
-  struct redis_resolver *resolver;
+  struct redis_tasks *tasks;
   struct redis_link_config config;
   const struct redis_link_events *events;
   void *arg;
@@ -143,10 +143,10 @@ static void dial(struct redis_link *link)
   link->n_ready = 0;
   link->knows_master = false;
   link->env->host->timer_set(link->timer, link->config.connect_timeout_ms);
-  link->commands = redis_conn_open(link->env, link->resolver, &link->config.addr,
-                                   &link->config.login, &command_events, link, &loss);
+  link->commands = redis_conn_open(link->env, link->tasks, &link->config.addr, &link->config.login,
+                                   &command_events, link, &loss);
   if (link->commands != NULL)
-    link->subscriptions = redis_conn_open(link->env, link->resolver, &link->config.addr,
+    link->subscriptions = redis_conn_open(link->env, link->tasks, &link->config.addr,
                                           &link->config.login, &subscription_events, link, &loss);
   if (link->subscriptions == NULL)
     lose_conn(link, &loss);
@@ -180,22 +180,56 @@ static void on_moved(void *arg, const struct redis_addr *addr)
 
 static const struct redis_sentinel_events sentinel_events = {on_master, on_no_master, on_moved};
 
+static void attempt(struct redis_link *link)
+{
+  if (link->sentinel == NULL || link->knows_master) {
+    dial(link);
+    return;
+  }
+  link->state = ASKING;
+  redis_sentinel_ask(link->sentinel);
+}
+
+static void on_renewed(void *arg)
+{
+  struct redis_link *link = arg;
+  if (link->state == LOADING)
+    attempt(link);
+}
+
+/* With new certificates, if there are any; but not held up for ever by a slow disk. */
+static void prepare(struct redis_link *link)
+{
+  struct redis_trust *trust = link->config.trust;
+  if (trust == NULL || !redis_trust_renew(trust, link->tasks, on_renewed, link)) {
+    attempt(link);
+    return;
+  }
+  link->state = LOADING;
+  link->env->host->timer_set(link->timer, link->config.connect_timeout_ms);
+}
+
+/* What one of them has not come beyond. */
+static const char *late(const struct redis_link *link)
+{
+  bool first = !redis_conn_is_ready(link->commands);
+  return redis_conn_late(first ? link->commands : link->subscriptions);
+}
+
 static void on_timer(void *arg) PLUG_NOEXCEPT
 {
   struct redis_link *link = arg;
-  if (link->state == WAITING && link->sentinel != NULL && !link->knows_master) {
-    link->state = ASKING;
-    redis_sentinel_ask(link->sentinel);
-  } else if (link->state == WAITING) {
-    dial(link);
-  } else if (link->state == DIALLING) {
-    lose(link, "no connection in time: host, port or firewall may be wrong", LATER);
-  } else if (link->state == CONNECTED) {
+  if (link->state == WAITING)
+    prepare(link);
+  else if (link->state == LOADING)
+    attempt(link);
+  else if (link->state == DIALLING)
+    lose(link, late(link), LATER);
+  else if (link->state == CONNECTED)
     lose(link, "it has accepted the connections but delivers nothing", LATER);
-  }
 }
 
-struct redis_link *redis_link_new(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_link *redis_link_new(const struct redis_env *env, struct redis_tasks *tasks,
                                   const struct redis_link_config *config,
                                   const struct redis_link_events *events, void *arg)
 {
@@ -203,7 +237,7 @@ struct redis_link *redis_link_new(const struct redis_env *env, struct redis_reso
   if (link == NULL)
     return NULL;
   link->env = env;
-  link->resolver = resolver;
+  link->tasks = tasks;
   link->config = *config;
   link->events = events;
   link->arg = arg;
@@ -214,7 +248,7 @@ struct redis_link *redis_link_new(const struct redis_env *env, struct redis_reso
   if (link->timer == NULL)
     goto no_memory;
   if (config->sentinel.n_addrs > 0) {
-    link->sentinel = redis_sentinel_new(env, resolver, &config->sentinel, &sentinel_events, link);
+    link->sentinel = redis_sentinel_new(env, tasks, &config->sentinel, &sentinel_events, link);
     if (link->sentinel == NULL)
       goto no_memory;
   }
@@ -244,6 +278,8 @@ void redis_link_free(struct redis_link *link)
   if (link == NULL)
     return;
   hang_up(link);
+  if (link->config.trust != NULL)
+    redis_trust_forget(link->config.trust);
   redis_sentinel_free(link->sentinel);
   if (link->timer != NULL)
     link->env->host->timer_free(link->timer);

@@ -1,6 +1,7 @@
 /* The way to Redis: one connection for commands and one for subscriptions, made together and lost
  * together, tried again for ever with growing, jittered delays, and led by Sentinel where there is
- * one. Owns the connections, their timer and the Sentinel client. [home]
+ * one. Certificates that have changed are read before an attempt. Owns the connections, their timer
+ * and the Sentinel client. [home]
  *
  *   waiting ──► asking Sentinel ──► dialling ──► connected ──► up
  *      ▲               │                │            │          │
@@ -14,6 +15,7 @@ struct redis_link_config {
   struct redis_addr addr;
   struct redis_login login;
   struct redis_sentinel_config sentinel; /* n_addrs 0: none */
+  struct redis_trust *trust;             /* looked at before each attempt; NULL: no TLS */
   uint64_t connect_timeout_ms;           /* from dialling to up */
   uint64_t reconnect_min_ms, reconnect_max_ms;
   bool leaves_subscriptions; /* see left */
@@ -36,7 +38,7 @@ struct redis_link_events {
 struct redis_link;
 
 /* config is copied, what it points to is borrowed. NULL: out of memory. */
-struct redis_link *redis_link_new(const struct redis_env *env, struct redis_resolver *resolver,
+struct redis_link *redis_link_new(const struct redis_env *env, struct redis_tasks *tasks,
                                   const struct redis_link_config *config,
                                   const struct redis_link_events *events, void *arg);
 void redis_link_start(struct redis_link *link);

@@ -3,21 +3,17 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 
 struct redis_lookup {
-  struct redis_resolver *resolver;
+  struct redis_task task;
   redis_lookup_fn fn; /* NULL: forgotten */
   void *arg;
-  pthread_t thread;
   struct redis_addr addr;
-  struct redis_addrs addrs; /* from here on the thread's, until it has posted */
+  struct redis_addrs addrs; /* from here on the task's, until it is done */
   const char *why;
 };
 
@@ -48,21 +44,17 @@ bool redis_resolve_number(const struct redis_addr *addr, struct redis_addrs *add
   return true;
 }
 
-static void finish(void *arg)
+static void finish(struct redis_task *task)
 {
-  struct redis_lookup *lookup = arg;
-  struct redis_resolver *resolver = lookup->resolver;
-  pthread_join(lookup->thread, NULL);
+  struct redis_lookup *lookup = (struct redis_lookup *)task;
   if (lookup->fn != NULL)
     lookup->fn(lookup->arg, &lookup->addrs, lookup->why);
   free(lookup);
-  if (--resolver->n_running == 0 && resolver->idle != NULL)
-    resolver->idle(resolver->arg);
 }
 
-static void *run(void *arg)
+static void look_up(struct redis_task *task)
 {
-  struct redis_lookup *lookup = arg;
+  struct redis_lookup *lookup = (struct redis_lookup *)task;
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
   char port[8];
   snprintf(port, sizeof port, "%u", lookup->addr.port);
@@ -76,36 +68,22 @@ static void *run(void *arg)
   }
   if (list != NULL)
     freeaddrinfo(list);
-  /* The home thread must hear of it, or it would wait for ever. */
-  const struct plug_host *host = lookup->resolver->env->host;
-  while (host->post(host, finish, lookup) != PLUG_OK)
-    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-  return NULL;
 }
 
-struct redis_lookup *redis_lookup_start(struct redis_resolver *resolver,
-                                        const struct redis_addr *addr, redis_lookup_fn fn,
-                                        void *arg)
+struct redis_lookup *redis_lookup_start(struct redis_tasks *tasks, const struct redis_addr *addr,
+                                        redis_lookup_fn fn, void *arg)
 {
   struct redis_lookup *lookup = calloc(1, sizeof *lookup);
   if (lookup == NULL)
     return NULL;
-  lookup->resolver = resolver;
   lookup->addr = *addr;
   lookup->fn = fn;
   lookup->arg = arg;
   lookup->why = "the name has no address";
-  /* Signals are the server's business: the thread is born with all of them blocked. */
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  int rc = pthread_create(&lookup->thread, NULL, run, lookup);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  if (rc != 0) {
+  if (!redis_task_start(&lookup->task, tasks, look_up, finish)) {
     free(lookup);
     return NULL;
   }
-  resolver->n_running++;
   return lookup;
 }
 

@@ -11,7 +11,7 @@
 
 #include <sys/socket.h>
 
-#include "redis_env.h"
+#include "redis_task.h"
 #include "redis_url.h"
 
 enum { REDIS_MAX_ADDRS = 8 };
@@ -28,21 +28,13 @@ struct redis_addrs {
 bool redis_resolve_number(const struct redis_addr *addr, struct redis_addrs *addrs);
 
 struct redis_lookup;
-/* The lookups of one instance; its stop waits for them. */
-struct redis_resolver {
-  const struct redis_env *env;
-  size_t n_running;
-  void (*idle)(void *arg); /* n_running fell to 0 */
-  void *arg;
-};
 
 /* addrs->n is 0 when it failed, and why a static sentence. */
 typedef void (*redis_lookup_fn)(void *arg, const struct redis_addrs *addrs, const char *why);
 
 /* NULL when there is no memory or no thread. fn is called later, never from here. */
-struct redis_lookup *redis_lookup_start(struct redis_resolver *resolver,
-                                        const struct redis_addr *addr, redis_lookup_fn fn,
-                                        void *arg);
+struct redis_lookup *redis_lookup_start(struct redis_tasks *tasks, const struct redis_addr *addr,
+                                        redis_lookup_fn fn, void *arg);
 /* fn will not be called any more. The lookup goes on in the background until it ends. */
 void redis_lookup_forget(struct redis_lookup *lookup);
 

@@ -7,7 +7,7 @@ enum { REWATCH_MS = 1000 };
 
 struct redis_sentinel {
   const struct redis_env *env;
-  struct redis_resolver *resolver;
+  struct redis_tasks *tasks;
   struct redis_sentinel_config config;
   const struct redis_sentinel_events *events;
   void *arg;
@@ -176,7 +176,7 @@ static const struct redis_conn_events conn_events = {on_ready, on_reply, on_lost
 static void try_current(struct redis_sentinel *s)
 {
   s->env->host->timer_set(s->timer, s->config.timeout_ms);
-  s->conn = redis_conn_open(s->env, s->resolver, &s->config.addrs[s->current], &s->config.login,
+  s->conn = redis_conn_open(s->env, s->tasks, &s->config.addrs[s->current], &s->config.login,
                             &conn_events, s, &s->loss);
   if (s->conn == NULL)
     s->env->host->timer_set(s->timer, 0); /* so that no event comes from inside of ask */
@@ -198,7 +198,7 @@ static void on_timer(void *arg) PLUG_NOEXCEPT
     struct redis_loss loss = s->loss;
     refused(s, loss.status, loss.why);
   } else {
-    next(s, "no answer in time");
+    next(s, redis_conn_is_ready(s->conn) ? "no answer in time" : redis_conn_late(s->conn));
   }
 }
 
@@ -215,8 +215,7 @@ void redis_sentinel_ask(struct redis_sentinel *s)
   begin(s);
 }
 
-struct redis_sentinel *redis_sentinel_new(const struct redis_env *env,
-                                          struct redis_resolver *resolver,
+struct redis_sentinel *redis_sentinel_new(const struct redis_env *env, struct redis_tasks *tasks,
                                           const struct redis_sentinel_config *config,
                                           const struct redis_sentinel_events *events, void *arg)
 {
@@ -224,7 +223,7 @@ struct redis_sentinel *redis_sentinel_new(const struct redis_env *env,
   if (s == NULL)
     return NULL;
   s->env = env;
-  s->resolver = resolver;
+  s->tasks = tasks;
   s->config = *config;
   s->events = events;
   s->arg = arg;

@@ -26,8 +26,7 @@ struct redis_sentinel_events {
 struct redis_sentinel;
 
 /* config is copied, what it points to is borrowed. NULL: out of memory. */
-struct redis_sentinel *redis_sentinel_new(const struct redis_env *env,
-                                          struct redis_resolver *resolver,
+struct redis_sentinel *redis_sentinel_new(const struct redis_env *env, struct redis_tasks *tasks,
                                           const struct redis_sentinel_config *config,
                                           const struct redis_sentinel_events *events, void *arg);
 /* Not from inside its own events. NULL is fine. */

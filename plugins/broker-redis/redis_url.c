@@ -172,16 +172,12 @@ plug_status redis_url_parse(struct plug_str text, struct redis_url *url, const c
   memset(url, 0, sizeof *url);
   if (starts_with(text, "unix:"))
     return parse_unix(skip(text, 5), url, why);
-  if (starts_with(text, "rediss://")) {
-    *why = "rediss:// (TLS) is not supported: the hiredis that this plugin is built with has no "
-           "TLS; use redis:// on a private network or through a TLS tunnel";
-    return PLUG_ENOTSUP;
-  }
-  if (!starts_with(text, "redis://")) {
-    *why = "the url must start with redis:// or unix:/";
+  url->tls = starts_with(text, "rediss://");
+  if (!url->tls && !starts_with(text, "redis://")) {
+    *why = "the url must start with redis://, rediss:// or unix:/";
     return PLUG_EINVAL;
   }
-  struct plug_str rest = skip(text, 8);
+  struct plug_str rest = skip(text, url->tls ? 9 : 8);
   plug_status status = PLUG_OK;
   /* The last @ ends the login, so that a password with a bare @ or / works too. */
   const char *at = last_of(rest, '@');

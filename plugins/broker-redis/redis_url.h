@@ -21,10 +21,11 @@ struct redis_url {
   struct redis_addr addr;
   char *user, *password; /* NULL when not given */
   bool has_db;           /* a database number was given */
+  bool tls;              /* rediss:// */
 };
 
-/* redis://[user:password@]host[:port][/db], or unix:/path. On failure *why is a static sentence
- * and url holds nothing. */
+/* redis://[user:password@]host[:port][/db], rediss:// with the same, or unix:/path. On failure *why
+ * is a static sentence and url holds nothing. */
 plug_status redis_url_parse(struct plug_str text, struct redis_url *url, const char **why);
 void redis_url_fini(struct redis_url *url);
 

@@ -168,7 +168,7 @@ plugins = nope
       ['[destinations]\napp = /pub\n[app]\nplugins = webhook\n[app.webhook]\nsecret = ${PLUGBOARD_TEST_UNSET}\n[app.webhook a]\nurl = http://127.0.0.1:1/\nsend = /a\n',
         [/^6: environment variable/, /^7: .*there is no secret.* \(this may follow from a mistake named above\)$/]],
       ['[destinations]\napp = /pub\n[app]\nplugins = route\n[app.route a]\npattern = /{b:c}\nto = /topic/x\n', [/^6: \[app.route a\] pattern/, /^5: \[app.route a\] has no pattern \(this may follow from a mistake named above\)$/]],
-      ['[broker]\nplugin = redis\n[broker.redis]\nurl = rediss://x\nlayout = dual\n', [/^5: .*layout/, /^3: .*rediss.*TLS.* \(this may/]],
+      ['[broker]\nplugin = redis\n[broker.redis]\nurl = rediss://x\nlayout = dual\ntls-ca-file = /no/such\n', [/^5: .*layout/, /^3: .*tls-ca-file: \/no\/such: .*No such file.* \(this may/]],
     ];
     for (const [text, wanted] of cases) {
       const file = configFile(t, text);

@@ -8,10 +8,11 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tls from 'node:tls';
 
 import { slowness, sleep, until, within } from './server.mjs';
 
@@ -71,13 +72,14 @@ const asText = (value) => {
 // A connection to Redis. Commands are answered in order; what arrives on channels goes to
 // onMessage(channel, bytes), once subscribe() has been called.
 export class RedisClient {
-  constructor(port) {
+  constructor(port, secrets) {
     this.waiting = [];
     this.buffer = Buffer.alloc(0);
     this.onMessage = null;
-    this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    const to = { port, host: '127.0.0.1', noDelay: true };
+    this.socket = secrets ? tls.connect({ ...to, ...secrets }) : net.connect(to);
     this.opened = new Promise((done, broken) => {
-      this.socket.on('connect', done);
+      this.socket.on(secrets ? 'secureConnect' : 'connect', done);
       this.socket.on('error', broken);
     });
     this.opened.catch(() => {});
@@ -128,17 +130,18 @@ export class RedisClient {
   }
 }
 
-export async function redisClient(port, { t } = {}) {
-  const client = new RedisClient(port);
+export async function redisClient(port, { t, secrets } = {}) {
+  const client = new RedisClient(port, secrets);
   t?.after(() => client.close());
   await within(client.opened, 5000, 'connecting to Redis');
   return client;
 }
 
 class Redis {
-  constructor({ port, args = [], sentinelConfig, password }) {
+  constructor({ port, args = [], sentinelConfig, password, tls: files }) {
     this.port = port;
-    this.url = `redis://127.0.0.1:${port}`;
+    this.tls = files;
+    this.url = `${files ? 'rediss' : 'redis'}://127.0.0.1:${port}`;
     this.args = args;
     this.password = password;
     this.sentinelConfig = sentinelConfig;
@@ -147,14 +150,25 @@ class Redis {
     this.output = '';
   }
 
+  // What it is told of where and how to listen, each word behind its name.
+  doors(prefix) {
+    if (!this.tls) return [`${prefix}port`, this.port];
+    const { certificate, key, ca, clients = 'no' } = this.tls;
+    return Object.entries({
+      port: 0, 'tls-port': this.port, 'tls-cert-file': certificate, 'tls-key-file': key,
+      'tls-ca-cert-file': ca, 'tls-auth-clients': clients, 'tls-replication': 'yes',
+    }).flatMap(([name, value]) => [prefix + name, value]);
+  }
+
   // Starts the process, again after kill() or shutdown(), and waits until it answers.
   async start() {
     assert.equal(this.child, null, 'this Redis runs already');
-    let args = ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
+    let args = [...this.doors('--'), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
       '--dir', this.dir, '--daemonize', 'no', ...this.args];
     if (this.sentinelConfig) {
       const file = join(this.dir, 'sentinel.conf');
-      writeFileSync(file, `port ${this.port}\nbind 127.0.0.1\ndir ${this.dir}\n${this.sentinelConfig}`);
+      const doors = this.doors('').map((word, i) => word + (i % 2 ? '\n' : ' ')).join('');
+      writeFileSync(file, `${doors}bind 127.0.0.1\ndir ${this.dir}\n${this.sentinelConfig}`);
       args = [file, '--sentinel'];
     }
     const child = spawn(process.env.REDIS_SERVER || 'redis-server', args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -176,7 +190,10 @@ class Redis {
 
   // One command on a connection of its own.
   async command(...args) {
-    const client = await redisClient(this.port);
+    const secrets = this.tls && {
+      cert: readFileSync(this.tls.certificate), key: readFileSync(this.tls.key), rejectUnauthorized: false,
+    };
+    const client = await redisClient(this.port, { secrets });
     try {
       if (this.password) await client.command('AUTH', this.password);
       return await within(client.command(...args), 10000, `Redis: ${args.join(' ')}`);
@@ -214,6 +231,7 @@ class Redis {
 //   port      default: any free one
 //   args      further arguments, as ['--requirepass', 'x']
 //   password  for command()
+//   tls       { certificate, key, ca, clients }: paths, and whether clients need one ('no', 'yes')
 //   start     false: do not start it yet
 export async function startRedis({ t, port, start = true, ...options } = {}) {
   const redis = new Redis({ port: port ?? await freePort(), ...options });
@@ -223,11 +241,12 @@ export async function startRedis({ t, port, start = true, ...options } = {}) {
 }
 
 // A Sentinel that watches the master of that port under the name `name`.
-export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 1000 }) {
+export function startSentinel({ t, master, name = 'mymaster', quorum = 1, downAfterMs = 1000, tls: files }) {
   assert.equal(typeof master, 'number', 'a port');
   const down = downAfterMs * slowness;
   return startRedis({
     t,
+    tls: files,
     sentinelConfig: `sentinel monitor ${name} 127.0.0.1 ${master} ${quorum}\n`
       + `sentinel down-after-milliseconds ${name} ${down}\n`
       + `sentinel failover-timeout ${name} ${down * 6}\n`,

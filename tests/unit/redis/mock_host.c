@@ -260,6 +260,8 @@ static plug_status up_cfg_i64(const struct plug_host *host, const char *key, int
     n *= 1 << 20;
   else if (type == PLUG_OPT_BYTES && strcmp(end, "k") == 0)
     n *= 1 << 10;
+  else if (type == PLUG_OPT_BOOL)
+    n = strcmp(value, "on") == 0;
   *out = n;
   return PLUG_OK;
 }

@@ -409,7 +409,9 @@ static void bad_options_are_refused_without_secrets(void **state)
 {
   (void)state;
   static const char *const bad[][4] = {
-      {"url", "rediss://:hunter2@h", "TLS", NULL},
+      {"url", "rediss://hunter2@h", "without a password", NULL},
+      {"tls-certificate", "/none.pem", "needs the option tls-key", NULL},
+      {"tls-key", "/none.key", "needs the option tls-key", NULL},
       {"url", "http://hunter2@h", "redis://", NULL},
       {"url", "redis://u:hunter2@h:99999", "port", NULL},
       {"url", "redis://hunter2@h", "without a password", NULL},
@@ -443,6 +445,9 @@ static void options_without_effect_are_told(void **state)
       {"channel", "events", "single", NULL},
       {"sentinel-password", "hunter2", "topics", "have no effect without sentinels"},
       {"prefix", "p:", "topics", NULL},
+      {"tls-ca-file", "/none.pem", "topics", "the options tls-... have no effect"},
+      {"tls-verify", "off", "topics", "the options tls-... have no effect"},
+      {"url", "rediss://h", "topics", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *const options[] = {cases[i].key, cases[i].value, "layout", cases[i].layout, NULL};

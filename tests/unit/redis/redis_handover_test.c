@@ -22,7 +22,7 @@ struct fixture {
   struct mock_loop *loop;
   struct mock_host *host;
   struct redis_env env;
-  struct redis_resolver resolver;
+  struct redis_tasks tasks;
   struct redis_handover handover;
   char dir[32];
   struct redis_addr addr;
@@ -115,7 +115,7 @@ static void open_conn(int i)
   const struct redis_login login = {.name = "x", .role = REDIS_ROLE_ANY};
   f->is_ready = false;
   f->conn[i] =
-      redis_conn_open(&f->env, &f->resolver, &f->addr, &login, &conn_events, &f->conn[i], &loss);
+      redis_conn_open(&f->env, &f->tasks, &f->addr, &login, &conn_events, &f->conn[i], &loss);
   assert_non_null(f->conn[i]);
   f->server[i] = accept(f->listener, NULL, NULL);
   assert_true(f->server[i] >= 0);

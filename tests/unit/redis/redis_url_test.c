@@ -21,20 +21,22 @@ static void urls_are_taken_apart(void **state)
 {
   static const struct {
     const char *url, *addr, *user, *password;
-    bool has_db;
+    bool has_db, tls;
   } vectors[] = {
-      {"redis://h", "h:6379", "-", "-", false},
-      {"redis://h:1", "h:1", "-", "-", false},
-      {"redis://h/", "h:6379", "-", "-", false},
-      {"redis://h:7000/12", "h:7000", "-", "-", true},
-      {"redis://:p@h", "h:6379", "-", "p", false},
-      {"redis://u:p@h:65535", "h:65535", "u", "p", false},
-      {"redis://u:a%3Ab%40%2f%25@h/0", "h:6379", "u", "a:b@/%", true},
-      {"redis://u:a@b/c:d@h", "h:6379", "u", "a@b/c:d", false},
-      {"redis://u%20v:p@[::1]:7", "[::1]:7", "u v", "p", false},
-      {"redis://[fe80::1]", "[fe80::1]:6379", "-", "-", false},
-      {"unix:/run/redis.sock", "unix:/run/redis.sock", "-", "-", false},
-      {"unix:///run/redis.sock", "unix:/run/redis.sock", "-", "-", false},
+      {"redis://h", "h:6379", "-", "-", false, false},
+      {"redis://h:1", "h:1", "-", "-", false, false},
+      {"redis://h/", "h:6379", "-", "-", false, false},
+      {"redis://h:7000/12", "h:7000", "-", "-", true, false},
+      {"redis://:p@h", "h:6379", "-", "p", false, false},
+      {"redis://u:p@h:65535", "h:65535", "u", "p", false, false},
+      {"redis://u:a%3Ab%40%2f%25@h/0", "h:6379", "u", "a:b@/%", true, false},
+      {"redis://u:a@b/c:d@h", "h:6379", "u", "a@b/c:d", false, false},
+      {"redis://u%20v:p@[::1]:7", "[::1]:7", "u v", "p", false, false},
+      {"redis://[fe80::1]", "[fe80::1]:6379", "-", "-", false, false},
+      {"rediss://h", "h:6379", "-", "-", false, true},
+      {"rediss://u:p%40@[::1]:6380/3", "[::1]:6380", "u", "p@", true, true},
+      {"unix:/run/redis.sock", "unix:/run/redis.sock", "-", "-", false, false},
+      {"unix:///run/redis.sock", "unix:/run/redis.sock", "-", "-", false, false},
   };
   (void)state;
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
@@ -47,6 +49,7 @@ static void urls_are_taken_apart(void **state)
     assert_string_equal(or_none(url.user), vectors[i].user);
     assert_string_equal(or_none(url.password), vectors[i].password);
     assert_int_equal(url.has_db, vectors[i].has_db);
+    assert_int_equal(url.tls, vectors[i].tls);
     redis_url_fini(&url);
   }
 }
@@ -77,7 +80,14 @@ static void bad_urls_are_refused_without_repeating_them(void **state)
       "redis://h/1/2",
       "redis://h/-1",
       "redis://h?SECRET=1",
-      "rediss://:SECRET@h",
+      "rediss:",
+      "rediss:/SECRET",
+      "rediss://",
+      "rediss://SECRET@h",
+      "rediss://h:0",
+      "redisss://SECRET",
+      "REDISS://h",
+      "rediss+unix:/SECRET",
       "unix:",
       "unix:SECRET",
       "http://h",

@@ -1,0 +1,43 @@
+// A searched list that comes in pages: what clients and topics have in common.
+
+import { get } from './api.js';
+import { byId, fill, number } from './dom.js';
+
+const PAGE = 100;
+
+export class Listing {
+  // name: of the API and of the elements ("clients"); row(item): a <tr>.
+  constructor(name, searchId, row) {
+    this.name = name;
+    this.search = byId(searchId);
+    this.row = row;
+    this.limit = PAGE;
+    this.asked = 0;
+    byId(`${name}-more`).addEventListener('click', () => {
+      this.limit += PAGE;
+      this.refresh().catch(() => {}); // the next round says why
+    });
+  }
+
+  // All pages that are open, anew: rows keep their order by name.
+  async refresh() {
+    const number_of_this = ++this.asked;
+    const items = [];
+    let answer;
+    let after = '';
+    do {
+      const query = new URLSearchParams({ limit: String(Math.min(PAGE, this.limit - items.length)) });
+      if (this.search.value.trim()) query.set('search', this.search.value.trim());
+      if (after) query.set('after', after);
+      answer = await get(`${this.name}?${query}`);
+      if (number_of_this !== this.asked) return; // somebody has typed on
+      items.push(...answer[this.name]);
+      after = answer.next ?? '';
+    } while (after && items.length < this.limit);
+    fill(byId(this.name), items.map(this.row));
+    byId(`${this.name}-total`).textContent = answer.total > items.length
+      ? `${number(items.length)} of ${number(answer.total)}` : number(answer.total);
+    byId(`${this.name}-empty`).hidden = items.length > 0;
+    byId(`${this.name}-more`).hidden = !after;
+  }
+}
