@@ -83,20 +83,6 @@ size_t ws_put_frame(struct bytes *out, int opcode, const void *payload, size_t l
   return at;
 }
 
-static void put_letters(uint8_t *out, uint64_t value, int n)
-{
-  for (int i = n - 1; i >= 0; i--, value >>= 4)
-    out[i] = (uint8_t)('a' + (value & 15));
-}
-
-void stamp_put(uint8_t *out, const struct stamp *stamp)
-{
-  out[0] = 'S';
-  put_letters(out + 1, stamp->slot, 3);
-  put_letters(out + 4, stamp->seq, 8);
-  put_letters(out + 12, stamp->time_ns, 16);
-}
-
 void stamp_put_masked(uint8_t *out, const struct stamp *stamp, size_t phase)
 {
   stamp_put(out, stamp);

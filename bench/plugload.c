@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "cli/histogram.h"
 #include "load_bulk.h"
 #include "load_conn.h"
 #include "load_heartbeat.h"
 #include "load_options.h"
 #include "load_process.h"
-#include "load_stats.h"
 #include "load_storm.h"
 
 enum { MAX_STALLS = 3 };

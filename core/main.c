@@ -112,6 +112,22 @@ static void complain(void *ctx, const struct plug_err *err)
   text_complain(err->text[0] ? err->text : "out of memory");
 }
 
+static bool open_logs(const struct settings *settings)
+{
+  struct plug_err err;
+  int failed = settings->access_log ? log_open_access(settings->access_log_file) : 0;
+  if (failed)
+    snprintf(err.text, sizeof err.text, "[server] access-log: cannot open %.160s: %s",
+             settings->access_log_file, strerror(failed));
+  if (!failed && settings->journal_socket && (failed = log_open_journal(settings->journal_socket)))
+    snprintf(err.text, sizeof err.text,
+             "[server] log-target = journald: nobody listens at %.120s: %s",
+             settings->journal_socket, strerror(failed));
+  if (failed)
+    text_complain(err.text);
+  return !failed;
+}
+
 static int run(const struct arguments *arguments)
 {
   struct settings settings;
@@ -131,7 +147,7 @@ static int run(const struct arguments *arguments)
     else if (!complaints.n && arguments->explain)
       exit_status = server_explain(config, &settings, arguments->words, arguments->n_words);
     else if (!complaints.n)
-      exit_status = server_run(&source, config, &settings);
+      exit_status = open_logs(&settings) ? server_run(&source, config, &settings) : EXIT_FAILURE;
     if (complaints.n)
       exit_status = EXIT_CONFIG;
     if (arguments->check && exit_status == EXIT_SUCCESS)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "access/explain.h"
@@ -29,6 +30,7 @@
 #include "net/worker.h"
 #include "ops/admin.h"
 #include "ops/admin_page.h"
+#include "ops/drain.h"
 #include "ops/health.h"
 #include "ops/monitor.h"
 #include "ops/notify.h"
@@ -40,6 +42,7 @@
 #include "presence/presence.h"
 #include "session/admission.h"
 #include "session/applications.h"
+#include "tls/tls_contexts.h"
 
 /* drain and stop of one instance take five seconds each at most, and somewhat more until that is
  * noticed. */
@@ -78,7 +81,9 @@ struct server {
   struct net_crew crew;
   _Atomic bool serving; /* workers run, and may be woken */
   _Atomic bool leaving; /* the end is near: /ready says so */
+  uint64_t end_ms;      /* when all is to be over, by base/clock.h; 0: it was not asked to stop */
   _Atomic int64_t n_sockets;
+  struct tls_contexts *tls; /* NULL: nobody listens for TLS, and nothing says how */
   struct orders orders;
   struct ops_sources sources; /* from start_all on */
   struct monitor monitor;
@@ -86,7 +91,7 @@ struct server {
   struct admin *admin;
   struct addresses *addresses;
   struct reload reload;
-  struct reload_part parts[1]; /* of it */
+  struct reload_part parts[2]; /* of it */
 };
 
 /* --- parts -------------------------------------------------------------------------------- */
@@ -224,6 +229,14 @@ static plug_status create_api(struct server *server, struct plug_err *err)
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
+static plug_status create_tls(struct server *server, struct plug_err *err)
+{
+  if (!server->settings->tls.n_certificates)
+    return PLUG_OK;
+  server->tls = tls_contexts_new(&server->settings->tls, err);
+  return server->tls ? PLUG_OK : PLUG_EINVAL;
+}
+
 static plug_status create_admin(struct server *server, struct plug_err *err)
 {
   const struct admin_parts parts = {.settings = server->settings,
@@ -251,6 +264,13 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   return env->app ? PLUG_OK : fault_no_memory(err);
 }
 
+static uint64_t unix_now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static plug_status server_init(struct server *server, const struct config *config,
                                const struct settings *settings, struct plug_err *err)
 {
@@ -274,7 +294,7 @@ static plug_status make_pages(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   plug_status status = PLUG_OK;
-  if (settings->try_page && settings->n_http_listen) {
+  if (settings->try_page && settings_speaks_http(settings)) {
     if (pages_load(&server->pages, settings->web_dir, err) != PLUG_OK) {
       log_warn("net", "the page to try the server on is not there: %s", err->text);
       err->text[0] = '\0';
@@ -284,7 +304,8 @@ static plug_status make_pages(struct server *server, struct plug_err *err)
                       "name; this is for development only");
     status = page_facts_add(&server->pages, settings, err);
   }
-  if (status == PLUG_OK && (settings->n_admin_listen || settings->admin_socket.path))
+  if (status == PLUG_OK &&
+      (settings->n_admin_listen || settings->n_admin_tls_listen || settings->admin_socket.path))
     status = admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err);
   return status;
 }
@@ -301,6 +322,7 @@ static void server_fini(struct server *server)
   app_free(server->app);
   presence_free(server->presence);
   broker_free(server->broker);
+  tls_contexts_free(server->tls); /* which looks at settings until then */
   reload_fini(&server->reload);
   access_free(server->access);
   api_keyring_free(server->api_keys);
@@ -355,6 +377,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   message_set_node(settings->node);
+  message_set_ids(unix_now_ms());
   reload_set_process(settings);
   const struct watchdog_settings watch = {settings->plugin_hang_ms, on_hang, server};
   if (!watchdog_start(&watch)) {
@@ -382,6 +405,8 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   if (status == PLUG_OK)
     status = create_admin(server, err);
   if (status == PLUG_OK)
+    status = create_tls(server, err);
+  if (status == PLUG_OK)
     status = check_broker_auth(server, err);
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
@@ -403,6 +428,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
                     &server->pages, server->sockjs, &server->n_sockets, server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
+    server->workers[i].env.tls = server->tls;
     server->workers[i].env.mounts = &server->mounts;
     server->workers[i].env.crew = &server->crew;
     server->workers[i].env.hooks = server->admin ? admin_hooks(server->admin) : NULL;
@@ -434,6 +460,10 @@ static plug_status start_all(struct server *server, struct plug_err *err)
       server->n_running++;
     else
       snprintf(err->text, sizeof err->text, "cannot start worker %u", i);
+  }
+  if (status == PLUG_OK && server->tls && !tls_contexts_watch(server->tls)) {
+    snprintf(err->text, sizeof err->text, "cannot start the thread that watches certificates");
+    status = PLUG_ENOMEM;
   }
   atomic_store(&server->serving, status == PLUG_OK);
   if (status == PLUG_OK && !monitor_start(&server->monitor)) {
@@ -470,9 +500,10 @@ static uint64_t stop_limit_ms(const struct server *server)
 
 static void stop_all(struct server *server)
 {
-  /* Half of the time for what was sent before, all of it for the sessions behind that. */
-  uint64_t end_ms = clock_now_ms() + server->settings->drain_ms;
-  uint64_t deadline_ms = end_ms - server->settings->drain_ms / 2;
+  uint64_t now_ms = clock_now_ms();
+  uint64_t end_ms = server->end_ms ? server->end_ms : now_ms + server->settings->drain_ms;
+  /* Of what is left half for what was sent before, all of it for sessions that are behind that. */
+  uint64_t deadline_ms = now_ms + (end_ms > now_ms ? (end_ms - now_ms) / 2 : 0);
   watchdog_end_within(stop_limit_ms(server));
   monitor_stopping(&server->monitor);
   for (unsigned i = 0; i < server->n_running; i++)
@@ -506,24 +537,45 @@ static void stop_all(struct server *server)
   access_stop(server->access);
 }
 
+/* While the server takes its leave; at most so long. */
+static void serve_order(struct server *server, uint64_t ms)
+{
+  struct order *order = orders_wait(&server->orders, ms);
+  if (!order)
+    return;
+  if (order->kind == ORDER_STATS)
+    stats_log(&server->sources);
+  orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
+                order->kind == ORDER_STATS ? "{}" : "the server is stopping");
+}
+
 /* Balancers learn from /ready that this node is about to go, and have the time to turn to others
  * before the first of their connections is refused. */
 static void go_on_unready(struct server *server)
 {
   uint64_t delay_ms = server->settings->stop_delay_ms, end_ms = clock_now_ms() + delay_ms, now_ms;
+  atomic_store(&server->leaving, true);
   if (!delay_ms)
     return;
-  atomic_store(&server->leaving, true);
   log_info("core", "stopping in %llu ms: until then only /ready says so",
            (unsigned long long)delay_ms);
-  while ((now_ms = clock_now_ms()) < end_ms) {
-    struct order *order = orders_wait(&server->orders, end_ms - now_ms);
-    if (order && order->kind == ORDER_STATS)
-      stats_log(&server->sources);
-    if (order)
-      orders_answer(order, order->kind == ORDER_STATS ? PLUG_OK : PLUG_ESTATE,
-                    order->kind == ORDER_STATS ? "{}" : "the server is stopping");
-  }
+  while ((now_ms = clock_now_ms()) < end_ms)
+    serve_order(server, end_ms - now_ms);
+}
+
+/* How often it is asked whether the sessions have gone. */
+#define DRAIN_LOOK_MS 10
+
+static void take_leave(struct server *server)
+{
+  struct drain drain;
+  log_info("core", "stopping: no new connections, sessions are closed");
+  server->end_ms = clock_now_ms() + server->settings->drain_ms;
+  if (!server->settings->drain_ms)
+    return;
+  drain_begin(&drain, server->workers, server->n_running, server->settings, server->end_ms);
+  while (drain_goes_on(&drain))
+    serve_order(server, DRAIN_LOOK_MS);
 }
 
 /* A second signal does not wait for anybody. */
@@ -536,6 +588,29 @@ static void let_signals_kill(void)
   signal(SIGTERM, SIG_DFL);
   signal(SIGINT, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+static void reopen_log(void)
+{
+  int failed = log_reopen();
+  if (failed)
+    log_error("core", "the access log cannot be opened anew: %s", strerror(failed));
+}
+
+static plug_status prepare_tls(void *ctx, const struct settings *settings, struct plug_err *err)
+{
+  return tls_contexts_prepare(ctx, &settings->tls, err);
+}
+
+static void commit_tls(void *ctx, struct config_changes *changes)
+{
+  (void)changes;
+  tls_contexts_commit(ctx);
+}
+
+static void cancel_tls(void *ctx)
+{
+  tls_contexts_cancel(ctx);
 }
 
 /* All that is the main thread's own goes by the settings that hold now. True: statistics are wanted
@@ -582,10 +657,11 @@ static void wait_for_end(struct server *server)
       notify_stopping();
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
+      take_leave(server);
       orders_close(&server->orders);
-      log_info("core", "stopping: no new connections, sessions are closed");
       return;
     case ORDER_RELOAD:
+      reopen_log();
       if (read_again(server, order))
         stats_rhythm_init(&stats, server->settings, clock_now_ms());
       break;
@@ -633,7 +709,8 @@ static void find_mistakes(struct config *config, const struct settings *settings
                           struct config_complaints *complaints)
 {
   static plug_status (*const parts[])(struct server *, struct plug_err *) = {
-      create_broker, create_access, check_rules, create_presence, create_app, check_broker_auth};
+      create_broker, create_access, check_rules,      create_presence,
+      create_app,    create_tls,    check_broker_auth};
   enum { PARTS = sizeof parts / sizeof *parts };
   bool failed[PARTS] = {false};
   size_t before;
@@ -759,6 +836,10 @@ int server_run_services(const struct config_source *source, const struct config 
     server.parts[0] = admin_reload_part(server.admin);
     server.reload.parts = server.parts;
     server.reload.n_parts = 1;
+    if (server.tls)
+      server.parts[server.reload.n_parts++] =
+          (struct reload_part){prepare_tls, commit_tls, cancel_tls, server.tls};
+    server.reload.tls = server.tls != NULL;
     wait_for_end(&server);
   } else {
     text_complain(err.text);

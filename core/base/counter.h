@@ -16,6 +16,16 @@
   X(refused_address, 0, "connections refused over max-address-connections")              \
   X(refused_rate, 0, "connections refused over max-address-rate")                        \
   X(refused_proxy, 0, "connections of trusted proxies without a PROXY header")           \
+  X(tls_handshaking, 1, "connections whose TLS handshake is under way")                  \
+  X(tls_handshakes, 0, "TLS handshakes that succeeded")                                  \
+  X(tls_resumed, 0, "those of them that resumed a session")                              \
+  X(tls_failed, 0, "TLS handshakes that failed")                                         \
+  X(tls_plain, 0, "those of them whose client spoke without TLS")                        \
+  X(tls_timeouts, 0, "TLS handshakes that were not over in time")                        \
+  X(tls_rekeys, 0, "TLS keys changed by clients, and attempts to negotiate anew")        \
+  X(closed_rekeys, 0, "connections closed over max-rekeys")                              \
+  X(tls_reloads, 0, "times that certificates were read anew")                            \
+  X(tls_reloads_failed, 0, "times that they could not be used")                          \
   X(accept_paused, 0, "times accepting paused for want of file descriptors")             \
   X(requests, 0, "HTTP requests read")                                                   \
   X(requests_refused, 0, "HTTP requests refused, handshakes included")                   \
@@ -87,6 +97,9 @@
   X(closed_expired, 0, "sessions closed because their identity expired")                 \
   X(closed_revoked, 0, "sessions closed because an auth plugin revoked them")            \
   X(closed_disconnected, 0, "sessions closed because the API said so")                   \
+  X(closed_drain, 0, "sessions closed because the server stops")                         \
+  X(drain_notices, 0, "sessions told beforehand that the server stops")                  \
+  X(refused_drain, 0, "new sessions refused because the server stops")                   \
   X(refused_users, 0, "CONNECTs of users who are refused for a while")                   \
   X(api_requests, 0, "requests of the API with a valid key")                             \
   X(api_published, 0, "messages that the broker took from the API")                      \

@@ -1,28 +1,56 @@
 #include "base/log.h"
 
-#include <inttypes.h>
-#include <poll.h>
-#include <pthread.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/counter.h"
+#include "base/log_sink.h"
 #include "base/str.h"
-#include "base/utf8.h"
 
 static _Atomic int log_lowest = LOG_INFO;
-static _Atomic bool log_json;
-
-static const char *const level_names[] = {"debug", "info", "warn", "error", "violation"};
+static _Atomic int log_form = LOG_TEXT;
+static struct log_sink main_sink = {.fd = STDERR_FILENO, .lock = PTHREAD_MUTEX_INITIALIZER};
+static struct log_sink access_sink = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+/* Where the access log goes. */
+static enum { LOG_ACCESS_OFF, LOG_ACCESS_MAIN, LOG_ACCESS_FILE } access_to;
+static char access_path[4096];
 
 void log_setup(enum log_level lowest, bool json)
 {
   atomic_store_explicit(&log_lowest, (int)lowest, memory_order_relaxed);
-  atomic_store_explicit(&log_json, json, memory_order_relaxed);
+  atomic_store_explicit(&log_form, (int)(json ? LOG_JSON : LOG_TEXT), memory_order_relaxed);
+}
+
+int log_open_journal(const char *socket)
+{
+  return log_sink_open_journal(&main_sink, socket);
+}
+
+int log_open_access(const char *path)
+{
+  access_to = LOG_ACCESS_MAIN;
+  if (!path)
+    return 0;
+  int failed =
+      strlen(path) < sizeof access_path ? log_sink_open_file(&access_sink, path) : ENAMETOOLONG;
+  if (failed)
+    return failed;
+  memcpy(access_path, path, strlen(path) + 1);
+  access_to = LOG_ACCESS_FILE;
+  return 0;
+}
+
+int log_reopen(void)
+{
+  return access_to == LOG_ACCESS_FILE ? log_sink_open_file(&access_sink, access_path) : 0;
+}
+
+bool log_access_on(void)
+{
+  return access_to != LOG_ACCESS_OFF;
 }
 
 bool log_on(enum log_level level)
@@ -30,163 +58,49 @@ bool log_on(enum log_level level)
   return (int)level >= atomic_load_explicit(&log_lowest, memory_order_relaxed);
 }
 
-/* Longer lines are cut; a line fits one write() and stays whole beside those of other threads. */
-#define LINE_MAX_BYTES 4096
-
-struct line {
-  char text[LINE_MAX_BYTES];
-  size_t len;
-};
-
-static size_t line_room(const struct line *out)
+static enum log_form form_now(void)
 {
-  return sizeof out->text - 4 - out->len; /* 4: closing quote, brace, newline */
+  return (enum log_form)atomic_load_explicit(&log_form, memory_order_relaxed);
 }
 
-static void line_puts(struct line *out, const char *c_string)
+static struct log_record record_of(enum log_level level, const char *area, struct plug_str text)
 {
-  size_t n = strlen(c_string);
-  if (n > line_room(out))
-    n = line_room(out);
-  memcpy(out->text + out->len, c_string, n);
-  out->len += n;
-}
-
-/* The length of the UTF-8 character at s, 0 when there is none. */
-static size_t character_len(const char *s, size_t len)
-{
-  unsigned char c = (unsigned char)s[0];
-  size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-  return n <= len && utf8_valid(s, n) ? n : 0;
-}
-
-/* A line that is too long is cut between characters and never within an escape: JSON stays JSON. */
-static void line_put_escaped(struct line *out, struct plug_str s)
-{
-  for (size_t i = 0; i < s.len;) {
-    unsigned char c = (unsigned char)s.ptr[i];
-    size_t n = character_len(s.ptr + i, s.len - i);
-    const char *bytes = s.ptr + i;
-    size_t width = n;
-    char escape[8];
-    if (log_json && (c == '"' || c == '\\')) {
-      escape[0] = '\\';
-      escape[1] = (char)c;
-      bytes = escape;
-      width = 2;
-    } else if (n == 0 && log_json) {
-      bytes = "\\ufffd";
-      width = 6;
-    } else if (n == 2 && c == 0xc2 && (unsigned char)bytes[1] < 0xa0) { /* U+0080 to U+009F */
-      width = (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned char)bytes[1]);
-      bytes = escape;
-    } else if (n == 0 || c < 0x20 || c == 0x7f) {
-      bytes = escape;
-      width = (size_t)snprintf(escape, sizeof escape, log_json ? "\\u%04x" : "\\x%02x", c);
-    }
-    if (width > line_room(out))
-      return;
-    memcpy(out->text + out->len, bytes, width);
-    out->len += width;
-    i += n ? n : 1;
-  }
-}
-
-static void line_compose(struct line *out, enum log_level level, const char *area,
-                         struct plug_str text)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  struct tm utc;
-  gmtime_r(&now.tv_sec, &utc);
-  char stamp[64];
-  size_t n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(stamp + n, sizeof stamp - n, ".%03ldZ", now.tv_nsec / 1000000);
-
-  out->len = 0;
-  if (log_json) {
-    line_puts(out, "{\"time\":\"");
-    line_puts(out, stamp);
-    line_puts(out, "\",\"level\":\"");
-    line_puts(out, level_names[level]);
-    line_puts(out, "\",\"area\":\"");
-    line_puts(out, area);
-    line_puts(out, "\",\"message\":\"");
-    line_put_escaped(out, text);
-    memcpy(out->text + out->len, "\"}", 2);
-    out->len += 2;
-  } else {
-    line_puts(out, stamp);
-    line_puts(out, " ");
-    line_puts(out, level_names[level]);
-    line_puts(out, " ");
-    line_puts(out, area);
-    line_puts(out, ": ");
-    line_put_escaped(out, text);
-  }
-  out->text[out->len++] = '\n';
-}
-
-/* A pipe or a terminal that nobody reads: the line is dropped, never waited for. A pipe that has
- * room at all has room for a page, and a line is no longer; the lock keeps that true between the
- * look and the write, and is held for neither longer than a system call that does not wait. */
-static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t n_dropped; /* since the last line that was written; under the lock */
-
-static void put_line(const struct line *out)
-{
-  /* A log that cannot be written is nothing that the server could report anywhere. */
-  ssize_t written = write(STDERR_FILENO, out->text, out->len);
-  (void)written;
-}
-
-static bool has_room(void)
-{
-  struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
-  return poll(&log, 1, 0) != 0; /* an error is found by the write, which does not wait either */
-}
-
-static void put_or_drop(const struct line *out)
-{
-  struct line note;
-  uint64_t before;
-  pthread_mutex_lock(&write_lock);
-  before = n_dropped;
-  if (has_room()) {
-    put_line(out);
-    n_dropped = 0;
-  } else {
-    n_dropped++;
-    COUNT(log_dropped);
-  }
-  bool resumed = before && !n_dropped;
-  pthread_mutex_unlock(&write_lock);
-  if (!resumed)
-    return;
-  char text[96];
-  int n = snprintf(text, sizeof text, "%" PRIu64 " lines of the log were dropped: nobody read it",
-                   before);
-  line_compose(&note, LOG_WARN, "log", str_from(text, (size_t)n));
-  pthread_mutex_lock(&write_lock);
-  if (has_room())
-    put_line(&note);
-  pthread_mutex_unlock(&write_lock);
+  struct log_record record = {.level = level, .area = area, .text = text};
+  clock_gettime(CLOCK_REALTIME, &record.at);
+  return record;
 }
 
 void log_line(enum log_level level, const char *area, struct plug_str text)
 {
-  struct line out;
+  log_fields(level, area, text, NULL, 0);
+}
+
+void log_fields(enum log_level level, const char *area, struct plug_str text,
+                const struct log_field *fields, size_t n)
+{
   if (!log_on(level))
     return;
-  line_compose(&out, level, area, text);
-  put_or_drop(&out);
+  struct log_record record = record_of(level, area, text);
+  record.fields = fields;
+  record.n_fields = n;
+  log_sink_write(&main_sink, form_now(), &record);
+}
+
+void log_access(struct plug_str text, const struct log_field *fields, size_t n)
+{
+  if (!log_access_on())
+    return;
+  struct log_record record = record_of(LOG_INFO, "access", text);
+  record.fields = fields;
+  record.n_fields = n;
+  log_sink_write(access_to == LOG_ACCESS_FILE ? &access_sink : &main_sink, form_now(), &record);
 }
 
 void log_write(enum log_level level, const char *area, const char *format, ...)
 {
   if (!log_on(level))
     return;
-  char text[LINE_MAX_BYTES];
+  char text[LOG_LINE_MAX];
   va_list args;
   va_start(args, format);
   int n = vsnprintf(text, sizeof text, format, args);

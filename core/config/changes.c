@@ -9,6 +9,7 @@
 #include "config/fault.h"
 #include "config/settings_api.h"
 #include "config/settings_doors.h"
+#include "config/settings_loader.h"
 #include "config/settings_tables.h"
 
 #define SHOWN_MAX 100 /* bytes of a value */
@@ -101,6 +102,17 @@ struct merge {
   const struct changes_world *world;
 };
 
+/* Of a table whose options are live: is there what they are for? */
+static bool can_come(const struct changes_world *world, const struct option_table *table)
+{
+  if (table == &settings_sections[SECTION_AUTH].table)
+    return world->access;
+  if (table == &settings_sections[SECTION_TLS].table ||
+      table == &settings_sections[SECTION_TLS_NAME].table)
+    return world->tls;
+  return true;
+}
+
 /* name: the section's. was, now: NULL for all defaults. */
 static plug_status merge_table(struct merge *m, const char *name, const struct option_table *table,
                                const struct config_section *was, struct config_section *now)
@@ -110,7 +122,7 @@ static plug_status merge_table(struct merge *m, const char *name, const struct o
     struct plug_str old = value_of(table, was, option->name);
     if (is_same(option, old, value_of(table, now, option->name)))
       continue;
-    bool waits = !m->world->access && table == &settings_sections[SECTION_AUTH].table;
+    bool waits = !can_come(m->world, table);
     if ((option->flags & OPTION_LIVE) && !waits) {
       changes_add(m->changes, NULL, "[%s] %s", name, option->name);
       continue;
@@ -128,7 +140,8 @@ static plug_status merge_table(struct merge *m, const char *name, const struct o
 static plug_status merge_tables(struct merge *m)
 {
   for (size_t id = 0; id < SECTION_COUNT; id++) {
-    if (id == SECTION_ENDPOINT || id == SECTION_API_KEY || id == SECTION_ACCESS)
+    if (id == SECTION_ENDPOINT || id == SECTION_API_KEY || id == SECTION_TLS_NAME ||
+        id == SECTION_ACCESS)
       continue;
     const char *name = settings_sections[id].name;
     plug_status status = merge_table(m, name, &settings_sections[id].table,
@@ -236,29 +249,42 @@ static plug_status merge_endpoints(struct merge *m)
   return status;
 }
 
-/* --- keys of the API ---------------------------------------------------------------------- */
+/* --- keys of the API, certificates -------------------------------------------------------- */
 
-static plug_status merge_keys(struct merge *m)
+static bool tls_names(const struct config_section *section, struct plug_str *names)
 {
-  const struct option_table *table = &settings_sections[SECTION_API_KEY].table;
+  return loader_section_of(section, SECTION_TLS, names) && names->len;
+}
+
+/* Sections with names, which may come and go. */
+static plug_status merge_named(struct merge *m, named_fn named, const struct option_table *table)
+{
   const struct list *head = &m->wanted->sections;
+  bool live = can_come(m->world, table);
   struct plug_str name;
   plug_status status = PLUG_OK;
-  for (struct list *link = head->next; link != head && status == PLUG_OK; link = link->next) {
+  for (struct list *link = head->next, *next; link != head && status == PLUG_OK; link = next) {
     struct config_section *now = container_of(link, struct config_section, link);
-    if (!api_key_name(now, &name))
+    next = link->next;
+    if (!named(now, &name))
       continue;
-    const struct config_section *was = find_named(m->running, api_key_name, name);
-    if (was)
+    const struct config_section *was = find_named(m->running, named, name);
+    if (was) {
       status = merge_table(m, now->name, table, was, now);
-    else
-      changes_add(m->changes, NULL, "[%s]", now->name);
+      continue;
+    }
+    changes_add(m->changes, live ? NULL : unsaid, "[%s]", now->name);
+    if (!live)
+      config_section_remove(now);
   }
   head = &m->running->sections;
-  for (struct list *link = head->next; link != head; link = link->next) {
+  for (struct list *link = head->next; link != head && status == PLUG_OK; link = link->next) {
     const struct config_section *was = container_of(link, struct config_section, link);
-    if (api_key_name(was, &name) && !find_named(m->wanted, api_key_name, name))
-      changes_add(m->changes, NULL, "[%s]", was->name);
+    if (!named(was, &name) || find_named(m->wanted, named, name))
+      continue;
+    changes_add(m->changes, live ? NULL : unsaid, "[%s]", was->name);
+    if (!live && !config_section_copy(m->wanted, was))
+      status = PLUG_ENOMEM;
   }
   return status;
 }
@@ -381,7 +407,9 @@ plug_status changes_merge(struct config_changes *changes, const struct config *r
     (void)name_changes(changes, NULL, was, now);
   }
   if (status == PLUG_OK)
-    status = merge_keys(&m);
+    status = merge_named(&m, api_key_name, &settings_sections[SECTION_API_KEY].table);
+  if (status == PLUG_OK)
+    status = merge_named(&m, tls_names, &settings_sections[SECTION_TLS_NAME].table);
   if (status == PLUG_OK)
     status = merge_plugins(&m);
   return status != PLUG_OK || changes->failed ? fault_no_memory(err) : PLUG_OK;

@@ -27,6 +27,7 @@ struct config_changes {
 /* What runs, as far as that decides what can be applied. */
 struct changes_world {
   bool access; /* somebody asks for rights, so that rules and auth plugins may come */
+  bool tls;    /* certificates are in use, so that others may be */
   /* May the app plugin of this section be made anew? */
   bool (*can_renew)(void *ctx, const char *section);
   void *ctx;

@@ -8,6 +8,7 @@
 #include "config/settings_loader.h"
 #include "config/settings_page.h"
 #include "config/settings_terms.h"
+#include "config/settings_tls.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -57,13 +58,16 @@ static plug_status check_sections(struct settings_loader *l)
     struct plug_str path, name;
     plug_status status = PLUG_OK;
     size_t id = 0;
-    while (id < SECTION_COUNT && (id == SECTION_ENDPOINT || id == SECTION_API_KEY ||
-                                  strcmp(section->name, settings_sections[id].name) != 0))
+    while (id < SECTION_COUNT &&
+           (id == SECTION_ENDPOINT || id == SECTION_API_KEY || id == SECTION_TLS_NAME ||
+            strcmp(section->name, settings_sections[id].name) != 0))
       id++;
     if (doors_endpoint_path(section, &path)) {
       status = doors_check_endpoint(section, path, l->err);
     } else if (api_key_name(section, &name)) {
       status = api_check_key(section, name, l->err);
+    } else if (tls_section_names(section, &name) && name.len) {
+      status = tls_check_named(section, name, l->err);
     } else if (id < SECTION_COUNT) {
       l->sections[id] = section;
       if (id != SECTION_ACCESS) /* its keys are names of rules */
@@ -77,14 +81,6 @@ static plug_status check_sections(struct settings_loader *l)
       return status;
   }
   return PLUG_OK;
-}
-
-static void list_fini(struct settings_list *list)
-{
-  for (size_t i = 0; i < list->n; i++)
-    free((char *)(uintptr_t)list->items[i].ptr);
-  free(list->items);
-  *list = (struct settings_list){NULL, 0};
 }
 
 static const char *prefix_fault(struct plug_str prefix)
@@ -324,6 +320,25 @@ static plug_status load_broker(struct settings_loader *l)
   return s->broker_plugin && s->broker_file ? PLUG_OK : fault_no_memory(l->err);
 }
 
+static plug_status load_log(struct settings_loader *l)
+{
+  struct settings *s = l->settings;
+  struct plug_str socket = loader_text(l, SECTION_SERVER, "journal-socket");
+  struct plug_str access = loader_text(l, SECTION_SERVER, "access-log");
+  const struct config_entry *entry = loader_entry(l, SECTION_SERVER, "access-log");
+  bool to_journal = loader_choice(l, SECTION_SERVER, "log-target") == 1;
+  bool is_file = !str_eq(access, STR("on")) && !str_eq(access, STR("off"));
+  s->access_log = !str_eq(access, STR("off"));
+  if (is_file && (!access.len || !memchr(access.ptr, '/', access.len)))
+    return fault_at(l->err, entry->file, entry->line,
+                    "[server] access-log is off, on, or a path with a slash in it");
+  if (to_journal && !(s->journal_socket = str_dup(socket)))
+    return fault_no_memory(l->err);
+  if (is_file && !(s->access_log_file = str_dup(access)))
+    return fault_no_memory(l->err);
+  return PLUG_OK;
+}
+
 static plug_status load_server(struct settings_loader *l)
 {
   struct settings *s = l->settings;
@@ -339,6 +354,8 @@ static plug_status load_server(struct settings_loader *l)
   s->terms.spring_profile = loader_choice(l, SECTION_STOMP, "profile") == 1;
   s->queue_policy = (enum queue_policy)loader_choice(l, SECTION_LIMITS, "queue-policy");
   plug_status status = load_node(l);
+  if (!status)
+    status = load_log(l);
   if (!status)
     status = load_path(l, SECTION_SERVER, "plugin-dir", "lib/plugboard", &s->plugin_dir);
   if (!status)
@@ -357,6 +374,9 @@ static plug_status load_numbers(struct settings_loader *l)
 #define NUMBER(section, key, member) {SECTION_##section, key, offsetof(struct settings, member)}
       NUMBER(SERVER, "stop-delay", stop_delay_ms),
       NUMBER(SERVER, "drain-time", drain_ms),
+      NUMBER(SERVER, "drain-rate", drain_rate),
+      NUMBER(SERVER, "drain-overlap", drain_overlap_ms),
+      NUMBER(SERVER, "drain-reconnect", drain_reconnect_ms),
       NUMBER(SERVER, "stats-interval", stats_interval_ms),
       NUMBER(SERVER, "live-limit", live_limit_ms),
       NUMBER(SERVER, "pool-threads", pool_threads),
@@ -472,7 +492,7 @@ plug_status settings_load(struct settings *settings, const struct config *config
       doors_load_listeners, doors_load_proxies, doors_load_hosts, doors_load_endpoints,
       load_destinations,    load_broker,        load_auth,        load_app,
       settings_page_load,   terms_load,         resolve_memory,   api_load_keys,
-      admin_load,
+      admin_load,           tls_load,
   };
   struct settings_loader l = {.settings = settings, .config = config, .err = err};
   *settings = (struct settings){0};
@@ -498,6 +518,8 @@ void settings_fini(struct settings *settings)
   free(settings->node);
   free(settings->profile_notes);
   free(settings->plugin_dir);
+  free(settings->journal_socket);
+  free(settings->access_log_file);
   free(settings->web_dir);
   free(settings->page.secret);
   free(settings->page.room_send);
@@ -505,8 +527,14 @@ void settings_fini(struct settings *settings)
   free(settings->page.room_watch);
   free(settings->page.room_members);
   addresses_free(settings->http_listen, settings->n_http_listen);
+  addresses_free(settings->http_tls_listen, settings->n_http_tls_listen);
   addresses_free(settings->tcp_listen, settings->n_tcp_listen);
+  addresses_free(settings->tcp_tls_listen, settings->n_tcp_tls_listen);
   addresses_free(settings->api_listen, settings->n_api_listen);
+  addresses_free(settings->api_tls_listen, settings->n_api_tls_listen);
+  tls_fini(&settings->tls);
+  addresses_free(settings->admin_listen, settings->n_admin_listen);
+  addresses_free(settings->admin_tls_listen, settings->n_admin_tls_listen);
   addresses_free(settings->metrics_listen, settings->n_metrics_listen);
   free(settings->api_socket);
   admin_settings_fini(settings);
@@ -515,23 +543,23 @@ void settings_fini(struct settings *settings)
     free(settings->endpoints[i].path);
     free(settings->endpoints[i].sockjs_client);
     terms_fini(&settings->endpoints[i].terms);
-    list_fini(&settings->endpoints[i].origins);
+    loader_list_fini(&settings->endpoints[i].origins);
   }
   free(settings->endpoints);
   terms_fini(&settings->tcp_terms);
   terms_fini(&settings->terms);
   free(settings->http_trusted_proxies.items);
   free(settings->tcp_trusted_proxies.items);
-  list_fini(&settings->allowed_hosts);
-  list_fini(&settings->broker_prefixes);
-  list_fini(&settings->app_prefixes);
+  loader_list_fini(&settings->allowed_hosts);
+  loader_list_fini(&settings->broker_prefixes);
+  loader_list_fini(&settings->app_prefixes);
   free(settings->broker_plugin);
   free((char *)(uintptr_t)settings->broker_file);
-  list_fini(&settings->app_plugins);
+  loader_list_fini(&settings->app_plugins);
   free((char *)(uintptr_t)settings->app_file);
   free(settings->user_prefix);
   free(settings->user_secret);
-  list_fini(&settings->auth_plugins);
+  loader_list_fini(&settings->auth_plugins);
   free((char *)(uintptr_t)settings->auth_file);
   *settings = (struct settings){0};
 }

@@ -78,6 +78,28 @@ struct settings_api_key {
   unsigned rights; /* of these */
 };
 
+/* [tls] and each [tls NAME...]: a certificate and the names it is shown for. */
+struct settings_certificate {
+  struct settings_list names; /* of [tls NAME...]: host names, or "*.example.org"; none of [tls] */
+  char *certificate, *key;    /* paths of PEM files */
+  char *ocsp_response;        /* path of a DER file, or NULL */
+  char *section, *file;       /* where it stands, for messages */
+  int line;
+};
+
+enum tls_client_certificate { TLS_CLIENT_OFF, TLS_CLIENT_ASK, TLS_CLIENT_REQUIRE };
+
+struct settings_tls {
+  struct settings_certificate *certificates; /* the first is for whoever names no other */
+  size_t n_certificates;                     /* 0: there is no [tls] */
+  bool only_1_3;
+  char *suites, *ciphers; /* of TLS 1.3, of TLS 1.2, as OpenSSL writes them */
+  char *client_ca;        /* path of a PEM file, or NULL */
+  enum tls_client_certificate client_certificate;
+  uint64_t handshake_timeout_ms, handshakes_per_turn, session_lifetime_ms; /* 0: no resumption */
+  uint64_t max_rekeys, rekey_after, reload_interval_ms;
+};
+
 enum queue_policy { QUEUE_CLOSE, QUEUE_DROP_OLDEST, QUEUE_DROP_NEWEST };
 enum when_down { WHEN_DOWN_REJECT, WHEN_DOWN_QUEUE };
 
@@ -87,19 +109,25 @@ struct settings {
   char *node;       /* resolved, printable, at most 64 bytes of [A-Za-z0-9._-] */
   enum log_level log_level;
   bool log_json;
+  char *journal_socket; /* NULL: the log goes to standard error */
+  bool access_log;
+  char *access_log_file; /* NULL: it goes to the log */
   char *plugin_dir;
-  uint64_t stop_delay_ms;     /* how long after SIGTERM the server only says that it will stop */
-  uint64_t drain_ms;          /* how long it then waits for sessions to close */
-  uint64_t stats_interval_ms; /* 0: only on SIGUSR1 and at the end */
-  bool stats_spring;          /* in the words of Spring */
+  uint64_t stop_delay_ms;    /* how long after SIGTERM the server only says that it will stop */
+  uint64_t drain_ms;         /* how long it then takes at most */
+  uint64_t drain_rate;       /* sessions that it closes in a second */
+  uint64_t drain_overlap_ms; /* of the old session of whoever is told beforehand, and the new one */
+  uint64_t drain_reconnect_ms; /* what clients are told; 0: nothing */
+  uint64_t stats_interval_ms;  /* 0: only on SIGUSR1 and at the end */
+  bool stats_spring;           /* in the words of Spring */
   uint64_t live_limit_ms;
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
   bool io_uring; /* use it where the kernel offers it */
 
   /* [http], [tcp] */
-  struct settings_address *http_listen;
-  size_t n_http_listen;
+  struct settings_address *http_listen, *http_tls_listen;
+  size_t n_http_listen, n_http_tls_listen;
   uint64_t websocket_ping_ms; /* 0: none */
   uint64_t keep_alive_ms;     /* how long a connection waits for its next request */
   struct cidr_list http_trusted_proxies, tcp_trusted_proxies;
@@ -108,11 +136,13 @@ struct settings {
   bool try_page;
   char *web_dir;
   struct settings_page page;
-  struct settings_address *tcp_listen;
-  size_t n_tcp_listen;
+  struct settings_address *tcp_listen, *tcp_tls_listen;
+  size_t n_tcp_listen, n_tcp_tls_listen;
   bool trailing_lf; /* behind each frame over TCP */
   struct settings_terms tcp_terms;
   struct settings_terms terms; /* what [limits], [destinations] and [stomp] say of all */
+
+  struct settings_tls tls;
 
   struct settings_endpoint *endpoints; /* at least one */
   size_t n_endpoints;
@@ -169,8 +199,8 @@ struct settings {
   uint64_t presence_members, presence_info_bytes, presence_rooms,
       presence_settle_ms; /* [presence] */
   /* [api]; without keys it is off */
-  struct settings_address *api_listen;
-  size_t n_api_listen;
+  struct settings_address *api_listen, *api_tls_listen;
+  size_t n_api_listen, n_api_tls_listen;
   char *api_socket; /* or NULL */
   struct settings_api_key *api_keys;
   size_t n_api_keys;
@@ -178,8 +208,8 @@ struct settings {
   uint64_t api_idempotency_keys, api_idempotency_ms, api_max_refused_users, api_max_listed;
 
   /* [admin]; without listen and socket there is no admin API */
-  struct settings_address *admin_listen;
-  size_t n_admin_listen;
+  struct settings_address *admin_listen, *admin_tls_listen;
+  size_t n_admin_listen, n_admin_tls_listen;
   struct settings_socket admin_socket;
   char **admin_tokens;
   size_t n_admin_tokens;
@@ -196,6 +226,24 @@ struct settings {
 plug_status settings_load(struct settings *settings, const struct config *config,
                           struct plug_err *err);
 void settings_fini(struct settings *settings);
+
+/* Is there any such address, with TLS or without? */
+static inline bool settings_speaks_http(const struct settings *settings)
+{
+  return settings->n_http_listen + settings->n_http_tls_listen > 0;
+}
+
+static inline bool settings_speaks_tcp(const struct settings *settings)
+{
+  return settings->n_tcp_listen + settings->n_tcp_tls_listen > 0;
+}
+
+static inline bool settings_speaks_tls(const struct settings *settings)
+{
+  return settings->n_http_tls_listen + settings->n_tcp_tls_listen + settings->n_api_tls_listen +
+             settings->n_admin_tls_listen >
+         0;
+}
 
 /* Over all doors: pattern subscriptions are allowed, the largest frame that may come in. */
 bool settings_any_patterns(const struct settings *settings);

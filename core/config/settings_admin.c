@@ -102,17 +102,15 @@ plug_status admin_load(struct settings_loader *l)
   plug_status status = load_tokens(l);
   if (!status)
     status = load_socket(l);
-  if (status || !s->n_admin_listen || s->n_admin_tokens)
+  if (status || !(s->n_admin_listen + s->n_admin_tls_listen) || s->n_admin_tokens)
     return status;
-  return loader_fault(l, SECTION_ADMIN, "listen", loader_text(l, SECTION_ADMIN, "listen"),
+  const char *key = s->n_admin_listen ? "listen" : "tls-listen";
+  return loader_fault(l, SECTION_ADMIN, key, loader_text(l, SECTION_ADMIN, key),
                       "would be open to everybody: there is neither 'token' nor 'token-file'");
 }
 
 void admin_settings_fini(struct settings *s)
 {
-  for (size_t i = 0; i < s->n_admin_listen; i++)
-    free(s->admin_listen[i].host);
-  free(s->admin_listen);
   for (size_t i = 0; i < s->n_admin_tokens; i++) {
     plug_secret_wipe(s->admin_tokens[i], strlen(s->admin_tokens[i]));
     free(s->admin_tokens[i]);

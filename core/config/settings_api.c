@@ -13,15 +13,7 @@
 
 bool api_key_name(const struct config_section *section, struct plug_str *name)
 {
-  struct plug_str word = str_of(settings_sections[SECTION_API_KEY].name);
-  struct plug_str text = str_of(section->name);
-  if (!str_has_prefix(text, word))
-    return false;
-  struct plug_str rest = str_from(text.ptr + word.len, text.len - word.len);
-  if (rest.len && rest.ptr[0] != ' ' && rest.ptr[0] != '\t')
-    return false;
-  *name = str_trim(rest);
-  return true;
+  return loader_section_of(section, SECTION_API_KEY, name);
 }
 
 static bool is_name(struct plug_str name)
@@ -154,12 +146,13 @@ static plug_status load_place(struct settings_loader *l)
   plug_status status = loader_socket(l, SECTION_API, &s->api_socket);
   if (status)
     return status;
-  if ((s->n_api_listen || s->api_socket) && !s->n_api_keys)
-    return loader_fault(l, SECTION_API, s->api_socket ? "socket" : "listen",
-                        s->api_socket ? str_of(s->api_socket)
-                                      : loader_text(l, SECTION_API, "listen"),
+  const char *key = s->api_socket ? "socket" : s->n_api_listen ? "listen" : "tls-listen";
+  if ((s->n_api_listen || s->n_api_tls_listen || s->api_socket) && !s->n_api_keys)
+    return loader_fault(l, SECTION_API, key,
+                        s->api_socket ? str_of(s->api_socket) : loader_text(l, SECTION_API, key),
                         "would serve nobody: there is no [api-key NAME]");
-  if (s->n_api_keys && !s->n_http_listen && !s->n_api_listen && !s->api_socket)
+  if (s->n_api_keys && !settings_speaks_http(s) && !s->n_api_listen && !s->n_api_tls_listen &&
+      !s->api_socket)
     return fault_at(l->err, NULL, 0,
                     "[api-key %s] opens nothing: 'listen' is empty in both [http] and [api], and "
                     "there is no 'socket'",

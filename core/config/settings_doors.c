@@ -7,18 +7,9 @@
 #include "config/fault.h"
 #include "config/origin.h"
 
-/* The path of "endpoint PATH", an empty one for "endpoint"; false for other sections. */
 bool doors_endpoint_path(const struct config_section *section, struct plug_str *path)
 {
-  const char *word = settings_sections[SECTION_ENDPOINT].name;
-  struct plug_str name = str_of(section->name);
-  if (!str_has_prefix(name, str_of(word)))
-    return false;
-  struct plug_str rest = str_from(name.ptr + strlen(word), name.len - strlen(word));
-  if (rest.len && rest.ptr[0] != ' ' && rest.ptr[0] != '\t')
-    return false;
-  *path = str_trim(rest);
-  return true;
+  return loader_section_of(section, SECTION_ENDPOINT, path);
 }
 
 static const char *path_fault(struct plug_str path)
@@ -55,68 +46,68 @@ plug_status doors_check_endpoint(const struct config_section *section, struct pl
   return option_check(loader_table(SECTION_ENDPOINT), section, section->name, err);
 }
 
-/* The i-th address of all sections; NULL: there are no more. */
-static const struct settings_address *listen_at(const struct settings *s, size_t i,
-                                                enum settings_section_id *id)
+/* One key that lists addresses. */
+struct listed {
+  enum settings_section_id id;
+  const char *key;
+  struct settings_address **addresses;
+  size_t *n;
+};
+
+#define LISTED 9
+
+static void list_all(struct settings *s, struct listed out[LISTED])
 {
-  const struct {
-    enum settings_section_id id;
-    const struct settings_address *items;
-    size_t n;
-  } lists[] = {{SECTION_HTTP, s->http_listen, s->n_http_listen},
-               {SECTION_TCP, s->tcp_listen, s->n_tcp_listen},
-               {SECTION_API, s->api_listen, s->n_api_listen},
-               {SECTION_ADMIN, s->admin_listen, s->n_admin_listen},
-               {SECTION_METRICS, s->metrics_listen, s->n_metrics_listen}};
-  for (size_t k = 0; k < sizeof lists / sizeof *lists; i -= lists[k++].n)
-    if (i < lists[k].n) {
-      *id = lists[k].id;
-      return &lists[k].items[i];
-    }
-  return NULL;
+  const struct listed all[LISTED] = {
+      {SECTION_HTTP, "listen", &s->http_listen, &s->n_http_listen},
+      {SECTION_HTTP, "tls-listen", &s->http_tls_listen, &s->n_http_tls_listen},
+      {SECTION_TCP, "listen", &s->tcp_listen, &s->n_tcp_listen},
+      {SECTION_TCP, "tls-listen", &s->tcp_tls_listen, &s->n_tcp_tls_listen},
+      {SECTION_API, "listen", &s->api_listen, &s->n_api_listen},
+      {SECTION_API, "tls-listen", &s->api_tls_listen, &s->n_api_tls_listen},
+      {SECTION_ADMIN, "listen", &s->admin_listen, &s->n_admin_listen},
+      {SECTION_ADMIN, "tls-listen", &s->admin_tls_listen, &s->n_admin_tls_listen},
+      {SECTION_METRICS, "listen", &s->metrics_listen, &s->n_metrics_listen}};
+  memcpy(out, all, sizeof all);
 }
 
 /* Listening sockets share their port among the workers, so the system would not object to an
  * address that is given twice: it would spread the clients over both. */
-static plug_status check_listen_twice(struct settings_loader *l)
+static plug_status check_listen_twice(struct settings_loader *l, const struct listed all[LISTED])
 {
-  const struct settings *s = l->settings;
-  const struct settings_address *a;
-  enum settings_section_id id, other;
-  for (size_t i = 0; (a = listen_at(s, i, &id)); i++)
-    for (size_t k = 0; k < i; k++) {
-      const struct settings_address *b = listen_at(s, k, &other);
-      if (a->port != b->port || a->port == 0 || strcmp(a->host, b->host) != 0)
-        continue;
-      char text[300];
-      snprintf(text, sizeof(text), strchr(a->host, ':') ? "[%s]:%u" : "%s:%u", a->host,
-               (unsigned)a->port);
-      return loader_fault(l, id, "listen", str_of(text), "is listened on twice");
-    }
+  for (size_t i = 0; i < LISTED; i++)
+    for (size_t k = 0; k <= i; k++)
+      for (size_t a = 0; a < *all[i].n; a++)
+        for (size_t b = 0; b < (k == i ? a : *all[k].n); b++) {
+          const struct settings_address *one = &(*all[i].addresses)[a];
+          const struct settings_address *other = &(*all[k].addresses)[b];
+          if (one->port != other->port || one->port == 0 || strcmp(one->host, other->host) != 0)
+            continue;
+          char text[300];
+          snprintf(text, sizeof(text), strchr(one->host, ':') ? "[%s]:%u" : "%s:%u", one->host,
+                   (unsigned)one->port);
+          return loader_fault(l, all[i].id, all[i].key, str_of(text), "is listened on twice");
+        }
   return PLUG_OK;
 }
 
 plug_status doors_load_listeners(struct settings_loader *l)
 {
   struct settings *s = l->settings;
-  plug_status status = loader_listen(l, SECTION_HTTP, &s->http_listen, &s->n_http_listen);
-  if (!status)
-    status = loader_listen(l, SECTION_TCP, &s->tcp_listen, &s->n_tcp_listen);
-  if (!status)
-    status = loader_listen(l, SECTION_API, &s->api_listen, &s->n_api_listen);
-  if (!status)
-    status = loader_listen(l, SECTION_ADMIN, &s->admin_listen, &s->n_admin_listen);
-  if (!status)
-    status = loader_listen(l, SECTION_METRICS, &s->metrics_listen, &s->n_metrics_listen);
-  if (status)
-    return status;
-  if (s->n_http_listen + s->n_tcp_listen == 0) {
+  struct listed all[LISTED];
+  list_all(s, all);
+  for (size_t i = 0; i < LISTED; i++) {
+    plug_status status = loader_listen(l, all[i].id, all[i].key, all[i].addresses, all[i].n);
+    if (status)
+      return status;
+  }
+  if (!settings_speaks_http(s) && !settings_speaks_tcp(s)) {
     /* Only an empty [http] listen in the configuration brings us here: the default is not empty. */
     const struct config_entry *entry = loader_entry(l, SECTION_HTTP, "listen");
     return fault_at(l->err, entry ? entry->file : NULL, entry ? entry->line : 0,
                     "no listener: 'listen' is empty in both [http] and [tcp]");
   }
-  return check_listen_twice(l);
+  return check_listen_twice(l, all);
 }
 
 static plug_status load_origins(struct settings_loader *l, const struct config_section *section,

@@ -12,6 +12,20 @@ const struct option_table *loader_table(enum settings_section_id id)
   return &settings_sections[id].table;
 }
 
+bool loader_section_of(const struct config_section *section, enum settings_section_id id,
+                       struct plug_str *name)
+{
+  struct plug_str word = str_of(settings_sections[id].name);
+  struct plug_str text = str_of(section->name);
+  if (!str_has_prefix(text, word))
+    return false;
+  struct plug_str rest = str_from(text.ptr + word.len, text.len - word.len);
+  if (rest.len && rest.ptr[0] != ' ' && rest.ptr[0] != '\t')
+    return false;
+  *name = str_trim(rest);
+  return true;
+}
+
 /* NULL: the value is the default. */
 const struct config_entry *loader_entry(const struct settings_loader *l,
                                         enum settings_section_id id, const char *key)
@@ -80,17 +94,25 @@ bool loader_list_add(struct settings_list *list, struct plug_str item)
   return true;
 }
 
-plug_status loader_listen(struct settings_loader *l, enum settings_section_id id,
+void loader_list_fini(struct settings_list *list)
+{
+  for (size_t i = 0; i < list->n; i++)
+    free((char *)(uintptr_t)list->items[i].ptr);
+  free(list->items);
+  *list = (struct settings_list){NULL, 0};
+}
+
+plug_status loader_listen(struct settings_loader *l, enum settings_section_id id, const char *key,
                           struct settings_address **addresses, size_t *n)
 {
-  struct plug_str text = loader_text(l, id, "listen"), item, host;
+  struct plug_str text = loader_text(l, id, key), item, host;
   *addresses = loader_array(text, sizeof(**addresses));
   if (!*addresses)
     return fault_no_memory(l->err);
   while (text.len && str_split(&text, ',', &item)) {
     struct settings_address *address = &(*addresses)[*n];
     if (!address_parse(item, &host, &address->port))
-      return loader_fault(l, id, "listen", item,
+      return loader_fault(l, id, key, item,
                           "is not an address (examples: 127.0.0.1:8080, [::1]:8080)");
     address->host = str_dup(host);
     if (!address->host)

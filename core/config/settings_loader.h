@@ -14,6 +14,9 @@ struct settings_loader {
 };
 
 const struct option_table *loader_table(enum settings_section_id id);
+/* Is it "WORD", or "WORD NAME" with the word of id? *name: trimmed, empty where there is none. */
+bool loader_section_of(const struct config_section *section, enum settings_section_id id,
+                       struct plug_str *name);
 /* NULL: the value is the default. */
 const struct config_entry *loader_entry(const struct settings_loader *l,
                                         enum settings_section_id id, const char *key);
@@ -35,8 +38,8 @@ plug_status loader_fault(const struct settings_loader *l, enum settings_section_
 const char *loader_secret_fault(struct plug_str secret);
 /* The path of a Unix socket that the option has; NULL if it is not written. */
 plug_status loader_socket(struct settings_loader *l, enum settings_section_id id, char **path);
-/* "listen" of a section. */
-plug_status loader_listen(struct settings_loader *l, enum settings_section_id id,
+/* "listen" or "tls-listen" of a section. */
+plug_status loader_listen(struct settings_loader *l, enum settings_section_id id, const char *key,
                           struct settings_address **addresses, size_t *n);
 
 /* Room for the items between the commas of text; at least one element, so that it is never NULL but
@@ -44,5 +47,6 @@ plug_status loader_listen(struct settings_loader *l, enum settings_section_id id
 void *loader_array(struct plug_str text, size_t element);
 /* A copy of item at the list's end; false when out of memory. */
 bool loader_list_add(struct settings_list *list, struct plug_str item);
+void loader_list_fini(struct settings_list *list);
 
 #endif

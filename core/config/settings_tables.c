@@ -14,6 +14,15 @@ static const struct plug_option server_options[] = {
     {"log-level", PLUG_OPT_CHOICE, LIVE, "info", "debug|info|warn|error",
      "The lowest level that is logged."},
     {"log-format", PLUG_OPT_CHOICE, LIVE, "text", "text|json", "How log lines are written."},
+    {"log-target", PLUG_OPT_CHOICE, FIXED, "stderr", "stderr|journald",
+     "Where log lines go: to standard error, or to the systemd journal as entries with fields. "
+     "What "
+     "finds no room there is dropped and counted (`log_dropped`), never waited for."},
+    {"journal-socket", PLUG_OPT_PATH, FIXED, "/run/systemd/journal/socket", NULL,
+     "Where journald listens; a journal namespace has a socket of its own."},
+    {"access-log", PLUG_OPT_STRING, FIXED, "off", NULL,
+     "A line for each session and connection that ends: `off`, `on` (in the log, whatever "
+     "`log-level` says), or a file, which is appended to, and opened anew on SIGHUP."},
     {"plugin-dir", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},
@@ -21,7 +30,19 @@ static const struct plug_option server_options[] = {
      "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
      "long as a balancer needs to notice. A second signal ends it at once."},
     {"drain-time", PLUG_OPT_DURATION, LIVE, "10s", "0..10m",
-     "How long a stopping server waits then for its sessions to end, all in all."},
+     "How long a stopping server takes then at most, all in all. Its sessions are closed one after "
+     "the other within four fifths of that, and go on until it is their turn."},
+    {"drain-rate", PLUG_OPT_INTEGER, LIVE, "500", "1..1000000",
+     "How many sessions a stopping server closes in a second at most, so that not all clients come "
+     "back at once. With more sessions than fit into `drain-time` they are closed faster, evenly, "
+     "and the log says so."},
+    {"drain-overlap", PLUG_OPT_DURATION, LIVE, "5s", "0..10m",
+     "A client that has asked for that in CONNECT is told before, and its session stays open for "
+     "so long, and `drain-reconnect`, so that the new connection is there before the old one ends; "
+     "for two fifths of `drain-time` at most. 0: nobody is told."},
+    {"drain-reconnect", PLUG_OPT_DURATION, LIVE, "1s", "0..10m",
+     "After how long, give or take a tenth, clients are told to connect again; without other "
+     "nodes, as long as a restart takes. 0: they are told nothing of that."},
     {"stats-interval", PLUG_OPT_DURATION, LIVE, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
     {"stats-format", PLUG_OPT_CHOICE, LIVE, "counters", "counters|spring",
@@ -51,6 +72,8 @@ static const struct plug_option http_options[] = {
     {"listen", PLUG_OPT_LIST, FIXED, "127.0.0.1:8080", NULL,
      "Addresses to listen on, as `host:port` or `[v6]:port`; port 0 is any free one. Empty: no "
      "HTTP."},
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
+     "Addresses to listen on for TLS (`wss://`, `https://`), with the certificates of `[tls]`."},
     {"keep-alive-timeout", PLUG_OPT_DURATION, LIVE, "75s", "1s..1h",
      "How long a connection may wait for its next request; longer than proxies in front keep "
      "theirs, or they meet closed ones."},
@@ -79,6 +102,8 @@ static const struct plug_option http_options[] = {
 
 static const struct plug_option tcp_options[] = {
     {"listen", PLUG_OPT_LIST, FIXED, "", NULL, "Addresses to listen on, written as for HTTP."},
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
+     "Addresses to listen on for STOMP over TLS, with the certificates of `[tls]`."},
     {"trailing-lf", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "Sends a line feed behind the NUL of each frame, as STOMP allows: some clients, PHP's "
      "extension "
@@ -103,6 +128,52 @@ static const struct plug_option tcp_options[] = {
     {"access", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
      "what `client-send` and permissions of their own allow."},
+};
+
+static const struct plug_option tls_options[] = {
+    {"certificate", PLUG_OPT_PATH, LIVE, NULL, NULL,
+     "A PEM file with the certificate and, behind it, those that lead to its authority's."},
+    {"key", PLUG_OPT_PATH, LIVE, NULL, NULL,
+     "A PEM file with the private key, without a password."},
+    {"ocsp-response", PLUG_OPT_PATH, LIVE, NULL, NULL,
+     "A DER file with the authority's answer about the certificate (OCSP stapling), as `openssl "
+     "ocsp -respout` writes it. One that has expired is not sent."},
+    {"min-version", PLUG_OPT_CHOICE, LIVE, "1.2", "1.2|1.3",
+     "The oldest version of TLS that is spoken; the newest is 1.3."},
+    {"ciphers", PLUG_OPT_STRING, LIVE,
+     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305",
+     NULL,
+     "Ciphers in the server's order, by OpenSSL's names; those that begin with `TLS_` are for TLS "
+     "1.3, the others for TLS 1.2. ChaCha20 goes first for clients that put it first."},
+    {"client-certificate", PLUG_OPT_CHOICE, LIVE, "off", "off|ask|require",
+     "Whether clients are asked for a certificate. With `ask` those without one come in, too; a "
+     "certificate that `client-ca` does not vouch for is refused in both cases."},
+    {"client-ca", PLUG_OPT_PATH, LIVE, NULL, NULL,
+     "A PEM file with the authorities that vouch for clients."},
+    {"handshake-timeout", PLUG_OPT_DURATION, LIVE, "10s", "1s..5m",
+     "How long a client may take for the handshake."},
+    {"handshakes-per-turn", PLUG_OPT_INTEGER, LIVE, "1", "1..1000",
+     "Steps of handshakes that a worker takes before it turns to its other clients again. One is "
+     "0.3 ms with an ECDSA key and 1 ms with RSA; each handshake has two."},
+    {"session-lifetime", PLUG_OPT_DURATION, LIVE, "2h", "0..168h",
+     "How long a client may resume its TLS session, by tickets whose keys all workers share and "
+     "reloads keep; 0 is never."},
+    {"max-rekeys", PLUG_OPT_INTEGER, LIVE, "10", "1..100000",
+     "How often in a minute a client may change its keys, or try to negotiate anew, before its "
+     "connection is closed."},
+    {"rekey-after", PLUG_OPT_INTEGER, LIVE, "8388608", "16..16777216",
+     "After so many records the server changes its keys itself, with TLS 1.3."},
+    {"reload-interval", PLUG_OPT_DURATION, LIVE, "10s", "0..24h",
+     "How often the files are looked at. New connections get what has changed, and a file that "
+     "cannot be used changes nothing. 0 is never."},
+};
+
+static const struct plug_option tls_name_options[] = {
+    {"certificate", PLUG_OPT_PATH, LIVE, NULL, NULL, "As in `[tls]`."},
+    {"key", PLUG_OPT_PATH, LIVE, NULL, NULL, "As in `[tls]`."},
+    {"ocsp-response", PLUG_OPT_PATH, LIVE, NULL, NULL, "As in `[tls]`."},
 };
 
 static const struct plug_option endpoint_options[] = {
@@ -362,6 +433,8 @@ static const struct plug_option api_options[] = {
     {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses that serve the API and nothing else, written as for HTTP. Empty, without `socket`: "
      "the API is served where clients connect."},
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
+     "The same over TLS, with the certificates of `[tls]`."},
     {"socket", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "A Unix socket that serves the API and nothing else. Only the server's own user and group may "
      "connect."},
@@ -397,6 +470,8 @@ static const struct plug_option admin_options[] = {
     {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses that serve operators, written as for HTTP; whoever comes there shows a token. Up "
      "to 64 connections are let in here when `[limits] max-connections` is used up."},
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
+     "The same over TLS, with the certificates of `[tls]`."},
     {"socket", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "A Unix socket that serves them. Whoever may open it needs no token."},
     {"socket-mode", PLUG_OPT_CHOICE, FIXED, "0660", "0600|0660|0666",
@@ -434,6 +509,17 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                       "least one listener in `[http]` or `[tcp]`.",
                       TABLE(http_options)},
     [SECTION_TCP] = {"tcp", "tcp", "STOMP directly over TCP.", TABLE(tcp_options)},
+    [SECTION_TLS] =
+        {"tls", "tls",
+         "TLS for the addresses of all `tls-listen`: [tls.md](tls.md). The certificate "
+         "of this section is for clients that ask for no name, or for one that no other "
+         "has.",
+         TABLE(tls_options)},
+    [SECTION_TLS_NAME] = {"tls", "tls NAME...",
+                          "One section for each further certificate, with the host names for which "
+                          "it is shown, between blanks: `[tls example.org *.example.org]`. It is "
+                          "shown for the names in the certificate, too.",
+                          TABLE(tls_name_options)},
     [SECTION_ENDPOINT] = {"endpoint", "endpoint PATH",
                           "One section for each path that clients connect to, as in "
                           "`[endpoint /ws]`. The path starts with a slash and does not end with "

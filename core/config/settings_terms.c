@@ -188,7 +188,8 @@ void terms_fini(struct settings_terms *terms)
 
 bool settings_any_patterns(const struct settings *settings)
 {
-  bool any = settings->terms.patterns || (settings->n_tcp_listen && settings->tcp_terms.patterns);
+  bool any =
+      settings->terms.patterns || (settings_speaks_tcp(settings) && settings->tcp_terms.patterns);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     any = any || settings->endpoints[i].terms.patterns;
   return any;
@@ -197,7 +198,7 @@ bool settings_any_patterns(const struct settings *settings)
 uint64_t settings_largest_frame(const struct settings *settings)
 {
   uint64_t largest = settings->terms.max_frame_size;
-  if (settings->n_tcp_listen && settings->tcp_terms.max_frame_size > largest)
+  if (settings_speaks_tcp(settings) && settings->tcp_terms.max_frame_size > largest)
     largest = settings->tcp_terms.max_frame_size;
   for (size_t i = 0; i < settings->n_endpoints; i++)
     if (settings->endpoints[i].terms.max_frame_size > largest)

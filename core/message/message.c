@@ -53,6 +53,15 @@ void message_set_node(const char *node)
   node_len = len;
 }
 
+/* 2026-01-01 */
+#define IDS_EPOCH_MS 1767225600000u
+
+void message_set_ids(uint64_t unix_ms)
+{
+  uint64_t ms = unix_ms > IDS_EPOCH_MS ? unix_ms - IDS_EPOCH_MS : 0;
+  atomic_store_explicit(&next_block, ms * 1000 + 1, memory_order_relaxed);
+}
+
 const char *message_node(void)
 {
   return node_name;

@@ -7,6 +7,9 @@
 
 /* Names the node as origin of messages, once, before threads start; copied. */
 void message_set_node(const char *node);
+/* Once, before threads start; without it they begin at 1. By the time, so that a node which has
+ * been restarted by the same name gives no id again: unix_ms since 1970, a million ids a second. */
+void message_set_ids(uint64_t unix_ms);
 const char *message_node(void);
 
 /* A message that this node is the origin of: gets an id (unique while the process lives, never 0,

@@ -7,6 +7,8 @@
 #include "net/conn.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
+#include "net/stream.h"
+#include "net/tls_conn.h"
 
 void door_set(struct door *door, const struct settings *settings)
 {
@@ -19,9 +21,11 @@ void door_set(struct door *door, const struct settings *settings)
                                                       : false;
 }
 
-/* As far as one send goes. */
+/* As far as one send goes. Over TLS it would take a handshake, which costs more than all else. */
 static void tell(const struct door *door, int fd, struct plug_str http, struct plug_str tcp)
 {
+  if (door->tls)
+    return;
   struct plug_str text = door->carrier ? tcp : http;
   (void)!send(fd, text.ptr, text.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -49,6 +53,27 @@ static void refuse_address(const struct door *door, int fd)
            "too many connections from this address. Try again later.\n\0"));
 }
 
+/* Over TCP: to HTTP each request is answered. */
+static void refuse_stopping(const struct door *door, int fd)
+{
+  COUNT(refused_drain);
+  tell(door, fd, STR(""),
+       STR("ERROR\nmessage:the server is restarting\nerror-code:restarting\n"
+           "content-type:text/plain;charset=UTF-8\ncontent-length:41\n\n"
+           "the server is restarting. Connect again.\n\0"));
+}
+
+static void drop(struct net_env *env, int fd, struct watch *former, const struct net_peer *counted)
+{
+  if (former) {
+    poller_remove(&env->poller, former);
+    stream_close(former);
+  } else {
+    close(fd);
+  }
+  net_socket_ended(env, counted);
+}
+
 bool admit_address(struct net_env *env, const struct net_peer *peer)
 {
   switch (addresses_enter(env->addresses, peer->address, env->now_ms)) {
@@ -71,24 +96,35 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
   bool counted = addresses_have_limits(env->addresses) && !door->local &&
                  !door_is_operators(door->kind) &&
                  (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
-  bool taken = false;
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);
-    counted = false;
-  } else if (door->carrier) {
+    drop(env, fd, former, NULL);
+  } else if (door->carrier && env->shut) {
+    refuse_stopping(door, fd);
+    drop(env, fd, former, counted ? peer : NULL);
+  } else if (!door->tls) {
+    admit_ready(env, door, fd, former, peer, counted, opened_ms, NULL);
+  } else if (!tls_conn_new(env, door, fd, former, peer, counted, opened_ms)) {
+    drop(env, fd, former, counted ? peer : NULL);
+  }
+}
+
+void admit_ready(struct net_env *env, const struct door *door, int fd, struct watch *former,
+                 const struct net_peer *peer, bool counted, uint64_t opened_ms, const char *refusal)
+{
+  bool taken;
+  if (door->carrier) {
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;
     if (taken)
       conn_enter(conn, NULL, CARRIED_BY_TCP);
+    if (taken && refusal)
+      conn_fault(conn, CLOSE_PROTOCOL, refusal, NULL);
   } else {
-    taken = http_conn_new(env, fd, former, peer, counted, door, opened_ms);
+    taken = http_conn_new(env, fd, former, peer, counted, door, opened_ms, refusal);
   }
-  if (taken)
-    return;
-  if (former)
-    poller_remove(&env->poller, former);
-  close(fd);
-  net_socket_ended(env, counted ? peer : NULL);
+  if (!taken)
+    drop(env, fd, former, counted ? peer : NULL);
 }
 
 void admit_socket(struct net_env *env, const struct door *door, int fd, const struct net_peer *peer)

@@ -15,8 +15,10 @@ struct door {
   const struct carrier *carrier; /* NULL: HTTP, whose requests say what they want */
   const struct cidr_list *trusted_proxies;
   bool proxy_protocol; /* these say by it who their clients are */
+  bool shared;         /* all workers accept from one socket */
   bool local;          /* a Unix socket */
-  uint8_t kind;        /* of HTTP, what is to be had: enum door_kind */
+  bool tls;
+  uint8_t kind; /* of HTTP, what is to be had: enum door_kind */
 };
 
 /* Whom it trusts, and how frames are written there, as the settings have it for a door of this
@@ -31,6 +33,13 @@ void admit_socket(struct net_env *env, const struct door *door, int fd,
  * and watched by former, or by nobody. Ends the socket if it may not come in. */
 void admit_client(struct net_env *env, const struct door *door, int fd, struct watch *former,
                   const struct net_peer *peer, uint64_t opened_ms);
+
+/* The same once TLS has been agreed upon (former has it), or there is none. counted: in the limits
+ * of the peer's address. refusal: NULL, or a sentence, with which the connection ends; without TLS.
+ */
+void admit_ready(struct net_env *env, const struct door *door, int fd, struct watch *former,
+                 const struct net_peer *peer, bool counted, uint64_t opened_ms,
+                 const char *refusal);
 
 /* Counts a connection from there. False: there are too many, or they come too fast. */
 bool admit_address(struct net_env *env, const struct net_peer *peer);

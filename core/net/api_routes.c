@@ -228,14 +228,14 @@ static struct api_task *task_new(const struct net_env *env, enum api_operation o
 static enum http_route give(const struct net_env *env, struct api_task *task, bool complete,
                             struct http_reply *reply)
 {
-  if (task && complete && !env->quiet) {
+  if (task && complete && !env->shut) {
     reply->task = &task->task;
     return HTTP_ROUTE_SERVE;
   }
   if (task)
     free_task(&task->task);
-  if (env->quiet)
-    REFUSE(reply, 503, "stopping", RETRY_AFTER, "the server is stopping");
+  if (env->shut)
+    REFUSE(reply, 503, "stopping", env->retry_after, "the server is stopping");
   REFUSE(reply, 503, "out-of-memory", RETRY_AFTER, "the server is out of memory");
 }
 

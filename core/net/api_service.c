@@ -24,7 +24,8 @@ struct api_service *api_service_new(const struct settings *settings)
   service->memory =
       api_memory_new((size_t)settings->api_idempotency_keys, settings->api_idempotency_ms);
   service->failures = addresses_new(0, settings->api_max_failures);
-  service->everywhere = !settings->n_api_listen && !settings->api_socket;
+  service->everywhere =
+      !settings->n_api_listen && !settings->n_api_tls_listen && !settings->api_socket;
   if (service->memory && service->failures)
     return service;
   api_service_free(service);

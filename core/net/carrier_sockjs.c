@@ -80,6 +80,7 @@ static struct http_conn *release(struct sockjs_conn *sock)
 static void answer_poll(struct sockjs_conn *sock, struct plug_str frame)
 {
   sock->conn.session.last_tx_ms = sock->conn.env->now_ms;
+  sock->conn.bytes_out += frame.len;
   if (!sockjs_answer_frame(release(sock), frame))
     conn_doom(&sock->conn);
 }
@@ -339,8 +340,9 @@ static void drop_new(struct sockjs_conn *sock)
 static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *http)
 {
   struct sockjs_request *request = request_of(http);
-  if (env->quiet) {
-    sockjs_answer_plain(http, 503, "The server is stopping.\n");
+  if (env->shut) {
+    COUNT(refused_drain);
+    sockjs_answer_later(http, 503, env->retry_after, "The server is stopping.\n");
     return NULL;
   }
   /* A session is a connection of its client: by a proxy its sockets are nobody's, and without one
@@ -471,6 +473,7 @@ static void serve_receiver(struct net_env *env, struct http_conn *http, struct s
 static void deliver(void *ctx, char *message, size_t len)
 {
   struct sockjs_conn *sock = ctx;
+  sock->conn.bytes_in += len;
   if (sock->service)
     sock->service->message(&sock->conn, str_from(message, len), false);
   else if (len)

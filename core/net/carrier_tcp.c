@@ -1,9 +1,9 @@
 /* STOMP directly over TCP: the bytes of the stream are the session's, and the end of the stream is
  * the only farewell. */
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "net/conn.h"
+#include "net/stream.h"
 
 static void receive(struct conn *conn, char *bytes, size_t len)
 {
@@ -27,7 +27,7 @@ static struct frame *farewell(struct conn *conn)
 static bool said_farewell(struct conn *conn)
 {
   if (!conn->ended)
-    shutdown(conn->watch.fd, SHUT_WR);
+    stream_shutdown(&conn->watch);
   return conn->ended;
 }
 

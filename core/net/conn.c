@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/counter.h"
-#include "base/log.h"
 #include "net/conn_inner.h"
+#include "net/conn_log.h"
+#include "net/parting.h"
 #include "net/shown.h"
+#include "net/stream.h"
 
 /* How long a closed session may take to get its last bytes out and to hear the peer's. */
 #define CLOSE_WAIT_MS 5000u
@@ -66,7 +68,7 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   conn->session.out.blocked = fd < 0;
   timer_init(&conn->timer, on_timer);
   if (env->session.access)
-    conn->session.handshake = shown_take(NULL, NULL, peer);
+    conn->session.handshake = shown_take(NULL, NULL, peer, conn->watch.tls);
   list_init(&conn->paused);
   list_init(&conn->doomed);
   list_append(&env->conns, &conn->link);
@@ -174,14 +176,15 @@ static void note_read(struct conn *conn, size_t len)
     env->more_to_read = true;
 }
 
-/* Not while the node is congested, a verdict is awaited, or the server stops: silence in which
- * nobody listened is not the client's. A session that has closed is read again, for the peer's
- * farewell. */
+/* Not while the node is congested, a verdict is awaited, or the server stops and this session's
+ * turn has come: silence in which nobody listened is not the client's. A session that has closed is
+ * read again, for the peer's farewell. */
 void conn_update_reading(struct conn *conn)
 {
   struct session *session = &conn->session;
+  bool stops = conn->env->quiet || conn->parting == PARTING_RETIRED;
   bool deaf = !list_empty(&conn->paused) || session->awaiting ||
-              (conn->env->quiet && session->state != SESSION_CLOSED);
+              (stops && session->state != SESSION_CLOSED);
   bool heard_again = session->deaf && !deaf;
   session->deaf = deaf;
   uint32_t events = (deaf || conn->ended ? 0u : conn->carrier->listens) |
@@ -286,20 +289,6 @@ static void receive_held(struct conn *conn)
     conn->carrier->drained(conn);
 }
 
-/* Whoever sees clients come back again and again finds here why. */
-void conn_note_limit(const struct session *session, const char *why)
-{
-  static struct log_limit limit;
-  const struct conn *conn = container_of(session, struct conn, session);
-  char peer[NET_PEER_TEXT_MAX], more[LOG_HELD_MAX];
-  uint64_t held;
-  if (!log_limit_pass_some(&limit, 5, 10000, &held))
-    return;
-  size_t len = net_peer_text(&conn->peer, peer);
-  log_warn("session", "%.*s (%s) is ended by a limit: %s%s", (int)len, peer, session->terms->door,
-           why, log_held(held, more));
-}
-
 static void finish_end(struct conn *conn);
 
 void conn_resume(struct conn *conn)
@@ -364,6 +353,8 @@ void conn_peer_closes(struct conn *conn)
 /* The peer sends nothing any more, and what it sent before has been received. */
 static void finish_end(struct conn *conn)
 {
+  if (conn->session.state != SESSION_CLOSED)
+    conn->end_code = CLOSE_NORMAL;
   session_close(&conn->session, CLOSE_NORMAL, "");
   conn_update_reading(conn);
   outq_mark_dirty(&conn->env->hub.outqs, &conn->session.out);
@@ -386,11 +377,9 @@ static void peer_ended(struct conn *conn)
 static void read_some(struct conn *conn)
 {
   char *rx = conn->env->rx;
-  ssize_t n = recv(conn->watch.fd, rx, NET_READ_BYTES, 0);
+  ssize_t n = stream_recv(conn->env, &conn->watch, rx, NET_READ_BYTES);
   if (n > 0) {
-    COUNT_BY(bytes_in, n);
-    if (n == NET_READ_BYTES)
-      poller_again(&conn->env->poller, &conn->watch, EPOLLIN);
+    conn->bytes_in += (uint64_t)n;
     conn_receive(conn, rx, (size_t)n);
   } else if (n == 0) {
     peer_ended(conn);
@@ -454,6 +443,7 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
   if (conn->stall_ms && now_ms >= conn->stall_ms) {
     if (!conn_made_progress(conn)) {
       COUNT(closed_stalled);
+      conn_log_limit(&conn->session, "a send made no progress for send-timeout");
       session_close(&conn->session, CLOSE_SLOW,
                     "Failed to send message within the configured send limit");
       conn_arm(conn);
@@ -489,11 +479,13 @@ void conn_cut(struct conn *conn)
   list_remove(&conn->doomed);
   if (conn->carrier->outlives && conn->carrier->outlives(conn))
     return;
+  bool lost = conn->session.state != SESSION_CLOSED;
   session_close(&conn->session, CLOSE_INTERNAL, "");
+  conn_log_end(conn, lost);
   int fd = conn->watch.fd;
   if (fd >= 0) {
     poller_remove(&env->poller, &conn->watch);
-    close(fd);
+    stream_close(&conn->watch);
     net_socket_ended(env, conn->counted ? &conn->peer : NULL);
   }
   conn_free(conn);

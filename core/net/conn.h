@@ -22,8 +22,10 @@ struct conn {
   bool farewell;      /* the last frame is under way or out */
   bool closes_later;  /* the peer has said farewell while a verdict was awaited */
   uint8_t wire;       /* how frames are written: enum wire */
+  uint8_t parting;    /* enum parting_stage */
   uint8_t transport;  /* enum transport, once it has entered */
   bool entered;       /* is in the census */
+  uint64_t bytes_out; /* on this connection; of requests of SockJS, what they carry for it */
   struct session session;
   struct timer timer;
   struct list link;      /* all of the worker's */
@@ -32,12 +34,15 @@ struct conn {
   uint32_t partial_at;   /* so much of it */
   char *held;            /* what had been read when it was paused, or NULL */
   uint32_t held_at, held_end;
+  uint16_t end_code;     /* the client closed it: with this; 0: it did not, or not first */
   int stall_unsent;      /* bytes in the kernel's send queue when that was last looked at */
   uint64_t close_due_ms; /* when a closed session is cut off; 0: not yet decided */
+  uint64_t parting_ms;   /* when that stage ends */
   uint64_t stall_ms;     /* when a blocked send counts as stalled; 0: not blocked */
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
-  uint64_t n_sent; /* frames that the socket has taken, in part the last */
+  uint64_t bytes_in; /* as bytes_out */
+  uint64_t n_sent;   /* frames that the socket has taken, in part the last */
   struct net_peer peer;
   bool counted;
 };
@@ -116,8 +121,6 @@ void conn_flush(struct outq *queue);
 void conn_finish(struct conn *conn);
 /* Reading goes on, unless what was held of the last read finds the node congested again. */
 void conn_resume(struct conn *conn);
-/* For session_env.limited. */
-void conn_note_limit(const struct session *session, const char *why);
 /* For session_env.wake: a verdict is there, or a deadline has changed. */
 void conn_wake(struct session *session);
 /* Reading stops or goes on, as net_env.quiet says. */

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include "base/counter.h"
+#include "net/stream.h"
 
 /* What one send may take. More would only sit in the kernel's queue while others wait. */
 #define SEND_BYTES 131072u
@@ -34,13 +35,20 @@ bool conn_made_progress(struct conn *conn)
   return progress;
 }
 
+/* What is not in the queue any more and not in the socket yet, as far as it is known of. */
+static void note_held(struct conn *conn)
+{
+  size_t partial = conn->partial ? wire_bytes(conn->partial, conn->wire).len - conn->partial_at : 0;
+  conn->session.out.held = (uint32_t)(partial + stream_rest(&conn->watch));
+}
+
 void conn_drop_partial(struct conn *conn)
 {
   if (conn->partial)
     frame_unref(conn->partial);
   conn->partial = NULL;
   conn->partial_at = 0;
-  conn->session.out.held = 0;
+  note_held(conn);
 }
 
 static void keep_partial(struct conn *conn, struct frame *frame, size_t at)
@@ -48,7 +56,17 @@ static void keep_partial(struct conn *conn, struct frame *frame, size_t at)
   frame_ref(frame);
   conn->partial = frame;
   conn->partial_at = (uint32_t)at;
-  conn->session.out.held = (uint32_t)(wire_bytes(frame, conn->wire).len - at);
+  note_held(conn);
+}
+
+/* Sends records that wait for the socket; false: not yet, or the connection is doomed. */
+static bool send_rest(struct conn *conn)
+{
+  int status = stream_flush(&conn->watch);
+  note_held(conn);
+  if (status && status != -EAGAIN)
+    conn_doom(conn);
+  return status == 0;
 }
 
 /* Writes on at what the socket took in part; false: not yet, or the connection is doomed. */
@@ -56,23 +74,22 @@ static bool send_partial(struct conn *conn)
 {
   struct plug_str bytes = wire_bytes(conn->partial, conn->wire);
   bytes = str_from(bytes.ptr + conn->partial_at, bytes.len - conn->partial_at);
-  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  ssize_t sent = stream_send(conn->env, &conn->watch, bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
     conn_lose(conn);
     return false;
   }
-  if (sent == -ENOBUFS) /* room for it in the socket does not become free: it is there */
-    poller_again(&conn->env->poller, &conn->watch, EPOLLOUT);
   if (sent > 0) {
-    COUNT_BY(bytes_out, sent);
+    conn->bytes_out += (uint64_t)sent;
     conn->session.last_tx_ms = conn->env->now_ms;
     conn->partial_at += (uint32_t)sent;
-    conn->session.out.held -= (uint32_t)sent;
   }
-  if (sent != (ssize_t)bytes.len)
+  if (sent != (ssize_t)bytes.len) {
+    note_held(conn);
     return false;
+  }
   conn_drop_partial(conn);
-  return true;
+  return !stream_is_blocked(&conn->watch);
 }
 
 /* The socket took only n of the bytes. */
@@ -126,26 +143,52 @@ static bool gather_from(struct conn *conn, struct batch_set *batches,
   return true;
 }
 
+/* The request's bytes become records. */
+static bool seal(struct conn *conn, struct sender_request *request, bool *full)
+{
+  request->n_wanted = request->bytes.len;
+  enum tls_gather gathered =
+      tls_stream_gather(conn->watch.tls, &request->bytes, &request->n_sealed);
+  *full = gathered == TLS_ROUND_FULL;
+  if (gathered == TLS_BROKEN)
+    conn_doom(conn);
+  return gathered == TLS_GATHERED;
+}
+
 bool conn_gather(struct conn *conn, struct sender_request *request, bool *full)
 {
   if (conn->session.out.count > 1)
     conn->env->batched |= 1u << conn->wire;
-  return gather_from(conn, &conn->env->batches[conn->wire], request, full);
+  if (!gather_from(conn, &conn->env->batches[conn->wire], request, full))
+    return false;
+  if (!conn->watch.tls || seal(conn, request, full))
+    return true;
+  conn->sending = false;
+  return false;
 }
 
-void conn_account(struct conn *conn, const struct sender_request *request)
+/* What has become of records that the round of sends was given: how many of the bytes that were to
+ * be sent are out of our hands. */
+static ssize_t account_sealed(struct conn *conn, const struct sender_request *request)
 {
-  ssize_t sent = request->result;
-  conn->sending = false;
+  int status = tls_stream_account(conn->watch.tls, request->bytes, request->result);
+  note_held(conn);
+  return status ? status : (ssize_t)request->n_sealed;
+}
+
+static void account(struct conn *conn, const struct sender_request *request, ssize_t sent,
+                    size_t wanted)
+{
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS) {
     conn_lose(conn);
     return;
   }
   if (sent > 0) {
     COUNT_BY(bytes_out, sent);
+    conn->bytes_out += (uint64_t)sent;
     conn->session.last_tx_ms = conn->env->now_ms;
   }
-  if (sent != (ssize_t)request->bytes.len) {
+  if (sent != (ssize_t)wanted) {
     short_send(conn, sent > 0 ? (size_t)sent : 0);
     return;
   }
@@ -154,8 +197,18 @@ void conn_account(struct conn *conn, const struct sender_request *request)
   uint32_t waited = conn->session.out.messages;
   outq_drop_front(&conn->session.out, request->n_frames);
   conn->n_sent += waited - conn->session.out.messages;
-  if (conn->carrier->written)
+  if (stream_is_blocked(&conn->watch))
+    set_blocked(conn);
+  else if (conn->carrier->written)
     conn->carrier->written(conn);
+}
+
+void conn_account(struct conn *conn, const struct sender_request *request)
+{
+  bool tls = conn->watch.tls != NULL;
+  conn->sending = false;
+  account(conn, request, tls ? account_sealed(conn, request) : request->result,
+          tls ? request->n_wanted : request->bytes.len);
 }
 
 void conn_flush(struct outq *queue)
@@ -166,19 +219,27 @@ void conn_flush(struct outq *queue)
   struct sender_request request;
   bool full;
   while (gather_from(conn, batches, &request, &full)) {
-    request.result = sender_send(request.fd, request.bytes);
-    conn_account(conn, &request);
+    ssize_t sent = conn->watch.tls ? tls_stream_send(conn->watch.tls, request.fd, request.bytes)
+                                   : sender_send(request.fd, request.bytes);
+    conn->sending = false;
+    note_held(conn);
+    account(conn, &request, sent, request.bytes.len);
     batch_set_reset(batches);
   }
 }
 
 bool conn_write_raw(struct conn *conn, struct plug_str bytes)
 {
-  ssize_t sent = sender_send(conn->watch.fd, bytes);
+  ssize_t sent = stream_send(conn->env, &conn->watch, bytes);
   if (sent > 0)
-    COUNT_BY(bytes_out, sent);
-  if (sent == (ssize_t)bytes.len)
-    return true;
+    conn->bytes_out += (uint64_t)sent;
+  if (sent == (ssize_t)bytes.len) {
+    note_held(conn);
+    if (!stream_is_blocked(&conn->watch))
+      return true;
+    set_blocked(conn);
+    return false;
+  }
   /* An empty socket takes it; one whose client has pipelined and does not read may not. */
   size_t n = sent > 0 ? (size_t)sent : 0;
   struct frame *frame = frame_alloc(bytes.len - n, 1, false);
@@ -218,7 +279,7 @@ void conn_queue(struct conn *conn, struct frame *frame)
 void conn_on_writable(struct conn *conn)
 {
   struct outq *queue = &conn->session.out;
-  if (conn->partial && !send_partial(conn))
+  if ((conn->watch.tls && !send_rest(conn)) || (conn->partial && !send_partial(conn)))
     return;
   queue->blocked = false;
   conn->stall_ms = 0;
@@ -253,6 +314,7 @@ void conn_finish(struct conn *conn)
     return;
   if (!conn->farewell)
     say_farewell(conn);
-  if (!conn->partial && list_empty(&conn->doomed) && conn->carrier->said_farewell(conn))
+  if (!conn->partial && !stream_is_blocked(&conn->watch) && list_empty(&conn->doomed) &&
+      conn->carrier->said_farewell(conn))
     conn_doom(conn);
 }

@@ -22,6 +22,8 @@
  * per subscriber. */
 #define NET_READ_BYTES 65536
 
+struct tls_contexts;
+
 /* What code above net does on each worker. [start] fills it. */
 struct net_hooks {
   /* Before the worker's first turn, on its thread. */
@@ -62,21 +64,26 @@ struct net_env {
   const struct net_hooks *hooks;      /* NULL: there are none */
   const struct net_crew *crew;        /* all workers */
   struct control control;
-  struct list proxy_conns; /* struct proxy_conn.link */
-  struct list paused;      /* struct conn.paused */
-  struct list scans;       /* struct conn_scan.link */
-  struct list doomed;      /* struct conn.doomed */
+  struct list proxy_conns;  /* struct proxy_conn.link */
+  struct tls_contexts *tls; /* NULL: there is no TLS */
+  struct list tls_conns;    /* struct tls_conn.link */
+  struct list handshakes;   /* struct tls_conn.due: those whose client has done its part */
+  struct list paused;       /* struct conn.paused */
+  struct list scans;        /* struct conn_scan.link */
+  struct list doomed;       /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;
   uint32_t turn;               /* number of the turn */
   bool more_to_read;           /* a connection has the rest of a burst in its socket */
-  bool quiet;                  /* nothing is read any more: the server stops */
+  bool shut;                   /* no sessions begin any more: the server stops */
+  bool quiet;                  /* nothing is read any more, either */
   bool draining;               /* sessions have been closed, and no new ones begin */
   _Atomic int64_t *n_sockets;  /* of all workers */
   const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
   struct addresses *addresses; /* likewise */
-  char *rx;                    /* NET_READ_BYTES, for whoever reads */
+  char *rx;                    /* NET_READ_BYTES and STREAM_MORE, for whoever reads */
+  char retry_after[40];        /* the header line for who is refused since then */
   struct buf scratch;          /* for whoever puts something together and is done with it */
 };
 

@@ -26,8 +26,8 @@ struct destination_rules *generation_destinations(const struct settings *setting
   if (!destinations)
     return NULL;
   destinations[0] = destinations_of(settings, &settings->terms);
-  destinations[1] =
-      destinations_of(settings, settings->n_tcp_listen ? &settings->tcp_terms : &settings->terms);
+  destinations[1] = destinations_of(settings, settings_speaks_tcp(settings) ? &settings->tcp_terms
+                                                                            : &settings->terms);
   for (size_t i = 0; i < settings->n_endpoints; i++)
     destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
   return destinations;

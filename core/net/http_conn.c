@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <plugboard/secret.h>
 
@@ -15,9 +13,9 @@
 #include "net/admit.h"
 #include "net/conn.h"
 #include "net/http_routes.h"
-#include "net/sender.h"
 #include "net/service.h"
 #include "net/shown.h"
+#include "net/stream.h"
 
 /* A body that nobody wants is read and dropped up to this size, so that the connection can stay. */
 #define BODY_MAX     65536u
@@ -33,7 +31,7 @@ void http_conn_arm(struct http_conn *conn, uint64_t in_ms)
 }
 
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
-                   bool counted, const struct door *door, uint64_t opened_ms)
+                   bool counted, const struct door *door, uint64_t opened_ms, const char *refusal)
 {
   struct http_conn *conn = malloc(sizeof *conn);
   if (!conn)
@@ -56,6 +54,10 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
   list_init(&conn->ready);
   list_append(&env->http_conns, &conn->link);
   timers_arm(&env->timers, &conn->timer, opened_ms + env->settings->connect_timeout_ms);
+  if (refusal) {
+    const struct http_fault fault = {.status = 400, .text = refusal};
+    (void)http_conn_refuse(conn, &fault, false);
+  }
   return true;
 }
 
@@ -75,7 +77,7 @@ void http_conn_end(struct http_conn *conn)
 {
   struct net_env *env = conn->env;
   poller_remove(&env->poller, &conn->watch);
-  close(conn->watch.fd);
+  stream_close(&conn->watch);
   net_socket_ended(env, conn->counted ? &conn->peer : NULL);
   conn_free(conn);
 }
@@ -113,7 +115,7 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
   }
   if (env->session.access) {
     handshake_free(next->session.handshake);
-    next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer);
+    next->session.handshake = shown_take(head, &reply->upgrade, &reply->peer, next->watch.tls);
     plug_secret_wipe(rest - head->len, head->len);
   }
   conn_enter(next, reply->endpoint,
@@ -191,6 +193,7 @@ static bool collect(struct http_conn *conn, const struct http_head *head,
   struct plug_str rest = str_from(rest_bytes, len);
   struct http_task *task = conn->task = reply->task;
   task->peer = reply->peer;
+  task->tls = conn->watch.tls;
   task->minor = head->minor;
   if (task->kind->begin)
     task->kind->begin(task, conn->env, head);
@@ -210,7 +213,7 @@ static bool collect(struct http_conn *conn, const struct http_head *head,
   /* RFC 9110 10.1.1. An empty socket takes it. */
   struct plug_str go_on = STR("HTTP/1.1 100 Continue\r\n\r\n");
   if (head->wants_continue && !rest.len &&
-      sender_send(conn->watch.fd, go_on) != (ssize_t)go_on.len) {
+      stream_send(conn->env, &conn->watch, go_on) != (ssize_t)go_on.len) {
     http_conn_end(conn);
     return false;
   }
@@ -247,8 +250,11 @@ static bool collect_more(struct http_conn *conn, struct plug_str *rest)
 static bool handle(struct http_conn *conn, const struct http_head *head, char *rest, size_t len)
 {
   struct http_reply reply = {.answer = {.head_only = head->method == HTTP_HEAD}};
-  struct http_request request = {
-      .head = head, .peer = &conn->peer, .door = conn->door, .local = conn->local};
+  struct http_request request = {.head = head,
+                                 .peer = &conn->peer,
+                                 .tls = conn->watch.tls,
+                                 .door = conn->door,
+                                 .local = conn->local};
   COUNT(requests);
   switch (http_route(conn->env, &request, &reply)) {
   case HTTP_ROUTE_REFUSED:
@@ -358,16 +364,13 @@ static void read_some(struct http_conn *conn)
   /* A head is smaller than the buffer (see settings), so there is room behind what is kept. */
   if (have)
     memcpy(env->rx, conn->in.data, have);
-  ssize_t n = recv(conn->watch.fd, env->rx + have, NET_READ_BYTES - have, 0);
+  ssize_t n = stream_recv(env, &conn->watch, env->rx + have, NET_READ_BYTES - have);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
     return;
   if (n <= 0) {
     http_conn_end(conn);
     return;
   }
-  COUNT_BY(bytes_in, n);
-  if ((size_t)n == NET_READ_BYTES - have) /* whoever has the socket then */
-    poller_again(&env->poller, &conn->watch, EPOLLIN);
   if (conn->state == STATE_LINGER)
     linger(conn, (size_t)n);
   else

@@ -13,10 +13,11 @@ struct http_conn;
 
 /* Takes over fd, and the place of former in the poller unless that is NULL. counted: in the limits
  * of the peer's address; those of a proxy's clients are counted when they ask for a WebSocket.
- * door: what it came in by. False when out of memory: fd is the caller's then. */
+ * door: what it came in by. refusal: NULL, or a sentence that is all the client gets. False when
+ * out of memory: fd is the caller's then. */
 struct door;
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
-                   bool counted, const struct door *door, uint64_t opened_ms);
+                   bool counted, const struct door *door, uint64_t opened_ms, const char *refusal);
 
 /* --- for services whose answers do not come at once ----------------------------------------- */
 

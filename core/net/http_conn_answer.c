@@ -1,12 +1,11 @@
 #include "net/http_conn_inner.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "base/counter.h"
 #include "base/str.h"
 #include "http/http_answer.h"
-#include "net/sender.h"
+#include "net/stream.h"
 
 /* How long a refused client may go on sending before the socket is closed: closing at once would
  * reset the connection, and the client would not read why it was refused. */
@@ -37,7 +36,7 @@ static void await_request(struct http_conn *conn)
 
 static void begin_linger(struct http_conn *conn)
 {
-  shutdown(conn->watch.fd, SHUT_WR);
+  stream_shutdown(&conn->watch);
   buf_free(&conn->in);
   conn->state = STATE_LINGER;
   conn->lingered = 0;
@@ -72,15 +71,11 @@ static bool finish(struct http_conn *conn)
 /* Bytes of the answer that could be written; false: the connection is over. */
 static bool send_bytes(struct http_conn *conn, struct plug_str *bytes)
 {
-  ssize_t sent = sender_send(conn->watch.fd, *bytes);
+  ssize_t sent = stream_send(conn->env, &conn->watch, *bytes);
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK && sent != -ENOBUFS)
     return false;
-  if (sent == -ENOBUFS) /* room for it in the socket does not become free: it is there */
-    poller_again(&conn->env->poller, &conn->watch, EPOLLOUT);
-  if (sent > 0) {
-    COUNT_BY(bytes_out, sent);
+  if (sent > 0)
     *bytes = str_from(bytes->ptr + sent, bytes->len - (size_t)sent);
-  }
   return true;
 }
 
@@ -88,8 +83,9 @@ static bool send_bytes(struct http_conn *conn, struct plug_str *bytes)
 bool http_conn_write(struct http_conn *conn)
 {
   struct plug_str head = str_from(conn->out.data + conn->out_at, conn->out.len - conn->out_at);
-  size_t before = head.len + conn->page.len;
-  bool well = !head.len || send_bytes(conn, &head);
+  size_t before = head.len + conn->page.len + stream_rest(&conn->watch);
+  int flushed = stream_flush(&conn->watch);
+  bool well = (!flushed || flushed == -EAGAIN) && (!head.len || send_bytes(conn, &head));
   if (well && !head.len && conn->page.len)
     well = send_bytes(conn, &conn->page);
   if (!well) {
@@ -97,9 +93,10 @@ bool http_conn_write(struct http_conn *conn)
     return false;
   }
   conn->out_at = (uint32_t)(conn->out.len - head.len);
-  if (head.len + conn->page.len) {
+  size_t left = head.len + conn->page.len + stream_rest(&conn->watch);
+  if (left) {
     /* A client that takes nothing for send-timeout is given up. */
-    if (head.len + conn->page.len < before || !(conn->watch.events & EPOLLOUT))
+    if (left < before || !(conn->watch.events & EPOLLOUT))
       http_conn_arm(conn, conn->env->settings->send_timeout_ms);
     return http_conn_watch_again(conn);
   }

@@ -7,6 +7,7 @@
 #include "net/env.h"
 #include "net/http_conn.h"
 #include "net/http_task.h"
+#include "net/stream.h"
 
 enum http_conn_state {
   STATE_HEAD,
@@ -57,7 +58,7 @@ bool http_conn_is_idle(const struct http_conn *conn);
 
 static inline bool http_conn_is_answering(const struct http_conn *conn)
 {
-  return conn->out_at < conn->out.len || conn->page.len;
+  return conn->out_at < conn->out.len || conn->page.len || stream_is_blocked(&conn->watch);
 }
 
 /* What is in conn->out, and page behind it. False: conn is gone, here and below. */

@@ -65,7 +65,7 @@ static enum http_route not_allowed(struct http_reply *reply)
 static enum http_route answer_ready(struct net_env *env, struct http_reply *reply)
 {
   const char *no_store = "cache-control: no-store\r\n";
-  if (env->quiet || atomic_load_explicit(env->leaving, memory_order_relaxed))
+  if (env->shut || atomic_load_explicit(env->leaving, memory_order_relaxed))
     return answer(reply, 503, no_store, "not ready: the server is stopping");
   static _Thread_local char text[300] = "not ready: ";
   if (broker_unready(env->broker, text + 11, sizeof text - 11))
@@ -155,13 +155,14 @@ static enum http_route refuse_origin(const struct settings_endpoint *endpoint,
                                      struct plug_str origin, struct http_reply *reply)
 {
   static struct log_limit limit;
+  char more[LOG_HELD_MAX];
   uint64_t held;
   COUNT(origins_refused);
   if (log_limit_pass(&limit, 10000, &held))
     log_warn("net",
              "origin '%.*s' is not allowed at %s; [endpoint %s] allowed-origins lists those that "
-             "are",
-             STR_ARG(origin), endpoint->path, endpoint->path);
+             "are%s",
+             STR_ARG(origin), endpoint->path, endpoint->path, log_held(held, more));
   return refuse(reply, 403, "This origin is not allowed.", NULL);
 }
 
@@ -205,8 +206,10 @@ static enum http_route route_upgrade(struct net_env *env, const struct http_head
                                      const struct http_forwarded *origin_of, struct plug_str path,
                                      struct http_reply *reply)
 {
-  if (env->quiet)
-    return refuse(reply, 503, "The server is stopping.", NULL);
+  if (env->shut) {
+    COUNT(refused_drain);
+    return refuse(reply, 503, "The server is stopping.", env->retry_after);
+  }
   const struct settings_endpoint *endpoint = find_websocket(env, head, path, reply);
   if (!endpoint)
     return refuse(reply, 404, "There is no WebSocket endpoint of this name.", NULL);
@@ -245,7 +248,9 @@ static void find_client(const struct net_env *env, const struct http_request *re
       peer->port = 0; /* which the proxy does not say */
   }
   if (!forwarded->scheme.len)
-    forwarded->scheme = request->head->absolute ? request->head->scheme : STR("http");
+    forwarded->scheme = request->tls              ? STR("https")
+                        : request->head->absolute ? request->head->scheme
+                                                  : STR("http");
   if (!forwarded->host.len)
     forwarded->host = request->head->host;
 }

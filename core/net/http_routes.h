@@ -15,8 +15,9 @@
 struct http_request {
   const struct http_head *head;
   const struct net_peer *peer;
-  uint8_t door; /* what it came in by: enum door_kind */
-  bool local;   /* by a Unix socket */
+  const struct tls_stream *tls; /* that it came by, or NULL */
+  uint8_t door;                 /* what it came in by: enum door_kind */
+  bool local;                   /* by a Unix socket */
 };
 
 enum http_route { HTTP_ROUTE_ANSWER, HTTP_ROUTE_REFUSED, HTTP_ROUTE_UPGRADE, HTTP_ROUTE_SERVE };

@@ -33,8 +33,9 @@ struct http_task {
   struct net_peer peer; /* the client, which may be behind a proxy */
   struct buf body;
   size_t max_body;
-  uint8_t minor;  /* of the request's HTTP version */
-  bool head_only; /* http_conn_answer is to leave the body out */
+  const struct tls_stream *tls; /* until begin has returned: what the request came by, or NULL */
+  uint8_t minor;                /* of the request's HTTP version */
+  bool head_only;               /* http_conn_answer is to leave the body out */
 };
 
 /* NULL is nothing. */

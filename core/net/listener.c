@@ -54,16 +54,20 @@ static uint16_t port_of(int fd)
   return ntohs(address.any.sa_family == AF_INET6 ? address.in6.sin6_port : address.in.sin_port);
 }
 
+int listener_resolve(const struct settings_address *address, struct addrinfo **found)
+{
+  const struct addrinfo hints = {
+      .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+  char service[8];
+  snprintf(service, sizeof service, "%u", address->port);
+  return getaddrinfo(address->host, service, &hints, found);
+}
+
 static int bind_address(const struct settings_address *address, bool share_port,
                         struct plug_err *err)
 {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                           .ai_socktype = SOCK_STREAM,
-                           .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
-                  *found = NULL;
-  char service[8];
-  snprintf(service, sizeof service, "%u", address->port);
-  int gai = getaddrinfo(address->host, service, &hints, &found);
+  struct addrinfo *found = NULL;
+  int gai = listener_resolve(address, &found);
   if (gai) {
     snprintf(err->text, sizeof err->text, "cannot listen on %s:%u: %s", address->host,
              address->port, gai_strerror(gai));
@@ -97,7 +101,7 @@ static void set_option(int fd, int level, int name, uint64_t value)
 }
 
 /* What is accepted has these from here, without a call for each. */
-static void notice_vanished(int fd, const struct settings *settings)
+void listener_notice_vanished(int fd, const struct settings *settings)
 {
   uint64_t idle_s = (settings->tcp_keepalive_ms + 999) / 1000;
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, settings->send_timeout_ms + FAREWELL_MS);
@@ -115,7 +119,7 @@ int listener_bind(const struct settings_address *address, const struct settings 
   int fd = bind_address(address, true, err);
   if (fd < 0)
     return fd;
-  notice_vanished(fd, settings);
+  listener_notice_vanished(fd, settings);
   *port = port_of(fd);
   return fd;
 }
@@ -209,7 +213,7 @@ plug_status listener_open(struct listener *listener, struct net_env *env, int fd
 {
   listener->env = env;
   listener->door = *door;
-  listener->watch = (struct watch){.fd = fd, .ready = on_readable};
+  listener->watch = (struct watch){.fd = fd, .ready = on_readable, .shared = door->shared};
   timer_init(&listener->resume, on_resume);
   return poller_add(&env->poller, &listener->watch, EPOLLIN) ? PLUG_OK : PLUG_EINTERNAL;
 }
@@ -219,7 +223,7 @@ void listener_renew(struct listener *listener)
   const struct settings *settings = listener->env->settings;
   door_set(&listener->door, settings);
   if (listener->watch.fd >= 0)
-    notice_vanished(listener->watch.fd, settings);
+    listener_notice_vanished(listener->watch.fd, settings);
 }
 
 void listener_close(struct listener *listener)
@@ -227,6 +231,8 @@ void listener_close(struct listener *listener)
   if (listener->watch.fd < 0)
     return;
   timers_stop(&listener->env->timers, &listener->resume);
+  /* What others have, too, stays in an epoll when its descriptor is closed. */
+  (void)poller_want(&listener->env->poller, &listener->watch, 0);
   poller_remove(&listener->env->poller, &listener->watch);
   close(listener->watch.fd);
   listener->watch.fd = -1;

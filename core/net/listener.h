@@ -22,6 +22,12 @@ plug_status listener_probe(const struct settings_address *address, struct plug_e
  * is replaced. Whoever binds it removes the path in the end. */
 int listener_bind_unix(const struct settings_socket *place, struct plug_err *err);
 
+/* The address to bind; freeaddrinfo is the caller's. 0, or a fault of getaddrinfo. */
+struct addrinfo;
+int listener_resolve(const struct settings_address *address, struct addrinfo **found);
+/* What a socket accepts notices peers that vanish, as settings say. */
+void listener_notice_vanished(int fd, const struct settings *settings);
+
 struct listener {
   struct net_env *env;
   struct door door;

@@ -130,6 +130,8 @@ void poller_fini(struct poller *poller)
 static bool control(struct poller *poller, int what, struct watch *watch, uint32_t events)
 {
   struct epoll_event event = {.events = events, .data = {.fd = watch->fd}};
+  if (watch->shared && what == EPOLL_CTL_ADD)
+    event.events |= (uint32_t)EPOLLEXCLUSIVE;
   if (watch->newcomer && events)
     event.events |= (uint32_t)EPOLLET | (events & EPOLLIN ? (uint32_t)EPOLLRDHUP : 0u);
   if (epoll_ctl(poller->fd, what, watch->fd, &event) != 0)
@@ -198,6 +200,8 @@ void poller_move(struct poller *poller, struct watch *from, struct watch *to)
   to->events = from->events;
   to->newcomer = from->newcomer;
   from->events = 0;
+  to->tls = from->tls;
+  from->tls = NULL;
   poller->places[to->fd].watch = to;
 }
 

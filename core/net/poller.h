@@ -1,5 +1,5 @@
 /* The event loop of a worker: epoll, and a descriptor by which other threads wake it. A watch costs
- * its connection one system call and 24 bytes, where a libuv handle costs four calls and 160 bytes;
+ * its connection one system call and 32 bytes, where a libuv handle costs four calls and 160 bytes;
  * with tens of thousands of connections that come and go it shows. Owns its descriptors; watches
  * belong to their owners. The worker's thread, but for poller_wake.
  *
@@ -23,7 +23,10 @@ struct watch {
   int fd;
   uint32_t events; /* what is waited for: EPOLLIN, EPOLLOUT; 0: nothing, not even errors */
   void (*ready)(struct watch *watch, uint32_t events);
+  bool shared;   /* set before poller_add: others watch the same socket, and few of all are told;
+                  * it waits for one thing or for nothing */
   bool newcomer; /* set before poller_add: it stands in line until it has settled */
+  struct tls_stream *tls; /* what is on the socket, and goes where that goes; NULL: nothing */
 };
 
 /* Of a descriptor. */
@@ -56,7 +59,7 @@ bool poller_want(struct poller *poller, struct watch *watch, uint32_t events);
 void poller_again(struct poller *poller, struct watch *watch, uint32_t events);
 /* No newcomer any more: level-triggered, so what is there is told anew. False with errno set. */
 bool poller_settle(struct poller *poller, struct watch *watch);
-/* to takes the place of from, whose descriptor it has, and its events. */
+/* to takes the place of from, whose descriptor it has, its events, and what is on the socket. */
 void poller_move(struct poller *poller, struct watch *from, struct watch *to);
 /* Right before its descriptor is closed, with which the kernel forgets it. What was ready for it in
  * this turn is not called any more. */

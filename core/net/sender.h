@@ -19,7 +19,8 @@ struct sender_request {
   int fd;
   uint32_t n_frames; /* for the caller */
   struct plug_str bytes;
-  ssize_t result; /* bytes sent, or a negative errno */
+  size_t n_wanted, n_sealed; /* likewise, of TLS: bytes that the frames are, and what bytes hold */
+  ssize_t result;            /* bytes sent, or a negative errno */
 };
 
 #define SENDER_REQUESTS_MAX 512

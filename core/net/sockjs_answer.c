@@ -29,16 +29,22 @@ void sockjs_answer_plain(struct http_conn *http, uint16_t status, const char *te
   (void)http_conn_answer(http, &answer, str_of(text));
 }
 
-void sockjs_answer_too_many(struct http_conn *http)
+void sockjs_answer_later(struct http_conn *http, uint16_t status, const char *retry_after,
+                         const char *text)
 {
   struct buf headers = {0};
-  buf_putf(&headers, "%sretry-after: 1\r\n", request_of(http)->headers);
+  buf_putf(&headers, "%s%s", request_of(http)->headers, retry_after);
   buf_put_char(&headers, '\0');
-  struct http_answer answer = {.status = 429,
+  struct http_answer answer = {.status = status,
                                .headers = headers.failed ? NULL : headers.data,
                                .type = "text/plain; charset=UTF-8"};
-  (void)http_conn_answer(http, &answer, STR("Too many connections from this address.\n"));
+  (void)http_conn_answer(http, &answer, str_of(text));
   buf_free(&headers);
+}
+
+void sockjs_answer_too_many(struct http_conn *http)
+{
+  sockjs_answer_later(http, 429, "retry-after: 1\r\n", "Too many connections from this address.\n");
 }
 
 void sockjs_answer_sender(struct http_conn *http)

@@ -13,6 +13,9 @@ bool sockjs_answer_streams(const struct http_conn *http);
 /* --- whole answers: the request is over then, and http may be gone ------------------------- */
 
 void sockjs_answer_plain(struct http_conn *http, uint16_t status, const char *text);
+/* With a header line that says when to try again. */
+void sockjs_answer_later(struct http_conn *http, uint16_t status, const char *retry_after,
+                         const char *text);
 /* 429: the client has too many sessions, or begins them too fast. */
 void sockjs_answer_too_many(struct http_conn *http);
 /* Messages have been taken. */

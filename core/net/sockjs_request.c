@@ -35,7 +35,7 @@ static void begin(struct http_task *task, struct net_env *env, const struct http
 {
   struct sockjs_request *request = sockjs_request_of(task);
   if (env->session.access && !sockjs_transport_sends(request->transport))
-    request->handshake = shown_take(head, NULL, &task->peer);
+    request->handshake = shown_take(head, NULL, &task->peer, task->tls);
 }
 
 static void too_large(struct http_fault *fault)

@@ -15,17 +15,20 @@
 #include "message/message.h"
 #include "net/api_routes.h"
 #include "net/conn.h"
+#include "net/conn_log.h"
 #include "net/generation.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
 #include "net/sign_in.h"
 #include "net/sockjs_routes.h"
+#include "net/stream.h"
+#include "net/tls_conn.h"
 #include "plugin/crash.h"
 #include "plugin/loop.h"
 #include "plugin/watchdog.h"
 #include "session/admission.h"
 
-enum worker_command { COMMAND_RUN, COMMAND_QUIET, COMMAND_STOP };
+enum worker_command { COMMAND_RUN, COMMAND_SHUT, COMMAND_PART, COMMAND_QUIET, COMMAND_STOP };
 
 /* --- the turn ----------------------------------------------------------------------------- */
 
@@ -45,6 +48,7 @@ static void send_round(struct worker *worker, struct sender_request *requests, s
   for (unsigned i = 0; env->batched; i++, env->batched >>= 1)
     if (env->batched & 1u)
       batch_set_reset(&env->batches[i]);
+  tls_stream_end_round();
 }
 
 /* Writes what is queued for all dirty connections, many in one round. */
@@ -139,7 +143,7 @@ static void resume_paused(struct worker *worker)
 
 static int patience(const struct worker *worker, bool deferred)
 {
-  if (deferred)
+  if (deferred || worker->stepped)
     return 0;
   return list_empty(&worker->env.paused) || worker->env.quiet ? -1 : CONGESTION_MS;
 }
@@ -203,16 +207,20 @@ static bool publish_unheard(struct session_env *session, uint64_t topic_hash, si
   return broker_publish_unheard(worker_of(session)->env.broker, topic_hash, payload_len);
 }
 
-static bool init_session_env(struct net_env *env)
+static bool init_session_env(struct net_env *env, const struct generation *generation)
 {
   struct session_env *session = &env->session;
+  const struct settings *settings = generation->settings;
   *session = (struct session_env){
       .hub = &env->hub,
       .server = "plugboard/" PLUGBOARD_VERSION,
       .publish = publish,
       .publish_unheard = publish_unheard,
       .wake = conn_wake,
-      .limited = conn_note_limit,
+      .limited = conn_log_limit,
+      .refused_frame = conn_log_refused,
+      .admitted = conn_log_admitted,
+      .keeps_end = settings->access_log,
   };
   session->scratch = malloc(sizeof *session->scratch);
   session->kv = malloc(STOMP_HEADERS_CAP * sizeof *session->kv);
@@ -231,6 +239,7 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
 }
 
 static void on_drain_timeout(struct timer *timer, uint64_t now_ms);
+static void on_parted(struct parting *parting);
 
 static void init_net_env(struct worker *worker, struct broker *broker, const struct pages *pages,
                          _Atomic int64_t *n_sockets)
@@ -243,6 +252,8 @@ static void init_net_env(struct worker *worker, struct broker *broker, const str
   list_init(&env->conns);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
+  list_init(&env->tls_conns);
+  list_init(&env->handshakes);
   list_init(&env->api_waiting);
   list_init(&env->http_ready);
   list_init(&env->paused);
@@ -263,13 +274,16 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct gene
   env->inbox = &worker->inbox;
   env->addresses = addresses;
   init_hub(worker, interests);
+  sem_init(&worker->shut, 0, 0);
+  sem_init(&worker->parted, 0, 0);
   sem_init(&worker->quiet, 0, 0);
+  parting_init(&worker->parting, env, on_parted);
   timer_init(&worker->drain, on_drain_timeout);
   worker->initialised = true;
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
-  env->rx = malloc(NET_READ_BYTES);
+  env->rx = malloc(NET_READ_BYTES + STREAM_MORE);
   env->sockjs = sockjs;
-  if (!env->rx || !init_session_env(env) || !generation_enter(env, generation) ||
+  if (!env->rx || !init_session_env(env, generation) || !generation_enter(env, generation) ||
       !census_init(&env->census, 1 + generation->settings->n_endpoints)) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;
@@ -304,9 +318,22 @@ void worker_renew_doors(struct worker *worker)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+static void shut(struct worker *worker)
+{
+  parting_shut(&worker->env);
+  worker->n_shut = worker->env.n_conns;
+  sem_post(&worker->shut);
+}
+
+static void on_parted(struct parting *parting)
+{
+  sem_post(&container_of(parting, struct worker, parting)->parted);
+}
+
 static void fall_quiet(struct worker *worker)
 {
   struct net_env *env = &worker->env;
+  parting_stop(&worker->parting);
   for (unsigned i = 0; i < worker->n_listeners; i++)
     listener_close(&worker->listeners[i]);
   env->quiet = true;
@@ -337,12 +364,13 @@ static void close_sessions(struct worker *worker)
   env->draining = true;
   for (struct list *node = env->conns.next; node != &env->conns; node = node->next) {
     struct conn *conn = container_of(node, struct conn, link);
-    session_close(&conn->session, CLOSE_GOING, "The server is stopping");
+    parting_close(conn);
     if (conn->watch.fd < 0)
       conn_doom(conn); /* its client cannot come back */
   }
   http_conns_drain(env);
   proxy_conns_cut(env);
+  tls_conns_cut(env);
   timers_arm(&env->timers, &worker->drain,
              worker->deadline_ms > env->now_ms ? worker->deadline_ms : env->now_ms);
 }
@@ -350,6 +378,10 @@ static void close_sessions(struct worker *worker)
 static void obey(struct worker *worker)
 {
   int command = atomic_load(&worker->command);
+  if (worker->obeyed < COMMAND_SHUT && command >= COMMAND_SHUT)
+    shut(worker);
+  if (worker->obeyed < COMMAND_PART && command == COMMAND_PART) /* later it is too late */
+    parting_begin(&worker->parting, &worker->plan);
   if (worker->obeyed < COMMAND_QUIET && command >= COMMAND_QUIET)
     fall_quiet(worker);
   if (worker->obeyed < COMMAND_STOP && command >= COMMAND_STOP)
@@ -364,6 +396,38 @@ static void order(struct worker *worker, int command)
     poller_wake(&worker->env.poller);
 }
 
+/* False: not in time. */
+static bool wait_for(sem_t *done, uint64_t deadline_ms)
+{
+  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  int failed;
+  while ((failed = sem_clockwait(done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
+    ;
+  return !failed;
+}
+
+void worker_shut(struct worker *worker)
+{
+  order(worker, COMMAND_SHUT);
+}
+
+uint64_t worker_wait_shut(struct worker *worker, uint64_t deadline_ms)
+{
+  return wait_for(&worker->shut, deadline_ms) ? worker->n_shut : 0;
+}
+
+void worker_part(struct worker *worker, const struct parting_plan *plan)
+{
+  worker->plan = *plan;
+  order(worker, COMMAND_PART);
+}
+
+bool worker_has_parted(struct worker *worker)
+{
+  return sem_trywait(&worker->parted) == 0;
+}
+
 void worker_quiet(struct worker *worker)
 {
   order(worker, COMMAND_QUIET);
@@ -371,10 +435,7 @@ void worker_quiet(struct worker *worker)
 
 void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms)
 {
-  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
-  while (sem_clockwait(&worker->quiet, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
-    ;
+  (void)wait_for(&worker->quiet, deadline_ms);
 }
 
 void worker_stop(struct worker *worker, uint64_t deadline_ms)
@@ -402,6 +463,7 @@ static void cut_all(struct worker *worker)
     conn_cut(container_of(node, struct conn, link));
   http_conns_cut(env);
   proxy_conns_cut(env);
+  tls_conns_cut(env);
 }
 
 /* How often: it walks all sessions. */
@@ -466,12 +528,14 @@ static void *run(void *arg)
     deferred = defers(worker);
     if (!deferred)
       turn_end(worker);
+    worker->stepped = tls_conns_step(env); /* when everybody else has been served */
     loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
       end_loop(worker);
   }
   cut_all(worker);
   wire_drop_scratch();
+  tls_stream_drop_scratch();
   sockjs_routes_drop_scratch();
   sign_in_drop_scratch();
   api_routes_drop_scratch();
@@ -539,5 +603,7 @@ void worker_fini(struct worker *worker)
   buf_free(&env->scratch);
   free(worker->listeners);
   free(worker->sockets);
+  sem_destroy(&worker->shut);
+  sem_destroy(&worker->parted);
   sem_destroy(&worker->quiet);
 }

@@ -1,8 +1,7 @@
 #include "net/ws_conn.h"
 
-#include <sys/socket.h>
-
 #include "base/counter.h"
+#include "net/stream.h"
 
 /* RFC 6455 5.5.3: with the payload of the ping. */
 static void answer_ping(struct conn *conn, const struct ws_item *ping)
@@ -33,6 +32,8 @@ void ws_conn_control(struct ws_conn *ws, enum ws_event event, const struct ws_it
     break;
   case WS_GOT_CLOSE:
     ws->answer_code = item->code;
+    if (ws->conn.session.state != SESSION_CLOSED)
+      ws->conn.end_code = item->code;
     conn_peer_closes(&ws->conn);
     break;
   case WS_GOT_FAULT:
@@ -121,6 +122,6 @@ bool ws_conn_said_farewell(struct conn *conn)
 {
   struct ws_conn *ws = ws_of(conn);
   if (ws->failed && !ws->answer_code)
-    shutdown(conn->watch.fd, SHUT_WR);
+    stream_shutdown(&conn->watch);
   return ws->answer_code != 0;
 }

@@ -73,10 +73,10 @@ void admin_status(struct admin *admin, struct mount_request *request)
 {
   const struct settings *settings = admin->parts.settings;
   struct net_env *env = request->env;
-  char why[NODE_WHY_SIZE], text[NODE_WHY_SIZE], abi[32];
+  char why[NODE_WHY_SIZE], text[HEALTH_TEXT_MAX], abi[32];
   enum node_state state = node_state(env, why);
   bool up = broker_ready(env->broker);
-  (void)broker_unready(env->broker, text, sizeof text);
+  broker_health_text(env->broker, text);
   snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);
   json_t *json = json_pack(
       "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:I, s:I, s:I, s:o, s:o, s:o}",
@@ -84,7 +84,7 @@ void admin_status(struct admin *admin, struct mount_request *request)
       "uptime_ms", (json_int_t)(env->now_ms - admin->pulse.started_ms), "state",
       node_state_text(state), "reason", state == NODE_NOT_READY ? admin_string(str_of(why)) : NULL,
       "workers", (json_int_t)settings->workers, "broker", "plugin", settings->broker_plugin,
-      "state", up ? "up" : "down", "text", admin_string(str_of(up ? "" : text)), "connections",
+      "state", up ? "up" : "down", "text", admin_string(str_of(text)), "connections",
       (json_int_t)counter_read(COUNTER_connections), "sessions",
       (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
       (json_int_t)counter_read(COUNTER_subscriptions), "rates", rates_json(admin), "warnings",

@@ -64,8 +64,9 @@ static void tell_status(const struct monitor *monitor)
   char reason[300], text[400];
   struct plug_str broker = ops_broker_name(monitor->sources);
   bool unready = ops_unready(monitor->sources, reason, sizeof reason);
-  snprintf(text, sizeof text, "%" PRId64 " sessions, broker %.*s %s%s%s",
-           counter_read(COUNTER_sessions), STR_ARG(broker),
+  int64_t sessions = counter_read(COUNTER_sessions);
+  snprintf(text, sizeof text, "%" PRId64 " session%s, broker %.*s %s%s%s", sessions,
+           sessions == 1 ? "" : "s", STR_ARG(broker),
            broker_ready(monitor->sources->broker) ? "up" : "down", unready ? "; not ready: " : "",
            reason);
   notify_status(text);

@@ -132,10 +132,11 @@ static void warn_of_plugins(struct pulse *pulse)
   char why[NODE_WHY_SIZE];
   warnings_set(pulse->warnings, watchdog_reason(why, sizeof why), "plugin-hangs",
                "a plugin hangs: %s", why);
+  char text[HEALTH_TEXT_MAX];
   bool down = !broker_ready(pulse->env->broker);
-  (void)broker_unready(pulse->env->broker, why, sizeof why);
-  warnings_set(pulse->warnings, down, "broker", "the broker is not ready: %s",
-               why[0] ? why : "it has not said why");
+  broker_health_text(pulse->env->broker, text);
+  warnings_set(pulse->warnings, down, "broker", "the broker is unavailable%s%s",
+               text[0] ? ": " : "", text);
 }
 
 static void warn_of_twin(struct pulse *pulse, const struct node_beat *beat)
@@ -254,7 +255,8 @@ void pulse_init(struct pulse *pulse, const struct settings *settings, struct nod
                           .nodes = nodes,
                           .warnings = warnings,
                           .started_ms = clock_now_ms(),
-                          .wants = settings->n_admin_listen || settings->admin_socket.path};
+                          .wants = settings->n_admin_listen || settings->n_admin_tls_listen ||
+                                   settings->admin_socket.path};
   if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
     number = clock_now_us() ^ (uint64_t)getpid() << 40;
   snprintf(pulse->instance, sizeof pulse->instance, "%016llx", (unsigned long long)number);

@@ -165,8 +165,10 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
                          struct config_changes *changes, struct plug_err *err)
 {
   const struct settings *former = reload->now.settings;
-  const struct changes_world world = {
-      .access = reload->now.access != NULL, .can_renew = can_renew, .ctx = reload->now.app};
+  const struct changes_world world = {.access = reload->now.access != NULL,
+                                      .tls = reload->tls,
+                                      .can_renew = can_renew,
+                                      .ctx = reload->now.app};
   plug_status status = changes_merge(changes, reload->now.config, set->config, &world, err);
   if (status != PLUG_OK)
     return status;

@@ -39,6 +39,7 @@ struct reload {
   const struct instance_extension *extension; /* for app plugins, or NULL */
   const struct reload_part *parts;
   size_t n_parts;
+  bool tls; /* certificates are in use */
   /* Finds what --check finds beyond the settings, and complains of it. */
   void (*check)(struct config *config, const struct settings *settings,
                 struct config_complaints *complaints);

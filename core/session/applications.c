@@ -234,6 +234,22 @@ static void tell_error(struct session *session, struct plug_str destination,
   json_decref(json);
 }
 
+/* What the application says to the log alone; a client may cause it with each SEND. */
+static void log_refusal(const struct target *to, const struct app_result *result,
+                        const struct session_refusal *refusal)
+{
+  static struct log_limit limit;
+  const struct plug_str detail = result->answer->error->detail;
+  char id[SESSION_ID_TEXT], more[LOG_HELD_MAX];
+  uint64_t held;
+  if (!log_limit_pass_some(&limit, 5, 10000, &held))
+    return;
+  struct plug_str session = to->session ? session_id_text(to->session, id) : STR("");
+  log_info(result->instance, "refused a request of session '%.*s' for '%.*s': %s: %.*s%s",
+           STR_ARG(session), STR_ARG(to->destination), refusal->code, STR_ARG(detail),
+           log_held(held, more));
+}
+
 static void refuse(const struct target *to, const struct app_result *result)
 {
   struct session *session = to->session;
@@ -242,8 +258,7 @@ static void refuse(const struct target *to, const struct app_result *result)
   COUNT(app_errors);
   describe(result, &refusal);
   if (error && error->detail.len)
-    log_info(result->instance, "refused a request for '%.*s': %s: %.*s", STR_ARG(to->destination),
-             refusal.code, STR_ARG(error->detail));
+    log_refusal(to, result, &refusal);
   if (to->waiter && !to->waiter->refusal &&
       (to->waiter->refusal = malloc(sizeof *to->waiter->refusal)))
     *to->waiter->refusal = refusal;

@@ -14,6 +14,7 @@
 #include "session/applications.h"
 #include "session/memory.h"
 #include "session/refusal.h"
+#include "session/restart.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
@@ -90,6 +91,9 @@ void session_close(struct session *session, uint16_t code, const char *reason)
   free(session->leave_receipt);
   session->leave_receipt = NULL;
   session->awaiting = false;
+  const struct plug_identity *who = session->env->keeps_end ? admission_who(session) : NULL;
+  if (who)
+    session->end_user = str_dup(who->user);
   applications_leave(session);
   admission_leave(session);
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
@@ -98,6 +102,8 @@ void session_close(struct session *session, uint16_t code, const char *reason)
 void session_fini(struct session *session)
 {
   session_close(session, CLOSE_NORMAL, "");
+  free(session->end_user);
+  free(session->end_why);
   admission_free(session);
   stomp_parser_fini(&session->parser);
   outq_fini(&session->out);
@@ -159,6 +165,15 @@ void session_receipt(struct session *session, struct plug_str receipt)
   queue_scratch(session);
 }
 
+static void note_error(struct session *session, const struct session_error *error, bool stays)
+{
+  const struct session_env *env = session->env;
+  if (env->refused_frame && !error->noted)
+    env->refused_frame(session, error->message, stays);
+  if (env->keeps_end && !stays && !session->end_why)
+    session->end_why = str_dup(error->message);
+}
+
 void session_error(struct session *session, const struct session_error *error)
 {
   struct plug_str message = error->message;
@@ -172,9 +187,12 @@ void session_error(struct session *session, const struct session_error *error)
   if (error->receipt)
     put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
   bool stays = error->stays && !session->terms->errors_end;
+  note_error(session, error, stays);
   if (stays)
     put_header(session, STOMP_ERROR, STR("recoverable"),
                error->stays == SESSION_STAYS ? STR("false") : STR("true"));
+  if (error->reconnect_ms)
+    stomp_put_header_u64(out, STR("reconnect-in"), error->reconnect_ms);
   if (error->with_versions)
     put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
   put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
@@ -214,7 +232,7 @@ static void fail(struct session *session, const struct stomp_frame *frame, uint1
     note_limit(session, message);
   const struct plug_str *receipt = frame ? stomp_frame_header(frame, STR("receipt")) : NULL;
   struct session_error error = {
-      .message = str_from(message, len), .receipt = receipt, .hint = hint};
+      .message = str_from(message, len), .receipt = receipt, .hint = hint, .noted = limit};
   session_error(session, &error);
   session_close(session, code, "");
 }
@@ -372,6 +390,7 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
   }
   uint64_t cx = 0, cy = 0;
   const struct plug_str *beat = stomp_frame_header(frame, STR("heart-beat"));
+  const struct plug_str *notices = stomp_frame_header(frame, STR("notices"));
   if (beat && !parse_heartbeat(*beat, &cx, &cy)) {
     session_fail(session, frame, CLOSE_PROTOCOL,
                  "Two numbers of milliseconds are expected, as in 10000,10000.",
@@ -386,6 +405,7 @@ static void handle_connect(struct session *session, const struct stomp_frame *fr
       .version = (uint8_t)version,
       .beats_sent = cy && terms->heartbeat_send_ms,
       .beats_expected = cx && terms->heartbeat_receive_ms,
+      .notices = notices && restart_is_asked_for(*notices),
       .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
       .write_interval_ms = heartbeat_interval(cy, terms->heartbeat_send_ms)};
   if (env->access)
@@ -403,6 +423,7 @@ void session_admit(struct session *session, const struct session_agreement *agre
   session->write_interval_ms = agreement->write_interval_ms;
   session->state = SESSION_CONNECTED;
   session->version = agreement->version;
+  session->notices = agreement->notices;
   stomp_parser_set_version(&session->parser, version);
   COUNT(sessions);
   COUNT(sessions_total);
@@ -418,6 +439,8 @@ void session_admit(struct session *session, const struct session_agreement *agre
   put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
   put_header(session, STOMP_CONNECTED, STR("session"), session_id_text(session, id));
   put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
+  if (session->notices)
+    put_header(session, STOMP_CONNECTED, STR("notices"), STR("restart"));
   const struct plug_identity *who = admission_who(session);
   if (who)
     put_header(session, STOMP_CONNECTED, STR("user-name"), who->user);
@@ -425,6 +448,8 @@ void session_admit(struct session *session, const struct session_agreement *agre
     stomp_put_header_u64(out, STR("expires-at"), (uint64_t)who->expires_unix_ms);
   stomp_put_body(out, str_from(NULL, 0));
   queue_scratch(session);
+  if (env->admitted)
+    env->admitted(session);
 }
 
 void session_leave(struct session *session)

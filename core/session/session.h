@@ -16,11 +16,12 @@
 
 /* WebSocket close codes that a session asks for; docs/protocol.md has the table for users. */
 #define CLOSE_NORMAL   1000 /* after DISCONNECT */
-#define CLOSE_GOING    1001 /* the server stops */
+#define CLOSE_GOING    1001 /* the server stops, as Spring says it */
 #define CLOSE_PROTOCOL 1002 /* after an ERROR frame */
 #define CLOSE_BAD_UTF8 1007 /* after an ERROR frame about a text message that is not UTF-8 */
 #define CLOSE_TOO_BIG  1009 /* after an ERROR frame about a size limit */
 #define CLOSE_INTERNAL 1011
+#define CLOSE_RESTART  1012 /* after an ERROR frame: the server stops, come back */
 #define CLOSE_BUSY     1013 /* after an ERROR frame: nobody could judge the CONNECT; try later */
 #define CLOSE_EXPIRED  4401 /* after an ERROR frame: the token has expired */
 #define CLOSE_DENIED   4403 /* after an ERROR frame: access was denied or withdrawn */
@@ -69,6 +70,11 @@ struct session_env {
   void (*wake)(struct session *session);
   /* For the log: a limit has ended the session, why says which. NULL: nobody wants to know. */
   void (*limited)(const struct session *session, const char *why);
+  /* Likewise: an ERROR has been queued, after which the session ends or stays. */
+  void (*refused_frame)(const struct session *session, struct plug_str message, bool stays);
+  /* Likewise: CONNECTED has been queued. */
+  void (*admitted)(const struct session *session);
+  bool keeps_end; /* sessions keep end_user and end_why */
   /* As broker_publish_unheard; NULL: every message is made and published. */
   bool (*publish_unheard)(struct session_env *env, uint64_t topic_hash, size_t payload_len);
 };
@@ -107,8 +113,10 @@ struct session {
   bool no_memory;           /* an answer could not be queued; likewise */
   bool erred;               /* it got an ERROR, and its terms let none stay; likewise */
   bool watched;             /* an application was told of a subscription */
+  bool notices;             /* its CONNECT asks for word of a restart */
   uint32_t kept_bytes;      /* for max-session-memory, see memory.h */
   const char *close_reason; /* static */
+  char *end_user, *end_why; /* for the log: its user, and what its last ERROR said; or NULL */
   struct list app_waits;    /* applications.c: requests whose answer is awaited */
   uint8_t id[16];           /* of CONNECTED; a name of user destinations */
 };
@@ -185,6 +193,8 @@ struct session_error {
   const char *code; /* error-code, for programs */
   const char *hint; /* added to the body */
   enum session_stays stays;
+  uint32_t reconnect_ms; /* reconnect-in: when the client should come back */
+  bool noted;            /* the log need not be told */
   bool with_versions;
 };
 void session_error(struct session *session, const struct session_error *error);
@@ -193,6 +203,7 @@ void session_error(struct session *session, const struct session_error *error);
 struct session_agreement {
   uint8_t version;
   bool beats_sent, beats_expected; /* which way heart-beats flow */
+  bool notices;                    /* as struct session has it */
   uint32_t read_timeout_ms, write_interval_ms;
 };
 void session_admit(struct session *session, const struct session_agreement *agreement);

@@ -53,10 +53,15 @@ static bool is_control(unsigned opcode)
   return opcode >= WS_CLOSE;
 }
 
+static bool is_masked(const uint8_t *head)
+{
+  return head[1] & 0x80;
+}
+
 static unsigned head_len(const uint8_t *head)
 {
   unsigned form = head[1] & 0x7fu;
-  return 2 + 4 + (form == 126 ? 2 : form == 127 ? 8 : 0);
+  return 2 + (is_masked(head) ? 4u : 0u) + (form == 126 ? 2 : form == 127 ? 8 : 0);
 }
 
 /* What is wrong with the first two bytes of a frame; NULL: nothing. */
@@ -69,8 +74,9 @@ static const char *judge_start(const struct ws_reader *reader, const uint8_t *he
     return "A reserved bit is set";
   if ((opcode > WS_BINARY && opcode < WS_CLOSE) || opcode > WS_PONG)
     return "Unknown opcode";
-  if (!(head[1] & 0x80))
-    return "A client's frames are masked";
+  if (is_masked(head) == reader->from_server)
+    return reader->from_server ? "A server's frames are not masked"
+                               : "A client's frames are masked";
   if (is_control(opcode) && !fin)
     return "A control frame is fragmented";
   if (is_control(opcode) && form > WS_CONTROL_MAX)
@@ -103,7 +109,8 @@ static const char *begin_payload(struct ws_reader *reader, const uint8_t *head)
   reader->opcode = head[0] & 0x0f;
   reader->fin = head[0] & 0x80;
   reader->left = len;
-  memcpy(reader->mask, head + 2 + n_length, 4);
+  if (is_masked(head)) /* else it stays 0, which changes nothing */
+    memcpy(reader->mask, head + 2 + n_length, 4);
   reader->mask_at = 0;
   reader->n_head = 0;
   reader->in_payload = true;
@@ -136,7 +143,7 @@ static bool read_head(struct ws_reader *reader, char **at, const char *end, cons
       *wrong = judge_start(reader, reader->head);
     if (*wrong)
       return true;
-    if (reader->n_head > 2 && reader->n_head == head_len(reader->head)) {
+    if (reader->n_head >= 2 && reader->n_head == head_len(reader->head)) {
       *wrong = begin_payload(reader, reader->head);
       return true;
     }

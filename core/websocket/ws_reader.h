@@ -1,6 +1,7 @@
-/* Reads what a WebSocket client sends, as strictly as RFC 6455 has it: bytes go in, unmasked in
- * their place, and pieces of messages, control frames and faults come out. No I/O. Owns nothing but
- * its state; a message's text is not checked for UTF-8 here. The thread that owns it. */
+/* Reads what a WebSocket client sends, or a server, as strictly as RFC 6455 has it: bytes go in,
+ * unmasked in their place, and pieces of messages, control frames and faults come out. No I/O.
+ * Owns nothing but its state; a message's text is not checked for UTF-8 here. The thread that owns
+ * it. */
 #ifndef WEBSOCKET_WS_READER_H
 #define WEBSOCKET_WS_READER_H
 
@@ -46,6 +47,7 @@ struct ws_reader {
   bool fin;
   bool in_payload;
   bool may_compress; /* set by the owner: RSV1 has been agreed upon */
+  bool from_server;  /* set by the owner: frames are a server's, which are not masked */
   bool compressed;   /* the message that is open */
   uint8_t message;   /* opcode of the message that is open: WS_TEXT, WS_BINARY or 0 */
   uint8_t n_control;

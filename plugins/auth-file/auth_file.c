@@ -1,4 +1,5 @@
-/* auth-file: clients log in with the name and the password of a user in a file. Hashing runs in the
+/* auth-file: clients log in with the name and the password of a user in a file, or by a certificate
+ * whose subject stands there. Hashing runs in the
  * work pool, where the file is read again when it has changed, too; everything else on the home
  * thread. */
 #include <stdarg.h>
@@ -186,10 +187,27 @@ static bool run(struct login *login)
   return false;
 }
 
+/* The server has verified it. Who says a name, too, has to say the right one. */
+static plug_status by_certificate(const struct auth_file *self,
+                                  const struct plug_auth_request *request, struct plug_op *op)
+{
+  const struct file_user *user = file_users_find_subject(self->users, request->tls_subject);
+  if (user == NULL ||
+      (request->login.len > 0 && (request->login.len != strlen(user->name) ||
+                                  memcmp(request->login.ptr, user->name, request->login.len) != 0)))
+    return PLUG_DEFER;
+  struct plug_identity identity = identity_of(user);
+  count(self, M_ACCEPTED);
+  self->host->auth->grant(op, &identity);
+  return PLUG_PENDING;
+}
+
 static plug_status authenticate(void *arg, const struct plug_auth_request *request,
                                 struct plug_op *op) PLUG_NOEXCEPT
 {
   struct auth_file *self = arg;
+  if (request->passcode.len == 0 && request->tls_subject.len > 0)
+    return by_certificate(self, request, op);
   if (request->login.len == 0 || request->passcode.len == 0)
     return PLUG_DEFER;
   if (self->defer_unknown && file_users_find(self->users, request->login) == NULL)

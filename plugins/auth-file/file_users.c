@@ -14,14 +14,25 @@ struct file_users {
   size_t text_len;
   struct file_user *v; /* sorted by name */
   size_t n;
+  const struct file_user **by_subject; /* those with a certificate, sorted by it */
+  size_t n_subjects;
   struct plug_str *roles; /* of all users */
 };
+
+#define CERTIFICATE "certificate"
 
 static int by_name(const void *a, const void *b)
 {
   const struct file_user *x = a, *y = b;
   int order = strcmp(x->name, y->name);
   return order != 0 ? order : x->line < y->line ? -1 : x->line > y->line;
+}
+
+static int by_subject(const void *a, const void *b)
+{
+  const struct file_user *const *x = a, *const *y = b;
+  int order = strcmp((*x)->subject, (*y)->subject);
+  return order != 0 ? order : (*x)->line<(*y)->line ? -1 : (*x)->line>(*y)->line;
 }
 
 /* The methods that are accepted: their prefix, and how long what follows the last '$' is. */
@@ -50,6 +61,8 @@ static bool is_bearable(const char *hash)
 static const char *judge_hash(const char *hash)
 {
   const char *last = strrchr(hash, '$');
+  if (strncmp(hash, CERTIFICATE, sizeof CERTIFICATE - 1) == 0)
+    return "behind 'certificate ' the subject is missing, as in CN=meter-7,O=Example";
   if (hash[0] != '$')
     return "the password is not hashed: put the output of mkpasswd -m yescrypt, or of openssl "
            "passwd "
@@ -119,6 +132,26 @@ static const char *take_roles(struct file_users *users, struct file_user *user, 
   return NULL;
 }
 
+/* What follows "certificate ", or NULL. */
+static const char *subject_of(const char *hash)
+{
+  size_t len = sizeof CERTIFICATE - 1;
+  if (strncmp(hash, CERTIFICATE, len) != 0 || (hash[len] != ' ' && hash[len] != '\t'))
+    return NULL;
+  return hash + len + strspn(hash + len, " \t");
+}
+
+/* NULL if it can be a subject as RFC 2253 has it, else what is wrong. */
+static const char *judge_subject(const char *subject)
+{
+  for (const char *p = subject; *p != '\0'; p++)
+    if (*p < ' ' || *p > '~')
+      return "the subject holds characters that RFC 2253 writes as \\XX";
+  return strchr(subject, '=') != NULL
+             ? NULL
+             : "the subject is not written as RFC 2253 has it, CN=meter-7,O=Example";
+}
+
 static const char *take_line(struct file_users *users, char *line, unsigned number, size_t *n_roles)
 {
   struct file_user *user = &users->v[users->n];
@@ -134,7 +167,8 @@ static const char *take_line(struct file_users *users, char *line, unsigned numb
     return "the user name is longer than 255 bytes or holds control characters";
   if (roles != NULL && strchr(roles, ':') != NULL)
     return "there is a third colon: a line is USER:HASH:ROLE,ROLE";
-  wrong = judge_hash(user->hash);
+  user->subject = subject_of(user->hash);
+  wrong = user->subject != NULL ? judge_subject(user->subject) : judge_hash(user->hash);
   if (wrong == NULL)
     wrong = take_roles(users, user, roles, n_roles);
   if (wrong == NULL && users->n++ == FILE_MAX_USERS)
@@ -152,7 +186,8 @@ static bool make_room(struct file_users *users)
   }
   users->v = calloc(lines + 1, sizeof *users->v);
   users->roles = calloc(roles, sizeof *users->roles);
-  return users->v != NULL && users->roles != NULL;
+  users->by_subject = calloc(lines + 1, sizeof *users->by_subject);
+  return users->v != NULL && users->roles != NULL && users->by_subject != NULL;
 }
 
 static const char *parse(struct file_users *users, unsigned *line)
@@ -177,6 +212,16 @@ static const char *parse(struct file_users *users, unsigned *line)
     if (strcmp(users->v[i - 1].name, users->v[i].name) == 0) {
       *line = users->v[i].line;
       return "the user is in the file twice";
+    }
+  for (size_t i = 0; i < users->n; i++)
+    if (users->v[i].subject != NULL)
+      users->by_subject[users->n_subjects++] = &users->v[i];
+  if (users->n_subjects > 0)
+    qsort(users->by_subject, users->n_subjects, sizeof *users->by_subject, by_subject);
+  for (size_t i = 1; i < users->n_subjects; i++)
+    if (strcmp(users->by_subject[i - 1]->subject, users->by_subject[i]->subject) == 0) {
+      *line = users->by_subject[i]->line;
+      return "two users have a certificate of this subject";
     }
   return NULL;
 }
@@ -222,6 +267,7 @@ void file_users_unref(struct file_users *users)
   free(users->text);
   free(users->v);
   free(users->roles);
+  free(users->by_subject);
   free(users);
 }
 
@@ -253,19 +299,42 @@ const struct file_user *file_users_find(const struct file_users *users, struct p
   return NULL;
 }
 
-/* A user who stands in for somebody who does not exist. */
+const struct file_user *file_users_find_subject(const struct file_users *users,
+                                                struct plug_str subject)
+{
+  size_t low = 0, high = users->n_subjects;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2, len = strlen(users->by_subject[middle]->subject);
+    int order = memcmp(users->by_subject[middle]->subject, subject.ptr,
+                       len < subject.len ? len : subject.len);
+    if (order == 0 && len == subject.len)
+      return users->by_subject[middle];
+    if (order < 0 || (order == 0 && len < subject.len))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return NULL;
+}
+
+/* A user who stands in for somebody who does not exist, or has no password. */
 static const struct file_user *stand_in(const struct file_users *users, struct plug_str name,
                                         uint64_t seed)
 {
   uint64_t h = seed;
   for (size_t i = 0; i < name.len; i++)
     h = (h ^ (unsigned char)name.ptr[i]) * UINT64_C(0x100000001B3);
-  return &users->v[(h ^ h >> 32) % users->n];
+  size_t at = (h ^ h >> 32) % users->n;
+  for (size_t i = 0; i < users->n && users->v[at].subject != NULL; i++)
+    at = at + 1 < users->n ? at + 1 : 0;
+  return &users->v[at];
 }
 
 bool file_users_check(const struct file_users *users, const struct file_user *user,
                       struct plug_str name, struct plug_str password, uint64_t seed)
 {
+  if (user != NULL && user->subject != NULL)
+    user = NULL; /* no password is right */
   const struct file_user *judged = user != NULL ? user : stand_in(users, name, seed);
   if (password.len > FILE_MAX_PASSWORD ||
       (password.len > 0 && memchr(password.ptr, '\0', password.len) != NULL))

@@ -4,6 +4,7 @@
  *   # comment
  *   alice:$y$j9T$...:ADMIN, USER
  *   relay:$2b$10$...
+ *   meter-7:certificate CN=meter-7,O=Example:METER
  */
 #ifndef FILE_USERS_H
 #define FILE_USERS_H
@@ -21,8 +22,9 @@ enum {
 };
 
 struct file_user {
-  const char *name; /* C strings */
-  const char *hash;
+  const char *name;    /* C strings */
+  const char *hash;    /* "certificate SUBJECT" for who comes by that */
+  const char *subject; /* of the certificate, in hash; NULL: there is a password */
   const struct plug_str *roles;
   size_t n_roles;
   unsigned line;
@@ -39,6 +41,10 @@ size_t file_users_count(const struct file_users *users);
 const struct file_user *file_users_at(const struct file_users *users, size_t i); /* by name */
 /* NULL: no such user. */
 const struct file_user *file_users_find(const struct file_users *users, struct plug_str name);
+
+/* Whose certificate has this subject; NULL: nobody's. */
+const struct file_user *file_users_find_subject(const struct file_users *users,
+                                                struct plug_str subject);
 
 /* Is this the user's password? Takes as long as the hash demands. For somebody who does not exist
  * (user NULL) the hash of another is computed, the same one for the same name and seed, so that

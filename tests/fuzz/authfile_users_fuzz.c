@@ -22,6 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (file_users_find(users, (struct plug_str){user->name, strlen(user->name)}) != user ||
         user->line == 0 || user->name[0] == '\0')
       abort();
+    if (user->subject != NULL &&
+        file_users_find_subject(users, (struct plug_str){user->subject, strlen(user->subject)}) !=
+            user)
+      abort();
   }
   if (file_users_count(users) == 0)
     abort();

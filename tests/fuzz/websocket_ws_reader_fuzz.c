@@ -1,7 +1,7 @@
 /* Reads a stream of frames whole, byte by byte and in steps whose sizes the input chooses: all must
  * give the same messages, control frames and end.
  *
- * Input: the number of steps, their sizes, the stream. */
+ * Input: the number of steps, whether frames are a server's, the steps' sizes, the stream. */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   const uint8_t *sizes = data + 1, *stream = sizes + n_sizes;
   size_t len = size - 1 - n_sizes;
 
-  struct run whole = {0}, bytewise = {0}, stepwise = {0};
+  struct run whole = {.reader.from_server = data[0] & 8}, bytewise = whole, stepwise = whole;
   feed(&whole, stream, len);
   for (size_t i = 0; i < len; i++)
     feed(&bytewise, stream + i, 1);

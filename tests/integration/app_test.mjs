@@ -183,7 +183,8 @@ own  = subscribe /user/**
 });
 
 test('more requests than may wait are refused, and a stop answers what was taken', async (t) => {
-  const server = await start({ t, set: [...settings('app-script'), 'app.queue=10', 'server.workers=1'] });
+  // Slowly, so that the listener, who came later, is still there when the answer is.
+  const server = await start({ t, set: [...settings('app-script'), 'app.queue=10', 'server.workers=1', 'server.drain-rate=1', 'server.drain-time=5m'] });
   const client = await stomp(server, { t });
   const listener = await stomp(server, { t });
   await listener.subscribe('/topic/out');

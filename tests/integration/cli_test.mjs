@@ -12,6 +12,7 @@ import { describe, test } from 'node:test';
 import { freePort } from './lib/redis.mjs';
 import { build, patience, program, root, run, sleep, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
+import { directory as tlsDirectory, makeCertificate } from './lib/tls.mjs';
 import { Wire, upgradeRequest } from './lib/wire.mjs';
 
 const plugin = join(build, 'lib/plugboard/broker-memory.so');
@@ -112,9 +113,13 @@ describe('wrong usage', { concurrency: 4 }, () => {
 });
 
 describe('configuration', { concurrency: 4 }, () => {
+  const tlsDir = tlsDirectory();
+  makeCertificate(tlsDir, 'chat.example.org', { names: ['chat.example.org'], days: 90 });
+  makeCertificate(tlsDir, 'other.example.org', { names: ['other.example.org'], days: 90 });
+  makeCertificate(tlsDir, 'clients', { authority: true, days: 90 });
   for (const file of readdirSync(join(root, 'etc')).filter((name) => name.endsWith('.ini'))) {
     test(`etc/${file} is good`, async () => {
-      const { code, stdout, stderr } = await run(['--check', '--config', join(root, 'etc', file)], { env: { NODE: 'node-1', JWT_SECRET: 'x'.repeat(64), WEBHOOK_SECRET: 'x'.repeat(32) } });
+      const { code, stdout, stderr } = await run(['--check', '--config', join(root, 'etc', file)], { env: { NODE: 'node-1', TLS_DIR: tlsDir, JWT_SECRET: 'x'.repeat(64), WEBHOOK_SECRET: 'x'.repeat(32) } });
       assert.equal(code, 0, stderr);
       assert.equal(stdout, 'plugboard: the configuration is good\n');
     });
@@ -359,7 +364,7 @@ describe('signals', { concurrency: 4 }, () => {
       const client = await stomp(server, { t });
       await server.stop({ signal });
       await client.waitForClose();
-      assert.equal(client.closed.code, 1001);
+      assert.equal(client.closed.code, 1012);
       assert.ok(server.log.some((line) => /info core: stopping/.test(line)));
       assert.ok(server.log.at(-1).endsWith('info core: stopped'), server.log.at(-1));
       assert.match(server.log.at(-2), / stats /, 'the counters are logged at the end');

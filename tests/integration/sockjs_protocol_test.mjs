@@ -620,8 +620,8 @@ describe('limits and workers', () => {
     await until(async () => (await own.stats()).sockjs_requests === 3, 'the poll being there');
     const began = Date.now();
     await own.stop();
-    assert.equal((await poll).body, 'c[1001,"The server is stopping"]\n');
-    assert.equal(await stream.chunk(), 'c[1001,"The server is stopping"]\n');
+    assert.equal((await poll).body, 'c[1012,"The server is restarting"]\n');
+    assert.equal(await stream.chunk(), 'c[1012,"The server is restarting"]\n');
     assert.ok(Date.now() - began < 9000 * slowness, 'it does not wait for clients that cannot come');
   });
 });

@@ -395,7 +395,7 @@ describe('stompjs', { concurrency: 4 }, () => {
     const goodbye = app.closes.length;
     await second.stop();
     await until(() => app.closes.length > goodbye);
-    assert.equal(app.closes[goodbye], 1001);
+    assert.equal(app.closes[goodbye], 1012);
   });
 });
 

@@ -1,8 +1,9 @@
-// A proxy that ends TLS in front of a node, started from the sample files in etc/ with other ports
-// and a certificate made for the occasion. The browser's page has an https origin; the node sees http.
+// A proxy in front of a node that ends TLS, or passes it on, started from the sample files in etc/ with
+// other ports and a certificate made for the occasion. The browser's page has an https origin; the node
+// behind a proxy that ends it sees http.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
@@ -14,34 +15,31 @@ import WebSocket from 'ws';
 
 import { freePort } from './lib/redis.mjs';
 import { root, start, until } from './lib/server.mjs';
+import { directory, makeCertificate, tlsPort, tlsSet } from './lib/tls.mjs';
 import { Wire, upgradeRequest } from './lib/wire.mjs';
 
 const PROXIES = {
   nginx: { file: 'nginx-tls.conf', command: (file, dir) => ['nginx', '-p', `${dir}/`, '-c', file, '-g', 'daemon off;'] },
   haproxy: { file: 'haproxy-tls.cfg', command: (file) => ['haproxy', '-f', file] },
 };
+const PASSES_ON = { file: 'haproxy-tls-passthrough.cfg', command: PROXIES.haproxy.command };
 
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
 
-function makeCertificate(dir) {
-  const [key, certificate] = [join(dir, 'key.pem'), join(dir, 'certificate.pem')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-    '-subj', '/CN=chat.example.org', '-addext', 'subjectAltName=DNS:chat.example.org', '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-  writeFileSync(join(dir, 'certificate-and-key.pem'), readFileSync(certificate) + readFileSync(key));
-  return readFileSync(certificate);
-}
-
-async function startTlsProxy(t, name, nodePort) {
-  const { file, command } = PROXIES[name];
-  const dir = mkdtempSync(join(tmpdir(), `plugboard-tls-${name}-`));
+async function startTlsProxy(t, { file, command }, nodePort, certificate) {
+  const dir = mkdtempSync(join(tmpdir(), `plugboard-${file}-`));
   const port = await freePort();
-  const ca = makeCertificate(dir);
+  const { pem: ca, ...files } = certificate ?? makeCertificate(dir, 'certificate', { subject: '/CN=chat.example.org', names: ['chat.example.org'] });
+  const key = readFileSync(files.key, 'utf8');
+  writeFileSync(join(dir, 'key.pem'), key);
+  writeFileSync(join(dir, 'certificate-and-key.pem'), ca + key);
   const replaced = readFileSync(join(root, 'etc', file), 'utf8')
     .replace('127.0.0.1:8443', `127.0.0.1:${port}`)
-    .replace('127.0.0.1:8080', `127.0.0.1:${nodePort}`);
+    .replace('127.0.0.1:8080', `127.0.0.1:${nodePort}`)
+    .replace('node-1 127.0.0.1:9443', `node-1 127.0.0.1:${nodePort}`);
   const copy = join(dir, file);
   writeFileSync(copy, replaced);
   const [program, ...args] = command(copy, dir);
@@ -69,9 +67,9 @@ async function startTlsProxy(t, name, nodePort) {
     https.get({ host: '127.0.0.1', port, path, ...tls }, (answer) => { answer.resume(); answer.on('end', () => done(answer.statusCode)); }).on('error', broken);
   });
   await until(async () => {
-    assert.equal(child.exitCode, null, `${name} ended:\n${output}`);
+    assert.equal(child.exitCode, null, `${file} ended:\n${output}`);
     return get('/ready').then((status) => status === 200, () => false);
-  }, `${name} being ready`);
+  }, `${file} being served`);
   const connect = (origin, headers = {}) => new WebSocket(`wss://127.0.0.1:${port}/ws`, ['v12.stomp'], { ...tls, headers: { ...tls.headers, ...headers }, origin });
   return { get, connect };
 }
@@ -87,7 +85,7 @@ describe('TLS that ends in a proxy', { concurrency: 2 }, () => {
   for (const name of Object.keys(PROXIES)) {
     test(`${name}: one's own page is let in, others are not`, async (t) => {
       const node = await start({ t, set: ['http.trusted-proxies=127.0.0.1'] });
-      const proxy = await startTlsProxy(t, name, node.httpPort);
+      const proxy = await startTlsProxy(t, PROXIES[name], node.httpPort);
       assert.equal(await proxy.get('/'), 200);
       const client = new Client({ webSocketFactory: () => proxy.connect('https://chat.example.org') });
       t.after(() => client.deactivate({ force: true }));
@@ -108,10 +106,25 @@ describe('TLS that ends in a proxy', { concurrency: 2 }, () => {
     });
     test(`${name}: a proxy that is not trusted is not believed`, async (t) => {
       const node = await start({ t, set: ['http.trusted-proxies=192.0.2.0/24'] });
-      const proxy = await startTlsProxy(t, name, node.httpPort);
+      const proxy = await startTlsProxy(t, PROXIES[name], node.httpPort);
       assert.equal(await upgradeStatus(proxy.connect('https://chat.example.org')), 403);
     });
   }
+});
+
+test('haproxy: TLS is passed on, and the node knows its clients', async (t) => {
+  const certificate = makeCertificate(directory(t), 'node', { names: ['chat.example.org'] });
+  const node = await start({
+    t,
+    set: [...tlsSet(certificate), 'http.trusted-proxies=127.0.0.1', 'http.proxy-protocol=on', 'limits.max-address-connections=1000', 'server.log-level=debug'],
+  });
+  const proxy = await startTlsProxy(t, PASSES_ON, tlsPort(node), certificate);
+  assert.equal(await proxy.get('/'), 200);
+  assert.equal(await upgradeStatus(proxy.connect('https://chat.example.org')), 101);
+  assert.equal(await upgradeStatus(proxy.connect('http://chat.example.org')), 403);
+  const { refused_proxy, tls_handshakes } = await node.stats();
+  assert.equal(refused_proxy, 0);
+  assert.ok(tls_handshakes >= 3, `${tls_handshakes}`);
 });
 
 describe('what a proxy says', { concurrency: 4 }, () => {

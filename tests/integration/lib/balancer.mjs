@@ -25,13 +25,15 @@ process.on('exit', () => {
   for (const child of alive) child.kill('SIGTERM');
 });
 
-// The sample with the ports 8080 (its own), 8081 and 8082 (the nodes) replaced.
-export async function startBalancer(t, name, nodePorts) {
+// The sample with the ports 8080 (its own), 8081 and 8082 (the nodes) replaced. HAProxy may have more
+// nodes. edit: of the text, by the test.
+export async function startBalancer(t, name, nodePorts, edit = (text) => text) {
   const { file, command } = BALANCERS[name];
   const dir = mkdtempSync(join(tmpdir(), `plugboard-${name}-`));
   const port = await freePort();
   const ports = { 8080: port, 8081: nodePorts[0], 8082: nodePorts[1] };
-  const text = readFileSync(join(root, 'etc', file), 'utf8');
+  const more = nodePorts.slice(2).map((p, i) => `\n    server node-${i + 3} 127.0.0.1:${p}`).join('');
+  const text = edit(readFileSync(join(root, 'etc', file), 'utf8')).replace(/server node-2 .*/g, (line) => line + more);
   const replaced = text.replace(/127\.0\.0\.1:(808[012])/g, (_, p) => `127.0.0.1:${ports[p]}`);
   assert.notEqual(replaced, text);
   const copy = join(dir, file);

@@ -10,6 +10,7 @@
 
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import tls from 'node:tls';
 
 import WebSocket from 'ws';
 
@@ -298,12 +299,13 @@ class WebSocketClient extends Client {
 }
 
 class TcpClient extends Client {
-  constructor(port, host = '127.0.0.1') {
+  constructor(port, secure) {
     super();
     this.lineEnds = true;
-    this.socket = net.connect({ port, host, noDelay: true });
+    const to = { port, host: '127.0.0.1', noDelay: true };
+    this.socket = secure ? tls.connect({ ...to, ...secure }) : net.connect(to);
     this.opened = new Promise((done, broken) => {
-      this.socket.on('connect', done);
+      this.socket.on(secure ? 'secureConnect' : 'connect', done);
       this.socket.on('error', broken);
     });
     this.socket.on('data', (bytes) => this.onBytes(bytes));
@@ -322,11 +324,12 @@ class TcpClient extends Client {
 //   transport  'ws' (default) or 'tcp'
 //   t          the test's context; ends the connection when the test ends
 //   path       of the WebSocket endpoint, /ws
+//   tls        { port, ca, ... } of a TLS listener, as node:tls takes them
 //   and what WebSocketClient takes: protocols, origin, headers
-export async function open(server, { transport = 'ws', t, path = '/ws', ...options } = {}) {
+export async function open(server, { transport = 'ws', t, path = '/ws', tls: secure, ...options } = {}) {
   const client = transport === 'tcp'
-    ? new TcpClient(server.tcpPort)
-    : new WebSocketClient(server.url(path, 'ws'), options);
+    ? new TcpClient(secure?.port ?? server.tcpPort, secure)
+    : new WebSocketClient(secure ? `wss://127.0.0.1:${secure.port}${path}` : server.url(path, 'ws'), { ...secure, ...options });
   t?.after(() => client.terminate());
   try {
     await within(client.opened, 5000, 'opening the connection');

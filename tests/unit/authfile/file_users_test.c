@@ -218,6 +218,42 @@ static void unknown_users_cost_a_hash(void **state)
   free(hashed);
 }
 
+static const char *of_subject(const struct file_users *users, const char *subject)
+{
+  const struct file_user *user = file_users_find_subject(users, str(subject));
+  return user != NULL ? user->name : "nobody";
+}
+
+static void certificates(void **state)
+{
+  (void)state;
+  char *text = NULL;
+  assert_true(asprintf(&text,
+                       "m7:certificate CN=m-7,O=A\\, B:METER\nm:certificate CN=m\n"
+                       "z: certificate\tCN=m-77 \nalice:%s\n",
+                       hash("$2b$", 4, "x")) > 0);
+  struct file_users *users = parse(text, NULL, 0);
+  assert_string_equal(of_subject(users, "CN=m-7,O=A\\, B"), "m7");
+  assert_string_equal(of_subject(users, "CN=m"), "m");
+  assert_string_equal(of_subject(users, "CN=m-77"), "z");
+  for (size_t i = 0; i < 4; i++)
+    assert_string_equal(of_subject(users, (const char *[]){"", "CN=", "CN=m-7", "CN=mm"}[i]),
+                        "nobody");
+  assert_int_equal(file_users_find_subject(users, str("CN=m-7,O=A\\, B"))->n_roles, 1);
+  /* No password is theirs, neither what stands there nor that of whoever stands in. */
+  assert_false(logs_in(users, "m7", "certificate CN=m-7,O=A\\, B"));
+  assert_false(logs_in(users, "m7", "x"));
+  assert_false(logs_in(users, "m7", ""));
+  assert_true(logs_in(users, "alice", "x"));
+  file_users_unref(users);
+  free(text);
+  parse("a:certificate", "the subject is missing", 1);
+  parse("a:certificateCN=x", "the subject is missing", 1);
+  parse("a:certificate meter", "not written as RFC 2253", 1);
+  parse("a:certificate CN=\xc3\xbc", "RFC 2253 writes as", 1);
+  parse("b:certificate CN=x\na:certificate CN=x", "two users have a certificate", 2);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -226,6 +262,7 @@ int main(void)
       cmocka_unit_test(what_is_refused),
       cmocka_unit_test(passwords_at_the_edge),
       cmocka_unit_test(unknown_users_cost_a_hash),
+      cmocka_unit_test(certificates),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static bool can_renew(void *ctx, const char *section)
   return strncmp(section, "app.route", 9) == 0;
 }
 
-static const struct changes_world everything = {.access = true, .can_renew = can_renew};
+static const struct changes_world everything = {
+    .access = true, .tls = true, .can_renew = can_renew};
 static const struct changes_world no_access = {.can_renew = can_renew};
 
 /* "+key" for what is applied, "key: why" for what is not, in lines. */
@@ -184,6 +185,20 @@ static void rules_and_keys_come_and_go(void **state)
         "+[api-key c]\n+[api-key b] secret\n+[api-key a]\n");
 }
 
+static void certificates_come_and_go_where_there_are_any(void **state)
+{
+  (void)state;
+  merge("[tls]\nkey = a\n[tls x.example]\nkey = b\n",
+        "[tls]\nkey = c\n[tls x.example]\nkey = b\n[tls y.example]\nkey = d\n",
+        "+[tls] key\n+[tls y.example]\n");
+  struct config *now = merge_in(&no_access, "", "[tls]\nkey = a\n[tls x]\nkey = b\n",
+                                "[tls] key: keeps its default until the next start\n"
+                                "[tls x]: stays as it is until the next start\n");
+  assert_null(config_find(now, "tls x"));
+  assert_null(value_of(now, "tls", "key"));
+  config_free(now);
+}
+
 static void sections_of_plugins_are_taken_as_a_whole(void **state)
 {
   (void)state;
@@ -273,6 +288,7 @@ int main(void)
       cmocka_unit_test(what_is_fixed_keeps_its_value),
       cmocka_unit_test(endpoints_stay_those_of_the_start_in_their_order),
       cmocka_unit_test(rules_and_keys_come_and_go),
+      cmocka_unit_test(certificates_come_and_go_where_there_are_any),
       cmocka_unit_test(sections_of_plugins_are_taken_as_a_whole),
       cmocka_unit_test(where_nobody_is_asked_access_control_waits),
       cmocka_unit_test(what_the_server_has_written_is_left_out),

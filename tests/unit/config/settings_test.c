@@ -169,7 +169,8 @@ static void the_sample_shows_the_defaults(void **state)
   assert_true(s.broker_line > 0);
   for (size_t i = 0; i < SECTION_COUNT; i++) {
     const char *name = i == SECTION_ENDPOINT ? "endpoint /ws" : settings_sections[i].name;
-    if (i != SECTION_ACCESS && i != SECTION_API_KEY) /* without rules, a secret: a mistake */
+    /* Without rules, a secret, files they are mistakes. */
+    if (i != SECTION_ACCESS && i != SECTION_API_KEY && i != SECTION_TLS && i != SECTION_TLS_NAME)
       assert_non_null(config_find(config, name));
   }
   settings_fini(&s);
@@ -197,6 +198,11 @@ static const struct {
 #define AT(member) offsetof(struct settings, member)
     {"server", "stop-delay", AT(stop_delay_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
     {"server", "drain-time", AT(drain_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
+    {"server", "drain-rate", AT(drain_rate), "1", "1000000", 1, 1000000, "0", "1000001",
+     "1..1000000"},
+    {"server", "drain-overlap", AT(drain_overlap_ms), "0", "10m", 0, 600000, NULL, "11m", "0..10m"},
+    {"server", "drain-reconnect", AT(drain_reconnect_ms), "0", "10m", 0, 600000, NULL, "11m",
+     "0..10m"},
     {"server", "stats-interval", AT(stats_interval_ms), "0", "24h", 0, 86400000, NULL, "25h",
      "0..24h"},
     {"server", "live-limit", AT(live_limit_ms), "1s", "10m", 1000, 600000, "999ms", "11m",

@@ -639,7 +639,7 @@ static void on_answered(struct hub_tap *tap, plug_status status)
 static void a_tap_hears_its_topic_and_keeps_it(void **state)
 {
   (void)state;
-  struct listener a = {.tap = {on_heard, on_answered}}, b = a;
+  struct listener a = {.tap = {.heard = on_heard, .answered = on_answered}}, b = a;
   assert_int_equal(hub_tap_open(&w.hub, &a.tap, STR("/sub/a")), PLUG_PENDING);
   publish("/sub/a", 1);
   assert_int_equal(a.n, 1);
@@ -665,7 +665,7 @@ static void a_tap_hears_its_topic_and_keeps_it(void **state)
 static void a_refused_topic_ends_its_taps(void **state)
 {
   (void)state;
-  struct listener alone = {.tap = {on_heard, on_answered}}, beside = alone;
+  struct listener alone = {.tap = {.heard = on_heard, .answered = on_answered}}, beside = alone;
   assert_int_equal(hub_tap_open(&w.hub, &alone.tap, STR("/sub/a")), PLUG_PENDING);
   assert_int_equal(hub_tap_open(&w.hub, &beside.tap, STR("/sub/b")), PLUG_PENDING);
   subscribe(0, "0", "/sub/b");

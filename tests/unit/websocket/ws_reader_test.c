@@ -461,6 +461,33 @@ static void unmasking_is_what_the_rfc_says(void **state)
         }
 }
 
+/* What a server sends is not masked; whole, and byte by byte. */
+static void frames_of_a_server_are_not_masked(void **state)
+{
+  (void)state;
+  const struct frame frames[] = {
+      {.opcode = WS_TEXT, .not_masked = true},
+      {.opcode = WS_TEXT, .not_masked = true, .payload = STR("ab")},
+      {.opcode = WS_PING, .not_masked = true, .payload = STR("p")},
+      {.opcode = WS_TEXT, .not_final = true, .not_masked = true, .payload = STR("c")},
+      {.opcode = WS_CONTINUATION, .not_masked = true, .payload = STR("d")},
+      {.opcode = WS_BINARY, .payload = STR("x")},
+  };
+  for (unsigned step = 0; step < 2; step++) {
+    struct run run = {.reader.from_server = true};
+    struct buf bytes = {0};
+    for (size_t i = 0; i < N(frames); i++)
+      put_frame(&bytes, &frames[i]);
+    for (size_t i = 0; step && i < bytes.len; i++)
+      feed(&run, bytes.data + i, 1);
+    if (!step)
+      feed(&run, bytes.data, bytes.len);
+    finish(&run, STR("t()t(ab)[ping p]t(cd)[fault 1002 A server's frames are not masked]"), "step",
+           step);
+    buf_free(&bytes);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -473,6 +500,7 @@ int main(void)
       cmocka_unit_test(a_close_gives_code_and_reason),
       cmocka_unit_test(pieces_come_as_they_arrive),
       cmocka_unit_test(unmasking_is_what_the_rfc_says),
+      cmocka_unit_test(frames_of_a_server_are_not_masked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

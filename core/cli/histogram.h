@@ -1,7 +1,7 @@
-/* Latencies: a histogram with logarithmic buckets (at most 1 % wide). Owns its counts. One thread.
- */
-#ifndef BENCH_LOAD_STATS_H
-#define BENCH_LOAD_STATS_H
+/* Latencies: a histogram with logarithmic buckets (at most 1 % wide). Shared with bench/. Owns its
+ * counts. One thread. */
+#ifndef CLI_HISTOGRAM_H
+#define CLI_HISTOGRAM_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "load_stats.h"
+#include "cli/histogram.h"
 
 static uint64_t bucket_middle(unsigned bucket)
 {

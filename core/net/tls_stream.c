@@ -1,0 +1,490 @@
+#include "net/tls_stream.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/sender.h"
+
+#define READ_BYTES   65536u
+#define RECORD_BYTES 16384u /* of plain bytes, at most */
+#define RECORD_MORE  64u    /* what a record adds, with much to spare */
+/* What one send may take at most: as much as without TLS. */
+#define SEND_BYTES   131072u
+/* Of a round: more than fits into the cache beside everything else makes sends slower. */
+#define ROUND_BYTES  393216u
+#define REKEY_MS     60000u
+
+struct tls_stream {
+  SSL *ssl;
+  char *rest;
+  uint32_t rest_at, rest_end;
+  uint32_t n_records; /* since the keys were changed */
+  uint32_t rekey_after, max_rekeys;
+  uint32_t n_rekeys; /* by the client, since rekeys_ms */
+  uint64_t rekeys_ms;
+  int direct_fd; /* where the handshake reads from; -1: it is over */
+  bool shut;     /* farewell has been said */
+  bool ended;    /* by the client */
+  bool broken;
+};
+
+/* What the thread's streams share. */
+struct out {
+  char *data;
+  size_t len, cap;
+};
+
+static _Thread_local struct {
+  char *rx; /* READ_BYTES; what has come, from at to end */
+  size_t rx_at, rx_end;
+  struct out direct; /* what is sent before anything else is sealed */
+  struct out round;  /* what the round of sends has gathered */
+  struct out *out;   /* the one that is written to */
+} io;
+
+static bool make_room(struct out *out, size_t cap)
+{
+  if (!out->data) {
+    out->data = malloc(cap);
+    out->cap = out->data ? cap : 0;
+  }
+  return out->data != NULL;
+}
+
+static bool begin(struct out *out, size_t cap)
+{
+  io.out = out;
+  return make_room(out, cap);
+}
+
+static bool begin_direct(void)
+{
+  io.direct.len = 0;
+  return begin(&io.direct, SEND_BYTES + SEND_BYTES / 8);
+}
+
+void tls_stream_drop_scratch(void)
+{
+  free(io.rx);
+  free(io.direct.data);
+  free(io.round.data);
+  io.rx = NULL;
+  io.direct = io.round = (struct out){0};
+}
+
+/* --- between OpenSSL and the buffers ------------------------------------------------------ */
+
+static int bio_write(BIO *bio, const char *bytes, int len)
+{
+  struct out *out = io.out;
+  (void)bio;
+  if (len < 0 || (size_t)len > out->cap - out->len)
+    return -1;
+  memcpy(out->data + out->len, bytes, (size_t)len);
+  out->len += (size_t)len;
+  return len;
+}
+
+static int bio_read(BIO *bio, char *bytes, int len)
+{
+  struct tls_stream *stream = BIO_get_data(bio);
+  BIO_clear_retry_flags(bio);
+  if (len <= 0 || stream->broken)
+    return -1;
+  if (stream->direct_fd >= 0) {
+    /* Just what the handshake asks for: what follows it is read by others. */
+    ssize_t n = recv(stream->direct_fd, bytes, (size_t)len, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+      BIO_set_retry_read(bio);
+    else if (n <= 0)
+      stream->ended = true;
+    return (int)n;
+  }
+  size_t n = io.rx_end - io.rx_at;
+  if (!n) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  if (n > (size_t)len)
+    n = (size_t)len;
+  memcpy(bytes, io.rx + io.rx_at, n);
+  io.rx_at += n;
+  return (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *ptr)
+{
+  (void)bio;
+  (void)number;
+  (void)ptr;
+  return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *method;
+
+static void make_method(void)
+{
+  method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
+  if (method &&
+      (BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_read(method, bio_read) != 1 ||
+       BIO_meth_set_ctrl(method, bio_ctrl) != 1)) {
+    BIO_meth_free(method);
+    method = NULL;
+  }
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+struct tls_stream *tls_stream_new(SSL *ssl, const struct settings_tls *settings)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, make_method);
+  struct tls_stream *stream = calloc(1, sizeof *stream);
+  BIO *bio = method ? BIO_new(method) : NULL;
+  if (!stream || !bio) {
+    BIO_free(bio);
+    free(stream);
+    SSL_free(ssl);
+    return NULL;
+  }
+  BIO_set_data(bio, stream);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl, bio, bio);
+  stream->ssl = ssl;
+  stream->rekey_after = (uint32_t)settings->rekey_after;
+  stream->max_rekeys = (uint32_t)settings->max_rekeys;
+  stream->direct_fd = -1;
+  return stream;
+}
+
+void tls_stream_free(struct tls_stream *stream, int fd)
+{
+  if (!stream)
+    return;
+  /* Half a record is in front of it, or the client is not interested. */
+  if (!stream->rest && SSL_is_init_finished(stream->ssl))
+    tls_stream_shutdown(stream, fd);
+  /* A session that ended otherwise can be resumed as well. */
+  SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(stream->ssl);
+  ERR_clear_error();
+  free(stream->rest);
+  free(stream);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+static bool is_full(ssize_t sent)
+{
+  return sent == -EAGAIN || sent == -EWOULDBLOCK || sent == -ENOBUFS;
+}
+
+size_t tls_stream_rest(const struct tls_stream *stream)
+{
+  return stream->rest_end - stream->rest_at;
+}
+
+/* Behind what is there. */
+static int keep(struct tls_stream *stream, struct plug_str records)
+{
+  size_t have = tls_stream_rest(stream);
+  char *rest = malloc(have + records.len);
+  if (!rest) {
+    stream->broken = true;
+    return -ENOMEM;
+  }
+  if (have)
+    memcpy(rest, stream->rest + stream->rest_at, have);
+  memcpy(rest + have, records.ptr, records.len);
+  free(stream->rest);
+  stream->rest = rest;
+  stream->rest_at = 0;
+  stream->rest_end = (uint32_t)(have + records.len);
+  return 0;
+}
+
+int tls_stream_account(struct tls_stream *stream, struct plug_str records, ssize_t sent)
+{
+  if (sent < 0 && !is_full(sent)) {
+    stream->broken = true;
+    return (int)sent;
+  }
+  size_t n = sent > 0 ? (size_t)sent : 0;
+  return n == records.len ? 0 : keep(stream, str_from(records.ptr + n, records.len - n));
+}
+
+/* Sends what has been sealed into io.direct. */
+static int push(struct tls_stream *stream, int fd)
+{
+  struct plug_str records = str_from(io.direct.data, io.direct.len);
+  io.direct.len = 0;
+  if (!records.len)
+    return 0;
+  if (stream->rest)
+    return keep(stream, records);
+  return tls_stream_account(stream, records, sender_send(fd, records));
+}
+
+int tls_stream_flush(struct tls_stream *stream, int fd)
+{
+  if (!stream->rest)
+    return 0;
+  ssize_t sent = sender_send(fd, str_from(stream->rest + stream->rest_at, tls_stream_rest(stream)));
+  if (sent < 0) {
+    stream->broken |= !is_full(sent);
+    return is_full(sent) ? -EAGAIN : (int)sent;
+  }
+  stream->rest_at += (uint32_t)sent;
+  if (tls_stream_rest(stream))
+    return -EAGAIN;
+  free(stream->rest);
+  stream->rest = NULL;
+  stream->rest_at = stream->rest_end = 0;
+  return 0;
+}
+
+/* Into io.out, which has room. AES-GCM wears out: RFC 8446 5.5. */
+static bool seal(struct tls_stream *stream, struct plug_str bytes)
+{
+  ERR_clear_error();
+  stream->n_records += (uint32_t)((bytes.len + RECORD_BYTES - 1) / RECORD_BYTES);
+  if (stream->n_records >= stream->rekey_after) {
+    stream->n_records = 0;
+    if (SSL_version(stream->ssl) >= TLS1_3_VERSION)
+      (void)SSL_key_update(stream->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+  }
+  if (!stream->broken && SSL_write(stream->ssl, bytes.ptr, (int)bytes.len) == (int)bytes.len)
+    return true;
+  stream->broken = true;
+  return false;
+}
+
+ssize_t tls_stream_send(struct tls_stream *stream, int fd, struct plug_str bytes)
+{
+  size_t done = 0;
+  int status = tls_stream_flush(stream, fd);
+  if (status)
+    return status;
+  while (done < bytes.len && !stream->rest) {
+    size_t n = bytes.len - done < SEND_BYTES ? bytes.len - done : SEND_BYTES;
+    if (!begin_direct())
+      return -ENOMEM;
+    if (!seal(stream, str_from(bytes.ptr + done, n)))
+      return -EPROTO;
+    status = push(stream, fd);
+    if (status)
+      return status;
+    done += n;
+  }
+  return (ssize_t)done;
+}
+
+enum tls_gather tls_stream_gather(struct tls_stream *stream, struct plug_str *bytes, size_t *n)
+{
+  struct out *out = &io.round;
+  size_t have = tls_stream_rest(stream);
+  *n = bytes->len < SEND_BYTES ? bytes->len : SEND_BYTES;
+  if (!begin(out, ROUND_BYTES))
+    return TLS_BROKEN;
+  if (have + *n + (*n / RECORD_BYTES + 4) * RECORD_MORE > out->cap - out->len)
+    return out->len ? TLS_ROUND_FULL : TLS_BROKEN;
+  char *start = out->data + out->len;
+  if (have) { /* what OpenSSL had to say while the socket was full */
+    memcpy(start, stream->rest + stream->rest_at, have);
+    out->len += have;
+    free(stream->rest);
+    stream->rest = NULL;
+    stream->rest_at = stream->rest_end = 0;
+  }
+  if (!seal(stream, str_from(bytes->ptr, *n)))
+    return TLS_BROKEN;
+  *bytes = str_from(start, (size_t)(out->data + out->len - start));
+  return TLS_GATHERED;
+}
+
+void tls_stream_end_round(void)
+{
+  io.round.len = 0;
+}
+
+void tls_stream_shutdown(struct tls_stream *stream, int fd)
+{
+  if (stream->shut || stream->broken || !begin_direct())
+    return;
+  stream->shut = true;
+  ERR_clear_error();
+  (void)SSL_shutdown(stream->ssl);
+  (void)push(stream, fd);
+}
+
+/* --- receiving ---------------------------------------------------------------------------- */
+
+/* The client has changed its keys, or wants to negotiate anew: either costs it less than us. */
+static void note_rekey(struct tls_stream *stream)
+{
+  static struct log_limit limit;
+  uint64_t held, now_ms = clock_now_ms();
+  COUNT(tls_rekeys);
+  if (now_ms - stream->rekeys_ms >= REKEY_MS) {
+    stream->rekeys_ms = now_ms;
+    stream->n_rekeys = 0;
+  }
+  if (++stream->n_rekeys <= stream->max_rekeys || stream->broken)
+    return;
+  stream->broken = true;
+  COUNT(closed_rekeys);
+  if (log_limit_pass(&limit, 10000, &held))
+    log_warn("tls", "a client changes its keys more often than [tls] max-rekeys allows");
+}
+
+static void on_message(int outgoing, int version, int type, const void *bytes, size_t len, SSL *ssl,
+                       void *arg)
+{
+  const unsigned char *message = bytes;
+  (void)version;
+  (void)ssl;
+  if ((!outgoing && type == SSL3_RT_HANDSHAKE && len && message[0] == SSL3_MT_KEY_UPDATE) ||
+      (outgoing && type == SSL3_RT_ALERT && len == 2 && message[1] == SSL_AD_NO_RENEGOTIATION))
+    note_rekey(arg);
+}
+
+/* The records in io.rx, opened. *error: as SSL_get_error has it. */
+static size_t open_all(struct tls_stream *stream, char *bytes, size_t room, int *error)
+{
+  size_t total = 0;
+  int n;
+  do {
+    ERR_clear_error();
+    n = SSL_read(stream->ssl, bytes + total, (int)(room - total));
+    if (n > 0)
+      total += (size_t)n;
+  } while (n > 0 && total < room);
+  *error = SSL_get_error(stream->ssl, n);
+  return total;
+}
+
+ssize_t tls_stream_recv(struct tls_stream *stream, int fd, char *bytes, size_t len, bool *full)
+{
+  *full = false;
+  if (stream->broken) {
+    errno = EPROTO;
+    return -1;
+  }
+  if (stream->ended)
+    return 0;
+  if (!io.rx)
+    io.rx = malloc(READ_BYTES);
+  if (!io.rx || !begin_direct()) {
+    errno = ENOMEM;
+    return -1;
+  }
+  if (len > READ_BYTES)
+    len = READ_BYTES;
+  ssize_t n = recv(fd, io.rx, len, 0);
+  if (n <= 0)
+    return n;
+  *full = (size_t)n == len;
+  io.rx_at = 0;
+  io.rx_end = (size_t)n;
+  int error;
+  size_t total = open_all(stream, bytes, len + TLS_RECV_MORE, &error);
+  if (error == SSL_ERROR_ZERO_RETURN)
+    stream->ended = true;
+  else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_NONE)
+    stream->broken = true;
+  if (push(stream, fd) != 0)
+    stream->broken = true;
+  ERR_clear_error();
+  if (total) {
+    /* Of its end the reader hears by the next call, for which the socket has to be ready. */
+    if (stream->ended || stream->broken)
+      (void)shutdown(fd, SHUT_RD);
+    return (ssize_t)total;
+  }
+  errno = stream->broken ? EPROTO : EAGAIN;
+  return stream->ended && !stream->broken ? 0 : -1;
+}
+
+/* --- the handshake ------------------------------------------------------------------------ */
+
+static enum tls_step judge_failure(struct tls_stream *stream, const char **why)
+{
+  unsigned long error = ERR_peek_error();
+  int reason = ERR_GET_REASON(error);
+  bool of_ssl = ERR_GET_LIB(error) == ERR_LIB_SSL;
+  const char *text = ERR_reason_error_string(error);
+  *why = stream->ended ? NULL : text ? text : "OpenSSL does not say why";
+  stream->broken = true;
+  return of_ssl && (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST)
+             ? TLS_PLAIN
+             : TLS_FAILED;
+}
+
+enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char **why)
+{
+  *why = NULL;
+  if (tls_stream_rest(stream)) {
+    int status = tls_stream_flush(stream, fd);
+    if (status)
+      return status == -EAGAIN ? TLS_MORE : TLS_FAILED;
+  }
+  if (SSL_is_init_finished(stream->ssl))
+    return TLS_DONE;
+  if (!begin_direct())
+    return TLS_FAILED;
+  ERR_clear_error();
+  stream->direct_fd = fd;
+  int n = SSL_do_handshake(stream->ssl);
+  stream->direct_fd = -1;
+  int error = SSL_get_error(stream->ssl, n);
+  if (n != 1 && error != SSL_ERROR_WANT_READ) {
+    enum tls_step step = judge_failure(stream, why);
+    if (step == TLS_FAILED)
+      (void)push(stream, fd); /* an alert that says why */
+    io.direct.len = 0;
+    ERR_clear_error();
+    return step;
+  }
+  if (push(stream, fd) != 0)
+    return TLS_FAILED;
+  if (n == 1) {
+    SSL_set_msg_callback(stream->ssl, on_message);
+    SSL_set_msg_callback_arg(stream->ssl, stream);
+  }
+  if (n != 1 || tls_stream_rest(stream))
+    return TLS_MORE;
+  return TLS_DONE;
+}
+
+bool tls_stream_was_resumed(const struct tls_stream *stream)
+{
+  return SSL_session_reused(stream->ssl) == 1;
+}
+
+size_t tls_stream_subject(const struct tls_stream *stream, char out[TLS_SUBJECT_MAX])
+{
+  const X509 *certificate = SSL_get0_peer_certificate(stream->ssl);
+  BIO *bio =
+      certificate && SSL_get_verify_result(stream->ssl) == X509_V_OK ? BIO_new(BIO_s_mem()) : NULL;
+  char *text;
+  size_t n = 0;
+  if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+    long len = BIO_get_mem_data(bio, &text);
+    if (len > 0 && len <= TLS_SUBJECT_MAX) {
+      n = (size_t)len;
+      memcpy(out, text, n);
+    }
+  }
+  BIO_free(bio);
+  ERR_clear_error();
+  return n;
+}
