@@ -1,6 +1,7 @@
 // SIGHUP: the configuration is read again while the server runs, with clients that stay connected.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -10,6 +11,7 @@ import { SignJWT } from 'jose';
 import { adminOf } from './lib/admin.mjs';
 import { sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
+import { connect, directory, makeCertificate, tlsPort } from './lib/tls.mjs';
 
 // sections: { limits: { 'max-frame-size': '2k' }, ... }
 function ini(sections) {
@@ -443,4 +445,22 @@ describe('over the admin API', { concurrency: 4 }, () => {
     const { sections } = await admin.get('config');
     assert.deepEqual([Object.keys(sections['app.route r']), sections['auth.jwt'].algorithms], [['pattern', 'to'], 'HS256']);
   });
+});
+
+test('other certificates for connections that begin, while those that are there stay', async (t) => {
+  const dir = directory(t);
+  const [one, two, three] = ['one.example', 'two.example', 'three.example'].map((name) => makeCertificate(dir, name, { names: [name] }));
+  const config = (own, more = {}) => ini({ http: { 'tls-listen': '127.0.0.1:0' }, tls: { certificate: own.certificate, key: own.key }, ...more });
+  const server = await start({ t, config: config(one) });
+  const nameOf = async (servername) => (await connect(tlsPort(server), { t, servername, rejectUnauthorized: false })).getPeerCertificate().subject.CN;
+  const old = await connect(tlsPort(server), { t, servername: 'x', rejectUnauthorized: false });
+  assert.equal(await nameOf('x'), 'one.example');
+  const other = { 'tls three.example': { certificate: three.certificate, key: three.key } };
+  assert.deepEqual((await server.reload(config(two, other))).applied, ['[tls] certificate', '[tls] key', '[tls three.example]']);
+  assert.deepEqual([await nameOf('x'), await nameOf('three.example')], ['two.example', 'three.example']);
+  const bad = await server.reload(config({ certificate: one.certificate, key: two.key }));
+  assert.equal(bad.done, false);
+  assert.equal(await nameOf('x'), 'two.example');
+  old.write('GET /ready HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  assert.match(String((await once(old, 'data'))[0]), /^HTTP\/1\.1 200 /);
 });
