@@ -626,8 +626,6 @@ static bool read_again(struct server *server, struct order *order)
   server->settings = server->reload.now.settings;
   server->access = server->reload.now.access;
   server->app = server->reload.now.app;
-  server->sources.access = server->access ? access_chain(server->access) : NULL;
-  server->sources.app = server->app ? app_chain(server->app) : NULL;
   notify_ready();
   orders_answer(order, status, answer.failed ? "out of memory" : answer.data);
   buf_free(&answer);
@@ -840,6 +838,7 @@ int server_run_services(const struct config_source *source, const struct config 
       server.parts[server.reload.n_parts++] =
           (struct reload_part){prepare_tls, commit_tls, cancel_tls, server.tls};
     server.reload.tls = server.tls != NULL;
+    server.reload.sources = &server.sources;
     wait_for_end(&server);
   } else {
     text_complain(err.text);

@@ -302,6 +302,9 @@ static void switch_over(struct reload *reload, struct reload_set *set,
     app_take_over(set->generation.app, reload->now.app);
   reload->now = set->generation;
   reload->set = set;
+  /* Before the workers go over: whoever has done so sees none of the former plugins there. */
+  reload->sources->access = reload->now.access ? access_chain(reload->now.access) : NULL;
+  reload->sources->app = reload->now.app ? app_chain(reload->now.app) : NULL;
   if (reload->now.access)
     access_settle(reload->now.access, false);
   renewal_send(set->renewal, &set->generation);

@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "net/generation.h"
 #include "net/worker.h"
+#include "ops/sources.h"
 
 /* What else is made of the settings, outside of the workers. Called in the order of the list. */
 struct reload_part {
@@ -39,7 +40,8 @@ struct reload {
   const struct instance_extension *extension; /* for app plugins, or NULL */
   const struct reload_part *parts;
   size_t n_parts;
-  bool tls; /* certificates are in use */
+  bool tls;                    /* certificates are in use */
+  struct ops_sources *sources; /* are told of other plugins before any worker is */
   /* Finds what --check finds beyond the settings, and complains of it. */
   void (*check)(struct config *config, const struct settings *settings,
                 struct config_complaints *complaints);
