@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
-#include "config/settings_page.h"
+#include "config/load.h"
 #include "plugin/crash.h"
 #include "plugin/image.h"
 #include "server.h"
@@ -31,7 +31,9 @@ static const char usage[] =
     "  -V, --version                print the version, then exit\n"
     "  -h, --help                   print this text, then exit\n"
     "\n"
-    "Signals: SIGTERM and SIGINT close all sessions and stop; SIGUSR1 logs the counters.\n"
+    "Signals: SIGTERM and SIGINT close all sessions and stop; SIGHUP reads the configuration "
+    "again;\n"
+    "SIGUSR1 logs the counters.\n"
     "Exit status: 0 stopped as asked, 1 cannot run, 64 wrong usage, 78 wrong configuration.\n";
 
 enum { OPT_PLUGIN_INFO = 256, OPT_CONFIG_REFERENCE, OPT_EXPLAIN_ACCESS };
@@ -104,42 +106,10 @@ static void tell_notes(const struct settings *settings, bool check)
       log_warn("config", "%.*s", STR_ARG(line));
 }
 
-static size_t n_mistakes;
-
-static void complain(const struct plug_err *err)
+static void complain(void *ctx, const struct plug_err *err)
 {
-  n_mistakes++;
+  (void)ctx;
   text_complain(err->text[0] ? err->text : "out of memory");
-}
-
-/* All mistakes are named, not the first: what is one counts as not written from there on. False:
- * the settings could not be made at all. */
-static bool load(const struct arguments *arguments, struct config *config,
-                 struct settings *settings)
-{
-  struct plug_err err = {0};
-  plug_status status = PLUG_OK;
-  config_on_fault(config, complain);
-  if (arguments->config_file) {
-    size_t before = n_mistakes;
-    status = config_read_file(config, arguments->config_file, &err);
-    if (status != PLUG_OK && n_mistakes == before) {
-      complain(&err); /* it cannot be read: there is nothing to look at */
-      return false;
-    }
-  }
-  for (size_t i = 0; i < arguments->n_sets; i++)
-    if (config_set(config, arguments->sets[i], &err) != PLUG_OK)
-      complain(&err);
-  do {
-    err = (struct plug_err){0};
-    status = settings_load(settings, config, &err);
-    if (status != PLUG_OK)
-      complain(&err);
-  } while (status == PLUG_EINVAL && config_forget_fault(config, NULL));
-  if (status == PLUG_OK && settings_page_sign_in(settings, config, &err) != PLUG_OK)
-    complain(&err);
-  return status == PLUG_OK;
 }
 
 static bool open_logs(const struct settings *settings)
@@ -163,19 +133,22 @@ static int run(const struct arguments *arguments)
   struct settings settings;
   int exit_status = EXIT_CONFIG;
   struct config *config = config_new();
+  const struct config_source source = {arguments->config_file, arguments->sets, arguments->n_sets};
+  struct config_complaints complaints = {.complain = complain};
   bool loaded = false;
   if (!config) {
     text_complain("out of memory");
-  } else if ((loaded = load(arguments, config, &settings))) {
+  } else if ((loaded = config_load(&source, &complaints, config, &settings))) {
+    (void)config_complete(&complaints, config, &settings);
     log_setup(settings.log_level, settings.log_json);
     tell_notes(&settings, arguments->check);
     if (arguments->check)
       exit_status = server_check(config, &settings);
-    else if (!n_mistakes && arguments->explain)
+    else if (!complaints.n && arguments->explain)
       exit_status = server_explain(config, &settings, arguments->words, arguments->n_words);
-    else if (!n_mistakes)
-      exit_status = open_logs(&settings) ? server_run(config, &settings) : EXIT_FAILURE;
-    if (n_mistakes)
+    else if (!complaints.n)
+      exit_status = open_logs(&settings) ? server_run(&source, config, &settings) : EXIT_FAILURE;
+    if (complaints.n)
       exit_status = EXIT_CONFIG;
     if (arguments->check && exit_status == EXIT_SUCCESS)
       printf("plugboard: the configuration is good\n");

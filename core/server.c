@@ -18,12 +18,13 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "config/broker_section.h"
 #include "config/fault.h"
 #include "message/message.h"
-#include "message/message_rules.h"
 #include "net/api_service.h"
 #include "net/doors.h"
+#include "net/generation.h"
 #include "net/mount.h"
 #include "net/page_facts.h"
 #include "net/worker.h"
@@ -34,6 +35,7 @@
 #include "ops/monitor.h"
 #include "ops/notify.h"
 #include "ops/orders.h"
+#include "ops/reload.h"
 #include "ops/stats.h"
 #include "plugin/watchdog.h"
 #include "plugin/workpool.h"
@@ -48,11 +50,13 @@
 #define STOP_GRACE_MS     2000
 /* For the members of this node to leave; what is left goes as it does with a node that has died. */
 #define PRESENCE_LEAVE_MS 2000
+/* How often is looked whether what a reload has replaced is needed any more. */
+#define RELOAD_LOOK_MS    1000
 
 struct server {
   const struct config *config;
   const struct settings *settings;
-  struct destination_rules *destinations; /* of all, of TCP, of each endpoint */
+  struct destination_rules *destinations; /* of the first generation */
   struct pages pages, admin_pages;
   struct loop *loop;
   struct workpool *pool;
@@ -64,7 +68,8 @@ struct server {
   struct app_worker *app_workers[INTEREST_WORKERS_MAX];
   struct user_names users;
   struct refused_users *refused;
-  struct api_service *api; /* NULL: there is no HTTP API */
+  struct api_service *api;
+  struct api_keyring *api_keys; /* of the first generation, as the destinations */
   struct interest_table *interests;
   struct sockjs_registry *sockjs;
   const struct service *const *services; /* by endpoint, or NULL */
@@ -84,15 +89,12 @@ struct server {
   struct monitor monitor;
   struct health_mounts health;
   struct admin *admin;
-  struct addresses *addresses; /* NULL: no limits per address */
+  struct addresses *addresses;
+  struct reload reload;
+  struct reload_part parts[2]; /* of it */
 };
 
 /* --- parts -------------------------------------------------------------------------------- */
-
-static struct destination_prefixes prefixes_of(const struct settings_list *list)
-{
-  return (struct destination_prefixes){.items = list->items, .n = list->n};
-}
 
 static plug_status create_broker(struct server *server, struct plug_err *err)
 {
@@ -150,27 +152,9 @@ static plug_status create_presence(struct server *server, struct plug_err *err)
   return status == PLUG_ENOMEM ? fault_no_memory(err) : PLUG_OK;
 }
 
-static struct rules_world rules_world_of(const struct server *server)
-{
-  return (struct rules_world){.destinations = server->destinations,
-                              .n_destinations = 2 + server->settings->n_endpoints,
-                              .patterns = settings_any_patterns(server->settings),
-                              .authenticates = server->settings->auth_plugins.n > 0};
-}
-
 static plug_status create_access(struct server *server, struct plug_err *err)
 {
-  const struct settings *settings = server->settings;
-  struct access_settings as = {.chain = {.plugins = settings->auth_plugins.items,
-                                         .n_plugins = settings->auth_plugins.n,
-                                         .plugin_dir = settings->plugin_dir,
-                                         .file = settings->auth_file,
-                                         .line = settings->auth_line,
-                                         .timeout_ms = settings->auth_timeout_ms},
-                               .world = rules_world_of(server),
-                               .anonymous = settings->auth_anonymous,
-                               .close_denied = settings->auth_close_denied,
-                               .warning_ms = settings->auth_warning_ms};
+  struct access_settings as = generation_access(server->settings, server->destinations);
   bool wanted;
   server->access = access_new(&as, server->config, server->loop, &wanted, err);
   return server->access || !wanted ? PLUG_OK : PLUG_EINVAL;
@@ -202,23 +186,14 @@ static plug_status give_access(struct server *server, unsigned i, struct plug_er
     return PLUG_OK;
   env->access = access_worker_new(server->access, i, &worker->inbox, &admission_events);
   server->access_workers[i] = env->access;
-  if (!env->access)
-    return fault_no_memory(err);
-  const struct chain_credentials *credentials = &access_chain(server->access)->credentials;
-  for (size_t door = 0; door < 1 + server->settings->n_endpoints; door++) {
-    struct stomp_limits *limits = &worker->env.terms[door].limits;
-    limits->credentials = credentials->headers;
-    limits->n_credentials = credentials->n_headers;
-    limits->credential_bytes = credentials->max_bytes;
-  }
-  return PLUG_OK;
+  return env->access ? PLUG_OK : fault_no_memory(err);
 }
 
 /* For --check, where plugins are missing: the rules by themselves. */
 static plug_status check_rules(struct server *server, struct plug_err *err)
 {
   struct rules rules = {0};
-  struct rules_world world = rules_world_of(server);
+  struct rules_world world = generation_world(server->settings, server->destinations);
   plug_status status = rules_load(&rules, config_find(server->config, "access"), &world, err);
   rules_fini(&rules);
   return status;
@@ -227,22 +202,9 @@ static plug_status check_rules(struct server *server, struct plug_err *err)
 static plug_status create_app(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
-  struct app_settings as = {
-      .chain = {.plugins = settings->app_plugins.items,
-                .n_plugins = settings->app_plugins.n,
-                .plugin_dir = settings->plugin_dir,
-                .file = settings->app_file,
-                .line = settings->app_line,
-                .extension = server->presence ? presence_extension(server->presence) : NULL,
-                .timeout_ms = settings->app_timeout_ms},
-      .destinations = server->destinations,
-      .users = server->users,
-      .max_destination = settings->max_destination_length,
-      .timeout_ms = settings->app_timeout_ms,
-      .queue = settings->app_queue,
-      .queue_bytes = settings->app_queue_bytes,
-      .ignore_unclaimed = settings->app_ignore_unclaimed,
-      .close_on_error = settings->app_close_on_error};
+  struct app_settings as =
+      generation_app(settings, server->destinations,
+                     server->presence ? presence_extension(server->presence) : NULL);
   struct app *app = app_new(&as, server->config, server->loop, err);
   if (!app)
     return PLUG_EINVAL;
@@ -257,12 +219,13 @@ static plug_status create_api(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   server->refused = refused_users_new((size_t)settings->api_max_refused_users);
-  server->api = settings->n_api_keys ? api_service_new(settings) : NULL;
+  server->api = api_service_new(settings);
+  server->api_keys = api_service_keys(settings);
   if (server->api) {
     server->api->presence = server->presence;
     server->api->loop = server->loop;
   }
-  bool well = server->refused && (server->api || !settings->n_api_keys);
+  bool well = server->refused && server->api && server->api_keys;
   return well ? PLUG_OK : fault_no_memory(err);
 }
 
@@ -276,14 +239,9 @@ static plug_status create_tls(struct server *server, struct plug_err *err)
 
 static plug_status create_admin(struct server *server, struct plug_err *err)
 {
-  const struct admin_parts parts = {
-      .settings = server->settings,
-      .config = server->config,
-      .orders = &server->orders,
-      .broker = broker_instance(server->broker),
-      .access = server->access ? access_chain(server->access) : NULL,
-      .app = server->app ? app_chain(server->app) : NULL,
-  };
+  const struct admin_parts parts = {.settings = server->settings,
+                                    .orders = &server->orders,
+                                    .broker = broker_instance(server->broker)};
   server->admin = admin_new(&parts);
   bool well = server->admin && admin_mount(server->admin, &server->mounts);
   return well ? PLUG_OK : fault_no_memory(err);
@@ -306,30 +264,6 @@ static plug_status give_app(struct server *server, unsigned i, struct plug_err *
   return env->app ? PLUG_OK : fault_no_memory(err);
 }
 
-static struct destination_rules destinations_of(const struct settings *settings,
-                                                const struct settings_terms *terms)
-{
-  return (struct destination_rules){.broker = prefixes_of(&settings->broker_prefixes),
-                                    .app = prefixes_of(&settings->app_prefixes),
-                                    .client_send = prefixes_of(&terms->client_send),
-                                    .spring = terms->spring_profile,
-                                    .user = str_of(settings->user_prefix)};
-}
-
-static plug_status make_destinations(struct server *server, struct plug_err *err)
-{
-  const struct settings *settings = server->settings;
-  server->destinations = calloc(2 + settings->n_endpoints, sizeof *server->destinations);
-  if (!server->destinations)
-    return fault_no_memory(err);
-  server->destinations[0] = destinations_of(settings, &settings->terms);
-  server->destinations[1] = destinations_of(
-      settings, settings_speaks_tcp(settings) ? &settings->tcp_terms : &settings->terms);
-  for (size_t i = 0; i < settings->n_endpoints; i++)
-    server->destinations[2 + i] = destinations_of(settings, &settings->endpoints[i].terms);
-  return PLUG_OK;
-}
-
 static uint64_t unix_now_ms(void)
 {
   struct timespec now;
@@ -342,9 +276,9 @@ static plug_status server_init(struct server *server, const struct config *confi
 {
   *server = (struct server){
       .config = config, .settings = settings, .orders = {.signal_fd = -1, .event_fd = -1}};
-  plug_status ready = make_destinations(server, err);
-  if (ready != PLUG_OK)
-    return ready;
+  server->destinations = generation_destinations(settings);
+  if (!server->destinations)
+    return fault_no_memory(err);
   server->users = (struct user_names){str_of(settings->user_prefix), str_of(settings->user_secret)};
   size_t bytes = settings->workers * sizeof *server->workers;
   server->workers = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -353,24 +287,15 @@ static plug_status server_init(struct server *server, const struct config *confi
     return PLUG_ENOMEM;
   }
   memset(server->workers, 0, bytes);
-  message_set_node(settings->node);
-  message_set_ids(unix_now_ms());
-  const struct message_limits limits = {.bytes = settings_largest_frame(settings),
-                                        .n_headers = settings->max_headers,
-                                        .header_bytes = settings->max_header_size,
-                                        .topic_bytes = settings->max_destination_length};
-  message_set_limits(&limits);
-  if (settings->max_address_connections || settings->max_address_rate) {
-    server->addresses =
-        addresses_new(settings->max_address_connections, settings->max_address_rate);
-    if (!server->addresses) {
-      snprintf(err->text, sizeof err->text, "out of memory");
-      return PLUG_ENOMEM;
-    }
-  }
+  return PLUG_OK;
+}
+
+static plug_status make_pages(struct server *server, struct plug_err *err)
+{
+  const struct settings *settings = server->settings;
+  plug_status status = PLUG_OK;
   if (settings->try_page && settings_speaks_http(settings)) {
-    plug_status status = pages_load(&server->pages, settings->web_dir, err);
-    if (status != PLUG_OK) {
+    if (pages_load(&server->pages, settings->web_dir, err) != PLUG_OK) {
       log_warn("net", "the page to try the server on is not there: %s", err->text);
       err->text[0] = '\0';
     }
@@ -378,12 +303,11 @@ static plug_status server_init(struct server *server, const struct config *confi
       log_warn("net", "[try-page] sign-in is on: whoever reaches this server may sign in by any "
                       "name; this is for development only");
     status = page_facts_add(&server->pages, settings, err);
-    if (status != PLUG_OK)
-      return status;
   }
-  return settings->n_admin_listen || settings->n_admin_tls_listen || settings->admin_socket.path
-             ? admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err)
-             : PLUG_OK;
+  if (status == PLUG_OK &&
+      (settings->n_admin_listen || settings->n_admin_tls_listen || settings->admin_socket.path))
+    status = admin_page_mount(&server->admin_pages, settings->web_dir, &server->mounts, err);
+  return status;
 }
 
 static void server_fini(struct server *server)
@@ -398,7 +322,10 @@ static void server_fini(struct server *server)
   app_free(server->app);
   presence_free(server->presence);
   broker_free(server->broker);
+  tls_contexts_free(server->tls); /* which looks at settings until then */
+  reload_fini(&server->reload);
   access_free(server->access);
+  api_keyring_free(server->api_keys);
   api_service_free(server->api);
   admin_free(server->admin);
   refused_users_free(server->refused);
@@ -407,7 +334,6 @@ static void server_fini(struct server *server)
     loop_stop(server->loop);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
-  tls_contexts_free(server->tls);
   doors_remove_paths(&server->doors);
   mounts_fini(&server->mounts);
   pages_fini(&server->pages);
@@ -444,13 +370,16 @@ static plug_status create_ops(struct server *server, struct plug_err *err)
 static void on_hang(void *ctx)
 {
   struct server *server = ctx;
-  for (unsigned i = 0; atomic_load(&server->serving) && i < server->settings->workers; i++)
+  for (unsigned i = 0; atomic_load(&server->serving) && i < server->n_running; i++)
     worker_wake(&server->workers[i]);
 }
 
 static plug_status start_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
+  message_set_node(settings->node);
+  message_set_ids(unix_now_ms());
+  reload_set_process(settings);
   const struct watchdog_settings watch = {settings->plugin_hang_ms, on_hang, server};
   if (!watchdog_start(&watch)) {
     snprintf(err->text, sizeof err->text, "cannot start the watchdog thread");
@@ -483,11 +412,21 @@ static plug_status start_all(struct server *server, struct plug_err *err)
   server->sockjs = sockjs_registry_new(settings->max_sockjs_sessions);
   if (!server->sockjs && status == PLUG_OK)
     status = fault_no_memory(err);
+  server->addresses = addresses_new(settings->max_address_connections, settings->max_address_rate);
+  if (!server->addresses && status == PLUG_OK)
+    status = fault_no_memory(err);
+  server->reload.now =
+      (struct generation){.config = server->config,
+                          .settings = settings,
+                          .destinations = server->destinations,
+                          .api_keys = settings->n_api_keys ? server->api_keys : NULL,
+                          .access = server->access,
+                          .app = server->app};
   for (unsigned i = 0; i < settings->workers && status == PLUG_OK; i++) {
     server->n_initialised++;
-    status = worker_init(&server->workers[i], i, settings, server->broker, server->interests,
-                         server->destinations, &server->pages, server->sockjs, &server->n_sockets,
-                         server->addresses, err);
+    status =
+        worker_init(&server->workers[i], i, &server->reload.now, server->broker, server->interests,
+                    &server->pages, server->sockjs, &server->n_sockets, server->addresses, err);
     server->workers[i].env.services = server->services;
     server->workers[i].env.leaving = &server->leaving;
     server->workers[i].env.tls = server->tls;
@@ -554,8 +493,8 @@ static void empty_inboxes(struct server *server)
  * only what sessions need to end. */
 static uint64_t stop_limit_ms(const struct server *server)
 {
-  size_t n_instances = 1 + (server->access ? access_chain(server->access)->n : 0) +
-                       (server->app ? app_chain(server->app)->n : 0);
+  size_t n_instances = 1 + (server->access ? access_n_instances(server->access) : 0) +
+                       (server->app ? app_n_instances(server->app) : 0);
   uint64_t sessions_ms = server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
   return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
@@ -659,16 +598,56 @@ static void reopen_log(void)
     log_error("core", "the access log cannot be opened anew: %s", strerror(failed));
 }
 
+static plug_status prepare_tls(void *ctx, const struct settings *settings, struct plug_err *err)
+{
+  return tls_contexts_prepare(ctx, &settings->tls, err);
+}
+
+static void commit_tls(void *ctx, struct config_changes *changes)
+{
+  (void)changes;
+  tls_contexts_commit(ctx);
+}
+
+static void cancel_tls(void *ctx)
+{
+  tls_contexts_cancel(ctx);
+}
+
+/* All that is the main thread's own goes by the settings that hold now. True: statistics are wanted
+ * otherwise. */
+static bool read_again(struct server *server, struct order *order)
+{
+  uint64_t stats_ms = server->settings->stats_interval_ms;
+  bool spring = server->settings->stats_spring;
+  struct buf answer = {0};
+  notify_reloading();
+  plug_status status = reload_run(&server->reload, &answer);
+  server->config = server->reload.now.config;
+  server->settings = server->reload.now.settings;
+  server->access = server->reload.now.access;
+  server->app = server->reload.now.app;
+  notify_ready();
+  orders_answer(order, status, answer.failed ? "out of memory" : answer.data);
+  buf_free(&answer);
+  return stats_ms != server->settings->stats_interval_ms ||
+         spring != server->settings->stats_spring;
+}
+
 static void wait_for_end(struct server *server)
 {
   struct stats_rhythm stats;
   stats_rhythm_init(&stats, server->settings, clock_now_ms());
   for (;;) {
-    struct order *order =
-        orders_wait(&server->orders, stats_rhythm_wait_ms(&stats, clock_now_ms()));
+    uint64_t wait_ms = stats_rhythm_wait_ms(&stats, clock_now_ms());
+    if (reload_tend(&server->reload) && wait_ms > RELOAD_LOOK_MS)
+      wait_ms = RELOAD_LOOK_MS;
+    struct order *order = orders_wait(&server->orders, wait_ms);
     if (!order) {
-      stats_tell(&server->sources);
-      stats_rhythm_next(&stats, clock_now_ms());
+      if (!stats_rhythm_wait_ms(&stats, clock_now_ms())) {
+        stats_tell(&server->sources, server->settings);
+        stats_rhythm_next(&stats, clock_now_ms());
+      }
       continue;
     }
     switch (order->kind) {
@@ -682,7 +661,8 @@ static void wait_for_end(struct server *server)
       return;
     case ORDER_RELOAD:
       reopen_log();
-      orders_answer(order, PLUG_ENOTSUP, "the configuration is read at the start only");
+      if (read_again(server, order))
+        stats_rhythm_init(&stats, server->settings, clock_now_ms());
       break;
     case ORDER_STATS:
       stats_log(&server->sources);
@@ -710,52 +690,72 @@ static bool is_read_later(const char *section)
 }
 
 /* What may only follow from a mistake that was taken out is told as that: the line is good. */
-static void complain_of_part(const struct config *config, const char *text)
+static void complain_of_part(struct config_complaints *complaints, const struct config *config,
+                             const struct plug_err *err)
 {
-  struct buf line = {0};
-  buf_put_str(&line, str_of(text));
+  static const char follows[] = " (this may follow from a mistake named above)";
+  struct plug_err told = *err;
   if (config_fault_follows(config))
-    buf_put_str(&line, STR(" (this may follow from a mistake named above)"));
-  buf_put_char(&line, '\0');
-  text_complain(line.failed ? text : line.data);
-  buf_free(&line);
+    snprintf(told.text, sizeof told.text, "%.*s%s",
+             (int)utf8_cut(err->text, strlen(err->text), sizeof told.text - sizeof follows),
+             err->text, follows);
+  config_complain(complaints, &told);
 }
 
 /* Mistakes are taken out of the configuration, and their part of the server is tried again; a part
  * that fails for another reason is named once, and left out from there on. */
-int server_check(struct config *config, const struct settings *settings)
+static void find_mistakes(struct config *config, const struct settings *settings,
+                          struct config_complaints *complaints)
 {
   static plug_status (*const parts[])(struct server *, struct plug_err *) = {
       create_broker, create_access, check_rules,      create_presence,
       create_app,    create_tls,    check_broker_auth};
   enum { PARTS = sizeof parts / sizeof *parts };
   bool failed[PARTS] = {false};
-  size_t n_mistakes = 0, before;
+  size_t before;
+  plug_status status;
   do {
     struct server server;
     struct plug_err err = {0};
-    before = n_mistakes;
-    plug_status status = server_init(&server, config, settings, &err);
+    before = complaints->n;
+    status = server_init(&server, config, settings, &err);
     if (status != PLUG_OK)
-      text_complain(err.text);
+      config_complain(complaints, &err);
     for (size_t i = 0; i < PARTS && status == PLUG_OK; i++) {
       if (failed[i] || (parts[i] == check_rules && !failed[1]) ||
           (parts[i] == create_presence && failed[0]) ||
           (parts[i] == check_broker_auth && (failed[0] || failed[1])))
         continue;
       (void)fault_take_place(); /* what plugins say has none */
-      status = parts[i](&server, &err);
-      if (status == PLUG_OK)
+      err = (struct plug_err){0};
+      if (parts[i](&server, &err) == PLUG_OK)
         continue;
-      complain_of_part(config, err.text);
-      n_mistakes++;
+      complain_of_part(complaints, config, &err);
       failed[i] = !config_forget_fault(config, is_read_later);
+      break;
     }
     server_fini(&server);
-    if (status != PLUG_OK && n_mistakes == before)
-      return EXIT_CONFIG;
-  } while (n_mistakes > before);
-  return n_mistakes == 0 ? EXIT_SUCCESS : EXIT_CONFIG;
+  } while (status == PLUG_OK && complaints->n > before);
+}
+
+static void say(void *ctx, const struct plug_err *err)
+{
+  (void)ctx;
+  text_complain(err->text);
+}
+
+int server_check(struct config *config, const struct settings *settings)
+{
+  struct config_complaints complaints = {.complain = say};
+  struct server server = {.settings = settings};
+  struct plug_err err = {0};
+  if (make_pages(&server, &err) != PLUG_OK)
+    config_complain(&complaints, &err);
+  mounts_fini(&server.mounts);
+  pages_fini(&server.admin_pages);
+  pages_fini(&server.pages);
+  find_mistakes(config, settings, &complaints);
+  return complaints.n == 0 ? EXIT_SUCCESS : EXIT_CONFIG;
 }
 
 int server_explain(const struct config *config, const struct settings *settings,
@@ -766,7 +766,7 @@ int server_explain(const struct config *config, const struct settings *settings,
   struct rules rules = {0};
   struct buf out = {0};
   plug_status status = server_init(&server, config, settings, &err);
-  struct rules_world world = rules_world_of(&server);
+  struct rules_world world = generation_world(settings, server.destinations);
   if (status == PLUG_OK)
     status = rules_load(&rules, config_find(config, "access"), &world, &err);
   if (status != PLUG_OK) {
@@ -788,13 +788,14 @@ int server_explain(const struct config *config, const struct settings *settings,
   return status == PLUG_EINVAL ? EXIT_USAGE : status == PLUG_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int server_run(const struct config *config, const struct settings *settings)
+int server_run(const struct config_source *source, const struct config *config,
+               const struct settings *settings)
 {
-  return server_run_services(config, settings, NULL);
+  return server_run_services(source, config, settings, NULL);
 }
 
-int server_run_services(const struct config *config, const struct settings *settings,
-                        const struct service *const *services)
+int server_run_services(const struct config_source *source, const struct config *config,
+                        const struct settings *settings, const struct service *const *services)
 {
   struct server server;
   struct plug_err err = {0};
@@ -811,6 +812,8 @@ int server_run_services(const struct config *config, const struct settings *sett
 
   plug_status status = server_init(&server, config, settings, &err);
   server.services = services;
+  if (status == PLUG_OK)
+    status = make_pages(&server, &err);
   if (status == PLUG_OK && !orders_init(&server.orders, &signals)) {
     snprintf(err.text, sizeof err.text, "no file descriptors are left");
     status = PLUG_ENOMEM;
@@ -820,6 +823,23 @@ int server_run_services(const struct config *config, const struct settings *sett
   if (status == PLUG_OK) {
     log_info("core", "ready: node %s, %u worker%s, broker %s", settings->node, settings->workers,
              settings->workers == 1 ? "" : "s", settings->broker_plugin);
+    server.reload.source = source;
+    server.reload.workers = server.workers;
+    server.reload.n_workers = server.n_running;
+    server.reload.addresses = server.addresses;
+    server.reload.sockjs = server.sockjs;
+    server.reload.api = server.api;
+    server.reload.loop = server.loop;
+    server.reload.extension = server.presence ? presence_extension(server.presence) : NULL;
+    server.reload.check = find_mistakes;
+    server.parts[0] = admin_reload_part(server.admin);
+    server.reload.parts = server.parts;
+    server.reload.n_parts = 1;
+    if (server.tls)
+      server.parts[server.reload.n_parts++] =
+          (struct reload_part){prepare_tls, commit_tls, cancel_tls, server.tls};
+    server.reload.tls = server.tls != NULL;
+    server.reload.sources = &server.sources;
     wait_for_end(&server);
   } else {
     text_complain(err.text);
@@ -836,6 +856,8 @@ int server_run_services(const struct config *config, const struct settings *sett
     _exit(EXIT_FAILURE);
   }
   orders_fini(&server.orders);
+  server.config = config; /* those of a reload go with it */
+  server.settings = settings;
   server_fini(&server);
   watchdog_stop();
   if (status == PLUG_OK)

@@ -4,7 +4,7 @@
 #ifndef SERVER_H
 #define SERVER_H
 
-#include "config/config.h"
+#include "config/load.h"
 #include "config/settings.h"
 
 /* Exit statuses, as in sysexits.h. */
@@ -20,13 +20,15 @@ int server_check(struct config *config, const struct settings *settings);
 int server_explain(const struct config *config, const struct settings *settings,
                    const char *const *words, size_t n_words);
 
-/* Runs until SIGTERM or SIGINT. Returns the exit status. */
-int server_run(const struct config *config, const struct settings *settings);
+/* Runs until SIGTERM or SIGINT. source, where SIGHUP reads the configuration again, may be NULL.
+ * Returns the exit status. */
+int server_run(const struct config_source *source, const struct config *config,
+               const struct settings *settings);
 
 /* The same with services (net/service.h) in the place of STOMP, one for each of the settings'
  * endpoints, NULL for STOMP; for programs that test the carriers. */
 struct service;
-int server_run_services(const struct config *config, const struct settings *settings,
-                        const struct service *const *services);
+int server_run_services(const struct config_source *source, const struct config *config,
+                        const struct settings *settings, const struct service *const *services);
 
 #endif

@@ -1,6 +1,7 @@
 /* Who may do what: the auth plugins, the rules of [access], and on each worker who its sessions
- * are. `struct access` is the server's and read-only while workers run; a `struct access_worker`
- * and its subjects belong to one worker. Functions are tagged [start], [worker] or [any].
+ * are. `struct access` is the server's and read-only while workers run: a reload makes the next
+ * one. A `struct access_worker` and its subjects belong to one worker. Functions are tagged
+ * [start], [worker] or [any].
  *
  * A session is a *subject*: it may have an identity, and belongs to an access class. Subjects of
  * one class have equal rights, so that what is found open to one of them is open to all; ids of
@@ -30,6 +31,21 @@ struct access_settings {
  * NULL without a fault, where neither plugins nor rules are configured. */
 struct access *access_new(const struct access_settings *settings, const struct config *config,
                           struct loop *loop, bool *wanted, struct plug_err *err);
+/* [main] While workers run: the next one, by other rules and settings. new_plugins NULL: with the
+ * same plugins; else with new instances, at home there, which have been started. former lives until
+ * no worker has it any more, and its plugins until no session has an identity of theirs. */
+struct access *access_renewed(const struct access *former, const struct access_settings *settings,
+                              const struct config *config, struct loop *new_plugins,
+                              struct plug_err *err);
+/* [main] Of plugins that are to be stopped in the end. */
+size_t access_n_instances(const struct access *access);
+/* [main] One with new plugins that no worker was given: they stop. access_free is due. */
+void access_abandon(struct access *access);
+/* [main] Stops former plugins that nobody needs any more. True: there are others, look again. */
+bool access_tend(struct access *access);
+/* [main] Frees what has stopped: to be called before workers are sent something, and, with done,
+ * after all have got it. */
+void access_settle(struct access *access, bool done);
 plug_status access_start(struct access *access, struct plug_err *err);
 /* [start] After the workers have ended: access_drain, then all that is in their inboxes is done,
  * then access_stop. */
@@ -50,6 +66,10 @@ struct access_events {
   void (*login)(void *owner, const struct login_verdict *verdict);
   /* The answer to access_ask. */
   void (*answered)(void *owner, const struct ask_result *result);
+  /* The rules are others. First whether they are for it, then, with its new class, that what it is
+   * subscribed to is to be judged again. */
+  bool (*under_rules)(void *owner);
+  void (*renewed)(void *owner);
   /* Its rights may have become less: what it is subscribed to is to be judged again. */
   void (*changed)(void *owner);
   /* Its identity was taken away. */
@@ -62,12 +82,16 @@ struct access_worker *access_worker_new(struct access *access, unsigned index, s
 /* [start] No subject is left, and no plugin runs. NULL is nothing. */
 void access_worker_free(struct access_worker *worker);
 const struct access *access_of(const struct access_worker *worker);
+/* [worker] Goes over to the next one. Its subjects are judged again, so many with each call of
+ * access_worker_judge_again; false: there are no more. */
+void access_worker_renew(struct access_worker *worker, struct access *access);
+bool access_worker_judge_again(struct access_worker *worker, size_t n);
 
 /* [worker] A session's subject, of nobody's class. number: unique on this worker. NULL when out of
  * memory. */
 struct subject *subject_new(struct access_worker *worker, uint64_t number, void *owner);
-/* The rules are not for it: it may do what its own permissions allow. */
-void subject_leave_rules(struct subject *subject);
+/* Whether the rules are for it; else it may do what its own permissions allow. */
+void subject_use_rules(struct subject *subject, bool rules);
 void subject_free(struct subject *subject); /* its session has ended; NULL is nothing */
 
 const struct plug_identity *subject_who(const struct subject *subject); /* NULL: nobody */

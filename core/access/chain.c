@@ -1,6 +1,7 @@
 #include "access/chain.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,8 +84,23 @@ static bool add_credentials(struct chain *chain, const struct plug_auth *auth, v
   return true;
 }
 
+struct former {
+  const struct chain *chain; /* NULL: there is none */
+  bool (*renew)(void *ctx, const char *name);
+  void *ctx;
+};
+
+static struct plugin_instance *find_former(const struct former *former, const char *name)
+{
+  for (size_t i = 0; former->chain && i < former->chain->n; i++)
+    if (strcmp(instance_name(former->chain->instances[i]), name) == 0)
+      return former->renew(former->ctx, name) ? NULL : former->chain->instances[i];
+  return NULL;
+}
+
 static plug_status create_one(struct chain *chain, const struct chain_settings *settings,
-                              const char *plugin, const struct config *config, struct plug_err *err)
+                              const char *plugin, const struct config *config,
+                              const struct former *former, struct plug_err *err)
 {
   char section[128];
   struct plug_err said = {0};
@@ -94,10 +110,16 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
       return fault_at(err, settings->file, settings->line,
                       "[%s] plugins: two plugins would read the section [%s]", settings->kind,
                       section);
+  struct plugin_instance *instance = find_former(former, section);
+  if (instance) {
+    chain->foreign[chain->n] = true;
+    chain->instances[chain->n++] = instance;
+    return PLUG_OK;
+  }
   struct plugin_image *image = image_load(settings->plugin_dir, settings->kind, plugin, &said);
   if (!image)
     return fault_at(err, settings->file, settings->line, "%s", said.text);
-  struct plugin_instance *instance =
+  instance =
       settings->named
           ? instance_create_named(image, chain->loop, section, config, settings->extension, err)
           : instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
@@ -109,26 +131,55 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
              : fault_no_memory(err);
 }
 
-plug_status chain_create(struct chain *chain, const struct chain_settings *settings,
-                         const struct config *config, struct loop *loop, struct plug_err *err)
+static plug_status create_all(struct chain *chain, const struct chain_settings *settings,
+                              const struct config *config, struct loop *loop,
+                              const struct former *former, struct plug_err *err)
 {
-  *chain = (struct chain){.timeout_ms = settings->timeout_ms, .loop = loop};
+  *chain = (struct chain){.loop = loop};
+  atomic_init(&chain->n_users, 0);
   plug_status status = check_unused_sections(settings, config, err);
   if (status != PLUG_OK)
     return status;
   chain->instances = calloc(settings->n_plugins + 1, sizeof(struct plugin_instance *));
-  if (!chain->instances)
+  chain->foreign = calloc(settings->n_plugins + 1, sizeof *chain->foreign);
+  if (!chain->instances || !chain->foreign)
     return fault_no_memory(err);
   for (size_t i = 0; i < settings->n_plugins && status == PLUG_OK; i++)
-    status = create_one(chain, settings, settings->plugins[i].ptr, config, err);
+    status = create_one(chain, settings, settings->plugins[i].ptr, config, former, err);
   return status;
+}
+
+plug_status chain_create(struct chain *chain, const struct chain_settings *settings,
+                         const struct config *config, struct loop *loop, struct plug_err *err)
+{
+  return create_all(chain, settings, config, loop, &(struct former){0}, err);
+}
+
+plug_status chain_create_next(struct chain *chain, const struct chain_settings *settings,
+                              const struct config *config, const struct chain *former,
+                              bool (*renew)(void *ctx, const char *name), void *ctx,
+                              struct plug_err *err)
+{
+  const struct former all = {former, renew, ctx};
+  return create_all(chain, settings, config, former->loop, &all, err);
+}
+
+void chain_pass_on(struct chain *chain, struct chain *next)
+{
+  for (size_t i = 0; i < chain->n; i++)
+    for (size_t k = 0; k < next->n; k++)
+      if (chain->instances[i] == next->instances[k]) {
+        chain->foreign[i] = true;
+        next->foreign[k] = false;
+      }
 }
 
 plug_status chain_start(struct chain *chain, struct plug_err *err)
 {
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < chain->n && status == PLUG_OK; i++)
-    status = instance_start(chain->instances[i], err);
+    if (!chain->foreign[i])
+      status = instance_start(chain->instances[i], err);
   return status;
 }
 
@@ -143,7 +194,7 @@ static void nothing(void *arg) PLUG_NOEXCEPT
 void chain_drain(struct chain *chain)
 {
   for (size_t i = 0; i < chain->n; i++)
-    if (instance_state(chain->instances[i]) == INSTANCE_RUNNING)
+    if (!chain->foreign[i] && instance_state(chain->instances[i]) == INSTANCE_RUNNING)
       instance_drain(chain->instances[i]);
   if (chain->n && chain->loop)
     loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS); /* what was posted home is done */
@@ -154,14 +205,25 @@ void chain_stop(struct chain *chain)
   if (chain->n && chain->loop)
     loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS);
   for (size_t i = 0; i < chain->n; i++)
-    instance_stop(chain->instances[i]);
+    if (!chain->foreign[i])
+      instance_stop(chain->instances[i]);
+}
+
+bool chain_is_idle(const struct chain *chain)
+{
+  bool idle = atomic_load_explicit(&chain->n_users, memory_order_acquire) == 0;
+  for (size_t i = 0; i < chain->n; i++)
+    idle = idle && (chain->foreign[i] || !instance_is_held(chain->instances[i]));
+  return idle;
 }
 
 void chain_free(struct chain *chain)
 {
   for (size_t i = 0; i < chain->n; i++)
-    instance_destroy(chain->instances[i]);
+    if (!chain->foreign[i])
+      instance_destroy(chain->instances[i]);
   free(chain->instances);
+  free(chain->foreign);
   free(chain->credentials.headers);
   *chain = (struct chain){0};
 }

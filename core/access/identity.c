@@ -29,6 +29,7 @@ static void end_at_home(struct loop_task *task)
   struct grant *grant = container_of(task, struct grant, end);
   if (instance_state(grant->instance) < INSTANCE_STOPPED)
     identity_end(grant->instance, grant->ctx);
+  instance_release(grant->instance);
   free(grant);
 }
 
@@ -67,7 +68,9 @@ struct identity *identity_new(struct plugin_instance *instance, const struct plu
   *grant = (struct grant){.instance = instance, .ctx = who->ctx};
   atomic_init(&grant->refs, 1);
   struct identity *identity = make(grant, who);
-  if (!identity)
+  if (identity)
+    instance_hold(instance);
+  else
     free(grant);
   return identity;
 }

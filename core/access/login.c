@@ -21,7 +21,7 @@ struct login {
   struct loop_task task;  /* to the control thread */
   _Atomic uint32_t refs;  /* the worker's until done, and the control thread's */
   _Atomic bool gone;
-  const struct chain *chain;
+  struct chain *chain;
   struct inbox *inbox;
   struct inbox_item *item; /* the way back, made beforehand so that it cannot fail */
   login_fn done;
@@ -137,7 +137,7 @@ static void come_back(struct inbox_call *call)
 
 static void run(struct loop_task *task);
 
-struct login *login_begin(const struct chain *chain, const struct login_init *init)
+struct login *login_begin(struct chain *chain, const struct login_init *init)
 {
   struct login *login = calloc(1, sizeof *login);
   if (!login) {
@@ -168,8 +168,9 @@ struct login *login_begin(const struct chain *chain, const struct login_init *in
   login->owner = init->owner;
   login->anonymous = init->anonymous;
   login->begun_us = clock_now_us();
-  login->deadline_ms = login->begun_us / 1000 + chain->timeout_ms;
+  login->deadline_ms = login->begun_us / 1000 + init->timeout_ms;
   COUNT(auth_waiting);
+  atomic_fetch_add_explicit(&chain->n_users, 1, memory_order_relaxed);
   loop_post_task_soon(chain->loop, &login->task);
   return login;
 }
@@ -317,6 +318,7 @@ static void conclude(struct login *login, struct plugin_instance *instance, plug
 static void end(struct login *login)
 {
   wipe(login);
+  atomic_fetch_sub_explicit(&login->chain->n_users, 1, memory_order_release);
   unref(login);
 }
 

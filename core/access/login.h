@@ -42,6 +42,7 @@ typedef void (*login_fn)(void *owner, struct login_verdict *verdict);
 struct login_init {
   int32_t stage; /* PLUG_STAGE_CONNECT, PLUG_STAGE_REFRESH */
   uint64_t session;
+  uint64_t timeout_ms;
   bool anonymous; /* who shows no credentials is nobody, and welcome */
   const struct stomp_frame *frame;
   struct handshake *handshake; /* taken over, also on failure; may be NULL */
@@ -52,7 +53,7 @@ struct login_init {
 };
 
 /* [worker] NULL when out of memory; otherwise done follows. */
-struct login *login_begin(const struct chain *chain, const struct login_init *init);
+struct login *login_begin(struct chain *chain, const struct login_init *init);
 /* [worker] The client has gone: done will get no owner. */
 void login_forget(struct login *login);
 

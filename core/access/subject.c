@@ -22,6 +22,8 @@ struct subject {
   void *owner;
   uint64_t number; /* as plugins know it */
   struct map_entry by_number;
+  struct list of_all;  /* in access_worker.all */
+  uint64_t generation; /* of the rules that its class was made by */
   struct list of_user; /* in access_user.subjects, or empty */
   struct access_user *user;
   struct identity *identity; /* NULL: nobody */
@@ -92,8 +94,10 @@ static struct access_class *class_get(struct access_worker *worker, const struct
   struct buf key = {0};
   struct access_class *class = NULL;
   uint64_t id = worker->last_class + 1;
+  /* By other rules the same key means other rights. */
+  buf_put(&key, &worker->generation, sizeof worker->generation);
   if (rules == &no_rules && who)
-    buf_put_char(&key, 'n'); /* no other key begins so */
+    buf_put_char(&key, 'n'); /* no other key goes on so */
   bool shared = rules_put_key(rules, who, &key);
   if (!shared)
     buf_put(&key, &id, sizeof id); /* of its own */
@@ -174,17 +178,20 @@ struct subject *subject_new(struct access_worker *worker, uint64_t number, void 
   list_init(&subject->asks);
   subject->class = class_get(worker, access_rules(worker->access), NULL);
   subject->by_number.key = str_from((const char *)&subject->number, sizeof subject->number);
-  if (subject->class && map_insert(&worker->subjects, &subject->by_number))
+  if (subject->class && map_insert(&worker->subjects, &subject->by_number)) {
+    subject->generation = worker->generation;
+    list_append(&worker->all, &subject->of_all);
     return subject;
+  }
   if (subject->class)
     class_unref(worker, subject->class);
   free(subject);
   return NULL;
 }
 
-void subject_leave_rules(struct subject *subject)
+void subject_use_rules(struct subject *subject, bool rules)
 {
-  subject->no_rules = true;
+  subject->no_rules = !rules;
 }
 
 static const struct rules *rules_of(const struct subject *subject)
@@ -216,6 +223,7 @@ void subject_free(struct subject *subject)
   }
   forget_answers(subject);
   leave_user(subject);
+  list_remove(&subject->of_all);
   map_remove(&worker->subjects, &subject->by_number);
   class_unref(worker, subject->class);
   identity_unref(subject->identity);
@@ -307,6 +315,7 @@ bool subject_login(struct subject *subject, int32_t stage, const struct stomp_fr
       .stage = stage,
       .session = subject->number,
       .anonymous = access_settings_of(worker->access)->anonymous,
+      .timeout_ms = access_settings_of(worker->access)->chain.timeout_ms,
       .frame = frame,
       .handshake = handshake,
       .who = stage == PLUG_STAGE_REFRESH ? subject->identity : NULL,
@@ -314,7 +323,7 @@ bool subject_login(struct subject *subject, int32_t stage, const struct stomp_fr
       .done = on_login,
       .owner = subject,
   };
-  subject->login = login_begin(access_chain(worker->access), &init);
+  subject->login = login_begin(access_own_chain(worker->access), &init);
   return subject->login != NULL;
 }
 
@@ -428,7 +437,7 @@ plug_status subject_ask(struct subject *subject, unsigned action, struct plug_st
   if (!pending)
     return PLUG_ENOMEM;
   struct ask_init init = {.session = subject->number,
-                          .timeout_ms = access_chain(worker->access)->timeout_ms,
+                          .timeout_ms = access_settings_of(worker->access)->chain.timeout_ms,
                           .who = subject->identity,
                           .action = action,
                           .is_pattern = is_pattern,
@@ -480,8 +489,24 @@ static void notice_one(struct subject *subject, const struct notice *notice)
   worker->events->changed(subject->owner);
 }
 
+static void notice_all(struct access_worker *worker, const struct notice *notice)
+{
+  size_t n = worker->subjects.count;
+  struct list *node;
+  while (n-- && (node = list_first(&worker->all))) {
+    /* To the end, so that each has its turn, and those before it are once more before it. */
+    list_remove(node);
+    list_append(&worker->all, node);
+    notice_one(container_of(node, struct subject, of_all), notice);
+  }
+}
+
 void subject_notice(struct access_worker *worker, const struct notice *notice)
 {
+  if (notice->all) {
+    notice_all(worker, notice);
+    return;
+  }
   if (!notice->user.len) {
     struct map_entry *found = map_find(
         &worker->subjects, str_from((const char *)&notice->session, sizeof notice->session));
@@ -504,4 +529,44 @@ void subject_notice(struct access_worker *worker, const struct notice *notice)
     list_append(&user->subjects, node);
     notice_one(container_of(node, struct subject, of_user), notice);
   }
+}
+
+/* --- other rules -------------------------------------------------------------------------- */
+
+void access_worker_renew(struct access_worker *worker, struct access *access)
+{
+  worker->access = access;
+  worker->generation++;
+}
+
+static void renew(struct subject *subject)
+{
+  struct access_worker *worker = subject->worker;
+  subject->no_rules = !worker->events->under_rules(subject->owner);
+  struct access_class *class = class_get(worker, rules_of(subject), subject_who(subject));
+  if (!class) {
+    worker->events->revoked(subject->owner, ""); /* rather than keep rights that are void */
+    return;
+  }
+  class_unref(worker, subject->class);
+  subject->class = class;
+  forget_answers(subject);
+  worker->events->renewed(subject->owner);
+}
+
+bool access_worker_judge_again(struct access_worker *worker, size_t n)
+{
+  struct list *node;
+  while ((node = list_first(&worker->all))) {
+    struct subject *subject = container_of(node, struct subject, of_all);
+    if (subject->generation == worker->generation)
+      return false;
+    if (n-- == 0)
+      return true;
+    subject->generation = worker->generation;
+    list_remove(node);
+    list_append(&worker->all, node);
+    renew(subject); /* which may be its end */
+  }
+  return false;
 }

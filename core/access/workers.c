@@ -22,6 +22,7 @@ struct access_worker *workers_add(struct access_workers *workers, struct access 
   worker->events = events;
   worker->inbox = inbox;
   worker->index = index;
+  list_init(&worker->all);
   items[workers->n++] = worker;
   return worker;
 }

@@ -30,10 +30,14 @@ struct access_worker {
   struct inbox *inbox;
   unsigned index;
   struct map classes, users, subjects;
+  struct list all; /* subjects, those of former generations first */
   uint64_t last_class;
+  uint64_t generation; /* of the rules */
 };
 
 struct access_workers {
+  unsigned refs;      /* accesses */
+  struct list former; /* struct access_plugins.link: no access has them, but maybe sessions */
   struct access_worker **items;
   size_t n;
 };
@@ -43,10 +47,12 @@ struct access_worker *workers_add(struct access_workers *workers, struct access 
                                   const struct access_events *events);
 void workers_fini(struct access_workers *workers);
 struct access_workers *access_workers_of(struct access *access); /* access.c */
+struct chain *access_own_chain(struct access *access);           /* access.c */
 
 /* What a plugin says about the sessions that it has granted. */
 struct notice {
   struct plugin_instance *instance;
+  bool all;                        /* that this instance has granted */
   struct plug_str user;            /* empty: the session of that number */
   uint64_t session;                /* as in plug_auth_request */
   const struct plug_identity *who; /* another identity, or NULL */

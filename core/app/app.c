@@ -15,27 +15,41 @@
 
 struct app_worker {
   struct app *app;
+  struct app_shared *shared;
   struct inbox *inbox;
   void (*publish)(void *ctx, const struct plug_app_message *message, struct app_publish *publish);
   void *ctx;
 };
 
-struct app {
-  struct app_settings settings;
-  struct chain chain;
-  struct claims claims;
-  struct app_link *links; /* one per instance of the chain */
+struct app_shared {
+  unsigned refs;                                /* apps */
+  struct list former;                           /* struct app.link */
+  const struct destination_rules *destinations; /* which stay, and so do users */
+  struct user_names users;
+  _Atomic uint64_t max_destination;
   struct app_worker **workers;
   size_t n_workers;
-  bool started;
   _Atomic bool draining;
   _Alignas(64) _Atomic int64_t n_waiting;
   _Atomic int64_t waiting_bytes;
 };
 
+struct app {
+  struct app_settings settings;
+  struct app_shared *shared;
+  struct chain chain;
+  struct claims claims;
+  struct app_link **links; /* one per instance of the chain, whose owner's it is */
+  bool started;
+  bool in_force;
+  struct list link; /* in app_shared.former, once it is in force no more, or never will be */
+  bool settled;     /* all workers have gone over to a later one: nobody begins anything here */
+  bool stopped;
+};
+
 /* What an instance's calls of publish come with. */
 struct app_link {
-  struct app *app;
+  struct app_shared *shared;
   struct plugin_instance *instance;
 };
 
@@ -62,6 +76,7 @@ const struct app_local *app_publish_local(const struct app_publish *publish)
 
 static void publish_free(struct app_publish *publish)
 {
+  instance_release(publish->instance);
   free(publish->message);
   free(publish);
 }
@@ -96,18 +111,22 @@ static void publish_on_worker(struct inbox_call *call)
   worker->publish(worker->ctx, &publish->message->publishes[0], publish);
 }
 
-static bool is_publishable(const struct app *app, struct plug_str destination)
+static uint64_t max_destination(const struct app_shared *shared)
+{
+  return atomic_load_explicit(&shared->max_destination, memory_order_relaxed);
+}
+
+static bool is_publishable(const struct app_shared *shared, struct plug_str destination)
 {
   const char *why;
   struct plug_str name, rest;
-  const struct app_settings *settings = &app->settings;
-  if (!destination_valid(destination, settings->max_destination, &why))
+  if (!destination_valid(destination, max_destination(shared), &why))
     return false;
-  switch (destination_classify(settings->destinations, destination)) {
+  switch (destination_classify(shared->destinations, destination)) {
   case DESTINATION_BROKER:
     return true;
   case DESTINATION_USER:
-    return user_split(&settings->users, destination, &name, &rest);
+    return user_split(&shared->users, destination, &name, &rest);
   default:
     return false;
   }
@@ -115,14 +134,14 @@ static bool is_publishable(const struct app *app, struct plug_str destination)
 
 /* Always the same worker for one destination, so that the order stays. template: all that is known
  * but for the worker; the message is taken over. */
-static plug_status hand_over(struct app *app, const struct app_publish *template)
+static plug_status hand_over(struct app_shared *shared, const struct app_publish *template)
 {
   struct plug_app_answer *message = template->message;
   struct plug_str destination = message->publishes[0].destination;
   struct plug_str subscription = template->local.subscription;
-  plug_status status = !is_publishable(app, destination)                ? PLUG_EINVAL
-                       : atomic_load(&app->draining) || !app->n_workers ? PLUG_ESTATE
-                                                                        : PLUG_OK;
+  plug_status status = !is_publishable(shared, destination)                   ? PLUG_EINVAL
+                       : atomic_load(&shared->draining) || !shared->n_workers ? PLUG_ESTATE
+                                                                              : PLUG_OK;
   struct app_publish *publish = status ? NULL : calloc(1, sizeof *publish + subscription.len);
   struct inbox_item *item = publish ? inbox_item_new(INBOX_CALL, str_from(NULL, 0)) : NULL;
   if (!item) {
@@ -131,10 +150,12 @@ static plug_status hand_over(struct app *app, const struct app_publish *template
     return status ? status : PLUG_ENOMEM;
   }
   *publish = *template;
+  instance_hold(publish->instance);
   if (subscription.len)
     memcpy(publish->text, subscription.ptr, subscription.len);
   publish->local.subscription.ptr = publish->text;
-  publish->worker = app->workers[hash_bytes(destination.ptr, destination.len) % app->n_workers];
+  publish->worker =
+      shared->workers[hash_bytes(destination.ptr, destination.len) % shared->n_workers];
   publish->call.run = publish_on_worker;
   item->waiter = &publish->call;
   struct inbox *inbox = publish->worker->inbox;
@@ -149,28 +170,28 @@ static plug_status on_publish(void *ctx, struct plug_app_answer *message,
   const struct app_link *link = ctx;
   struct app_publish template = {
       .instance = link->instance, .message = message, .done = done, .arg = arg};
-  return hand_over(link->app, &template);
+  return hand_over(link->shared, &template);
 }
 
 static plug_status on_publish_local(void *ctx, struct plug_app_answer *message, uint64_t session,
                                     struct plug_str subscription)
 {
   const struct app_link *link = ctx;
-  struct app *app = link->app;
+  struct app_shared *shared = link->shared;
   struct app_publish template = {.instance = link->instance,
                                  .message = message,
                                  .is_local = true,
                                  .local = {.session = session}};
   if (session) {
     size_t worker = session_worker(session);
-    if (worker >= app->n_workers) {
+    if (worker >= shared->n_workers) {
       free(message);
       return PLUG_EINVAL;
     }
-    template.local.inbox = app->workers[worker]->inbox;
+    template.local.inbox = shared->workers[worker]->inbox;
     template.local.subscription = subscription;
   }
-  return hand_over(app, &template);
+  return hand_over(shared, &template);
 }
 
 static plug_status on_check(void *ctx, const struct plug_app_message *message)
@@ -191,30 +212,46 @@ static plug_status on_check(void *ctx, const struct plug_app_message *message)
     headers[init.n_headers++] = message->headers[i];
   }
   /* What goes to users has a topic that may be longer than its destination by a hash. */
-  const struct app_settings *settings = &link->app->settings;
+  const struct app_shared *shared = link->shared;
   bool is_broker =
-      destination_classify(settings->destinations, message->destination) == DESTINATION_BROKER;
+      destination_classify(shared->destinations, message->destination) == DESTINATION_BROKER;
   if (message_breaks_frames(&init) || message_over_limit(&init) ||
-      (!is_broker && message->destination.len + USER_TOPIC_ADDS > settings->max_destination))
+      (!is_broker && message->destination.len + USER_TOPIC_ADDS > max_destination(shared)))
     return PLUG_ETOOBIG;
-  return is_publishable(link->app, message->destination) ? PLUG_OK : PLUG_EINVAL;
+  return is_publishable(shared, message->destination) ? PLUG_OK : PLUG_EINVAL;
 }
 
 /* --- life --------------------------------------------------------------------------------- */
 
-static plug_status load_claims(struct app *app, struct plug_err *err)
+static plug_status link_instance(struct app *app, size_t i, struct plug_err *err)
+{
+  struct plugin_instance *instance = app->chain.instances[i];
+  struct app_link *link = malloc(sizeof *link);
+  if (!link)
+    return fault_no_memory(err);
+  *link = (struct app_link){app->shared, instance};
+  app->links[i] = link;
+  struct instance_app_up up = {on_publish, on_publish_local, on_check, link};
+  instance_set_app_up(instance, &up);
+  return PLUG_OK;
+}
+
+/* former: NULL, or where instances come from that are foreign here. */
+static plug_status load_claims(struct app *app, const struct app *former, struct plug_err *err)
 {
   const struct app_settings *settings = &app->settings;
   struct plug_err why = {0};
-  app->links = calloc(app->chain.n + 1, sizeof *app->links);
+  app->links = calloc(app->chain.n + 1, sizeof(struct app_link *));
   if (!app->links)
     return fault_no_memory(err);
   for (size_t i = 0; i < app->chain.n; i++) {
     struct plugin_instance *instance = app->chain.instances[i];
-    app->links[i] = (struct app_link){app, instance};
-    struct instance_app_up up = {on_publish, on_publish_local, on_check, &app->links[i]};
-    instance_set_app_up(instance, &up);
-    if (claims_add(&app->claims, instance, &why) != PLUG_OK)
+    plug_status status = app->chain.foreign[i] ? PLUG_OK : link_instance(app, i, err);
+    if (status != PLUG_OK)
+      return status;
+    status = app->chain.foreign[i] ? claims_copy(&app->claims, &former->claims, instance, &why)
+                                   : claims_add(&app->claims, instance, &why);
+    if (status != PLUG_OK)
       return fault_at(err, settings->chain.file, settings->chain.line, "%s", why.text);
   }
   if (app->claims.n_claims && !settings->destinations->app.n)
@@ -223,25 +260,156 @@ static plug_status load_claims(struct app *app, struct plug_err *err)
   return PLUG_OK;
 }
 
-struct app *app_new(const struct app_settings *settings, const struct config *config,
-                    struct loop *loop, struct plug_err *err)
+static struct app_shared *shared_new(const struct app_settings *settings)
 {
-  struct app *app = aligned_alloc(64, (sizeof *app + 63) / 64 * 64);
-  if (!app) {
+  struct app_shared *shared = aligned_alloc(64, (sizeof *shared + 63) / 64 * 64);
+  if (!shared)
+    return NULL;
+  memset(shared, 0, sizeof *shared);
+  list_init(&shared->former);
+  shared->destinations = settings->destinations;
+  shared->users = settings->users;
+  atomic_init(&shared->max_destination, settings->max_destination);
+  return shared;
+}
+
+static struct app *make(const struct app_settings *settings, const struct app *former,
+                        struct plug_err *err)
+{
+  struct app *app = calloc(1, sizeof *app);
+  struct app_shared *shared = former ? former->shared : shared_new(settings);
+  if (!app || !shared) {
+    free(app);
+    if (!former)
+      free(shared);
     fault_no_memory(err);
     return NULL;
   }
-  memset(app, 0, sizeof *app);
+  shared->refs++;
+  list_init(&app->link);
+  app->shared = shared;
   app->settings = *settings;
   app->settings.chain.kind = "app";
   app->settings.chain.named = true;
+  return app;
+}
+
+struct app *app_new(const struct app_settings *settings, const struct config *config,
+                    struct loop *loop, struct plug_err *err)
+{
+  struct app *app = make(settings, NULL, err);
+  if (!app)
+    return NULL;
   plug_status status = chain_create(&app->chain, &app->settings.chain, config, loop, err);
   if (status == PLUG_OK)
-    status = load_claims(app, err);
+    status = load_claims(app, NULL, err);
+  app->in_force = true;
   if (status == PLUG_OK)
     return app;
   app_free(app);
   return NULL;
+}
+
+static void stop(struct app *app)
+{
+  chain_drain(&app->chain);
+  if (app->started)
+    chain_stop(&app->chain);
+  app->started = false;
+  app->stopped = true;
+}
+
+void app_abandon(struct app *app)
+{
+  stop(app); /* what it has published may be on its way */
+  list_append(&app->shared->former, &app->link);
+}
+
+struct app *app_renewed(const struct app *former, const struct app_settings *settings,
+                        const struct config *config, bool (*renew)(void *ctx, const char *name),
+                        void *ctx, struct plug_err *err)
+{
+  struct app *app = make(settings, former, err);
+  if (!app)
+    return NULL;
+  app->settings.destinations = former->settings.destinations;
+  plug_status status =
+      chain_create_next(&app->chain, &app->settings.chain, config, &former->chain, renew, ctx, err);
+  if (status == PLUG_OK)
+    status = load_claims(app, former, err);
+  if (status == PLUG_OK)
+    status = app_start(app, err);
+  if (status == PLUG_OK)
+    return app;
+  app_abandon(app);
+  return NULL;
+}
+
+void app_take_over(struct app *app, struct app *former)
+{
+  for (size_t i = 0; i < app->chain.n; i++)
+    for (size_t k = 0; k < former->chain.n; k++)
+      if (app->chain.instances[i] == former->chain.instances[k])
+        app->links[i] = former->links[k];
+  chain_pass_on(&former->chain, &app->chain);
+  atomic_store_explicit(&app->shared->max_destination, app->settings.max_destination,
+                        memory_order_relaxed);
+  list_append(&app->shared->former, &former->link);
+  former->in_force = false;
+  app->in_force = true;
+}
+
+static struct app *former_at(struct list *node)
+{
+  return container_of(node, struct app, link);
+}
+
+bool app_tend(struct app *app)
+{
+  struct list *head = &app->shared->former;
+  bool more = false;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    struct app *former = former_at(node);
+    if (former->stopped || !former->settled)
+      continue;
+    if (chain_is_idle(&former->chain))
+      stop(former);
+    more = more || !former->stopped;
+  }
+  return more;
+}
+
+void app_settle(struct app *app)
+{
+  struct list *head = &app->shared->former, *next;
+  for (struct list *node = head->next; node != head; node = next) {
+    struct app *former = former_at(node);
+    next = node->next;
+    if (former->stopped && chain_is_idle(&former->chain))
+      app_free(former);
+    else
+      former->settled = true;
+  }
+}
+
+bool app_can_renew(const struct app *app, const char *section)
+{
+  struct plug_str name = str_from(section, strcspn(section, " "));
+  for (size_t i = 0; i < app->chain.n; i++)
+    if (str_eq(str_of(instance_name(app->chain.instances[i])), name))
+      return !claims_watch(&app->claims, app->chain.instances[i]) &&
+             !instance_has_called(app->chain.instances[i]);
+  return false;
+}
+
+size_t app_n_instances(const struct app *app)
+{
+  size_t n = app->chain.n;
+  const struct list *head = &app->shared->former;
+  for (struct list *node = head->next; node != head; node = node->next)
+    for (size_t i = 0; i < former_at(node)->chain.n && !former_at(node)->stopped; i++)
+      n += !former_at(node)->chain.foreign[i];
+  return n;
 }
 
 plug_status app_start(struct app *app, struct plug_err *err)
@@ -301,20 +469,29 @@ static void nothing(void *arg) PLUG_NOEXCEPT
 
 void app_drain(struct app *app, uint64_t deadline_ms)
 {
+  struct app_shared *shared = app->shared;
   if (!app->started)
     return;
-  for (size_t i = 0; i < app->n_workers; i++) /* what they have is on its way to the plugins */
-    settle(app->workers[i], deadline_ms);
+  for (size_t i = 0; i < shared->n_workers; i++) /* what they have is on its way to the plugins */
+    settle(shared->workers[i], deadline_ms);
   uint64_t now_ms = clock_now_ms(); /* and has reached them */
   loop_call_within(app->chain.loop, nothing, NULL, deadline_ms > now_ms ? deadline_ms - now_ms : 0);
+  for (struct list *node = shared->former.next; node != &shared->former; node = node->next)
+    chain_drain(&former_at(node)->chain);
   chain_drain(&app->chain);
-  atomic_store(&app->draining, true);
-  for (size_t i = 0; i < app->n_workers; i++)
-    settle(app->workers[i], deadline_ms);
+  atomic_store(&shared->draining, true);
+  for (size_t i = 0; i < shared->n_workers; i++)
+    settle(shared->workers[i], deadline_ms);
 }
 
 void app_stop(struct app *app)
 {
+  struct list *head = &app->shared->former;
+  for (struct list *node = head->next; node != head; node = node->next) {
+    if (former_at(node)->started)
+      chain_stop(&former_at(node)->chain);
+    former_at(node)->started = false;
+  }
   if (app->started)
     chain_stop(&app->chain);
   app->started = false;
@@ -324,11 +501,22 @@ void app_free(struct app *app)
 {
   if (!app)
     return;
+  struct app_shared *shared = app->shared;
+  struct list *node;
+  while (app->in_force && (node = list_first(&shared->former)))
+    app_free(former_at(node));
+  list_remove(&app->link);
   claims_fini(&app->claims);
+  for (size_t i = 0; app->links && i < app->chain.n; i++)
+    if (!app->chain.foreign[i])
+      free(app->links[i]);
   chain_free(&app->chain);
   free(app->links);
-  free(app->workers);
   free(app);
+  if (--shared->refs == 0) {
+    free(shared->workers);
+    free(shared);
+  }
 }
 
 const struct app_settings *app_settings_of(const struct app *app)
@@ -351,6 +539,16 @@ struct app *app_of(const struct app_worker *worker)
   return worker->app;
 }
 
+struct app_shared *app_shared_of(const struct app_worker *worker)
+{
+  return worker->shared;
+}
+
+void app_worker_renew(struct app_worker *worker, struct app *app)
+{
+  worker->app = app;
+}
+
 struct inbox *app_worker_inbox(const struct app_worker *worker)
 {
   return worker->inbox;
@@ -361,14 +559,16 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
                                                   struct app_publish *publish),
                                   void *ctx)
 {
-  struct app_worker **workers = realloc(app->workers, (app->n_workers + 1) * sizeof *workers);
+  struct app_shared *shared = app->shared;
+  struct app_worker **workers = realloc(shared->workers, (shared->n_workers + 1) * sizeof *workers);
   struct app_worker *worker = workers ? malloc(sizeof *worker) : NULL;
   if (workers)
-    app->workers = workers;
+    shared->workers = workers;
   if (!worker)
     return NULL;
-  *worker = (struct app_worker){.app = app, .inbox = inbox, .publish = publish, .ctx = ctx};
-  app->workers[app->n_workers++] = worker;
+  *worker = (struct app_worker){
+      .app = app, .shared = shared, .inbox = inbox, .publish = publish, .ctx = ctx};
+  shared->workers[shared->n_workers++] = worker;
   return worker;
 }
 
@@ -379,17 +579,18 @@ void app_worker_free(struct app_worker *worker)
 
 /* --- what waits --------------------------------------------------------------------------- */
 
-void app_count(struct app *app, int64_t n, int64_t bytes)
+void app_count(struct app_shared *shared, int64_t n, int64_t bytes)
 {
-  atomic_fetch_add_explicit(&app->n_waiting, n, memory_order_relaxed);
-  atomic_fetch_add_explicit(&app->waiting_bytes, bytes, memory_order_relaxed);
+  atomic_fetch_add_explicit(&shared->n_waiting, n, memory_order_relaxed);
+  atomic_fetch_add_explicit(&shared->waiting_bytes, bytes, memory_order_relaxed);
   COUNT_BY(app_waiting, n);
 }
 
 static bool waits(const struct app *app, uint64_t n, uint64_t bytes)
 {
-  return atomic_load_explicit(&app->n_waiting, memory_order_relaxed) >= (int64_t)n ||
-         atomic_load_explicit(&app->waiting_bytes, memory_order_relaxed) >= (int64_t)bytes;
+  const struct app_shared *shared = app->shared;
+  return atomic_load_explicit(&shared->n_waiting, memory_order_relaxed) >= (int64_t)n ||
+         atomic_load_explicit(&shared->waiting_bytes, memory_order_relaxed) >= (int64_t)bytes;
 }
 
 bool app_congested(const struct app *app)

@@ -43,9 +43,29 @@ struct app_local {
   struct plug_str subscription; /* of that session */
 };
 
-/* [start] NULL on failure, with err->text. loop NULL: for --check. */
+/* [start] NULL on failure, with err->text. loop NULL: for --check. What the settings point to
+ * outlives the app and all that follow it. */
 struct app *app_new(const struct app_settings *settings, const struct config *config,
                     struct loop *loop, struct plug_err *err);
+/* [main] While workers run: the next one by other settings, with the same instances but for those
+ * that renew names, which are made and started. It is not in force before app_take_over. */
+struct app *app_renewed(const struct app *former, const struct app_settings *settings,
+                        const struct config *config, bool (*renew)(void *ctx, const char *name),
+                        void *ctx, struct plug_err *err);
+/* [main] It will not be; app_settle frees it. */
+void app_abandon(struct app *app);
+/* [main] Then the workers are sent there; former lives on until nothing of it is under way. */
+void app_take_over(struct app *app, struct app *former);
+/* [main] Stops instances of former ones of which nothing is under way. True: there are others, look
+ * again. */
+bool app_tend(struct app *app);
+/* [main] All workers have gone over to this one. */
+void app_settle(struct app *app);
+/* [main] Whether the instance that reads this section, [app.NAME] or [app.NAME ...], can be made
+ * anew while the server runs: it is not told of subscriptions, and keeps no members, of which the
+ * next one would not know. */
+bool app_can_renew(const struct app *app, const char *section);
+size_t app_n_instances(const struct app *app); /* [main] that are to be stopped in the end */
 plug_status app_start(struct app *app, struct plug_err *err);
 /* [start] While workers run but read nothing more: what was taken is answered, and the workers have
  * published it when this returns, at most at deadline_ms. */
@@ -68,6 +88,8 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
                                   void *ctx);
 void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
 struct app *app_of(const struct app_worker *worker);
+/* [worker] Goes over to the next one. */
+void app_worker_renew(struct app_worker *worker, struct app *app);
 void app_published(struct app_publish *publish, plug_status status); /* [worker] */
 const struct app_local *app_publish_local(
     const struct app_publish *publish); /* NULL: by the broker */
@@ -119,9 +141,12 @@ bool app_tell(struct app_worker *worker, const struct app_tell_init *init);
 
 /* --- within core/app ---------------------------------------------------------------------- */
 
+/* What one app passes on to the next. */
+struct app_shared;
+struct app_shared *app_shared_of(const struct app_worker *worker); /* [any] */
 /* What waits, counted in. */
-void app_count(struct app *app, int64_t n, int64_t bytes); /* [any] */
-bool app_is_full(const struct app *app);                   /* [any] */
+void app_count(struct app_shared *shared, int64_t n, int64_t bytes); /* [any] */
+bool app_is_full(const struct app *app);                             /* [any] */
 struct inbox *app_worker_inbox(const struct app_worker *worker);
 
 #endif

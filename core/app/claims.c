@@ -139,6 +139,48 @@ plug_status claims_add(struct claims *claims, struct plugin_instance *instance,
   return status;
 }
 
+static plug_status copy(struct claim **items, size_t *n, const struct claim *from, size_t n_from,
+                        const struct plugin_instance *instance, struct plug_err *err)
+{
+  if (!grow(items, *n, n_from))
+    return fault_no_memory(err);
+  for (size_t i = 0; i < n_from; i++) {
+    if (from[i].instance != instance)
+      continue;
+    plug_status status = make(&(*items)[*n], from[i].instance, from[i].number,
+                              shape_text(from[i].shape), from[i].actions, err);
+    if (status != PLUG_OK)
+      return status;
+    ++*n;
+  }
+  return PLUG_OK;
+}
+
+plug_status claims_copy(struct claims *claims, const struct claims *from,
+                        const struct plugin_instance *instance, struct plug_err *err)
+{
+  size_t before = claims->n_claims;
+  plug_status status =
+      copy(&claims->claims, &claims->n_claims, from->claims, from->n_claims, instance, err);
+  if (status == PLUG_OK)
+    status =
+        copy(&claims->watches, &claims->n_watches, from->watches, from->n_watches, instance, err);
+  for (size_t i = before; i < claims->n_claims && status == PLUG_OK; i++) {
+    const struct claims earlier = {.claims = claims->claims, .n_claims = before};
+    status = check_twice(&earlier, &claims->claims[i], err);
+  }
+  qsort(claims->claims, claims->n_claims, sizeof *claims->claims, compare);
+  return status;
+}
+
+bool claims_watch(const struct claims *claims, const struct plugin_instance *instance)
+{
+  for (size_t i = 0; i < claims->n_watches; i++)
+    if (claims->watches[i].instance == instance)
+      return true;
+  return false;
+}
+
 void claims_fini(struct claims *claims)
 {
   for (size_t i = 0; i < claims->n_claims; i++)

@@ -30,6 +30,10 @@ struct claims {
 /* Adds what an instance claims. On failure err->text is a sentence; claims_fini is still due. */
 plug_status claims_add(struct claims *claims, struct plugin_instance *instance,
                        struct plug_err *err);
+/* What from has of an instance, which is asked for its claims once only. */
+plug_status claims_copy(struct claims *claims, const struct claims *from,
+                        const struct plugin_instance *instance, struct plug_err *err);
+bool claims_watch(const struct claims *claims, const struct plugin_instance *instance);
 void claims_fini(struct claims *claims);
 
 /* path: a destination without its application prefix. NULL: nobody does. */

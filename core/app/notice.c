@@ -5,7 +5,7 @@
 
 struct notice {
   struct loop_task task;
-  struct app *app;
+  struct app_shared *shared;
   struct plugin_instance *instance;
   struct identity *who;
   struct plug_app_event event;
@@ -24,7 +24,8 @@ static void tell_at_home(struct loop_task *task)
     instance_app(instance)->event(instance_self(instance), &notice->event);
     instance_call_end(&call);
   }
-  app_count(notice->app, -1, -notice->bytes);
+  app_count(notice->shared, -1, -notice->bytes);
+  instance_release(instance);
   identity_unref(notice->who);
   free(notice);
 }
@@ -39,8 +40,8 @@ static struct plug_str take(char **at, struct plug_str s)
 }
 
 /* claim NULL: of a whole session. */
-static void tell_one(struct app *app, struct plugin_instance *instance, const struct claim *claim,
-                     const struct app_tell_init *init)
+static void tell_one(struct app_shared *shared, struct plugin_instance *instance,
+                     const struct claim *claim, const struct app_tell_init *init)
 {
   size_t bytes =
       sizeof(struct notice) + init->session_id.len + init->subscription.len + init->destination.len;
@@ -49,7 +50,8 @@ static void tell_one(struct app *app, struct plugin_instance *instance, const st
     return;
   char *at = notice->text;
   notice->task.run = tell_at_home;
-  notice->app = app;
+  notice->shared = shared;
+  instance_hold(instance);
   notice->instance = instance;
   notice->bytes = (int64_t)bytes;
   notice->who = init->who;
@@ -68,16 +70,8 @@ static void tell_one(struct app *app, struct plugin_instance *instance, const st
     notice->event.n_variables = claim->n_variables;
     claim_variables(claim, notice->event.destination, notice->variables);
   }
-  app_count(app, 1, notice->bytes);
+  app_count(shared, 1, notice->bytes);
   loop_post_task(instance_loop(instance), &notice->task);
-}
-
-static bool watches_anything(const struct claims *claims, const struct plugin_instance *instance)
-{
-  for (size_t i = 0; i < claims->n_watches; i++)
-    if (claims->watches[i].instance == instance)
-      return true;
-  return false;
 }
 
 bool app_tell(struct app_worker *worker, const struct app_tell_init *init)
@@ -91,9 +85,9 @@ bool app_tell(struct app_worker *worker, const struct app_tell_init *init)
     bool whole = init->kind == PLUG_APP_DISCONNECTED;
     const struct claim *claim =
         whole ? NULL : claims_find_watch(claims, instance, init->destination);
-    if (!claim && !(whole && watches_anything(claims, instance)))
+    if (!claim && !(whole && claims_watch(claims, instance)))
       continue;
-    tell_one(app, instance, claim, init);
+    tell_one(app_shared_of(worker), instance, claim, init);
     any = true;
   }
   return any;

@@ -21,6 +21,7 @@ struct app_call {
   struct plug_app_request request;
   struct app_result result;
   int64_t bytes;
+  uint64_t timeout_ms;
   struct plug_kv variables[PLUG_APP_VARIABLES_MAX];
   struct plug_kv headers[]; /* behind them the texts */
 };
@@ -30,6 +31,7 @@ static void unref(struct app_call *call)
   if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1)
     return;
   identity_unref(call->who);
+  instance_release(call->instance);
   free(call->result.answer);
   free(call);
 }
@@ -39,7 +41,7 @@ static void come_back(struct inbox_call *inbox_call)
   struct app_call *call = container_of(inbox_call, struct app_call, call);
   struct app_result result = call->result;
   call->result.answer = NULL;
-  app_count(app_of(call->worker), -1, -call->bytes);
+  app_count(app_shared_of(call->worker), -1, -call->bytes);
   call->done(call->owner, call->worker, &result);
   unref(call);
 }
@@ -94,8 +96,7 @@ static plug_status run(struct app_call *call)
   struct answer_catch catch;
   if (instance_state(instance) != INSTANCE_RUNNING)
     return PLUG_ESTATE;
-  struct plug_op *op =
-      op_new(instance, app_settings_of(app_of(call->worker))->timeout_ms, on_done, call);
+  struct plug_op *op = op_new(instance, call->timeout_ms, on_done, call);
   if (!op)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
@@ -191,6 +192,8 @@ static struct app_call *make(struct app_worker *worker, const struct app_request
   call->done = init->done;
   call->instance = init->claim->instance;
   call->bytes = (int64_t)bytes;
+  instance_hold(call->instance);
+  call->timeout_ms = app_settings_of(app_of(worker))->timeout_ms;
   call->result.instance = instance_name(call->instance);
   atomic_init(&call->refs, 2);
   if (init->who) {
@@ -222,7 +225,7 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
   if (!call)
     return result->status = PLUG_ENOMEM;
   COUNT(app_requests);
-  app_count(app, 1, call->bytes);
+  app_count(app_shared_of(worker), 1, call->bytes);
   *out = call;
   if (!(instance_app(call->instance)->flags & PLUG_APP_ANY)) {
     loop_post_task(instance_loop(call->instance), &call->task);
@@ -231,7 +234,7 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
   plug_status status = run(call);
   if (status == PLUG_PENDING)
     return status;
-  app_count(app, -1, -call->bytes);
+  app_count(app_shared_of(worker), -1, -call->bytes);
   result->status = status;
   result->answer = call->result.answer;
   call->result.answer = NULL;

@@ -20,6 +20,8 @@ struct file_name {
   char name[];
 };
 
+static const char set_place[] = "--set"; /* the "file" of what comes from the command line */
+
 struct reader {
   struct config *config;
   const char *file;
@@ -40,6 +42,7 @@ struct config *config_new(void)
   list_init(&config->files);
   config->n_sets = 0;
   config->on_fault = NULL;
+  config->on_fault_ctx = NULL;
   return config;
 }
 
@@ -306,7 +309,7 @@ plug_status config_read_text(struct config *config, const char *name, struct plu
     reader.line++;
     status = read_line(&reader, str_from(text.ptr, len));
     if (status == PLUG_EINVAL && config->on_fault) {
-      config->on_fault(err);
+      config->on_fault(config->on_fault_ctx, err);
       if (reader.section && !reader.lost)
         reader.section->damaged = true;
       worst = status;
@@ -318,8 +321,10 @@ plug_status config_read_text(struct config *config, const char *name, struct plu
   return status ? status : worst;
 }
 
-void config_on_fault(struct config *config, void (*on_fault)(const struct plug_err *err))
+void config_on_fault(struct config *config, void (*on_fault)(void *ctx, const struct plug_err *err),
+                     void *ctx)
 {
+  config->on_fault_ctx = ctx;
   config->on_fault = on_fault;
 }
 
@@ -358,7 +363,7 @@ close_file:
 
 plug_status config_set(struct config *config, const char *assignment, struct plug_err *err)
 {
-  static const char place[] = "--set";
+  const char *const place = set_place;
   const char *equals = strchr(assignment, '=');
   config->n_sets++;
   const char *dot = equals ? memrchr(assignment, '.', (size_t)(equals - assignment)) : NULL;
@@ -388,6 +393,75 @@ plug_status config_set(struct config *config, const char *assignment, struct plu
   entry->file = place;
   entry->line = -config->n_sets;
   return PLUG_OK;
+}
+
+/* The name of a file of another configuration as one of this; NULL when out of memory. */
+static const char *own_file(struct config *config, const char *name)
+{
+  if (name == set_place)
+    return name;
+  for (struct list *link = config->files.next; link != &config->files; link = link->next)
+    if (strcmp(container_of(link, struct file_name, link)->name, name) == 0)
+      return container_of(link, struct file_name, link)->name;
+  size_t size = strlen(name) + 1;
+  struct file_name *file = malloc(sizeof(*file) + size);
+  if (!file)
+    return NULL;
+  memcpy(file->name, name, size);
+  list_append(&config->files, &file->link);
+  return file->name;
+}
+
+struct config_section *config_section_new(struct config *config, const struct config_section *from)
+{
+  const char *file = own_file(config, from->file);
+  return file ? section_add(config, str_of(from->name), file, from->line) : NULL;
+}
+
+void config_section_remove(struct config_section *section)
+{
+  list_remove(&section->link);
+  section_free(section);
+}
+
+bool config_section_set(struct config *config, struct config_section *section, const char *key,
+                        const struct config_entry *from)
+{
+  struct config_entry *entry = entry_find(section, str_of(key));
+  if (!from) {
+    if (entry) {
+      list_remove(&entry->link);
+      entry_free(entry);
+    }
+    return true;
+  }
+  const char *file = own_file(config, from->file);
+  char *value = file ? str_dup(str_of(from->value)) : NULL;
+  if (value && !entry)
+    entry = entry_add(section, str_of(key), file, from->line);
+  if (!value || !entry) {
+    free(value);
+    return false;
+  }
+  free(entry->value);
+  entry->value = value;
+  entry->file = file;
+  entry->line = from->line;
+  return true;
+}
+
+struct config_section *config_section_copy(struct config *config, const struct config_section *from)
+{
+  struct config_section *section = config_section_new(config, from);
+  const struct list *head = &from->entries;
+  for (const struct list *link = head->next; section && link != head; link = link->next) {
+    const struct config_entry *entry = container_of(link, struct config_entry, link);
+    if (config_section_set(config, section, entry->key, entry))
+      continue;
+    config_section_remove(section);
+    section = NULL;
+  }
+  return section;
 }
 
 static bool stands_at(const char *file, int line, const struct fault_place *place)

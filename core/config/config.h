@@ -21,15 +21,17 @@ struct config_section {
   char *name; /* "broker", "endpoint /ws", "broker.redis" */
   const char *file;
   int line;
+  bool generated;      /* by the server, out of other options */
   bool damaged;        /* mistakes were taken out of it: what is missing may have been there */
   struct list entries; /* struct config_entry, in file order; a later --set replaces the value */
 };
 
 struct config {
-  struct list sections;                         /* struct config_section, in file order */
-  struct list files;                            /* private: owned file names */
-  int n_sets;                                   /* private */
-  void (*on_fault)(const struct plug_err *err); /* private */
+  struct list sections; /* struct config_section, in file order */
+  struct list files;    /* private: owned file names */
+  int n_sets;           /* private */
+  void (*on_fault)(void *ctx, const struct plug_err *err); /* private, as the next */
+  void *on_fault_ctx;
 };
 
 struct config *config_new(void);
@@ -43,7 +45,8 @@ plug_status config_read_file(struct config *config, const char *path, struct plu
 
 /* Hears of each mistake in a file, and reading goes on behind it; the status is that of the last.
  */
-void config_on_fault(struct config *config, void (*on_fault)(const struct plug_err *err));
+void config_on_fault(struct config *config, void (*on_fault)(void *ctx, const struct plug_err *err),
+                     void *ctx);
 
 /* The same from memory, for tests and fuzzing; name stands for the file in messages. */
 plug_status config_read_text(struct config *config, const char *name, struct plug_str text,
@@ -56,6 +59,18 @@ plug_status config_set(struct config *config, const char *assignment, struct plu
 struct config_section *config_find(const struct config *config, const char *section);
 const struct config_entry *config_section_find(const struct config_section *section,
                                                const char *key);
+
+/* For what is made of two configurations. A section of from's name and place without entries, at
+ * the end; with all of its entries; NULL when out of memory. */
+struct config_section *config_section_new(struct config *config, const struct config_section *from);
+struct config_section *config_section_copy(struct config *config,
+                                           const struct config_section *from);
+/* The value and the place of entry, which may be another configuration's; NULL: the key is taken
+ * out. False when out of memory. */
+bool config_section_set(struct config *config, struct config_section *section, const char *key,
+                        const struct config_entry *entry);
+/* Takes it out of its configuration. */
+void config_section_remove(struct config_section *section);
 
 /* For whoever wants to know all mistakes, not the first: what stands at the place of the last fault
  * (config/fault.h) is taken out, as if it had not been written. False: nothing

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct plug_option *option_find(const struct option_table *table, const char *key)
+const struct plug_option *option_find(const struct option_table *table, const char *key)
 {
   for (size_t i = 0; i < table->n; i++)
     if (strcmp(table->options[i].name, key) == 0)
@@ -98,6 +98,27 @@ plug_status option_parse_i64(uint32_t type, struct plug_str text, int64_t *out)
     return PLUG_EINVAL;
   *out = negative ? -(int64_t)magnitude : (int64_t)magnitude;
   return PLUG_OK;
+}
+
+/* The items of lists are compared one by one: blanks around them do not count. */
+static bool same_list(struct plug_str a, struct plug_str b)
+{
+  struct plug_str one, other;
+  while (a.len && b.len)
+    if (str_split(&a, ',', &one) != str_split(&b, ',', &other) || !str_eq(one, other))
+      return false;
+  return a.len == b.len;
+}
+
+bool option_same_value(const struct plug_option *option, struct plug_str a, struct plug_str b)
+{
+  int64_t one, other;
+  if (option->type == PLUG_OPT_LIST)
+    return same_list(a, b);
+  if (option_parse_i64(option->type, a, &one) == PLUG_OK &&
+      option_parse_i64(option->type, b, &other) == PLUG_OK)
+    return one == other;
+  return str_eq(a, b);
 }
 
 /* "low..high", both written as values of the type. */
@@ -202,13 +223,17 @@ static bool value_check(const struct plug_option *option, struct plug_str value,
 }
 
 /* What is wrong with the option itself, its default apart; NULL if nothing is. */
-static const char *option_fault(const struct plug_option *option)
+static const char *option_fault(const struct plug_option *option, bool own)
 {
+  const uint32_t reload = OPTION_LIVE | OPTION_FIXED,
+                 known = PLUG_OPT_REQUIRED | (own ? reload : 0);
   int64_t low, high;
   if (option->type < PLUG_OPT_STRING || option->type > PLUG_OPT_CHOICE)
     return "unknown type";
-  if (option->flags & ~PLUG_OPT_REQUIRED)
+  if (option->flags & ~known)
     return "unknown flags";
+  if (own && (option->flags & reload) != OPTION_LIVE && (option->flags & reload) != OPTION_FIXED)
+    return "nothing says whether a reload applies it";
   if (!option->help)
     return "no help text";
   if (option->def && (option->flags & PLUG_OPT_REQUIRED))
@@ -230,7 +255,7 @@ static bool is_option_name(const char *name)
   return *name != '\0';
 }
 
-plug_status option_table_check(const struct option_table *table, struct plug_err *err)
+plug_status option_table_check(const struct option_table *table, bool own, struct plug_err *err)
 {
   for (size_t i = 0; i < table->n; i++) {
     const struct plug_option *option = &table->options[i];
@@ -238,7 +263,7 @@ plug_status option_table_check(const struct option_table *table, struct plug_err
       return fault_at(err, NULL, 0, "option %zu has no name of the form [a-z0-9-]+", i);
     if (option_find(table, option->name) != option)
       return fault_at(err, NULL, 0, "option '%s': there are two of that name", option->name);
-    const char *fault = option_fault(option);
+    const char *fault = option_fault(option, own);
     if (fault)
       return fault_at(err, NULL, 0, "option '%s': %s", option->name, fault);
     char why[192];
@@ -384,14 +409,17 @@ static void put_range(struct buf *out, const struct plug_option *option)
 
 void option_put_reference(struct buf *out, const struct option_table *table)
 {
-  buf_putf(out, "| key | type | default | values | meaning |\n|---|---|---|---|---|\n");
+  const uint32_t reload = OPTION_LIVE | OPTION_FIXED;
+  bool own = table->n && (table->options[0].flags & reload);
+  buf_putf(out, "| key | type | default | values | %smeaning |\n|---|---|---|---|%s---|\n",
+           own ? "reload | " : "", own ? "---|" : "");
   for (size_t i = 0; i < table->n; i++) {
     const struct plug_option *option = &table->options[i];
     buf_putf(out, "| `%s` | %s | ", option->name, type_name(option->type));
     put_default(out, option);
     buf_putf(out, " | ");
     put_range(out, option);
-    buf_putf(out, " | ");
+    buf_putf(out, " | %s", !own ? "" : option->flags & OPTION_LIVE ? "yes | " : "no | ");
     put_cell(out, option->help);
     buf_putf(out, " |\n");
   }

@@ -7,8 +7,6 @@
 #include "config/fault.h"
 #include "config/origin.h"
 
-#define DEFAULT_ENDPOINT "/ws"
-
 bool doors_endpoint_path(const struct config_section *section, struct plug_str *path)
 {
   return loader_section_of(section, SECTION_ENDPOINT, path);
@@ -233,7 +231,7 @@ plug_status doors_load_endpoints(struct settings_loader *l)
     if (status)
       return status;
   }
-  return n == 1 ? load_endpoint(l, NULL, STR(DEFAULT_ENDPOINT)) : PLUG_OK;
+  return n == 1 ? load_endpoint(l, NULL, STR(DOORS_DEFAULT_ENDPOINT)) : PLUG_OK;
 }
 
 static plug_status load_trusted(struct settings_loader *l, enum settings_section_id id,

@@ -6,6 +6,8 @@
 
 #include "config/settings_loader.h"
 
+#define DOORS_DEFAULT_ENDPOINT "/ws" /* without any section of an endpoint */
+
 /* The path of "endpoint PATH", an empty one for "endpoint"; false for other sections. */
 bool doors_endpoint_path(const struct config_section *section, struct plug_str *path);
 plug_status doors_check_endpoint(const struct config_section *section, struct plug_str path,

@@ -170,5 +170,6 @@ plug_status settings_page_sign_in(const struct settings *settings, struct config
     if (status != PLUG_OK)
       return status;
   }
+  config_find(config, "auth." SIGN_IN_PLUGIN)->generated = true;
   return PLUG_OK;
 }

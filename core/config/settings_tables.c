@@ -1,229 +1,234 @@
 #include "config/settings_tables.h"
 
 #define TABLE(options) {(options), sizeof(options) / sizeof((options)[0])}
+/* Every option says whether a reload applies it. */
+#define LIVE           OPTION_LIVE
+#define FIXED          OPTION_FIXED
 
 static const struct plug_option server_options[] = {
-    {"workers", PLUG_OPT_INTEGER, 0, "0", "0..64",
+    {"workers", PLUG_OPT_INTEGER, FIXED, "0", "0..64",
      "Threads that serve connections; 0 is one per core that the process may use."},
-    {"node", PLUG_OPT_STRING, 0, NULL, NULL,
+    {"node", PLUG_OPT_STRING, FIXED, NULL, NULL,
      "Name of this node, unique in a cluster: 1 to 64 of `A-Z a-z 0-9 . _ -`. Default: the host's "
      "name and a random number, new at each start."},
-    {"log-level", PLUG_OPT_CHOICE, 0, "info", "debug|info|warn|error",
+    {"log-level", PLUG_OPT_CHOICE, LIVE, "info", "debug|info|warn|error",
      "The lowest level that is logged."},
-    {"log-format", PLUG_OPT_CHOICE, 0, "text", "text|json", "How log lines are written."},
-    {"log-target", PLUG_OPT_CHOICE, 0, "stderr", "stderr|journald",
+    {"log-format", PLUG_OPT_CHOICE, LIVE, "text", "text|json", "How log lines are written."},
+    {"log-target", PLUG_OPT_CHOICE, FIXED, "stderr", "stderr|journald",
      "Where log lines go: to standard error, or to the systemd journal as entries with fields. "
      "What "
      "finds no room there is dropped and counted (`log_dropped`), never waited for."},
-    {"journal-socket", PLUG_OPT_PATH, 0, "/run/systemd/journal/socket", NULL,
+    {"journal-socket", PLUG_OPT_PATH, FIXED, "/run/systemd/journal/socket", NULL,
      "Where journald listens; a journal namespace has a socket of its own."},
-    {"access-log", PLUG_OPT_STRING, 0, "off", NULL,
+    {"access-log", PLUG_OPT_STRING, FIXED, "off", NULL,
      "A line for each session and connection that ends: `off`, `on` (in the log, whatever "
      "`log-level` says), or a file, which is appended to, and opened anew on SIGHUP."},
-    {"plugin-dir", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"plugin-dir", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},
-    {"stop-delay", PLUG_OPT_DURATION, 0, "0", "0..10m",
+    {"stop-delay", PLUG_OPT_DURATION, LIVE, "0", "0..10m",
      "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
      "long as a balancer needs to notice. A second signal ends it at once."},
-    {"drain-time", PLUG_OPT_DURATION, 0, "10s", "0..10m",
+    {"drain-time", PLUG_OPT_DURATION, LIVE, "10s", "0..10m",
      "How long a stopping server takes then at most, all in all. Its sessions are closed one after "
      "the other within four fifths of that, and go on until it is their turn."},
-    {"drain-rate", PLUG_OPT_INTEGER, 0, "500", "1..1000000",
+    {"drain-rate", PLUG_OPT_INTEGER, LIVE, "500", "1..1000000",
      "How many sessions a stopping server closes in a second at most, so that not all clients come "
      "back at once. With more sessions than fit into `drain-time` they are closed faster, evenly, "
      "and the log says so."},
-    {"drain-overlap", PLUG_OPT_DURATION, 0, "5s", "0..10m",
+    {"drain-overlap", PLUG_OPT_DURATION, LIVE, "5s", "0..10m",
      "A client that has asked for that in CONNECT is told before, and its session stays open for "
      "so long, and `drain-reconnect`, so that the new connection is there before the old one ends; "
      "for two fifths of `drain-time` at most. 0: nobody is told."},
-    {"drain-reconnect", PLUG_OPT_DURATION, 0, "1s", "0..10m",
+    {"drain-reconnect", PLUG_OPT_DURATION, LIVE, "1s", "0..10m",
      "After how long, give or take a tenth, clients are told to connect again; without other "
      "nodes, as long as a restart takes. 0: they are told nothing of that."},
-    {"stats-interval", PLUG_OPT_DURATION, 0, "0", "0..24h",
+    {"stats-interval", PLUG_OPT_DURATION, LIVE, "0", "0..24h",
      "How often the counters are logged; 0 is only on SIGUSR1 and at the end."},
-    {"stats-format", PLUG_OPT_CHOICE, 0, "counters", "counters|spring",
+    {"stats-format", PLUG_OPT_CHOICE, LIVE, "counters", "counters|spring",
      "What `stats-interval` logs: all counters, or the one line of Spring's "
      "`WebSocketMessageBrokerStats` with numbers of this server behind it. With `spring` the first "
      "line comes after a minute at most, and an interval of 0 is 30 minutes. SIGUSR1 and the end "
      "log the "
      "counters."},
-    {"live-limit", PLUG_OPT_DURATION, 0, "10s", "1s..10m",
+    {"live-limit", PLUG_OPT_DURATION, FIXED, "10s", "1s..10m",
      "A worker or the control thread that has not come round for so long hangs: `/live` answers "
      "503, and systemd's watchdog is told nothing more."},
-    {"pool-threads", PLUG_OPT_INTEGER, 0, "2", "1..8",
+    {"pool-threads", PLUG_OPT_INTEGER, FIXED, "2", "1..8",
      "Threads for what plugins must not do on the control thread, such as checking signatures and "
      "passwords; they start when first needed."},
-    {"pool-queue", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
+    {"pool-queue", PLUG_OPT_INTEGER, FIXED, "10000", "1..1000000",
      "How many such jobs may wait; more are refused."},
-    {"plugin-hang", PLUG_OPT_DURATION, 0, "5s", "100ms..10m",
+    {"plugin-hang", PLUG_OPT_DURATION, FIXED, "5s", "100ms..10m",
      "A plugin that has not returned from a call for so long hangs: the log names it and the call, "
      "`/ready` answers 503, SENDs that wait are refused after `operation-timeout`, and a stopping "
      "server does not wait for it."},
-    {"io-uring", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"io-uring", PLUG_OPT_BOOL, FIXED, "on", NULL,
      "Writes to many connections with one io_uring submission where the kernel offers it, and with "
      "a `send()` each where it does not."},
 };
 
 static const struct plug_option http_options[] = {
-    {"listen", PLUG_OPT_LIST, 0, "127.0.0.1:8080", NULL,
+    {"listen", PLUG_OPT_LIST, FIXED, "127.0.0.1:8080", NULL,
      "Addresses to listen on, as `host:port` or `[v6]:port`; port 0 is any free one. Empty: no "
      "HTTP."},
-    {"tls-listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses to listen on for TLS (`wss://`, `https://`), with the certificates of `[tls]`."},
-    {"keep-alive-timeout", PLUG_OPT_DURATION, 0, "75s", "1s..1h",
+    {"keep-alive-timeout", PLUG_OPT_DURATION, LIVE, "75s", "1s..1h",
      "How long a connection may wait for its next request; longer than proxies in front keep "
      "theirs, or they meet closed ones."},
-    {"websocket-ping", PLUG_OPT_DURATION, 0, "30s", "0..1h",
+    {"websocket-ping", PLUG_OPT_DURATION, LIVE, "30s", "0..1h",
      "How long a WebSocket may be silent, where no heart-beats from the client were agreed upon, "
      "before it is pinged; it is closed after three times that without a byte. 0 is never."},
-    {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
+    {"trusted-proxies", PLUG_OPT_LIST, LIVE, "", NULL,
      "Addresses of proxies, or ranges as in `10.0.0.0/8`, whose `Forwarded`, `X-Forwarded-Proto` "
      "and `X-Forwarded-Host` are believed. One that ends TLS has to be among them, or pages that "
      "it "
      "serves are strangers."},
-    {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
+    {"proxy-protocol", PLUG_OPT_BOOL, LIVE, "off", NULL,
      "`trusted-proxies` say who their clients are by the PROXY protocol, version 1 or 2, with "
      "which "
      "each of their connections then has to begin; else by `X-Forwarded-For`."},
-    {"allowed-hosts", PLUG_OPT_LIST, 0, "", NULL,
+    {"allowed-hosts", PLUG_OPT_LIST, LIVE, "", NULL,
      "Names that the server answers to, with `*` for any characters; addresses and `localhost` "
      "always. Empty: all. Set it where the server can be reached from browsers and not everybody "
      "may connect (DNS rebinding)."},
-    {"try-page", PLUG_OPT_BOOL, 0, "on", NULL, "Serves a page to try the server from a browser."},
-    {"web-dir", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"try-page", PLUG_OPT_BOOL, FIXED, "on", NULL,
+     "Serves a page to try the server from a browser."},
+    {"web-dir", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "Where that page is. Default: `../share/plugboard/web`, seen from the directory of the "
      "executable."},
 };
 
 static const struct plug_option tcp_options[] = {
-    {"listen", PLUG_OPT_LIST, 0, "", NULL, "Addresses to listen on, written as for HTTP."},
-    {"tls-listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"listen", PLUG_OPT_LIST, FIXED, "", NULL, "Addresses to listen on, written as for HTTP."},
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses to listen on for STOMP over TLS, with the certificates of `[tls]`."},
-    {"trailing-lf", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"trailing-lf", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "Sends a line feed behind the NUL of each frame, as STOMP allows: some clients, PHP's "
      "extension "
      "among them, wait for it."},
-    {"trusted-proxies", PLUG_OPT_LIST, 0, "", NULL,
+    {"trusted-proxies", PLUG_OPT_LIST, LIVE, "", NULL,
      "Addresses of proxies, or ranges, that may say who their clients are."},
-    {"proxy-protocol", PLUG_OPT_BOOL, 0, "off", NULL,
+    {"proxy-protocol", PLUG_OPT_BOOL, LIVE, "off", NULL,
      "`trusted-proxies` do so by the PROXY protocol, version 1 or 2, with which each of their "
      "connections then has to begin."},
-    {"client-send", PLUG_OPT_LIST, 0, NULL, NULL,
+    {"client-send", PLUG_OPT_LIST, LIVE, NULL, NULL,
      "Prefixes, each inside one of `broker` or `user`, that these clients may SEND to. Default: "
      "all of `broker`, whatever `[destinations]` opens to others."},
-    {"max-frame-size", PLUG_OPT_BYTES, 0, NULL, "1k..64m",
+    {"max-frame-size", PLUG_OPT_BYTES, LIVE, NULL, "1k..64m",
      "One STOMP frame. Default: 4m, or more where `[limits]` has more."},
-    {"queue-size", PLUG_OPT_BYTES, 0, NULL, "4k..1g",
+    {"queue-size", PLUG_OPT_BYTES, LIVE, NULL, "4k..1g",
      "Bytes that wait for one session. Default: 16m, or more where `[limits]` has more."},
-    {"profile", PLUG_OPT_CHOICE, 0, NULL, "standard|spring",
+    {"profile", PLUG_OPT_CHOICE, FIXED, NULL, "standard|spring",
      "As in `[stomp]`, for these clients. Default: what stands there."},
-    {"recoverable", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"recoverable", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "Lets refusals that say `recoverable` leave the connection open. `off`: the connection ends "
      "after any ERROR, for clients that take it so; Spring's relay does."},
-    {"access", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"access", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
      "what `client-send` and permissions of their own allow."},
 };
 
 static const struct plug_option tls_options[] = {
-    {"certificate", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"certificate", PLUG_OPT_PATH, LIVE, NULL, NULL,
      "A PEM file with the certificate and, behind it, those that lead to its authority's."},
-    {"key", PLUG_OPT_PATH, 0, NULL, NULL, "A PEM file with the private key, without a password."},
-    {"ocsp-response", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"key", PLUG_OPT_PATH, LIVE, NULL, NULL,
+     "A PEM file with the private key, without a password."},
+    {"ocsp-response", PLUG_OPT_PATH, LIVE, NULL, NULL,
      "A DER file with the authority's answer about the certificate (OCSP stapling), as `openssl "
      "ocsp -respout` writes it. One that has expired is not sent."},
-    {"min-version", PLUG_OPT_CHOICE, 0, "1.2", "1.2|1.3",
+    {"min-version", PLUG_OPT_CHOICE, LIVE, "1.2", "1.2|1.3",
      "The oldest version of TLS that is spoken; the newest is 1.3."},
-    {"ciphers", PLUG_OPT_STRING, 0,
+    {"ciphers", PLUG_OPT_STRING, LIVE,
      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
      "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
      "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305",
      NULL,
      "Ciphers in the server's order, by OpenSSL's names; those that begin with `TLS_` are for TLS "
      "1.3, the others for TLS 1.2. ChaCha20 goes first for clients that put it first."},
-    {"client-certificate", PLUG_OPT_CHOICE, 0, "off", "off|ask|require",
+    {"client-certificate", PLUG_OPT_CHOICE, LIVE, "off", "off|ask|require",
      "Whether clients are asked for a certificate. With `ask` those without one come in, too; a "
      "certificate that `client-ca` does not vouch for is refused in both cases."},
-    {"client-ca", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"client-ca", PLUG_OPT_PATH, LIVE, NULL, NULL,
      "A PEM file with the authorities that vouch for clients."},
-    {"handshake-timeout", PLUG_OPT_DURATION, 0, "10s", "1s..5m",
+    {"handshake-timeout", PLUG_OPT_DURATION, LIVE, "10s", "1s..5m",
      "How long a client may take for the handshake."},
-    {"handshakes-per-turn", PLUG_OPT_INTEGER, 0, "1", "1..1000",
+    {"handshakes-per-turn", PLUG_OPT_INTEGER, LIVE, "1", "1..1000",
      "Steps of handshakes that a worker takes before it turns to its other clients again. One is "
      "0.3 ms with an ECDSA key and 1 ms with RSA; each handshake has two."},
-    {"session-lifetime", PLUG_OPT_DURATION, 0, "2h", "0..168h",
+    {"session-lifetime", PLUG_OPT_DURATION, LIVE, "2h", "0..168h",
      "How long a client may resume its TLS session, by tickets whose keys all workers share and "
      "reloads keep; 0 is never."},
-    {"max-rekeys", PLUG_OPT_INTEGER, 0, "10", "1..100000",
+    {"max-rekeys", PLUG_OPT_INTEGER, LIVE, "10", "1..100000",
      "How often in a minute a client may change its keys, or try to negotiate anew, before its "
      "connection is closed."},
-    {"rekey-after", PLUG_OPT_INTEGER, 0, "8388608", "16..16777216",
+    {"rekey-after", PLUG_OPT_INTEGER, LIVE, "8388608", "16..16777216",
      "After so many records the server changes its keys itself, with TLS 1.3."},
-    {"reload-interval", PLUG_OPT_DURATION, 0, "10s", "0..24h",
+    {"reload-interval", PLUG_OPT_DURATION, LIVE, "10s", "0..24h",
      "How often the files are looked at. New connections get what has changed, and a file that "
      "cannot be used changes nothing. 0 is never."},
 };
 
 static const struct plug_option tls_name_options[] = {
-    {"certificate", PLUG_OPT_PATH, 0, NULL, NULL, "As in `[tls]`."},
-    {"key", PLUG_OPT_PATH, 0, NULL, NULL, "As in `[tls]`."},
-    {"ocsp-response", PLUG_OPT_PATH, 0, NULL, NULL, "As in `[tls]`."},
+    {"certificate", PLUG_OPT_PATH, LIVE, NULL, NULL, "As in `[tls]`."},
+    {"key", PLUG_OPT_PATH, LIVE, NULL, NULL, "As in `[tls]`."},
+    {"ocsp-response", PLUG_OPT_PATH, LIVE, NULL, NULL, "As in `[tls]`."},
 };
 
 static const struct plug_option endpoint_options[] = {
-    {"allowed-origins", PLUG_OPT_LIST, 0, "", NULL,
+    {"allowed-origins", PLUG_OPT_LIST, LIVE, "", NULL,
      "Origins of web pages that may connect, with `*` for any characters and `:[8080,8081]` or "
      "`:[*]` at the end for some ports or any. Empty: the server's own origin only."},
-    {"websocket", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"websocket", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "WebSocket, raw at the path itself and at `PATH/websocket`, and as a transport of SockJS."},
-    {"deflate", PLUG_OPT_BOOL, 0, "off", NULL,
+    {"deflate", PLUG_OPT_BOOL, LIVE, "off", NULL,
      "Compresses messages over raw WebSockets whose clients offer it (`permessage-deflate`): less "
      "traffic, more CPU."},
-    {"sockjs", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"sockjs", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "SockJS below the path, for clients and networks without WebSocket."},
-    {"sockjs-transports", PLUG_OPT_LIST, 0,
+    {"sockjs-transports", PLUG_OPT_LIST, LIVE,
      "websocket, xhr, xhr_streaming, eventsource, htmlfile, jsonp", NULL,
      "The transports of SockJS that are served."},
-    {"sockjs-heart-beat", PLUG_OPT_DURATION, 0, "25s", "0..1h",
+    {"sockjs-heart-beat", PLUG_OPT_DURATION, LIVE, "25s", "0..1h",
      "After how much silence a SockJS client is sent a heart-beat, unless STOMP's own were agreed "
      "upon; 0 is never. Less than proxies in front wait."},
-    {"sockjs-disconnect-delay", PLUG_OPT_DURATION, 0, "5s", "100ms..10m",
+    {"sockjs-disconnect-delay", PLUG_OPT_DURATION, LIVE, "5s", "100ms..10m",
      "How long a SockJS session lives while no request of its client waits for messages."},
-    {"sockjs-stream-limit", PLUG_OPT_BYTES, 0, "128k", "1k..64m",
+    {"sockjs-stream-limit", PLUG_OPT_BYTES, LIVE, "128k", "1k..64m",
      "How much one answer of a streaming transport carries before the client has to ask again; "
      "browsers keep all of it."},
-    {"sockjs-cookie", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"sockjs-cookie", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "Sets `JSESSIONID`, by which balancers keep a client at its node, or echoes the one that is "
      "there, and tells clients that cookies are needed."},
-    {"sockjs-client-url", PLUG_OPT_STRING, 0,
+    {"sockjs-client-url", PLUG_OPT_STRING, LIVE,
      "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js", NULL,
      "Where the page for frames of other sites loads the client's library from."},
-    {"client-send", PLUG_OPT_LIST, 0, NULL, NULL,
+    {"client-send", PLUG_OPT_LIST, LIVE, NULL, NULL,
      "Prefixes, each inside one of `broker` or `user`, that these clients may SEND to. Default: "
      "as in `[destinations]`."},
-    {"max-frame-size", PLUG_OPT_BYTES, 0, NULL, "1k..64m",
+    {"max-frame-size", PLUG_OPT_BYTES, LIVE, NULL, "1k..64m",
      "One STOMP frame. Default: as in `[limits]`."},
-    {"queue-size", PLUG_OPT_BYTES, 0, NULL, "4k..1g",
+    {"queue-size", PLUG_OPT_BYTES, LIVE, NULL, "4k..1g",
      "Bytes that wait for one session. Default: as in `[limits]`."},
-    {"profile", PLUG_OPT_CHOICE, 0, NULL, "standard|spring",
+    {"profile", PLUG_OPT_CHOICE, FIXED, NULL, "standard|spring",
      "As in `[stomp]`, for these clients. Default: what stands there."},
-    {"recoverable", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"recoverable", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "Lets refusals that say `recoverable` leave the connection open. `off`: the connection ends "
      "after any ERROR, for clients that take it so; Spring's relay does."},
-    {"access", PLUG_OPT_BOOL, 0, "on", NULL,
+    {"access", PLUG_OPT_BOOL, LIVE, "on", NULL,
      "The rules of `[access]` hold for these clients. `off`: whoever is let in by `[auth]` may do "
      "what `client-send` and permissions of their own allow."},
 };
 
 static const struct plug_option stomp_options[] = {
-    {"heart-beat-send", PLUG_OPT_DURATION, 0, "10s", "0..1h",
+    {"heart-beat-send", PLUG_OPT_DURATION, LIVE, "10s", "0..1h",
      "How often the server offers to send heart-beats; 0 is never."},
-    {"heart-beat-receive", PLUG_OPT_DURATION, 0, "10s", "0..1h",
+    {"heart-beat-receive", PLUG_OPT_DURATION, LIVE, "10s", "0..1h",
      "How often the server asks clients for heart-beats; 0 is never."},
-    {"heart-beat-tolerance", PLUG_OPT_INTEGER, 0, "300", "100..1000",
+    {"heart-beat-tolerance", PLUG_OPT_INTEGER, LIVE, "300", "100..1000",
      "How long a client may be silent, in percent of the interval agreed upon."},
-    {"profile", PLUG_OPT_CHOICE, 0, "standard", "standard|spring",
+    {"profile", PLUG_OPT_CHOICE, FIXED, "standard", "standard|spring",
      "`spring` answers as servers built with Spring do where that differs from the STOMP "
      "specification, and is a set of defaults: `heart-beat-send` and `heart-beat-receive` 0, "
      "`client-send` all of `broker`, `patterns` on, `unknown-destination` `ignore`. What is "
@@ -232,262 +237,265 @@ static const struct plug_option stomp_options[] = {
 };
 
 static const struct plug_option destinations_options[] = {
-    {"broker", PLUG_OPT_LIST, 0, "/topic, /queue, /sub", NULL,
+    {"broker", PLUG_OPT_LIST, FIXED, "/topic, /queue, /sub", NULL,
      "Prefixes of destinations that the broker carries; clients may subscribe to these."},
-    {"app", PLUG_OPT_LIST, 0, "", NULL, "Prefixes of destinations that app plugins handle."},
-    {"client-send", PLUG_OPT_LIST, 0, "/topic", NULL,
+    {"app", PLUG_OPT_LIST, FIXED, "", NULL, "Prefixes of destinations that app plugins handle."},
+    {"client-send", PLUG_OPT_LIST, LIVE, "/topic", NULL,
      "Prefixes, each inside one of `broker` or `user`, that clients may SEND to. The default "
      "applies as far "
      "as it lies inside `broker`."},
-    {"user", PLUG_OPT_STRING, 0, "/user", NULL,
+    {"user", PLUG_OPT_STRING, FIXED, "/user", NULL,
      "Prefix of user destinations: who subscribes to `/user/queue/x` gets what is sent to "
      "`/user/NAME/queue/x`, NAME being the user's name or the id of the session. Empty: there are "
      "none."},
-    {"user-secret", PLUG_OPT_SECRET, 0, "", NULL,
+    {"user-secret", PLUG_OPT_SECRET, FIXED, "", NULL,
      "What the topics of user destinations are made from beside the name, the same on all nodes. "
      "Worth setting where others than these nodes subscribe at the broker."},
-    {"patterns", PLUG_OPT_BOOL, 0, "off", NULL,
+    {"patterns", PLUG_OPT_BOOL, LIVE, "off", NULL,
      "Lets clients subscribe to patterns such as `/topic/*/chat` and `/topic/**`."},
-    {"unknown-destination", PLUG_OPT_CHOICE, 0, "error", "error|ignore",
+    {"unknown-destination", PLUG_OPT_CHOICE, LIVE, "error", "error|ignore",
      "What a SEND or SUBSCRIBE to a destination outside all of these prefixes meets, or to one of "
      "`app` that no plugin handles: an ERROR that ends the connection, or nothing but, where a "
      "receipt was asked for, an ERROR that leaves it open."},
 };
 
 static const struct plug_option limits_options[] = {
-    {"max-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
+    {"max-connections", PLUG_OPT_INTEGER, LIVE, "0", "0..10000000",
      "Open connections; 0 is as many as file descriptors allow."},
-    {"max-address-connections", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
+    {"max-address-connections", PLUG_OPT_INTEGER, LIVE, "0", "0..10000000",
      "Open connections of one client address, an IPv6 address by its first 64 bits; 0 is any "
      "number. Clients of `trusted-proxies` count by their own. A SockJS session is a connection, "
      "too."},
-    {"max-address-rate", PLUG_OPT_INTEGER, 0, "0", "0..10000000",
+    {"max-address-rate", PLUG_OPT_INTEGER, LIVE, "0", "0..10000000",
      "New connections of one client address in a minute; 0 is any number."},
-    {"max-frame-size", PLUG_OPT_BYTES, 0, "64k", "1k..64m", "One STOMP frame, headers included."},
-    {"max-headers", PLUG_OPT_INTEGER, 0, "64", "1..1024", "Headers of one frame."},
-    {"max-header-size", PLUG_OPT_BYTES, 0, "8k", "64..1m",
+    {"max-frame-size", PLUG_OPT_BYTES, LIVE, "64k", "1k..64m",
+     "One STOMP frame, headers included."},
+    {"max-headers", PLUG_OPT_INTEGER, LIVE, "64", "1..1024", "Headers of one frame."},
+    {"max-header-size", PLUG_OPT_BYTES, LIVE, "8k", "64..1m",
      "One header line; at most `max-frame-size`."},
-    {"max-subscriptions", PLUG_OPT_INTEGER, 0, "1000", "1..1000000",
+    {"max-subscriptions", PLUG_OPT_INTEGER, LIVE, "1000", "1..1000000",
      "Subscriptions of one session."},
-    {"max-unused-topics", PLUG_OPT_INTEGER, 0, "10000", "100..10000000",
+    {"max-unused-topics", PLUG_OPT_INTEGER, FIXED, "10000", "100..10000000",
      "Topics that nobody on this node subscribes to any more: so many are kept for "
      "`unsubscribe-grace`, the oldest go; and of so many the broker's answer to the subscription "
      "may be missing. Beyond them a SUBSCRIBE to a topic that the node does not have yet is "
      "refused until the broker answers."},
-    {"max-destination-length", PLUG_OPT_INTEGER, 0, "1024", "16..65535",
+    {"max-destination-length", PLUG_OPT_INTEGER, LIVE, "1024", "16..65535",
      "Bytes of one destination."},
-    {"max-unacked", PLUG_OPT_INTEGER, 0, "10000", "1..1000000",
+    {"max-unacked", PLUG_OPT_INTEGER, LIVE, "10000", "1..1000000",
      "Messages that one session has not acknowledged yet."},
-    {"max-transactions", PLUG_OPT_INTEGER, 0, "16", "1..1000", "Open transactions of one session."},
-    {"max-transaction-size", PLUG_OPT_BYTES, 0, "1m", "1k..1g",
+    {"max-transactions", PLUG_OPT_INTEGER, LIVE, "16", "1..1000",
+     "Open transactions of one session."},
+    {"max-transaction-size", PLUG_OPT_BYTES, LIVE, "1m", "1k..1g",
      "Bytes that the open transactions of one session hold."},
-    {"max-session-memory", PLUG_OPT_BYTES, 0, "0", "0..1g",
+    {"max-session-memory", PLUG_OPT_BYTES, LIVE, "0", "0..1g",
      "Bytes that the subscriptions of one session take, their ids and patterns among them, with "
      "its "
      "receipts that wait for the broker; 0 is 4m, and 1k for each of `max-subscriptions`."},
-    {"max-pattern-steps", PLUG_OPT_INTEGER, 0, "100000", "1000..100000000",
+    {"max-pattern-steps", PLUG_OPT_INTEGER, LIVE, "100000", "1000..100000000",
      "What comparing one message's destination with the patterns of one session may take: a step "
      "is "
      "a segment, a character behind a `*`, or an instruction of an expression. 100,000 are about a "
      "third of a millisecond. A session that needs more is ended."},
-    {"route-cache-size", PLUG_OPT_BYTES, 0, "16m", "64k..4g",
+    {"route-cache-size", PLUG_OPT_BYTES, LIVE, "16m", "64k..4g",
      "What each worker may remember of which patterns match which destination. It begins anew when "
      "that is full."},
-    {"queue-size", PLUG_OPT_BYTES, 0, "512k", "4k..1g",
+    {"queue-size", PLUG_OPT_BYTES, LIVE, "512k", "4k..1g",
      "Bytes that wait for one session; at least 1k more than `max-frame-size`."},
-    {"queue-messages", PLUG_OPT_INTEGER, 0, "20000", "1..10000000",
+    {"queue-messages", PLUG_OPT_INTEGER, LIVE, "20000", "1..10000000",
      "Messages that wait for one session."},
-    {"queue-policy", PLUG_OPT_CHOICE, 0, "close", "close|drop-oldest|drop-newest",
+    {"queue-policy", PLUG_OPT_CHOICE, LIVE, "close", "close|drop-oldest|drop-newest",
      "What happens when a session's queue is full."},
-    {"send-timeout", PLUG_OPT_DURATION, 0, "10s", "1s..1h",
+    {"send-timeout", PLUG_OPT_DURATION, LIVE, "10s", "1s..1h",
      "How long a send may make no progress before the session is closed, and a peer may not "
      "acknowledge what was sent to it."},
-    {"tcp-keepalive", PLUG_OPT_DURATION, 0, "60s", "0..2h",
+    {"tcp-keepalive", PLUG_OPT_DURATION, LIVE, "60s", "0..2h",
      "How long a connection may be idle before the system asks whether its peer is still there; it "
      "ends when there is no answer for `send-timeout`. 0 is never."},
-    {"connect-timeout", PLUG_OPT_DURATION, 0, "30s", "1s..10m",
+    {"connect-timeout", PLUG_OPT_DURATION, LIVE, "30s", "1s..10m",
      "How long a new connection may take to send its CONNECT frame, and any to send a request."},
-    {"max-request-line", PLUG_OPT_BYTES, 0, "16k", "256..32k",
+    {"max-request-line", PLUG_OPT_BYTES, LIVE, "16k", "256..32k",
      "The first line of an HTTP request, with its path and query."},
-    {"max-request-head", PLUG_OPT_BYTES, 0, "32k", "1k..48k",
+    {"max-request-head", PLUG_OPT_BYTES, LIVE, "32k", "1k..48k",
      "The head of an HTTP request: its first line and all headers, cookies and tokens among them."},
-    {"max-request-headers", PLUG_OPT_INTEGER, 0, "100", "8..256", "Headers of an HTTP request."},
-    {"max-inflated-message", PLUG_OPT_BYTES, 0, "1m", "1k..64m",
+    {"max-request-headers", PLUG_OPT_INTEGER, LIVE, "100", "8..256", "Headers of an HTTP request."},
+    {"max-inflated-message", PLUG_OPT_BYTES, LIVE, "1m", "1k..64m",
      "What a compressed WebSocket message may grow to; at least as much as it is."},
-    {"max-sockjs-sessions", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+    {"max-sockjs-sessions", PLUG_OPT_INTEGER, LIVE, "100000", "1..10000000",
      "SockJS sessions carried by HTTP requests, which live for a while without a connection."},
-    {"max-sockjs-message", PLUG_OPT_BYTES, 0, "4m", "1k..64m",
+    {"max-sockjs-message", PLUG_OPT_BYTES, LIVE, "4m", "1k..64m",
      "One request body or WebSocket message of a SockJS client, which may hold many frames."},
-    {"worker-queue", PLUG_OPT_INTEGER, 0, "100000", "100..100000000",
+    {"worker-queue", PLUG_OPT_INTEGER, FIXED, "100000", "100..100000000",
      "Messages that may wait for one worker. From a half on publishers are slowed down; what "
      "a broker brings beyond it is dropped."},
-    {"worker-queue-size", PLUG_OPT_BYTES, 0, "128m", "1m..64g", "The same in bytes of messages."},
+    {"worker-queue-size", PLUG_OPT_BYTES, FIXED, "128m", "1m..64g",
+     "The same in bytes of messages."},
 };
 
 static const struct plug_option broker_options[] = {
-    {"plugin", PLUG_OPT_STRING, 0, "memory", NULL,
+    {"plugin", PLUG_OPT_STRING, FIXED, "memory", NULL,
      "Name of a broker plugin in `plugin-dir`, or the absolute path of one. Its options stand in "
      "`[broker.NAME]`; of a path the file's name is taken, without `broker-` and `.so`: "
      "`/opt/x/broker-nats.so` and `/opt/x/nats.so` read `[broker.nats]`."},
-    {"when-down", PLUG_OPT_CHOICE, 0, "reject", "reject|queue",
+    {"when-down", PLUG_OPT_CHOICE, FIXED, "reject", "reject|queue",
      "What happens to messages while the broker cannot be reached."},
-    {"down-queue-messages", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
+    {"down-queue-messages", PLUG_OPT_INTEGER, FIXED, "10000", "1..10000000",
      "With `queue`: how many messages wait."},
-    {"down-queue-size", PLUG_OPT_BYTES, 0, "64m", "64k..4g",
+    {"down-queue-size", PLUG_OPT_BYTES, FIXED, "64m", "64k..4g",
      "With `queue`: how many bytes of messages wait."},
-    {"down-queue-time", PLUG_OPT_DURATION, 0, "5s", "10ms..10m",
+    {"down-queue-time", PLUG_OPT_DURATION, FIXED, "5s", "10ms..10m",
      "With `queue`: how long a message waits before it is refused."},
-    {"down-queue-delay", PLUG_OPT_DURATION, 0, "1s", "0..1m",
+    {"down-queue-delay", PLUG_OPT_DURATION, FIXED, "1s", "0..1m",
      "With `queue`: how long messages still wait when the broker can be reached again, so that the "
      "other nodes are back, too."},
-    {"unsubscribe-grace", PLUG_OPT_DURATION, 0, "5s", "0..10m",
+    {"unsubscribe-grace", PLUG_OPT_DURATION, FIXED, "5s", "0..10m",
      "How long the broker keeps a topic that nobody on this node subscribes to any more; at most "
      "`[limits] max-unused-topics` of them."},
-    {"operation-timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..10m",
+    {"operation-timeout", PLUG_OPT_DURATION, FIXED, "10s", "100ms..10m",
      "How long the broker may take for one operation."},
-    {"probe-interval", PLUG_OPT_DURATION, 0, "5s", "0..5m",
+    {"probe-interval", PLUG_OPT_DURATION, FIXED, "5s", "0..5m",
      "How often the node sends itself a message by the broker: `/ready` answers 503 as long as the "
      "last one has not come back within `operation-timeout`. 0 is never. A broker that delivers "
      "within the node, or proves by itself that it delivers, is not probed."},
 };
 
 static const struct plug_option auth_options[] = {
-    {"plugins", PLUG_OPT_LIST, 0, "", NULL,
+    {"plugins", PLUG_OPT_LIST, LIVE, "", NULL,
      "Names of auth plugins in `plugin-dir`, or absolute paths, in the order in which they are "
      "asked. Empty: nobody is asked who they are."},
-    {"anonymous", PLUG_OPT_BOOL, 0, "off", NULL,
+    {"anonymous", PLUG_OPT_BOOL, LIVE, "off", NULL,
      "Lets clients in whose CONNECT no plugin has an opinion of, as nobody. Bad credentials are "
      "refused all the same."},
-    {"timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..5m",
+    {"timeout", PLUG_OPT_DURATION, LIVE, "10s", "100ms..5m",
      "How long the plugins together may take for one CONNECT, and each for one question."},
-    {"on-denied", PLUG_OPT_CHOICE, 0, "close", "close|keep",
+    {"on-denied", PLUG_OPT_CHOICE, LIVE, "close", "close|keep",
      "What follows the ERROR for a SUBSCRIBE or SEND that is denied: the end of the connection, or "
      "nothing."},
-    {"expiry-warning", PLUG_OPT_DURATION, 0, "1m", "0..24h",
+    {"expiry-warning", PLUG_OPT_DURATION, LIVE, "1m", "0..24h",
      "How long before the end of an identity its client is told, if it has subscribed to "
      "`/plugboard/token`; 0 is never."},
 };
 
 static const struct plug_option app_options[] = {
-    {"plugins", PLUG_OPT_LIST, 0, "", NULL,
+    {"plugins", PLUG_OPT_LIST, FIXED, "", NULL,
      "Names of app plugins in `plugin-dir`, or absolute paths. Empty: there are no applications."},
-    {"timeout", PLUG_OPT_DURATION, 0, "10s", "100ms..5m",
+    {"timeout", PLUG_OPT_DURATION, LIVE, "10s", "100ms..5m",
      "How long an application may take for one SEND or SUBSCRIBE."},
-    {"queue", PLUG_OPT_INTEGER, 0, "10000", "10..10000000",
+    {"queue", PLUG_OPT_INTEGER, LIVE, "10000", "10..10000000",
      "SENDs and SUBSCRIBEs that may wait for applications. From a half on clients are slowed down; "
      "beyond it they are refused."},
-    {"queue-size", PLUG_OPT_BYTES, 0, "64m", "256k..16g", "The same in bytes."},
-    {"unclaimed", PLUG_OPT_CHOICE, 0, "error", "error|ignore",
+    {"queue-size", PLUG_OPT_BYTES, LIVE, "64m", "256k..16g", "The same in bytes."},
+    {"unclaimed", PLUG_OPT_CHOICE, LIVE, "error", "error|ignore",
      "What a SEND or SUBSCRIBE gets that no application claims: an ERROR, which ends the "
      "connection, or nothing, as always with `profile = spring`."},
-    {"on-error", PLUG_OPT_CHOICE, 0, "keep", "keep|close",
+    {"on-error", PLUG_OPT_CHOICE, LIVE, "keep", "keep|close",
      "What follows an application's error: nothing but the message of it, or the end of the "
      "connection."},
 };
 
 static const struct plug_option presence_options[] = {
-    {"max-members", PLUG_OPT_INTEGER, 0, "200000", "1..10000000",
+    {"max-members", PLUG_OPT_INTEGER, FIXED, "200000", "1..10000000",
      "Members that this node keeps in rooms: each session in each room is one. What is beyond is "
      "not counted."},
-    {"max-info", PLUG_OPT_BYTES, 0, "4k", "64..64k",
+    {"max-info", PLUG_OPT_BYTES, FIXED, "4k", "64..64k",
      "Bytes of what an application says about one member."},
-    {"max-rooms", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+    {"max-rooms", PLUG_OPT_INTEGER, FIXED, "100000", "1..10000000",
      "Rooms that this node watches, each with all its users in memory."},
-    {"settle", PLUG_OPT_DURATION, 0, "2s", "0..1m",
+    {"settle", PLUG_OPT_DURATION, FIXED, "2s", "0..1m",
      "After the backend has lost members, how long all nodes are given to join theirs again before "
      "anybody is told who is missing."},
 };
 
 static const struct plug_option page_options[] = {
-    {"sign-in", PLUG_OPT_BOOL, 0, "off", NULL,
+    {"sign-in", PLUG_OPT_BOOL, FIXED, "off", NULL,
      "For development only: whoever opens the page may sign in by any name, without a password. "
      "`POST /try-page/sign-in?name=NAME` gives out a token, and `auth-jwt` accepts these tokens "
      "and "
      "no others. Not together with `[auth] plugins`; off where `[http] try-page` is."},
-    {"sign-in-secret", PLUG_OPT_SECRET, 0, "", NULL,
+    {"sign-in-secret", PLUG_OPT_SECRET, FIXED, "", NULL,
      "What the tokens are signed with, 32 to 256 of `A-Z a-z 0-9 - _ + / = .`; the same on all "
      "nodes where a balancer stands in front of them. Empty: made at each start."},
-    {"room-send", PLUG_OPT_STRING, 0, "", NULL,
+    {"room-send", PLUG_OPT_STRING, FIXED, "", NULL,
      "Where the page's room SENDs `{\"content\":...}` to: a destination below "
      "`[destinations] app` with a segment `{room}`, as in `/pub/rooms/{room}/chat`. Empty: the "
      "page "
      "has topics only."},
-    {"room-messages", PLUG_OPT_STRING, 0, "", NULL,
+    {"room-messages", PLUG_OPT_STRING, FIXED, "", NULL,
      "Where the room's messages come from: `/sub/rooms/{room}/chat`."},
-    {"room-watch", PLUG_OPT_STRING, 0, "", NULL,
+    {"room-watch", PLUG_OPT_STRING, FIXED, "", NULL,
      "Where it is told who comes and goes: `/sub/rooms/{room}/watch`. Empty: it does not show who "
      "is there."},
-    {"room-members", PLUG_OPT_STRING, 0, "", NULL,
+    {"room-members", PLUG_OPT_STRING, FIXED, "", NULL,
      "What answers a SUBSCRIBE once with all who are there: `/pub/rooms/{room}/members`."},
 };
 
 static const struct plug_option api_options[] = {
-    {"listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses that serve the API and nothing else, written as for HTTP. Empty, without `socket`: "
      "the API is served where clients connect."},
-    {"tls-listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "The same over TLS, with the certificates of `[tls]`."},
-    {"socket", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"socket", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "A Unix socket that serves the API and nothing else. Only the server's own user and group may "
      "connect."},
-    {"max-body", PLUG_OPT_BYTES, 0, "1m", "1k..64m", "The body of one request."},
-    {"max-batch", PLUG_OPT_INTEGER, 0, "1000", "1..100000", "Messages of one request."},
-    {"max-in-flight", PLUG_OPT_INTEGER, 0, "100000", "1..10000000",
+    {"max-body", PLUG_OPT_BYTES, LIVE, "1m", "1k..64m", "The body of one request."},
+    {"max-batch", PLUG_OPT_INTEGER, LIVE, "1000", "1..100000", "Messages of one request."},
+    {"max-in-flight", PLUG_OPT_INTEGER, LIVE, "100000", "1..10000000",
      "Messages of all requests that the broker has not taken yet; more are refused with 503."},
-    {"max-failures", PLUG_OPT_INTEGER, 0, "30", "1..1000000",
+    {"max-failures", PLUG_OPT_INTEGER, LIVE, "30", "1..1000000",
      "Wrong keys that one address may show in a minute, an IPv6 address by its first 64 bits; then "
      "it is answered with 429, whatever it shows."},
-    {"idempotency-keys", PLUG_OPT_INTEGER, 0, "10000", "0..10000000",
+    {"idempotency-keys", PLUG_OPT_INTEGER, FIXED, "10000", "0..10000000",
      "Answers kept for requests that come again with the same `Idempotency-Key`. When there are "
      "more the oldest is forgotten."},
-    {"idempotency-time", PLUG_OPT_DURATION, 0, "10m", "1s..24h", "How long they are kept."},
-    {"max-listed", PLUG_OPT_INTEGER, 0, "10000", "0..1000000",
+    {"idempotency-time", PLUG_OPT_DURATION, FIXED, "10m", "1s..24h", "How long they are kept."},
+    {"max-listed", PLUG_OPT_INTEGER, LIVE, "10000", "0..1000000",
      "Users of one room that are listed by name; they are counted all the same."},
-    {"max-refused-users", PLUG_OPT_INTEGER, 0, "10000", "1..10000000",
+    {"max-refused-users", PLUG_OPT_INTEGER, FIXED, "10000", "1..10000000",
      "Users that may be refused for a while after they were disconnected; more are disconnected "
      "and may come back at once."},
 };
 
 static const struct plug_option api_key_options[] = {
-    {"secret", PLUG_OPT_SECRET, 0, "", NULL,
+    {"secret", PLUG_OPT_SECRET, LIVE, "", NULL,
      "The key: at least 16 characters of printable ASCII without blanks; `${NAME}` takes it from "
      "the environment."},
-    {"secret-file", PLUG_OPT_PATH, 0, NULL, NULL, "A file with the key in one line, instead."},
-    {"rights", PLUG_OPT_LIST, 0, "publish", NULL,
+    {"secret-file", PLUG_OPT_PATH, LIVE, NULL, NULL, "A file with the key in one line, instead."},
+    {"rights", PLUG_OPT_LIST, LIVE, "publish", NULL,
      "What it is good for: `publish`; `disconnect`, which takes subscriptions away, too; "
      "`presence`."},
 };
 
 static const struct plug_option admin_options[] = {
-    {"listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses that serve operators, written as for HTTP; whoever comes there shows a token. Up "
      "to 64 connections are let in here when `[limits] max-connections` is used up."},
-    {"tls-listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"tls-listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "The same over TLS, with the certificates of `[tls]`."},
-    {"socket", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"socket", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "A Unix socket that serves them. Whoever may open it needs no token."},
-    {"socket-mode", PLUG_OPT_CHOICE, 0, "0660", "0600|0660|0666",
+    {"socket-mode", PLUG_OPT_CHOICE, FIXED, "0660", "0600|0660|0666",
      "Who may: the server's user; its group, too; everybody on the machine."},
-    {"socket-group", PLUG_OPT_STRING, 0, NULL, NULL,
+    {"socket-group", PLUG_OPT_STRING, FIXED, NULL, NULL,
      "The group of that socket, by name. Default: the server's own."},
-    {"token", PLUG_OPT_SECRET, 0, NULL, NULL,
+    {"token", PLUG_OPT_SECRET, LIVE, NULL, NULL,
      "What operators show as `Authorization: Bearer TOKEN`: at least 16 characters of printable "
      "ASCII without blanks."},
-    {"token-file", PLUG_OPT_PATH, 0, NULL, NULL,
+    {"token-file", PLUG_OPT_PATH, LIVE, NULL, NULL,
      "A file with such tokens, one in a line, at most 64; empty lines and those that begin with "
      "`#` do not count."},
-    {"max-failures", PLUG_OPT_INTEGER, 0, "30", "1..1000000",
+    {"max-failures", PLUG_OPT_INTEGER, LIVE, "30", "1..1000000",
      "Wrong tokens that one address may show in a minute, an IPv6 address by its first 64 bits; "
      "then it is answered with 429, whatever it shows."},
-    {"max-tails", PLUG_OPT_INTEGER, 0, "10", "0..1000",
+    {"max-tails", PLUG_OPT_INTEGER, LIVE, "10", "0..1000",
      "Topics that may be watched at a time by `GET /admin/api/tail`."},
-    {"beat-interval", PLUG_OPT_DURATION, 0, "5s", "1s..5m",
+    {"beat-interval", PLUG_OPT_DURATION, FIXED, "5s", "1s..5m",
      "How often this node tells the others of itself. It is told of as gone after three times "
      "that without a word."},
 };
 
 static const struct plug_option metrics_options[] = {
-    {"listen", PLUG_OPT_LIST, 0, "", NULL,
+    {"listen", PLUG_OPT_LIST, FIXED, "", NULL,
      "Addresses that serve `/metrics`, `/live`, `/ready` and `/health` and nothing else, written "
      "as "
      "for HTTP. Whoever reaches them needs no token: they belong on a private address. Up to 64 "
@@ -515,7 +523,8 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
     [SECTION_ENDPOINT] = {"endpoint", "endpoint PATH",
                           "One section for each path that clients connect to, as in "
                           "`[endpoint /ws]`. The path starts with a slash and does not end with "
-                          "one. Without any such section there is one endpoint, `/ws`.",
+                          "one. Without any such section there is one endpoint, `/ws`. A reload "
+                          "neither opens nor closes one.",
                           TABLE(endpoint_options)},
     [SECTION_STOMP] = {"stomp", "stomp", "The protocol.", TABLE(stomp_options)},
     [SECTION_DESTINATIONS] = {"destinations", "destinations",
@@ -540,7 +549,8 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
                         "a name of your own for the rule; [auth.md](auth.md#rules) has the value's "
                         "form. The first rule that matches decides; what none matches is denied. "
                         "Without this section everybody whom `[auth]` lets in may do what "
-                        "`[destinations]` allows.\n"
+                        "`[destinations]` allows. A reload applies rules, and judges again what "
+                        "sessions are subscribed to.\n"
                         "\n"
                         "```ini\n"
                         "[access]\n"
@@ -570,7 +580,7 @@ const struct settings_section settings_sections[SECTION_COUNT] = {
          TABLE(api_options)},
     [SECTION_API_KEY] = {"api-key", "api-key NAME",
                          "One section for each key of the API, with a name of your own for the "
-                         "log.",
+                         "log. A reload takes in new ones, and lets go of those that are gone.",
                          TABLE(api_key_options)},
     [SECTION_METRICS] = {"metrics", "metrics",
                          "What monitoring reads, apart from clients: [metrics.md](metrics.md).",

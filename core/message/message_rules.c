@@ -1,15 +1,21 @@
 #include "message/message_rules.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "base/utf8.h"
 
-static struct message_limits the_limits;
+static struct {
+  _Atomic uint64_t bytes, n_headers, header_bytes, topic_bytes;
+} the_limits;
 
 void message_set_limits(const struct message_limits *limits)
 {
-  the_limits = *limits;
+  the_limits.bytes = limits->bytes;
+  the_limits.n_headers = limits->n_headers;
+  the_limits.header_bytes = limits->header_bytes;
+  the_limits.topic_bytes = limits->topic_bytes;
 }
 
 bool message_is_servers_header(struct plug_str name)
@@ -55,7 +61,12 @@ const char *message_breaks_frames(const struct plug_msg_init *init)
 
 const char *message_over_limit(const struct plug_msg_init *init)
 {
-  const struct message_limits *limits = &the_limits;
+  const struct message_limits now = {
+      atomic_load_explicit(&the_limits.bytes, memory_order_relaxed),
+      atomic_load_explicit(&the_limits.n_headers, memory_order_relaxed),
+      atomic_load_explicit(&the_limits.header_bytes, memory_order_relaxed),
+      atomic_load_explicit(&the_limits.topic_bytes, memory_order_relaxed)};
+  const struct message_limits *limits = &now;
   uint64_t bytes = init->topic.len + init->content_type.len + init->payload.len;
   if (limits->topic_bytes && init->topic.len > limits->topic_bytes)
     return "its topic is over max-destination-length";

@@ -1,6 +1,5 @@
 /* What a message must be so that the frames made of it are whole: which headers are the server's to
- * write, and the limits of messages that plugins make. Owns the limits, which are set once before
- * threads start. Any thread. */
+ * write, and the limits of messages that plugins make. Owns the limits. Any thread. */
 #ifndef MESSAGE_MESSAGE_RULES_H
 #define MESSAGE_MESSAGE_RULES_H
 

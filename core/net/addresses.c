@@ -1,6 +1,7 @@
 #include "net/addresses.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,18 +30,39 @@ struct shard {
 };
 
 struct addresses {
-  uint64_t max;
-  uint64_t interval_us; /* what one connection uses up of a minute; 0: nothing */
+  _Atomic uint64_t max;
+  _Atomic uint64_t interval_us; /* what one connection uses up of a minute; 0: nothing */
   struct shard shards[SHARDS];
 };
+
+void addresses_limit(struct addresses *addresses, uint64_t max, uint64_t per_minute)
+{
+  atomic_store_explicit(&addresses->max, max, memory_order_relaxed);
+  atomic_store_explicit(&addresses->interval_us, per_minute ? MINUTE_US / per_minute : 0,
+                        memory_order_relaxed);
+}
+
+static uint64_t max_of(const struct addresses *addresses)
+{
+  return atomic_load_explicit(&addresses->max, memory_order_relaxed);
+}
+
+static uint64_t interval_of(const struct addresses *addresses)
+{
+  return atomic_load_explicit(&addresses->interval_us, memory_order_relaxed);
+}
+
+bool addresses_have_limits(const struct addresses *addresses)
+{
+  return max_of(addresses) || interval_of(addresses);
+}
 
 struct addresses *addresses_new(uint64_t max, uint64_t per_minute)
 {
   struct addresses *addresses = calloc(1, sizeof *addresses);
   if (!addresses)
     return NULL;
-  addresses->max = max;
-  addresses->interval_us = per_minute ? MINUTE_US / per_minute : 0;
+  addresses_limit(addresses, max, per_minute);
   for (unsigned i = 0; i < SHARDS; i++) {
     pthread_mutex_init(&addresses->shards[i].mutex, NULL);
     addresses->shards[i].sweep_at = SWEEP_MIN;
@@ -120,7 +142,7 @@ enum addresses_verdict addresses_enter(struct addresses *addresses, const uint8_
 {
   uint8_t key[16];
   make_key(address, key);
-  uint64_t hash = hash_bytes(key, sizeof key), now_us = now_ms * 1000;
+  uint64_t hash = hash_bytes(key, sizeof key), now_us = now_ms * 1000, max = max_of(addresses);
   struct shard *shard = &addresses->shards[hash % SHARDS];
   enum addresses_verdict verdict = ADDRESS_OK;
   pthread_mutex_lock(&shard->mutex);
@@ -128,8 +150,8 @@ enum addresses_verdict addresses_enter(struct addresses *addresses, const uint8_
   if (!entry)
     entry = add(shard, key, hash, now_us);
   if (entry) {
-    uint64_t used_us = (entry->full_us > now_us ? entry->full_us : now_us) + addresses->interval_us;
-    if (addresses->max && entry->n >= addresses->max)
+    uint64_t used_us = (entry->full_us > now_us ? entry->full_us : now_us) + interval_of(addresses);
+    if (max && entry->n >= max)
       verdict = ADDRESS_TOO_MANY;
     else if (used_us > now_us + MINUTE_US)
       verdict = ADDRESS_TOO_FAST;
@@ -149,7 +171,7 @@ bool addresses_are_spent(struct addresses *addresses, const uint8_t address[16],
   struct shard *shard = &addresses->shards[hash % SHARDS];
   pthread_mutex_lock(&shard->mutex);
   const struct entry *entry = find(shard, key, hash);
-  bool spent = entry && entry->full_us + addresses->interval_us > now_ms * 1000 + MINUTE_US;
+  bool spent = entry && entry->full_us + interval_of(addresses) > now_ms * 1000 + MINUTE_US;
   pthread_mutex_unlock(&shard->mutex);
   return spent;
 }

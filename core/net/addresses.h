@@ -15,6 +15,10 @@ enum addresses_verdict { ADDRESS_OK, ADDRESS_TOO_MANY, ADDRESS_TOO_FAST };
 /* max: connections at a time, 0: any number. per_minute: new ones, 0: any number; a burst of as
  * many as a minute's is allowed. NULL when out of memory. */
 struct addresses *addresses_new(uint64_t max, uint64_t per_minute);
+/* Other limits from now on; nobody who is there has to go. */
+void addresses_limit(struct addresses *addresses, uint64_t max, uint64_t per_minute);
+/* False: connections need not be counted. */
+bool addresses_have_limits(const struct addresses *addresses);
 void addresses_free(struct addresses *addresses);
 
 /* A new connection from there. ADDRESS_OK: counted; addresses_leave when it ends. Out of memory it

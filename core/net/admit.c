@@ -10,6 +10,17 @@
 #include "net/stream.h"
 #include "net/tls_conn.h"
 
+void door_set(struct door *door, const struct settings *settings)
+{
+  if (door->carrier)
+    door->carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp;
+  door->trusted_proxies =
+      door->carrier ? &settings->tcp_trusted_proxies : &settings->http_trusted_proxies;
+  door->proxy_protocol = door->carrier                ? settings->tcp_proxy_protocol
+                         : door->kind == DOOR_CLIENTS ? settings->http_proxy_protocol
+                                                      : false;
+}
+
 /* As far as one send goes. Over TLS it would take a handshake, which costs more than all else. */
 static void tell(const struct door *door, int fd, struct plug_str http, struct plug_str tcp)
 {
@@ -82,7 +93,8 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
                   const struct net_peer *peer, uint64_t opened_ms)
 {
   /* The connections of an HTTP proxy are its clients': counted when these are known. */
-  bool counted = env->addresses && !door->local && !door_is_operators(door->kind) &&
+  bool counted = addresses_have_limits(env->addresses) && !door->local &&
+                 !door_is_operators(door->kind) &&
                  (door->carrier || !cidr_list_has(door->trusted_proxies, peer->address));
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);

@@ -21,6 +21,10 @@ struct door {
   uint8_t kind; /* of HTTP, what is to be had: enum door_kind */
 };
 
+/* Whom it trusts, and how frames are written there, as the settings have it for a door of this
+ * kind: one with a carrier is a door of [tcp]. */
+void door_set(struct door *door, const struct settings *settings);
+
 /* An accepted socket; takes it over. */
 void admit_socket(struct net_env *env, const struct door *door, int fd,
                   const struct net_peer *peer);

@@ -45,7 +45,7 @@ static const struct operation {
 bool api_routes_have(const struct net_env *env, const struct http_request *request,
                      struct plug_str path)
 {
-  return env->api &&
+  return env->api_keys &&
          (request->door == DOOR_API || (request->door == DOOR_CLIENTS && env->api->everywhere)) &&
          str_has_prefix(path, STR(PREFIX));
 }
@@ -147,7 +147,7 @@ static enum http_route check_key(struct net_env *env, const struct http_head *he
     REFUSE(reply, 401, "no-key", "www-authenticate: Bearer realm=\"plugboard\"\r\n",
            "a key is needed, in 'Authorization: Bearer KEY' or in 'X-API-Key'");
   }
-  *key = api_keyring_find(env->api->keys, shown);
+  *key = api_keyring_find(env->api_keys, shown);
   if (!*key)
     return wrong_key(env, &reply->peer, reply);
   COUNT(api_requests);
@@ -161,6 +161,7 @@ static void free_task(struct http_task *task)
   struct api_task *api = container_of(task, struct api_task, task);
   api_forget(api->wait);
   api_look_forget(api->look);
+  free(api->key_name);
   free(api->idempotency);
   free(api->destination);
   buf_free(&task->body);
@@ -216,8 +217,11 @@ static struct api_task *task_new(const struct net_env *env, enum api_operation o
   task->task.kind = &kind;
   task->task.max_body = (size_t)env->settings->api_max_body;
   task->operation = operation;
-  task->key = key;
-  return task;
+  task->key_name = str_dup(str_of(key->name));
+  if (task->key_name)
+    return task;
+  free(task);
+  return NULL;
 }
 
 /* task may be NULL; complete: all of it was made. */

@@ -16,7 +16,7 @@ struct api_wait;
 struct api_task {
   struct http_task task;
   enum api_operation operation;
-  const struct api_key *key;
+  char *key_name;        /* of the key that was shown */
   char *idempotency;     /* what it is known by if it comes again, or NULL */
   char *destination;     /* whose presence is asked for, or NULL */
   struct api_wait *wait; /* what it waits for (api_serve.c), or NULL */

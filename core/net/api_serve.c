@@ -248,7 +248,7 @@ static bool begin_once(struct net_env *env, struct http_conn *http, struct plug_
   *entry = NULL;
   if (!task->idempotency)
     return true;
-  switch (api_memory_begin(env->api->memory, str_of(task->key->name), str_of(task->idempotency),
+  switch (api_memory_begin(env->api->memory, str_of(task->key_name), str_of(task->idempotency),
                            body, env->now_ms, entry, &n)) {
   case API_MEMORY_NEW:
     return true;
@@ -321,11 +321,10 @@ static void log_order(const struct api_task *task, const struct api_order *order
   struct plug_str whom = str_of(order->user[0] ? order->user : order->session);
   net_peer_text(&task->task.peer, from);
   if (order->kind == API_ORDER_DISCONNECT)
-    log_info("api", "key '%s' of %s asks to disconnect %s '%.*s', refused for %u s",
-             task->key->name, from, order->user[0] ? "user" : "session", STR_ARG(whom),
-             order->refuse_s);
+    log_info("api", "key '%s' of %s asks to disconnect %s '%.*s', refused for %u s", task->key_name,
+             from, order->user[0] ? "user" : "session", STR_ARG(whom), order->refuse_s);
   else
-    log_info("api", "key '%s' of %s asks to take '%s' from %s '%.*s'", task->key->name, from,
+    log_info("api", "key '%s' of %s asks to take '%s' from %s '%.*s'", task->key_name, from,
              order->destination, order->user[0] ? "user" : "session", STR_ARG(whom));
 }
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-static struct api_keyring *make_keys(const struct settings *settings)
+struct api_keyring *api_service_keys(const struct settings *settings)
 {
   struct api_key_init *init = calloc(settings->n_api_keys + 1, sizeof *init);
   if (!init)
@@ -21,13 +21,12 @@ struct api_service *api_service_new(const struct settings *settings)
   struct api_service *service = calloc(1, sizeof *service);
   if (!service)
     return NULL;
-  service->keys = make_keys(settings);
   service->memory =
       api_memory_new((size_t)settings->api_idempotency_keys, settings->api_idempotency_ms);
   service->failures = addresses_new(0, settings->api_max_failures);
   service->everywhere =
       !settings->n_api_listen && !settings->n_api_tls_listen && !settings->api_socket;
-  if (service->keys && service->memory && service->failures)
+  if (service->memory && service->failures)
     return service;
   api_service_free(service);
   return NULL;
@@ -37,7 +36,6 @@ void api_service_free(struct api_service *service)
 {
   if (!service)
     return;
-  api_keyring_free(service->keys);
   api_memory_free(service->memory);
   addresses_free(service->failures);
   free(service);

@@ -347,32 +347,32 @@ static struct sockjs_conn *begin_session(struct net_env *env, struct http_conn *
   }
   /* A session is a connection of its client: by a proxy its sockets are nobody's, and without one
    * a socket might begin one session after the other. */
-  if (env->addresses && !admit_address(env, &request->task.peer)) {
+  bool counted = addresses_have_limits(env->addresses);
+  if (counted && !admit_address(env, &request->task.peer)) {
     sockjs_answer_too_many(http);
     return NULL;
   }
   struct conn *conn =
       conn_new(env, -1, NULL, &carrier_sockjs, &request->task.peer, false, env->now_ms);
   if (!conn) {
-    if (env->addresses)
+    if (counted)
       addresses_leave(env->addresses, request->task.peer.address, env->now_ms);
     sockjs_answer_plain(http, 503, "The server is out of memory.\n");
     return NULL;
   }
-  sockjs_of(conn)->counted = env->addresses != NULL;
+  sockjs_of(conn)->counted = counted;
   if (request->handshake) {
     handshake_free(conn->session.handshake);
     conn->session.handshake = request->handshake;
     request->handshake = NULL;
   }
   struct sockjs_conn *sock = sockjs_of(conn);
-  size_t endpoint = (size_t)(request->endpoint - env->settings->endpoints);
-  conn_enter(conn, request->endpoint,
-             (enum transport)(CARRIED_BY_SOCKJS + (unsigned)request->transport));
+  const struct settings_endpoint *endpoint = &env->settings->endpoints[request->endpoint];
+  conn_enter(conn, endpoint, (enum transport)(CARRIED_BY_SOCKJS + (unsigned)request->transport));
   list_init(&sock->senders);
-  sockjs_session_init(&sock->sockjs, &env->sockjs_limits[endpoint], request->transport,
+  sockjs_session_init(&sock->sockjs, &env->sockjs_limits[request->endpoint], request->transport,
                       env->now_ms);
-  sock->service = net_service_at(env, request->endpoint);
+  sock->service = net_service_at(env, endpoint);
   if (sock->service)
     service_begin(conn);
   sock->key = str_dup(str_of(request->key));

@@ -107,15 +107,12 @@ static plug_status listen_at_path(struct worker *workers, const struct settings 
 plug_status doors_open(struct worker *workers, const struct settings *settings, struct doors *doors,
                        struct plug_err *err)
 {
-  const struct cidr_list *proxies = &settings->http_trusted_proxies;
-  const struct door http = {.trusted_proxies = proxies,
-                            .proxy_protocol = settings->http_proxy_protocol};
-  const struct door tcp = {.carrier = settings->trailing_lf ? &carrier_tcp_lf : &carrier_tcp,
-                           .trusted_proxies = &settings->tcp_trusted_proxies,
-                           .proxy_protocol = settings->tcp_proxy_protocol};
-  const struct door api = {.trusted_proxies = proxies, .kind = DOOR_API};
-  const struct door admin = {.trusted_proxies = proxies, .kind = DOOR_ADMIN};
-  const struct door metrics = {.trusted_proxies = proxies, .kind = DOOR_METRICS};
+  struct door http = {.kind = DOOR_CLIENTS}, tcp = {.carrier = &carrier_tcp};
+  struct door api = {.kind = DOOR_API}, admin = {.kind = DOOR_ADMIN};
+  struct door metrics = {.kind = DOOR_METRICS};
+  struct door *const doors_all[] = {&http, &tcp, &api, &admin, &metrics};
+  for (size_t i = 0; i < sizeof doors_all / sizeof *doors_all; i++)
+    door_set(doors_all[i], settings);
   const struct {
     const struct settings_address *addresses;
     size_t n;

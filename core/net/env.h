@@ -33,7 +33,10 @@ struct net_hooks {
   void *ctx;
 };
 
+/* config, settings, terms and sockjs_limits, api_keys, and what the hub and the sessions have of
+ * them, are of a generation (generation.h): what is to be kept beyond a turn is copied. */
 struct net_env {
+  const struct config *config;
   const struct settings *settings;
   struct broker *broker;
   const struct pages *pages;
@@ -55,10 +58,11 @@ struct net_env {
   struct sockjs_registry *sockjs;
   struct sockjs_limits *sockjs_limits;   /* by endpoint */
   const struct service *const *services; /* likewise, NULL for STOMP; NULL: STOMP everywhere */
-  struct api_service *api;               /* NULL: there is none */
-  const struct mounts *mounts;           /* what code above answers; NULL: nothing */
-  const struct net_hooks *hooks;         /* NULL: there are none */
-  const struct net_crew *crew;           /* all workers */
+  struct api_service *api;
+  const struct api_keyring *api_keys; /* NULL: there is no API */
+  const struct mounts *mounts;        /* what code above answers; NULL: nothing */
+  const struct net_hooks *hooks;      /* NULL: there are none */
+  const struct net_crew *crew;        /* all workers */
   struct control control;
   struct list proxy_conns;  /* struct proxy_conn.link */
   struct tls_contexts *tls; /* NULL: there is no TLS */
@@ -77,7 +81,7 @@ struct net_env {
   bool draining;               /* sessions have been closed, and no new ones begin */
   _Atomic int64_t *n_sockets;  /* of all workers */
   const _Atomic bool *leaving; /* the server is about to stop, and is as it was but for /ready */
-  struct addresses *addresses; /* likewise; NULL: there are no limits per address */
+  struct addresses *addresses; /* likewise */
   char *rx;                    /* NET_READ_BYTES and STREAM_MORE, for whoever reads */
   char retry_after[40];        /* the header line for who is refused since then */
   struct buf scratch;          /* for whoever puts something together and is done with it */

@@ -135,7 +135,7 @@ static void hand_over(struct http_conn *conn, const struct http_head *head,
 /* The client of a proxy is known now: its address may have too many connections. */
 static bool is_within_limits(struct http_conn *conn, struct http_reply *reply)
 {
-  if (conn->counted || !conn->env->addresses)
+  if (conn->counted || !addresses_have_limits(conn->env->addresses))
     return true;
   conn->counted = admit_address(conn->env, &reply->peer);
   reply->fault = (struct http_fault){.status = 429,

@@ -218,6 +218,14 @@ plug_status listener_open(struct listener *listener, struct net_env *env, int fd
   return poller_add(&env->poller, &listener->watch, EPOLLIN) ? PLUG_OK : PLUG_EINTERNAL;
 }
 
+void listener_renew(struct listener *listener)
+{
+  const struct settings *settings = listener->env->settings;
+  door_set(&listener->door, settings);
+  if (listener->watch.fd >= 0)
+    listener_notice_vanished(listener->watch.fd, settings);
+}
+
 void listener_close(struct listener *listener)
 {
   if (listener->watch.fd < 0)

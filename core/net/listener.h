@@ -38,6 +38,8 @@ struct listener {
 /* Takes over fd, and starts accepting. PLUG_EINTERNAL if it cannot be watched. */
 plug_status listener_open(struct listener *listener, struct net_env *env, int fd,
                           const struct door *door);
+/* What comes in from now on comes in as the settings of its worker have it. */
+void listener_renew(struct listener *listener);
 /* What waits in its queue is reset. May be called twice. */
 void listener_close(struct listener *listener);
 

@@ -17,8 +17,13 @@ struct shard {
 struct sockjs_registry {
   struct shard shards[SHARDS];
   _Atomic uint64_t n;
-  uint64_t max;
+  _Atomic uint64_t max;
 };
+
+void sockjs_registry_limit(struct sockjs_registry *registry, uint64_t max)
+{
+  atomic_store_explicit(&registry->max, max, memory_order_relaxed);
+}
 
 struct sockjs_registry *sockjs_registry_new(uint64_t max)
 {

@@ -16,6 +16,8 @@ struct sockjs_entry {      /* in its session */
 
 /* max: so many entries at most. NULL when out of memory. */
 struct sockjs_registry *sockjs_registry_new(uint64_t max);
+/* Another limit from now on; no session ends by it. */
+void sockjs_registry_limit(struct sockjs_registry *registry, uint64_t max);
 void sockjs_registry_free(struct sockjs_registry *registry);
 
 /* The owner of the session; NULL: there is none. *entry is set when that is env: only the owner

@@ -48,7 +48,8 @@ static void too_large(struct http_fault *fault)
 static const struct http_task_kind kind = {
     .begin = begin, .serve = sockjs_serve, .free = request_free, .too_large = too_large};
 
-struct sockjs_request *sockjs_request_new(const struct settings_endpoint *endpoint,
+struct sockjs_request *sockjs_request_new(const struct settings *settings,
+                                          const struct settings_endpoint *endpoint,
                                           const struct sockjs_url *url, const char *callback,
                                           struct plug_str headers, size_t max_body)
 {
@@ -57,7 +58,7 @@ struct sockjs_request *sockjs_request_new(const struct settings_endpoint *endpoi
     return NULL;
   request->task.kind = &kind;
   request->task.max_body = max_body;
-  request->endpoint = endpoint;
+  request->endpoint = (size_t)(endpoint - settings->endpoints);
   request->transport = url->transport;
   request->key = make_key(endpoint, url->session);
   request->headers = str_dup(headers);

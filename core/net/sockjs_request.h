@@ -14,7 +14,7 @@ struct net_env;
 
 struct sockjs_request {
   struct http_task task;
-  const struct settings_endpoint *endpoint;
+  size_t endpoint; /* its number: the settings may be others by the time the body is complete */
   enum sockjs_transport transport;
   bool form;                   /* the body is a form */
   char *callback;              /* of htmlfile and jsonp, or NULL */
@@ -25,7 +25,8 @@ struct sockjs_request {
 
 /* Free with http_task_free; NULL when out of memory. callback may be NULL. max_body: of its body.
  */
-struct sockjs_request *sockjs_request_new(const struct settings_endpoint *endpoint,
+struct sockjs_request *sockjs_request_new(const struct settings *settings,
+                                          const struct settings_endpoint *endpoint,
                                           const struct sockjs_url *url, const char *callback,
                                           struct plug_str headers, size_t max_body);
 

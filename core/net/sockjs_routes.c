@@ -281,8 +281,8 @@ static enum http_route begin_session(struct net_env *env, const struct settings_
   struct plug_str lines = str_from(headers.data, headers.len);
   struct sockjs_request *request =
       headers.failed ? NULL
-                     : sockjs_request_new(endpoint, url, called ? callback : NULL, lines,
-                                          env->settings->max_sockjs_message);
+                     : sockjs_request_new(env->settings, endpoint, url, called ? callback : NULL,
+                                          lines, env->settings->max_sockjs_message);
   if (!request)
     return refuse(reply, 503, "The server is out of memory.", NULL);
   struct plug_str type = value_of(head, HTTP_CONTENT_TYPE), first = type;

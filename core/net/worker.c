@@ -16,6 +16,7 @@
 #include "net/api_routes.h"
 #include "net/conn.h"
 #include "net/conn_log.h"
+#include "net/generation.h"
 #include "net/http_conn.h"
 #include "net/proxy_conn.h"
 #include "net/sign_in.h"
@@ -206,43 +207,13 @@ static bool publish_unheard(struct session_env *session, uint64_t topic_hash, si
   return broker_publish_unheard(worker_of(session)->env.broker, topic_hash, payload_len);
 }
 
-static struct session_terms terms_of(const struct settings *settings,
-                                     const struct settings_terms *terms,
-                                     const struct destination_rules *destinations, uint16_t number,
-                                     const char *door)
+static bool init_session_env(struct net_env *env, const struct generation *generation)
 {
-  return (struct session_terms){.door = door,
-                                .number = number,
-                                .destinations = destinations,
-                                .limits = {.frame_bytes = terms->max_frame_size,
-                                           .n_headers = settings->max_headers,
-                                           .header_bytes = settings->max_header_size},
-                                .queue_bytes = (uint32_t)terms->queue_bytes,
-                                .heartbeat_send_ms = terms->heartbeat_send_ms,
-                                .heartbeat_receive_ms = terms->heartbeat_receive_ms,
-                                .patterns = terms->patterns,
-                                .spring = terms->spring_profile,
-                                .ignore_unknown = terms->ignore_unknown,
-                                .errors_end = !terms->recoverable,
-                                .no_rules = !terms->access};
-}
-
-static plug_status init_session_env(struct net_env *env,
-                                    const struct destination_rules *destinations)
-{
-  const struct settings *settings = env->settings;
   struct session_env *session = &env->session;
+  const struct settings *settings = generation->settings;
   *session = (struct session_env){
       .hub = &env->hub,
-      .terms = terms_of(settings, &settings->terms, &destinations[0], 0, "[stomp]"),
       .server = "plugboard/" PLUGBOARD_VERSION,
-      .heartbeat_tolerance = settings->heartbeat_tolerance,
-      .connect_timeout_ms = settings->connect_timeout_ms,
-      .max_subscriptions = settings->max_subscriptions,
-      .max_destination_length = settings->max_destination_length,
-      .max_transactions = settings->max_transactions,
-      .max_transaction_bytes = settings->max_transaction_bytes,
-      .max_session_memory = settings->max_session_memory,
       .publish = publish,
       .publish_unheard = publish_unheard,
       .wake = conn_wake,
@@ -251,69 +222,32 @@ static plug_status init_session_env(struct net_env *env,
       .admitted = conn_log_admitted,
       .keeps_end = settings->access_log,
   };
-  env->terms = calloc(1 + settings->n_endpoints, sizeof *env->terms);
-  if (!env->terms)
-    return PLUG_ENOMEM;
-  env->terms[0] = terms_of(settings, &settings->tcp_terms, &destinations[1], 1, "[tcp]");
-  for (size_t i = 0; i < settings->n_endpoints; i++)
-    env->terms[1 + i] = terms_of(settings, &settings->endpoints[i].terms, &destinations[2 + i],
-                                 (uint16_t)(2 + i), settings->endpoints[i].path);
   session->scratch = malloc(sizeof *session->scratch);
   session->kv = malloc(STOMP_HEADERS_CAP * sizeof *session->kv);
-  return session->scratch && session->kv ? PLUG_OK : PLUG_ENOMEM;
+  return session->scratch && session->kv;
 }
 
 static void init_hub(struct worker *worker, struct interest_table *interests)
 {
-  static const enum outq_policy policies[] = {[QUEUE_CLOSE] = OUTQ_CLOSE,
-                                              [QUEUE_DROP_OLDEST] = OUTQ_DROP_OLDEST,
-                                              [QUEUE_DROP_NEWEST] = OUTQ_DROP_NEWEST};
-  const struct settings *settings = worker->env.settings;
   struct hub *hub = &worker->env.hub;
   hub_init(hub, worker->index, interests);
-  hub->outqs.max_bytes = settings->terms.queue_bytes;
-  hub->outqs.max_frames = settings->queue_messages;
-  hub->outqs.policy = policies[settings->queue_policy];
   hub->outqs.flush = conn_flush;
-  hub->prefixes.configured =
-      (struct destination_prefixes){settings->broker_prefixes.items, settings->broker_prefixes.n};
-  hub->max_unacked = settings->max_unacked;
-  hub->max_pattern_steps = (uint32_t)settings->max_pattern_steps;
-  hub->max_route_bytes = settings->route_cache_bytes;
   hub->on_interest = session_interest;
   hub->on_published = session_published;
   hub->on_unacked_full = session_unacked_full;
   hub->on_costly = session_costly;
 }
 
-static bool init_sockjs(struct net_env *env)
-{
-  const struct settings *settings = env->settings;
-  env->sockjs_limits = calloc(settings->n_endpoints + 1, sizeof *env->sockjs_limits);
-  for (size_t i = 0; env->sockjs_limits && i < settings->n_endpoints; i++) {
-    const struct settings_endpoint *endpoint = &settings->endpoints[i];
-    env->sockjs_limits[i] =
-        (struct sockjs_limits){.heartbeat_ms = endpoint->sockjs_heartbeat_ms,
-                               .disconnect_ms = endpoint->sockjs_disconnect_ms,
-                               .stream_bytes = endpoint->sockjs_stream_bytes,
-                               .same_transport = endpoint->terms.spring_profile};
-  }
-  return env->sockjs_limits != NULL;
-}
-
 static void on_drain_timeout(struct timer *timer, uint64_t now_ms);
 static void on_parted(struct parting *parting);
 
-static void init_net_env(struct worker *worker, const struct settings *settings,
-                         struct broker *broker, const struct pages *pages,
+static void init_net_env(struct worker *worker, struct broker *broker, const struct pages *pages,
                          _Atomic int64_t *n_sockets)
 {
   struct net_env *env = &worker->env;
-  env->settings = settings;
   env->broker = broker;
   env->pages = pages;
   env->n_sockets = n_sockets;
-  env->send_timeout_ms = settings->send_timeout_ms;
   env->now_ms = clock_now_ms();
   list_init(&env->conns);
   list_init(&env->http_conns);
@@ -327,16 +261,16 @@ static void init_net_env(struct worker *worker, const struct settings *settings,
   list_init(&env->doomed);
 }
 
-plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
+plug_status worker_init(struct worker *worker, unsigned index, const struct generation *generation,
                         struct broker *broker, struct interest_table *interests,
-                        const struct destination_rules *destinations, const struct pages *pages,
-                        struct sockjs_registry *sockjs, _Atomic int64_t *n_sockets,
-                        struct addresses *addresses, struct plug_err *err)
+                        const struct pages *pages, struct sockjs_registry *sockjs,
+                        _Atomic int64_t *n_sockets, struct addresses *addresses,
+                        struct plug_err *err)
 {
   struct net_env *env = &worker->env;
   worker->index = index;
   worker->inbox.wake = wake;
-  init_net_env(worker, settings, broker, pages, n_sockets);
+  init_net_env(worker, broker, pages, n_sockets);
   env->inbox = &worker->inbox;
   env->addresses = addresses;
   init_hub(worker, interests);
@@ -349,8 +283,8 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct sett
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
   env->rx = malloc(NET_READ_BYTES + STREAM_MORE);
   env->sockjs = sockjs;
-  if (!env->rx || init_session_env(env, destinations) != PLUG_OK || !init_sockjs(env) ||
-      !census_init(&env->census, 1 + settings->n_endpoints)) {
+  if (!env->rx || !init_session_env(env, generation) || !generation_enter(env, generation) ||
+      !census_init(&env->census, 1 + generation->settings->n_endpoints)) {
     snprintf(err->text, sizeof err->text, "worker %u: out of memory", index);
     return PLUG_ENOMEM;
   }
@@ -374,6 +308,12 @@ plug_status worker_listen(struct worker *worker, int fd, const struct door *door
   worker->sockets = sockets;
   sockets[worker->n_sockets++] = (struct worker_socket){.fd = fd, .door = *door};
   return PLUG_OK;
+}
+
+void worker_renew_doors(struct worker *worker)
+{
+  for (unsigned i = 0; i < worker->n_listeners; i++)
+    listener_renew(&worker->listeners[i]);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

@@ -54,17 +54,20 @@ struct worker {
   bool stepped; /* a handshake, in this turn */
 };
 
-/* [start] One after the other. On failure err->text is a sentence. destinations: of all, of TCP,
- * and one of each endpoint. */
-plug_status worker_init(struct worker *worker, unsigned index, const struct settings *settings,
+struct generation; /* generation.h */
+
+/* [start] One after the other. On failure err->text is a sentence. */
+plug_status worker_init(struct worker *worker, unsigned index, const struct generation *generation,
                         struct broker *broker, struct interest_table *interests,
-                        const struct destination_rules *destinations, const struct pages *pages,
-                        struct sockjs_registry *sockjs, _Atomic int64_t *n_sockets,
-                        struct addresses *addresses, struct plug_err *err);
+                        const struct pages *pages, struct sockjs_registry *sockjs,
+                        _Atomic int64_t *n_sockets, struct addresses *addresses,
+                        struct plug_err *err);
 /* [start] Takes over a bound socket. */
 plug_status worker_listen(struct worker *worker, int fd, const struct door *door);
 plug_status worker_run(struct worker *worker); /* [start] starts the thread */
 
+/* [worker] Its doors become as the settings have them. */
+void worker_renew_doors(struct worker *worker);
 /* [any] Begins no sessions any more. */
 void worker_shut(struct worker *worker);
 /* [any] Waits until that is so, at most until deadline_ms of base/clock.h. Returns how many

@@ -1,3 +1,4 @@
+#include "config/fault.h"
 #include "ops/admin_inner.h"
 
 #include <stdlib.h>
@@ -269,4 +270,30 @@ struct warnings *admin_warnings(struct admin *admin)
 struct admin_auth *admin_operators(struct admin *admin)
 {
   return admin->auth;
+}
+
+/* --- reload ------------------------------------------------------------------------------- */
+
+static plug_status prepare(void *ctx, const struct settings *settings, struct plug_err *err)
+{
+  struct admin *admin = ctx;
+  return admin_auth_prepare(admin->auth, settings) ? PLUG_OK : fault_no_memory(err);
+}
+
+static void commit(void *ctx, struct config_changes *changes)
+{
+  struct admin *admin = ctx;
+  (void)changes;
+  admin_auth_commit(admin->auth);
+}
+
+static void cancel(void *ctx)
+{
+  struct admin *admin = ctx;
+  admin_auth_cancel(admin->auth);
+}
+
+struct reload_part admin_reload_part(struct admin *admin)
+{
+  return (struct reload_part){prepare, commit, cancel, admin};
 }

@@ -8,16 +8,15 @@
 #include "config/config.h"
 #include "net/env.h"
 #include "ops/orders.h"
+#include "ops/reload.h"
 #include "ops/warnings.h"
 
 struct admin;
 
-struct admin_parts { /* all outlive it */
-  const struct settings *settings;
-  const struct config *config;
+struct admin_parts {               /* all outlive it */
+  const struct settings *settings; /* of the start */
   struct orders *orders;
   struct plugin_instance *broker;
-  const struct chain *access, *app; /* or NULL */
 };
 
 struct admin *admin_new(const struct admin_parts *parts); /* [start] NULL when out of memory */
@@ -26,6 +25,8 @@ void admin_free(struct admin *admin);                     /* [start] after the w
 bool admin_mount(struct admin *admin, struct mounts *mounts);
 /* [start] For every worker's env, whether there is an [admin] or not. */
 const struct net_hooks *admin_hooks(const struct admin *admin);
+/* [start] What of it a reload renews. */
+struct reload_part admin_reload_part(struct admin *admin);
 /* [any] */
 struct warnings *admin_warnings(struct admin *admin);
 struct admin_auth *admin_operators(struct admin *admin);

@@ -1,5 +1,6 @@
 #include "ops/admin_auth.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,29 +13,35 @@
 #include "net/env.h"
 
 struct admin_auth {
-  struct api_keyring *tokens;
-  struct addresses *failures; /* wrong tokens, by the address that they came from */
-  uint64_t max_failures;
+  struct api_keyring *_Atomic tokens;
+  struct api_keyring *former, *next; /* main thread */
+  uint64_t next_max_failures;        /* likewise */
+  struct addresses *failures;        /* wrong tokens, by the address that they came from */
+  _Atomic uint64_t max_failures;
 };
+
+static struct api_keyring *tokens_of(const struct settings *settings)
+{
+  struct api_key_init *init = calloc(settings->n_admin_tokens + 1, sizeof *init);
+  if (!init)
+    return NULL;
+  for (size_t i = 0; i < settings->n_admin_tokens; i++)
+    init[i] = (struct api_key_init){.name = "admin", .secret = settings->admin_tokens[i]};
+  struct api_keyring *tokens = api_keyring_new(init, settings->n_admin_tokens);
+  free(init);
+  return tokens;
+}
 
 struct admin_auth *admin_auth_new(const struct settings *settings)
 {
   struct admin_auth *auth = calloc(1, sizeof *auth);
-  struct api_key_init *init = calloc(settings->n_admin_tokens + 1, sizeof *init);
-  if (!auth || !init)
-    goto fail;
-  for (size_t i = 0; i < settings->n_admin_tokens; i++)
-    init[i] = (struct api_key_init){.name = "admin", .secret = settings->admin_tokens[i]};
-  auth->tokens = api_keyring_new(init, settings->n_admin_tokens);
+  if (!auth)
+    return NULL;
+  auth->tokens = tokens_of(settings);
   auth->failures = addresses_new(0, settings->admin_max_failures);
   auth->max_failures = settings->admin_max_failures;
-  if (!auth->tokens || !auth->failures)
-    goto fail;
-  free(init);
-  return auth;
-
-fail:
-  free(init);
+  if (auth->tokens && auth->failures)
+    return auth;
   admin_auth_free(auth);
   return NULL;
 }
@@ -44,8 +51,31 @@ void admin_auth_free(struct admin_auth *auth)
   if (!auth)
     return;
   api_keyring_free(auth->tokens);
+  api_keyring_free(auth->former);
   addresses_free(auth->failures);
   free(auth);
+}
+
+bool admin_auth_prepare(struct admin_auth *auth, const struct settings *settings)
+{
+  auth->next = tokens_of(settings);
+  auth->next_max_failures = settings->admin_max_failures;
+  return auth->next != NULL;
+}
+
+void admin_auth_commit(struct admin_auth *auth)
+{
+  api_keyring_free(auth->former); /* all workers have come round since */
+  auth->former = atomic_exchange(&auth->tokens, auth->next);
+  auth->next = NULL;
+  auth->max_failures = auth->next_max_failures;
+  addresses_limit(auth->failures, 0, auth->next_max_failures);
+}
+
+void admin_auth_cancel(struct admin_auth *auth)
+{
+  api_keyring_free(auth->next);
+  auth->next = NULL;
 }
 
 static void refuse(struct mount_request *request, uint16_t status, const char *lines,

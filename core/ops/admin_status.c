@@ -5,6 +5,8 @@
 #include "base/counter.h"
 #include "base/str.h"
 #include "ops/admin_inner.h"
+
+#include "net/generation.h"
 #include "ops/day.h"
 
 static void put_warning(void *ctx, const char *id, uint64_t since_ms, const char *text)
@@ -43,9 +45,10 @@ static void put_instance(json_t *out, struct plugin_instance *instance)
   instance_each_metric(instance, put_metric, &sink);
 }
 
-static json_t *counters_json(const struct admin *admin)
+static json_t *counters_json(const struct admin *admin, const struct net_env *env)
 {
-  const struct chain *const chains[] = {admin->parts.access, admin->parts.app};
+  const struct net_chains now = generation_chains(env);
+  const struct chain *const chains[] = {now.access, now.app};
   json_t *out = json_object();
   if (!out)
     return NULL;
@@ -85,7 +88,7 @@ void admin_status(struct admin *admin, struct mount_request *request)
       (json_int_t)counter_read(COUNTER_connections), "sessions",
       (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
       (json_int_t)counter_read(COUNTER_subscriptions), "rates", rates_json(admin), "warnings",
-      warnings_json(admin), "counters", counters_json(admin));
+      warnings_json(admin), "counters", counters_json(admin, env));
   admin_answer(request, 200, json);
 }
 

@@ -199,7 +199,7 @@ static bool read_destination(struct mount_request *request, struct buf *out)
 
 static bool count_in(struct admin *admin, struct mount_request *request)
 {
-  uint64_t max = admin->parts.settings->admin_max_tails;
+  uint64_t max = request->env->settings->admin_max_tails;
   if (atomic_fetch_add_explicit(&admin->n_tails, 1, memory_order_relaxed) < (int64_t)max) {
     COUNT(admin_tails);
     return true;

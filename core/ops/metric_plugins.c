@@ -82,10 +82,10 @@ void metric_plugins_put(struct metric_out *out, const struct ops_sources *source
 {
   struct items items = {0};
   add_all(&items, broker_instance(sources->broker));
-  for (size_t i = 0; sources->access && i < sources->access->n; i++)
-    add_all(&items, sources->access->instances[i]);
-  for (size_t i = 0; sources->app && i < sources->app->n; i++)
-    add_all(&items, sources->app->instances[i]);
+  const struct chain *const chains[] = {sources->access, sources->app};
+  for (size_t k = 0; k < 2; k++)
+    for (size_t i = 0; chains[k] && i < chains[k]->n; i++)
+      add_all(&items, chains[k]->instances[i]);
   if (items.n)
     qsort(items.all, items.n, sizeof *items.all, by_family);
   for (size_t i = 0; i < items.n; i++) {

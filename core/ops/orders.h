@@ -14,7 +14,7 @@
 
 enum order_kind {
   ORDER_DRAIN,  /* SIGTERM, SIGINT; the second one comes as such again */
-  ORDER_RELOAD, /* SIGHUP */
+  ORDER_RELOAD, /* SIGHUP; answered as ops/reload.h says */
   ORDER_STATS   /* SIGUSR1 */
 };
 
@@ -24,8 +24,8 @@ struct order {
   enum order_kind kind;
   int signal_number; /* 0: another thread posted it */
   /* [main] Called once: status, and a JSON object that says more, or a sentence where status is no
-   * success; text is gone afterwards. The order is whoever posted it's again. NULL: nobody waits.
-   */
+   * success (but for ORDER_RELOAD with PLUG_EINVAL, an object too); text is gone afterwards. The
+   * order is whoever posted it's again. NULL: nobody waits. */
   void (*answered)(struct order *order, plug_status status, const char *text);
   void *ctx; /* of whoever posts */
 };

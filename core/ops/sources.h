@@ -9,9 +9,11 @@
 #include "net/worker.h"
 
 struct ops_sources {
-  const struct settings *settings;
+  const struct settings *settings; /* of the start: what a reload changes is not looked at here */
   struct broker *broker;
-  const struct chain *access, *app; /* or NULL */
+  /* Or NULL. Workers may look at what they read here until their next turn, the main thread for as
+   * long as it makes no others. */
+  const struct chain *_Atomic access, *_Atomic app;
   struct worker *workers;
   unsigned n_workers;
   struct loop *loop;           /* the control thread */

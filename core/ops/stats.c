@@ -76,9 +76,9 @@ void stats_log(const struct ops_sources *sources)
   buf_free(&all);
 }
 
-void stats_tell(const struct ops_sources *sources)
+void stats_tell(const struct ops_sources *sources, const struct settings *settings)
 {
-  if (sources->settings->stats_spring)
+  if (settings->stats_spring)
     spring_stats_log(sources);
   else
     stats_log(sources);

@@ -8,7 +8,7 @@
 /* As many lines as they need: "stats 1/2 name=value ...", "stats 2/2 ...". */
 void stats_log(const struct ops_sources *sources);
 /* What [server] stats-format wants every now and then: these, or Spring's line. */
-void stats_tell(const struct ops_sources *sources);
+void stats_tell(const struct ops_sources *sources, const struct settings *settings);
 
 /* When. The time comes as an argument. */
 struct stats_rhythm {

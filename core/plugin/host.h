@@ -34,8 +34,10 @@ struct plugin_instance {
   const struct instance_extension *extension; /* or NULL */
   void *self;
   char *name;
-  _Atomic int state;   /* enum instance_state */
-  _Atomic bool closed; /* stop is over: upcalls are refused */
+  _Atomic int state; /* enum instance_state */
+  _Atomic int64_t holds;
+  _Atomic bool has_called; /* its extension */
+  _Atomic bool closed;     /* stop is over: upcalls are refused */
   bool started;
 
   /* While create runs. */

@@ -189,7 +189,7 @@ static plug_status judge_options(const struct plugin_image *image, struct plug_e
     return fault_at(err, image->base, 0, "has %zu options, at most %u are possible", table.n,
                     OPTIONS_MAX);
   struct plug_err said;
-  if (option_table_check(&table, &said))
+  if (option_table_check(&table, false, &said))
     return fault_at(err, image->base, 0, "%s", said.text);
   return PLUG_OK;
 }

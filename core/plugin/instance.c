@@ -235,6 +235,8 @@ struct plugin_instance *instance_calling(const struct plug_host *host, const cha
   if (!host_check_home(instance, function) || !instance->extension ||
       instance_state(instance) != INSTANCE_RUNNING)
     return NULL;
+  if (!atomic_exchange_explicit(&instance->has_called, true, memory_order_relaxed))
+    instance_hold(instance);
   *ctx = instance->extension->ctx;
   return instance;
 }
@@ -456,6 +458,26 @@ void instance_destroy(struct plugin_instance *instance)
 bool instance_any_abandoned(void)
 {
   return !list_empty(&abandoned);
+}
+
+void instance_hold(struct plugin_instance *instance)
+{
+  atomic_fetch_add_explicit(&instance->holds, 1, memory_order_relaxed);
+}
+
+void instance_release(struct plugin_instance *instance)
+{
+  atomic_fetch_sub_explicit(&instance->holds, 1, memory_order_release);
+}
+
+bool instance_has_called(const struct plugin_instance *instance)
+{
+  return atomic_load_explicit(&instance->has_called, memory_order_relaxed);
+}
+
+bool instance_is_held(const struct plugin_instance *instance)
+{
+  return atomic_load_explicit(&instance->holds, memory_order_acquire) != 0;
 }
 
 enum instance_state instance_state(const struct plugin_instance *instance)

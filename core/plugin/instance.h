@@ -98,6 +98,14 @@ void instance_destroy(struct plugin_instance *instance);
 /* Some instance was abandoned: what it may still use must not be taken apart, whatever it is. */
 bool instance_any_abandoned(void);
 
+/* [any] Somebody will still call it, who is not among its operations: for whoever may stop it while
+ * the server runs. Nothing here waits for it. */
+void instance_hold(struct plugin_instance *instance);
+void instance_release(struct plugin_instance *instance);
+bool instance_is_held(const struct plugin_instance *instance);
+/* Has it ever used its extension? Then others know it, and it is held to the end. */
+bool instance_has_called(const struct plugin_instance *instance);
+
 enum instance_state instance_state(const struct plugin_instance *instance);
 const char *instance_name(const struct plugin_instance *instance);
 void *instance_self(const struct plugin_instance *instance);

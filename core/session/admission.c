@@ -81,8 +81,7 @@ void admission_begin(struct session *session, const struct stomp_frame *frame,
   }
   session->admission->subject = subject;
   session->admission->agreement = *agreement;
-  if (session->terms->no_rules)
-    subject_leave_rules(subject);
+  subject_use_rules(subject, !session->terms->no_rules);
   session->class_id = subject_class(subject);
   if (access_chain(access_of(access))->n == 0) { /* rules only */
     handshake_free(handshake);
@@ -276,12 +275,17 @@ static void judge_again(struct session *session, struct subscription *sub, bool 
   buf_free(&shown);
 }
 
-static void on_changed(void *owner)
+static bool under_rules(void *owner)
+{
+  const struct session *session = owner;
+  return !session->terms->no_rules;
+}
+
+static void on_renewed(void *owner)
 {
   struct session *session = owner;
   struct admission *admission = session->admission;
   session->class_id = subject_class(admission->subject);
-  admission->warned = false;
   struct list *node = session->subscriptions.next, *next;
   for (; session->state != SESSION_CLOSED && node != &session->subscriptions; node = next) {
     struct subscription *sub = container_of(node, struct subscription, link);
@@ -300,7 +304,15 @@ static void on_changed(void *owner)
     buf_free(&shown);
     judge_again(session, sub, allowed);
   }
-  session->env->wake(session);
+  if (session->state != SESSION_CONNECTING) /* who has not connected does not go before others */
+    session->env->wake(session);
+}
+
+static void on_changed(void *owner)
+{
+  struct session *session = owner;
+  session->admission->warned = false;
+  on_renewed(session);
 }
 
 static void on_answered(void *owner, const struct ask_result *result)
@@ -407,6 +419,8 @@ static void on_login(void *owner, const struct login_verdict *verdict)
 const struct access_events admission_events = {
     .login = on_login,
     .answered = on_answered,
+    .under_rules = under_rules,
+    .renewed = on_renewed,
     .changed = on_changed,
     .revoked = on_revoked,
 };

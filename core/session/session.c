@@ -34,13 +34,19 @@ void session_init(struct session *session, struct session_env *env, uint64_t now
   session_enter(session, &env->terms);
 }
 
-void session_enter(struct session *session, const struct session_terms *terms)
+void session_follow(struct session *session)
 {
-  session->terms = terms;
+  const struct session_terms *terms = session->terms;
   session->out.more_bytes =
       terms->queue_bytes
           ? (int32_t)((int64_t)terms->queue_bytes - (int64_t)session->env->hub->outqs.max_bytes)
           : 0;
+}
+
+void session_enter(struct session *session, const struct session_terms *terms)
+{
+  session->terms = terms;
+  session_follow(session);
   stomp_parser_init(&session->parser, &terms->limits, session->env->scratch);
 }
 

@@ -29,8 +29,8 @@
 
 struct session;
 
-/* A destination that was found open to the SENDs of an access class: the rules do not change while
- * the server runs, and a publisher sends to few destinations. Two cache lines. */
+/* A destination that was found open to the SENDs of an access class, by the rules of this
+ * generation (net/generation.h), and a publisher sends to few destinations. Two cache lines. */
 #define SESSION_SENDABLE_BYTES 109
 struct session_sendable {
   uint64_t class_id; /* of the sessions that it holds for; 0 without access control */
@@ -133,6 +133,8 @@ static inline uint64_t session_node_number(const struct session *session)
 void session_init(struct session *session, struct session_env *env, uint64_t now_ms);
 /* It has come by a door of its own; before anything is received. terms outlive the session. */
 void session_enter(struct session *session, const struct session_terms *terms);
+/* The terms that it has have changed: what of them it has a copy of. */
+void session_follow(struct session *session);
 /* It carries no STOMP: it is open until session_close, and nothing is read or due. */
 void session_begin_plain(struct session *session);
 /* The connection is gone. */

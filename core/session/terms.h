@@ -1,6 +1,6 @@
 /* What clients may do and get by the door by which they came in: a listener, or an endpoint. Filled
- * in from the settings by whoever opens the doors; owns nothing, and is read-only while sessions
- * live. */
+ * in from the settings by whoever opens the doors; owns nothing. While sessions live it changes
+ * between two turns of their worker only, when the configuration is read again. */
 #ifndef SESSION_TERMS_H
 #define SESSION_TERMS_H
 

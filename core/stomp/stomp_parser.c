@@ -468,7 +468,7 @@ static inline enum step read_frame(struct stomp_parser *p, const char *data, siz
   struct stomp_progress *at = &p->at;
   if (len > p->limits->frame_bytes) {
     len = p->limits->frame_bytes;
-    if (at->scanned > len) /* the limit was lowered meanwhile */
+    if (at->scanned > len || at->need > len) /* the limit was lowered meanwhile */
       return fail_too_large(p, error);
   }
   if (at->body_at == 0) {

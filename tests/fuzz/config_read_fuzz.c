@@ -9,8 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t n_faults;
 
-static void on_fault(const struct plug_err *err)
+static void on_fault(void *ctx, const struct plug_err *err)
 {
+  (void)ctx;
   if (err->text[0] == '\0')
     abort();
   n_faults++;
@@ -25,7 +26,7 @@ static void name_all(struct plug_str text)
   if (!config)
     return;
   n_faults = 0;
-  config_on_fault(config, on_fault);
+  config_on_fault(config, on_fault, NULL);
   plug_status status = config_read_text(config, "fuzz.ini", text, &err);
   if ((status == PLUG_OK) != (n_faults == 0) && status != PLUG_ENOMEM)
     abort();

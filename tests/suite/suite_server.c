@@ -77,7 +77,7 @@ static int run(const struct config *config, struct plug_err *err)
   for (size_t i = 0; i < N_MOUNTS; i++)
     services[i] = mounts[i].service; /* endpoints stand in the order of their sections */
   log_setup(settings.log_level, settings.log_json);
-  int status = server_run_services(config, &settings, services);
+  int status = server_run_services(NULL, config, &settings, services);
   settings_fini(&settings);
   return status;
 }

@@ -210,6 +210,24 @@ class Server {
     this.child.kill(name);
   }
 
+  // Writes another configuration, or leaves the file as it is, and has the server read it: gives what
+  // the log then says, { applied: ['[section] key'], kept: { '[section] key': why }, faults, done }.
+  async reload(config) {
+    const from = this.log.length;
+    if (config !== undefined) writeFileSync(this.configFile, config);
+    this.child.kill('SIGHUP');
+    const last = await this.waitForLine(/(the configuration was (read again: |not applied|not read again))/, { from });
+    const lines = this.log.slice(from).filter((line) => / config: /.test(line)).map((line) => line.replace(/^\S+ \w+ config: /, ''));
+    return {
+      done: /was read again/.test(last),
+      applied: lines.filter((line) => / is applied$/.test(line)).map((line) => line.replace(/ is applied$/, '')),
+      kept: Object.fromEntries(lines.map((line) => /^(\[[^\]]+\](?: [a-z-]+)?) ((?:stays|keeps|is|holds) .*start.*)$/.exec(line))
+        .filter((found) => found).map(([, key, why]) => [key, why])),
+      faults: lines.filter((line) => /^\S+:\d+: |cannot read|with what stays/.test(line)),
+      text: lines.join('\n'),
+    };
+  }
+
   url(path = '/', scheme = 'http') {
     return `${scheme}://127.0.0.1:${this.httpPort}${path}`;
   }

@@ -219,7 +219,7 @@ static void tables_of_plugins_are_checked(void **state)
 {
   (void)state;
   struct plug_err err = {0};
-  assert_int_equal(option_table_check(&sample_table, &err), PLUG_OK);
+  assert_int_equal(option_table_check(&sample_table, false, &err), PLUG_OK);
   static const struct {
     struct plug_option option;
     const char *message;
@@ -249,7 +249,7 @@ static void tables_of_plugins_are_checked(void **state)
   };
   for (size_t i = 0; i < N(cases); i++) {
     struct option_table table = {&cases[i].option, 1};
-    assert_int_equal(option_table_check(&table, &err), PLUG_EINVAL);
+    assert_int_equal(option_table_check(&table, false, &err), PLUG_EINVAL);
     assert_string_equal(err.text, cases[i].message);
   }
   static const struct plug_option twice[] = {
@@ -257,7 +257,7 @@ static void tables_of_plugins_are_checked(void **state)
       {"a", PLUG_OPT_STRING, 0, NULL, NULL, "H."},
   };
   struct option_table table = {twice, 2};
-  assert_int_equal(option_table_check(&table, &err), PLUG_EINVAL);
+  assert_int_equal(option_table_check(&table, false, &err), PLUG_EINVAL);
   assert_string_equal(err.text, "option 'a': there are two of that name");
 }
 

@@ -182,7 +182,7 @@ static void the_tables_follow_their_own_rules(void **state)
   (void)state;
   for (size_t i = 0; i < SECTION_COUNT; i++) {
     struct plug_err err = {0};
-    option_table_check(&settings_sections[i].table, &err);
+    option_table_check(&settings_sections[i].table, true, &err);
     assert_string_equal(err.text, "");
   }
 }

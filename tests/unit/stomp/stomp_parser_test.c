@@ -910,6 +910,36 @@ static void the_first_of_repeated_headers_is_found(void **state)
   assert_null(stomp_frame_header(&frame, STR("")));
 }
 
+/* Wherever the frame is when it happens: it is over the limit then, or complete. */
+static void a_limit_may_shrink_amid_a_frame(void **state)
+{
+  (void)state;
+  static const char wire[] = "SEND\ndestination:/a\ncontent-length:60\n\n"
+                             "012345678901234567890123456789012345678901234567890123456789";
+  for (size_t at = 1; at < sizeof wire; at++)
+    for (size_t smaller = 20; smaller < sizeof wire; smaller += 7) {
+      struct stomp_limits limits = usual;
+      struct stomp_parser p;
+      struct stomp_frame frame;
+      struct stomp_parse_error error;
+      enum stomp_event event = STOMP_EVENT_MORE;
+      char bytes[sizeof wire];
+      memcpy(bytes, wire, sizeof wire);
+      stomp_parser_init(&p, &limits, &scratch);
+      stomp_parser_set_version(&p, V12);
+      stomp_parser_feed(&p, bytes, at);
+      assert_int_equal(stomp_parser_next(&p, &frame, &error), STOMP_EVENT_MORE);
+      limits.frame_bytes = smaller;
+      for (size_t i = at; i < sizeof wire && event == STOMP_EVENT_MORE; i++) {
+        stomp_parser_feed(&p, bytes + i, 1);
+        event = stomp_parser_next(&p, &frame, &error);
+      }
+      assert_int_equal(event, STOMP_EVENT_ERROR);
+      assert_int_equal(error.limit, STOMP_LIMIT_FRAME);
+      stomp_parser_fini(&p);
+    }
+}
+
 static void server_commands_are_told_apart(void **state)
 {
   (void)state;
@@ -946,6 +976,7 @@ int main(void)
       cmocka_unit_test(credentials_have_a_limit_of_their_own),
       cmocka_unit_test(a_bad_byte_is_found_at_any_offset),
       cmocka_unit_test(the_first_of_repeated_headers_is_found),
+      cmocka_unit_test(a_limit_may_shrink_amid_a_frame),
       cmocka_unit_test(server_commands_are_told_apart),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

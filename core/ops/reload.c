@@ -1,0 +1,390 @@
+#include "ops/reload.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "api/api_keyring.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/fault.h"
+#include "config/settings_page.h"
+#include "message/message_rules.h"
+#include "net/api_service.h"
+#include "net/renewal.h"
+
+/* A worker does this between two turns; one that takes longer hangs in a plugin. */
+#define SWITCH_LIMIT_MS 10000
+
+/* All that one reload has made. */
+struct reload_set {
+  struct config *config;
+  struct settings settings;
+  bool has_settings;
+  struct destination_rules *destinations;
+  struct api_keyring *keys;
+  struct generation generation;
+  struct renewal *renewal;
+  /* What it has superseded, until no worker uses it. */
+  struct reload_set *former; /* NULL: it was the owner's */
+  struct access *former_access;
+};
+
+static void set_free(struct reload_set *set)
+{
+  if (!set)
+    return;
+  set_free(set->former);
+  access_free(set->former_access);
+  renewal_free(set->renewal);
+  api_keyring_free(set->keys);
+  free(set->destinations);
+  if (set->has_settings)
+    settings_fini(&set->settings);
+  config_free(set->config);
+  free(set);
+}
+
+/* --- what is told ------------------------------------------------------------------------- */
+
+static void put_json(struct buf *answer, json_t *json)
+{
+  char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+  answer->len = 0;
+  buf_put_str(answer, str_of(text ? text : "{}"));
+  buf_put_char(answer, '\0');
+  free(text);
+  json_decref(json);
+}
+
+static void hear(void *ctx, const struct plug_err *err)
+{
+  const char *text = err->text[0] ? err->text : "out of memory";
+  log_error("config", "%s", text);
+  json_array_append_new(ctx, json_string(text));
+}
+
+static void put_changes(struct buf *answer, const struct config_changes *changes)
+{
+  json_t *applied = json_array(), *kept = json_array();
+  size_t n_kept = 0;
+  for (size_t i = 0; i < changes->n; i++) {
+    const struct config_change *change = &changes->items[i];
+    if (change->why) {
+      log_warn("config", "%s %s", change->key, change->why);
+      json_array_append_new(kept, json_pack("{s:s, s:s}", "key", change->key, "why", change->why));
+      n_kept++;
+    } else {
+      log_info("config", "%s is applied", change->key);
+      json_array_append_new(applied, json_string(change->key));
+    }
+  }
+  log_info("config",
+           "the configuration was read again: %zu changed and applied, %zu kept as before",
+           changes->n - n_kept, n_kept);
+  put_json(answer, json_pack("{s:o, s:o}", "applied", applied, "kept", kept));
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static bool read_again(const struct reload *reload, struct config_complaints *complaints,
+                       struct config **out)
+{
+  struct plug_err err = {0};
+  struct settings settings;
+  struct config *config = config_new();
+  *out = config;
+  if (!config) {
+    (void)fault_no_memory(&err);
+    config_complain(complaints, &err);
+    return false;
+  }
+  if (!config_load(reload->source, complaints, config, &settings))
+    return false;
+  if (config_complete(complaints, config, &settings))
+    reload->check(config, &settings, complaints);
+  settings_fini(&settings);
+  return complaints->n == 0;
+}
+
+/* What is made anew at each start, and does not change in between. */
+static bool keep_made_up(struct settings *settings, const struct settings *former)
+{
+  char *node = str_dup(str_of(former->node));
+  char *secret = former->page.secret ? str_dup(str_of(former->page.secret)) : NULL;
+  if (!node || (former->page.secret && !secret)) {
+    free(node);
+    free(secret);
+    return false;
+  }
+  free(settings->node);
+  free(settings->page.secret);
+  settings->node = node;
+  settings->page.secret = secret;
+  settings->workers = former->workers;
+  return true;
+}
+
+/* A file with the same name may have another key in it. */
+static void note_key_files(const struct settings *former, const struct settings *settings,
+                           struct config_changes *changes)
+{
+  for (size_t i = 0; i < settings->n_api_keys; i++)
+    for (size_t k = 0; k < former->n_api_keys; k++) {
+      const struct settings_api_key *now = &settings->api_keys[i], *was = &former->api_keys[k];
+      if (strcmp(now->name, was->name) != 0 || strcmp(now->secret, was->secret) == 0)
+        continue;
+      bool named = false;
+      char key[160], file[sizeof key + 8];
+      snprintf(key, sizeof key, "[api-key %.100s] secret", now->name);
+      snprintf(file, sizeof file, "%s-file", key);
+      for (size_t c = 0; c < changes->n; c++)
+        named = named || strcmp(changes->items[c].key, key) == 0 ||
+                strcmp(changes->items[c].key, file) == 0;
+      if (!named)
+        changes_add(changes, NULL, "%s", file);
+    }
+}
+
+static void note_tokens(const struct settings *former, const struct settings *settings,
+                        struct config_changes *changes)
+{
+  bool same = former->n_admin_tokens == settings->n_admin_tokens;
+  for (size_t i = 0; same && i < settings->n_admin_tokens; i++)
+    same = strcmp(former->admin_tokens[i], settings->admin_tokens[i]) == 0;
+  if (!same && !changes_touch(changes, "[admin] token"))
+    changes_add(changes, NULL, "[admin] token-file");
+}
+
+static bool can_renew(void *ctx, const char *section)
+{
+  return ctx && app_can_renew(ctx, section);
+}
+
+/* The settings that are to hold. */
+static plug_status merge(const struct reload *reload, struct reload_set *set,
+                         struct config_changes *changes, struct plug_err *err)
+{
+  const struct settings *former = reload->now.settings;
+  const struct changes_world world = {.access = reload->now.access != NULL,
+                                      .tls = reload->tls,
+                                      .can_renew = can_renew,
+                                      .ctx = reload->now.app};
+  plug_status status = changes_merge(changes, reload->now.config, set->config, &world, err);
+  if (status != PLUG_OK)
+    return status;
+  status = settings_load(&set->settings, set->config, err);
+  if (status != PLUG_OK) {
+    struct plug_err said = *err;
+    snprintf(err->text, sizeof err->text, "%.180s (with what stays until the next start)",
+             said.text);
+    return status;
+  }
+  set->has_settings = true;
+  if (!keep_made_up(&set->settings, former))
+    return fault_no_memory(err);
+  status = settings_page_sign_in(&set->settings, set->config, err);
+  note_key_files(former, &set->settings, changes);
+  note_tokens(former, &set->settings, changes);
+  return changes->failed ? fault_no_memory(err) : status;
+}
+
+/* --- making ------------------------------------------------------------------------------- */
+
+static bool is_changed(void *ctx, const char *name)
+{
+  const struct config_changes *changes = ctx;
+  char own[160], named[160];
+  snprintf(own, sizeof own, "[%s]", name);
+  snprintf(named, sizeof named, "[%s ", name);
+  return changes_touch(changes, own) || changes_touch(changes, named);
+}
+
+static plug_status make(const struct reload *reload, struct reload_set *set,
+                        struct config_changes *changes, struct plug_err *err)
+{
+  struct generation *generation = &set->generation;
+  set->destinations = generation_destinations(&set->settings);
+  set->keys = api_service_keys(&set->settings);
+  set->renewal = renewal_new(reload->workers, reload->n_workers);
+  if (!set->destinations || !set->keys || !set->renewal)
+    return fault_no_memory(err);
+  *generation = (struct generation){.config = set->config,
+                                    .settings = &set->settings,
+                                    .destinations = set->destinations,
+                                    .api_keys = set->settings.n_api_keys ? set->keys : NULL};
+  if (reload->now.access) {
+    struct access_settings as = generation_access(&set->settings, set->destinations);
+    bool anew = changes_touch(changes, "[auth] plugins") || changes_touch(changes, "[auth.");
+    generation->access =
+        access_renewed(reload->now.access, &as, set->config, anew ? reload->loop : NULL, err);
+    if (!generation->access)
+      return PLUG_EINVAL;
+  }
+  if (reload->now.app) {
+    struct app_settings as = generation_app(&set->settings, set->destinations, reload->extension);
+    generation->app = app_renewed(reload->now.app, &as, set->config, is_changed, changes, err);
+    if (!generation->app)
+      return PLUG_EINVAL;
+  }
+  return PLUG_OK;
+}
+
+/* What never came into force. */
+static void drop(const struct reload *reload, struct generation *generation)
+{
+  if (generation->app)
+    app_abandon(generation->app);
+  if (!generation->access)
+    return;
+  if (access_chain(generation->access) != access_chain(reload->now.access))
+    access_abandon(generation->access);
+  access_free(generation->access);
+}
+
+static plug_status prepare_parts(const struct reload *reload, const struct settings *settings,
+                                 struct plug_err *err)
+{
+  for (size_t i = 0; i < reload->n_parts; i++) {
+    plug_status status = reload->parts[i].prepare(reload->parts[i].ctx, settings, err);
+    if (status == PLUG_OK)
+      continue;
+    while (i--)
+      reload->parts[i].cancel(reload->parts[i].ctx);
+    return status;
+  }
+  return PLUG_OK;
+}
+
+/* --- switching ---------------------------------------------------------------------------- */
+
+void reload_set_process(const struct settings *settings)
+{
+  const struct message_limits limits = {.bytes = settings_largest_frame(settings),
+                                        .n_headers = settings->max_headers,
+                                        .header_bytes = settings->max_header_size,
+                                        .topic_bytes = settings->max_destination_length};
+  message_set_limits(&limits);
+  log_setup(settings->log_level, settings->log_json);
+}
+
+/* True: nobody uses what leaves any more, and it is gone. */
+static bool let_go(struct reload *reload, uint64_t deadline_ms)
+{
+  struct reload_set *set = reload->set;
+  if (!set)
+    return true;
+  if (!renewal_wait(set->renewal, deadline_ms))
+    return false;
+  set_free(set->former);
+  access_free(set->former_access);
+  set->former = NULL;
+  set->former_access = NULL;
+  if (reload->now.access)
+    access_settle(reload->now.access, true);
+  if (reload->now.app)
+    app_settle(reload->now.app);
+  return true;
+}
+
+static void switch_over(struct reload *reload, struct reload_set *set,
+                        struct config_changes *changes)
+{
+  const struct settings *settings = &set->settings;
+  reload_set_process(settings);
+  addresses_limit(reload->addresses, settings->max_address_connections, settings->max_address_rate);
+  addresses_limit(reload->api->failures, 0, settings->api_max_failures);
+  sockjs_registry_limit(reload->sockjs, settings->max_sockjs_sessions);
+  for (size_t i = 0; i < reload->n_parts; i++)
+    reload->parts[i].commit(reload->parts[i].ctx, changes);
+  set->former = reload->set;
+  set->former_access = reload->now.access;
+  if (reload->now.app)
+    app_take_over(set->generation.app, reload->now.app);
+  reload->now = set->generation;
+  reload->set = set;
+  /* Before the workers go over: whoever has done so sees none of the former plugins there. */
+  reload->sources->access = reload->now.access ? access_chain(reload->now.access) : NULL;
+  reload->sources->app = reload->now.app ? app_chain(reload->now.app) : NULL;
+  if (reload->now.access)
+    access_settle(reload->now.access, false);
+  renewal_send(set->renewal, &set->generation);
+  if (!let_go(reload, clock_now_ms() + SWITCH_LIMIT_MS))
+    log_warn("config", "a worker has not taken over the configuration yet; it does when it comes "
+                       "back from what it does");
+}
+
+/* faults is taken over. */
+static plug_status refuse(struct buf *answer, const char *message, json_t *faults)
+{
+  log_error("config", "the configuration was not applied: all stays as it was");
+  put_json(answer, json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message", message,
+                             "faults", faults));
+  return PLUG_EINVAL;
+}
+
+static plug_status tell(struct buf *answer, plug_status status, const char *sentence)
+{
+  log_error("config", "the configuration was not read again: %s", sentence);
+  buf_put_str(answer, str_of(sentence));
+  buf_put_char(answer, '\0');
+  return status;
+}
+
+plug_status reload_run(struct reload *reload, struct buf *answer)
+{
+  struct config_changes changes = {0};
+  struct plug_err err = {0};
+  if (!reload->source || !reload->source->file) {
+    static const char nothing[] = "the server was started without a file: there is nothing to read";
+    log_error("config", "%s", nothing);
+    return refuse(answer, nothing, json_array());
+  }
+  if (!let_go(reload, clock_now_ms()))
+    return tell(answer, PLUG_EUNAVAIL, "a worker has not taken over what was read before");
+  json_t *faults = json_array();
+  struct reload_set *set = calloc(1, sizeof *set);
+  if (!faults || !set) {
+    json_decref(faults);
+    free(set);
+    return tell(answer, PLUG_ENOMEM, "out of memory");
+  }
+  log_info("config", "reading %s again", reload->source->file);
+  struct config_complaints complaints = {.complain = hear, .ctx = faults};
+  plug_status status = read_again(reload, &complaints, &set->config) ? PLUG_OK : PLUG_EINVAL;
+  if (status == PLUG_OK) {
+    status = merge(reload, set, &changes, &err);
+    if (status == PLUG_OK)
+      status = make(reload, set, &changes, &err);
+    if (status == PLUG_OK)
+      status = prepare_parts(reload, &set->settings, &err);
+    if (status != PLUG_OK)
+      config_complain(&complaints, &err);
+  }
+  if (status != PLUG_OK) {
+    drop(reload, &set->generation);
+    set_free(set);
+    changes_fini(&changes);
+    return refuse(answer, "the configuration has mistakes, and nothing was changed", faults);
+  }
+  json_decref(faults);
+  switch_over(reload, set, &changes);
+  put_changes(answer, &changes);
+  changes_fini(&changes);
+  return PLUG_OK;
+}
+
+bool reload_tend(struct reload *reload)
+{
+  bool more = !let_go(reload, clock_now_ms());
+  if (reload->now.access)
+    more = access_tend(reload->now.access) || more;
+  if (reload->now.app)
+    more = app_tend(reload->now.app) || more;
+  return more;
+}
+
+void reload_fini(struct reload *reload)
+{
+  set_free(reload->set);
+  reload->set = NULL;
+}
