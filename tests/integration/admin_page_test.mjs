@@ -1,7 +1,10 @@
 // The page for operators in a real browser, on the real admin API: it asks for the token, shows what
-// clients do, disconnects one, follows a destination, drains; dark, light and narrow.
+// clients do, disconnects one, follows a destination, reloads, drains; dark, light and narrow.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { LIMIT, boxes, browser, screenshot } from './lib/page.mjs';
@@ -201,5 +204,27 @@ test('it fits a narrow screen, dark, with a name and destinations that are long'
   await tab.locator('#client-dialog[open]').waitFor();
   await assertFits(tab, 'a client');
   await screenshot(tab, 'admin-client-narrow');
+  assert.deepEqual(problems, []);
+});
+
+test('a reload says what has changed, and which line is wrong', { timeout: 4 * LIMIT }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'plugboard-test-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, 'plugboard.ini');
+  const write = (level) => writeFileSync(file, `[server]\nlog-level = ${level}\n[http]\nlisten = 127.0.0.1:0\n`);
+  write('info');
+  const server = await startAdmin(t, { http: false, args: ['--config', file] });
+  const chrome = await browser(t);
+  const context = await chrome.newContext({ viewport: { width: 1180, height: 820 }, colorScheme: 'dark' });
+  const problems = [];
+  const tab = await openPage(context, server, problems);
+  await signIn(tab);
+  write('debug');
+  await tab.click('#reload');
+  await tab.locator('#action-result', { hasText: '[server] log-level' }).waitFor();
+  write('chatty');
+  await tab.click('#reload');
+  await tab.locator('#action-result.bad', { hasText: 'plugboard.ini:2' }).waitFor();
+  await screenshot(tab, 'admin-reload');
   assert.deepEqual(problems, []);
 });
