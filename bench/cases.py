@@ -59,6 +59,7 @@ AUTH = ("plugboard", "plugboard-auth")
 XHR = ("plugboard", "plugboard-xhr")
 DEFLATE = ("plugboard", "plugboard-deflate")
 CHAT = ("plugboard-auth", "plugboard-chat")
+TLS = ("limit-tls", "plugboard", "plugboard-tls", "nchan-tls", "mosquitto-tls")
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,19 @@ CASES = [
     Case("deflate-1000-x16", "1 → 1,000, 1 KB of JSON, 16 in flight", "delivery",
          fan_out(1000, 16, body=1024, json=True), DEFLATE, yardstick="plugboard"),
 
-    # Here is the place for TLS: the same loads with its settings, and the case without it as the
-    # yardstick.
+    # TLS 1.3, AES-128-GCM, ECDSA P-256.
+    Case("tls-1-1000", "TLS: 1 → 1,000, 1 in flight", "delivery", fan_out(1000), TLS, yardstick="limit-tls"),
+    Case("tls-1-1000-x16", "TLS: 1 → 1,000, 16 in flight", "delivery", fan_out(1000, 16), TLS,
+         yardstick="limit-tls"),
+    Case("tls-1-1", "TLS: 1 → 1, 1 in flight", "delivery", fan_out(1), TLS, yardstick="limit-tls"),
+    Case("tls-1-1000-4k", "TLS: 1 → 1,000, body of 4 KiB, 1 in flight", "delivery", fan_out(1000, body=4096),
+         TLS, yardstick="limit-tls"),
+    Case("tls-idle-memory", "TLS: 5,000 idle subscribed connections", "memory",
+         fan_out(1, idle=5000, **SHORT), TLS, yardstick="limit-tls"),
+    Case("tls-open-5000", "TLS: 5,000 connections with whole handshakes", "open",
+         fan_out(0, idle=5000, **NONE), ("limit-tls", "plugboard-tls"), ("opened",), yardstick="limit-tls"),
+    # Whole handshakes beside messages to others.
+    Case("tls-storm", "TLS: 5,000 clients come back at once beside 1 → 100 at 500 messages/s", "storm-time",
+         fan_out(100, rate=500, storm=5000, duration=8, sources=16), ("limit-tls", "plugboard-tls"),
+         ("latency", *STORM), yardstick="limit-tls"),
 ]

@@ -231,6 +231,30 @@ class Limit(OwnProgram):
         return [self.find_program(), str(port), str(self.message_id_length)], {}
 
 
+def certificate(holder=[]):
+    """(certificate, key): ECDSA P-256, made once, removed at the end."""
+    if not holder:
+        directory = tempfile.TemporaryDirectory(prefix="plugbench-tls-")
+        files = (f"{directory.name}/certificate.pem", f"{directory.name}/key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                        "-nodes", "-days", "30", "-subj", "/CN=localhost", "-out", files[0], "-keyout", files[1]],
+                       check=True, capture_output=True)
+        holder += [directory, *files]
+    return holder[1], holder[2]
+
+
+class LimitTls(Limit):
+    """One SSL_write per socket and turn."""
+
+    name = "limit-tls"
+    program = "limit-tls"
+    load_options = {"tls": True}
+
+    def command(self, directory, port, case):
+        command, environment = super().command(directory, port, case)
+        return command + list(certificate()), environment
+
+
 class LimitAgain(Limit):
     """The control: what differs between it and the limit is noise."""
 
@@ -279,6 +303,19 @@ class PlugboardDeflate(Plugboard):
     name = "plugboard-deflate"
     own_settings = {"endpoint /ws.deflate": "on"}
     load_options = {"carrier": "deflate"}
+
+
+class PlugboardTls(Plugboard):
+    """The same over TLS."""
+
+    name = "plugboard-tls"
+    load_options = {"tls": True}
+
+    def command(self, directory, port, case):
+        chain, key = certificate()
+        self.own_settings = {"http.listen": "", "http.tls-listen": f"127.0.0.1:{port}",
+                             "tls.certificate": chain, "tls.key": key}
+        return super().command(directory, port, case)
 
 
 class PlugboardRedis(Plugboard):
@@ -403,6 +440,19 @@ log_type error
         return [self.find_program(), "-c", str(directory / "mosquitto.conf")], {}
 
 
+class MosquittoTls(Mosquitto):
+    name = "mosquitto-tls"
+    load_options = {"tls": True}
+
+    def command(self, directory, port, case):
+        chain, key = certificate()
+        command, environment = super().command(directory, port, case)
+        file = directory / "mosquitto.conf"
+        of_listener = f"protocol websockets\ncertfile {chain}\nkeyfile {key}\ntls_version tlsv1.3\n"
+        file.write_text(file.read_text().replace("protocol websockets\n", of_listener))
+        return command, environment
+
+
 class Nats(Contestant):
     name = "nats"
     protocol = "nats"
@@ -484,6 +534,24 @@ http {{
                 "-e", str(directory / "error.log")], {}
 
 
+class NchanTls(Nchan):
+    name = "nchan-tls"
+    load_options = {"tls": True}
+
+    def command(self, directory, port, case):
+        chain, key = certificate()
+        command, environment = super().command(directory, port, case)
+        file = directory / "nginx.conf"
+        listen = f"listen 127.0.0.1:{port}"
+        file.write_text(file.read_text().replace(
+            f"{listen} backlog=4096;", f"""{listen} ssl backlog=4096;
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    ssl_protocols TLSv1.3;
+    ssl_buffer_size 16k;"""))
+        return command, environment
+
+
 class RabbitMQ(Contestant):
     name = "rabbitmq"
     program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -534,7 +602,7 @@ log.file = false
         }
 
 
-OWN = (Limit, Plugboard, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
+OWN = (Limit, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
        PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain,)
-PEERS = (Mosquitto, Nats, Nchan, RabbitMQ)
+PEERS = (Mosquitto, MosquittoTls, Nats, Nchan, NchanTls, RabbitMQ)

@@ -1,7 +1,8 @@
-/* limit: what the kernel alone costs. A hand-written epoll server that does the least a STOMP over
- * WebSocket server can do for a fan-out: upgrade, CONNECT, SUBSCRIBE (one per connection), SEND to
- * all subscribers, receipts. No checks beyond its own safety, no limits, no heart-beats: it is the
- * yardstick for Plugboard's cost per delivery, not a server. One thread owns everything.
+/* limit: what the kernel alone costs; limit-tls: and OpenSSL, with one SSL_write per socket and
+ * turn. A hand-written epoll server that does the least a STOMP over WebSocket server can do for a
+ * fan-out: upgrade, CONNECT, SUBSCRIBE (one per connection), SEND to all subscribers, receipts. No
+ * checks beyond its own safety, no limits, no heart-beats: it is the yardstick for Plugboard's cost
+ * per delivery, not a server. One thread owns everything.
  *
  * A message is encoded once per topic into the topic's buffer of this turn; at the end of the turn
  * each subscriber gets the whole buffer in one send. */
@@ -22,6 +23,7 @@
 #include <netinet/tcp.h>
 
 #include "limit_upgrade.h"
+#include "limit_wire.h"
 
 enum {
   READ_CAP = 1 << 18,
@@ -158,7 +160,7 @@ static void conn_send(int fd, const char *data, size_t len)
   if (conn->failed)
     return;
   if (!conn->out) {
-    n = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = wire_send(fd, data, len);
     if (n == (ssize_t)len)
       return;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
@@ -174,7 +176,7 @@ static void conn_send(int fd, const char *data, size_t len)
 static void send_rest(int fd)
 {
   struct conn *conn = &server.conns[fd];
-  ssize_t n = send(fd, conn->out->at, conn->out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ssize_t n = wire_send(fd, conn->out->at, conn->out->len);
   if (n < 0) {
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
       fail(fd);
@@ -309,7 +311,7 @@ static void close_failed(void)
     drop(&conn->in);
     drop(&conn->out);
     *conn = (struct conn){0};
-    close(fd);
+    wire_close(fd);
   }
   server.n_failed = 0;
 }
@@ -452,7 +454,7 @@ static void conn_read(int fd)
   size_t have = conn->in ? conn->in->len : 0, used = 0;
   if (have)
     memcpy(server.read, conn->in->at, have);
-  ssize_t n = recv(fd, server.read + have, READ_CAP - have, MSG_DONTWAIT);
+  ssize_t n = wire_recv(fd, server.read + have, READ_CAP - have);
   if (n <= 0) {
     if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
       fail(fd);
@@ -488,6 +490,7 @@ static void accept_some(void)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     server.conns[fd] = (struct conn){.open = true};
+    wire_accepted(fd);
   }
 }
 
@@ -512,7 +515,7 @@ static void serve(void)
   }
 }
 
-static void start(unsigned port)
+static void start(unsigned port, char *const files_of_tls[2])
 {
   struct rlimit files;
   int one = 1;
@@ -524,6 +527,8 @@ static void start(unsigned port)
   server.conns = allocate(server.n_conns, sizeof *server.conns);
   server.failed = allocate(server.n_conns, sizeof *server.failed);
   server.topics = allocate(TOPIC_SLOTS, sizeof *server.topics);
+  if (!wire_start(server.n_conns, files_of_tls))
+    die("TLS");
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   server.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -552,6 +557,7 @@ static void stop(void)
     }
     free(server.topics[i].name);
   }
+  wire_stop();
   free(server.topics);
   free(server.failed);
   free(server.conns);
@@ -562,8 +568,10 @@ static void stop(void)
 int main(int argc, char **argv)
 {
   unsigned long port = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-  if (port == 0 || port > 65535 || argc > 3) {
+  if (port == 0 || port > 65535 || argc > 3 + WIRE_FILES ||
+      (WIRE_FILES && argc != 3 + WIRE_FILES)) {
     fputs("limit PORT [MESSAGE-ID-LENGTH]: the epoll baseline, on 127.0.0.1\n"
+          "limit-tls PORT MESSAGE-ID-LENGTH CERTIFICATE.pem KEY.pem: the same with TLS\n"
           "  MESSAGE-ID-LENGTH makes its MESSAGE frames as long as those of another server\n",
           stderr);
     return 2;
@@ -573,7 +581,7 @@ int main(int argc, char **argv)
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
   signal(SIGPIPE, SIG_IGN);
-  start((unsigned)port);
+  start((unsigned)port, argv + 3);
   fputs("ready\n", stderr);
   serve();
   stop();

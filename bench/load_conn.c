@@ -18,6 +18,9 @@
 #define UPGRADE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 enum { BUFFER_LEN = 1 << 20, MAX_EVENTS = 1024, MAX_STORM_EVENTS = 8 };
+/* A step of a handshake takes a third of a millisecond: more of them at a time, and what is
+ * delivered meanwhile would be late by the generator's fault. */
+enum { MAX_STORM_EVENTS_TLS = 1 };
 
 uint64_t clock_now_ns(void)
 {
@@ -70,6 +73,8 @@ void conn_close(struct conn *conn)
 {
   if (conn->state == CONN_READY)
     conn->load->n_ready--;
+  conn_tls_free(conn->tls);
+  conn->tls = NULL;
   if (conn->fd >= 0) {
     struct linger reset = {1, 0};
     setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -88,6 +93,7 @@ void load_fini(struct load *load)
     conn_close(&load->conns[i]);
   sockjs_fini(load);
   inflater_fini(&load->inflater);
+  load_tls_free(load->tls);
   free(load->conns);
   free(load->buffer);
   close(load->epoll_fd);
@@ -116,6 +122,8 @@ void conn_begin(struct conn *conn)
       epoll_ctl(conn->role == ROLE_STORM ? load->storm_fd : load->epoll_fd, EPOLL_CTL_ADD, conn->fd,
                 &event) < 0)
     load_fail("connection %zu: %s", number, strerror(errno));
+  if (load->tls)
+    conn->tls = conn_tls_new(load->tls, conn->fd);
 }
 
 struct conn *load_open(struct load *load, enum role role, uint32_t topic, uint32_t index)
@@ -138,8 +146,10 @@ void load_reopen(struct conn *conn)
 void conn_flush(struct conn *conn)
 {
   while (conn->out_at < conn->out.len) {
-    ssize_t n = send(conn->fd, conn->out.at + conn->out_at, conn->out.len - conn->out_at,
-                     MSG_NOSIGNAL | MSG_DONTWAIT);
+    const uint8_t *data = conn->out.at + conn->out_at;
+    size_t len = conn->out.len - conn->out_at;
+    ssize_t n = conn->tls ? conn_tls_send(conn->tls, data, len)
+                          : send(conn->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK)
         return;
@@ -210,10 +220,10 @@ static void begin_upgrade(struct conn *conn)
   load->protocol->path(&path, load->path, conn->role, load->topics[conn->topic]);
   bytes_printf(&conn->out,
                "GET %.*s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
-               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:%u\r\n"
+               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nOrigin: %s://127.0.0.1:%u\r\n"
                "Sec-WebSocket-Key: " UPGRADE_KEY "\r\n",
                (int)path.len, (const char *)path.at, ntohs(load->server.sin_port),
-               ntohs(load->server.sin_port));
+               load->tls ? "https" : "http", ntohs(load->server.sin_port));
   if (load->protocol->subprotocol)
     bytes_printf(&conn->out, "Sec-WebSocket-Protocol: %s\r\n", load->protocol->subprotocol);
   if (load->carrier == CARRIER_DEFLATE && conn->role != ROLE_PUBLISHER)
@@ -368,7 +378,8 @@ static void conn_read(struct conn *conn)
     size_t have = conn->in.len;
     if (have)
       memcpy(load->buffer, conn->in.at, have);
-    ssize_t n = recv(conn->fd, load->buffer + have, BUFFER_LEN - have, MSG_DONTWAIT);
+    ssize_t n = conn->tls ? conn_tls_recv(conn->tls, load->buffer + have, BUFFER_LEN - have)
+                          : recv(conn->fd, load->buffer + have, BUFFER_LEN - have, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
       return;
     if (n < 0 && errno == EINTR)
@@ -406,7 +417,7 @@ static void poll_events(struct load *load, int epoll_fd, int most, uint64_t time
   for (int i = 0; i < n; i++) {
     struct conn *conn = events[i].data.ptr;
     if (!conn) {
-      poll_events(load, load->storm_fd, MAX_STORM_EVENTS, 0);
+      poll_events(load, load->storm_fd, load->tls ? MAX_STORM_EVENTS_TLS : MAX_STORM_EVENTS, 0);
       continue;
     }
     uint32_t what = events[i].events;

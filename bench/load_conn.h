@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include "load_deflate.h"
+#include "load_tls.h"
 #include "load_tokens.h"
 #include "protocol.h"
 
@@ -35,9 +36,10 @@ struct conn {
   struct bytes part; /* an unfinished message of earlier frames */
   struct bytes out;  /* not yet taken by the socket, from out_at on */
   size_t out_at;
-  uint64_t fences;  /* answered */
-  uint32_t session; /* of SockJS: its number, in its URL */
-  bool in_body;     /* of SockJS: the head of the answer has been read */
+  uint64_t fences;      /* answered */
+  uint32_t session;     /* of SockJS: its number, in its URL */
+  bool in_body;         /* of SockJS: the head of the answer has been read */
+  struct conn_tls *tls; /* NULL: plain */
 };
 
 struct load {
@@ -53,6 +55,7 @@ struct load {
   char **topics;
   size_t body_len;
   unsigned heartbeat_ms; /* 0: none */
+  struct load_tls *tls;  /* NULL: plain */
   bool silent;           /* idle connections are opened and say nothing */
 
   int epoll_fd;

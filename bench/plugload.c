@@ -432,6 +432,8 @@ static void prepare(void)
   load->publish_server = load->server;
   load->publish_server.sin_port = htons((uint16_t)o->publish_port);
   load->heartbeat_ms = o->heartbeat_ms;
+  if (o->tls)
+    load->tls = load_tls_new();
   load->silent = o->silent;
   load->path = o->path;
   load->login = o->login;

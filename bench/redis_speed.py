@@ -3,9 +3,10 @@
 from one node to the other, what Redis adds to the latency, and how long 100,000 topics take to be
 subscribed again after Redis was restarted.
 
-  bench/redis_speed.py [--build build/release] [--messages 500000] [--topics 100000] [--tls]
+  bench/redis_speed.py [--build build/release] [--messages 500000] [--topics 100000] [--tls] [--nats]
 
-With --tls the nodes speak TLS to Redis; redis-benchmark does not.
+With --tls the nodes speak TLS to Redis; redis-benchmark does not. With --nats there is a NATS server
+in its place.
 Publisher and subscriber speak STOMP over TCP. Every body carries a number; a message that is
 missing, doubled or out of order fails the run.
 """
@@ -54,7 +55,7 @@ class Redis:
         self.port = free_port()
         self.folder = folder
         self.args = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        self.settings = [f"broker.redis.url=redis://127.0.0.1:{self.port}"]
+        self.settings = ["broker.plugin=redis", f"broker.redis.url=redis://127.0.0.1:{self.port}"]
         if tls:
             self.add_tls(free_port())
         self.start()
@@ -68,7 +69,7 @@ class Redis:
             check=True, capture_output=True)
         self.args += ["--tls-port", str(port), "--tls-cert-file", certificate, "--tls-key-file", key,
                       "--tls-ca-cert-file", certificate, "--tls-auth-clients", "no"]
-        self.settings = [f"broker.redis.url=rediss://127.0.0.1:{port}",
+        self.settings = ["broker.plugin=redis", f"broker.redis.url=rediss://127.0.0.1:{port}",
                          f"broker.redis.tls-ca-file={certificate}"]
 
     def start(self):
@@ -96,6 +97,29 @@ class Redis:
         return float(out.strip().splitlines()[-1].split(",")[1].strip('"'))
 
 
+class Nats:
+    def __init__(self):
+        self.port = free_port()
+        self.settings = ["broker.plugin=nats", f"broker.nats.servers=nats://127.0.0.1:{self.port}"]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["nats-server", "-a", "127.0.0.1", "-p", str(self.port)], stderr=subprocess.DEVNULL)
+
+        def answers():
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1) as s:
+                    return s.recv(5) == b"INFO "
+            except OSError:
+                return False
+        until(answers, "nats-server")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class Node:
     def __init__(self, build, name, redis=None):
         self.http, self.tcp = free_port(), free_port()
@@ -104,7 +128,7 @@ class Node:
                     "limits.queue-size=1g", "limits.queue-messages=10000000", "server.log-level=warn",
                     "stomp.heart-beat-send=0", "stomp.heart-beat-receive=0"]
         if redis:
-            settings += ["broker.plugin=redis", *redis.settings]
+            settings += redis.settings
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [os.path.join(build, "bin/plugboard")] + [a for s in settings for a in ("--set", s)],
@@ -233,16 +257,19 @@ def main():
     parser.add_argument("--messages", type=int, default=500000)
     parser.add_argument("--topics", type=int, default=100000)
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--nats", action="store_true")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="plugboard-bench-")
     started = []
     try:
-        redis = Redis(folder, options.tls)
+        redis = Nats() if options.nats else Redis(folder, options.tls)
+        backend = "nats" if options.nats else "redis"
         alone = Node(options.build, "alone")
         nodes = [Node(options.build, name, redis) for name in ("n1", "n2")]
         started = [alone, *nodes]
-        print(f"redis-benchmark PUBLISH           {redis.benchmark(options.messages):12,.0f} /s")
-        pids = {"n1": nodes[0].process.pid, "redis": redis.process.pid, "n2": nodes[1].process.pid}
+        if not options.nats:
+            print(f"redis-benchmark PUBLISH           {redis.benchmark(options.messages):12,.0f} /s")
+        pids = {"n1": nodes[0].process.pid, backend: redis.process.pid, "n2": nodes[1].process.pid}
         throughput(*nodes, options.messages // 10)
         before = {name: cpu_seconds(pid) for name, pid in pids.items()}
         print(f"node to node, {BODY} bytes           {throughput(*nodes, options.messages):12,.0f} /s")
@@ -252,10 +279,10 @@ def main():
         plain = latency(alone, alone, 1000, 5)
         through = latency(*nodes, 1000, 5)
         print(f"latency at 1,000/s, one node      {plain[0]:12.0f} us median, {plain[1]:.0f} us p99")
-        print(f"latency at 1,000/s, through Redis {through[0]:12.0f} us median, {through[1]:.0f} us p99")
+        print(f"latency at 1,000/s, through {backend:<5} {through[0]:12.0f} us median, {through[1]:.0f} us p99")
         print(f"  added                           {through[0] - plain[0]:12.0f} us median")
         seconds = replay(redis, nodes, options.topics)
-        print(f"{options.topics:,} topics, Redis restarted  {seconds:12.3f} s until ready")
+        print(f"{options.topics:,} topics, {backend:<5} restarted  {seconds:12.3f} s until ready")
     finally:
         for node in started:
             node.stop()

@@ -429,6 +429,7 @@ static plug_status create_ops(struct server *server, struct plug_err *err)
                            .workers = server->workers,
                            .n_workers = server->settings->workers,
                            .loop = server->loop,
+                           .tls = server->tls,
                            .leaving = &server->leaving};
   monitor_init(&server->monitor, &server->sources);
   server->health = (struct health_mounts){.sources = &server->sources,

@@ -12,6 +12,7 @@
 #include "ops/metric_plugins.h"
 #include "ops/metric_text.h"
 #include "ops/process_stats.h"
+#include "tls/tls_contexts.h"
 
 #define PREFIX "plugboard_"
 
@@ -266,6 +267,14 @@ static void put_node(struct metric_out *out, const struct ops_sources *sources,
                 !monitor_hangs(monitor, reason, sizeof reason));
 }
 
+static void put_tls(struct metric_out *out, const struct ops_sources *sources)
+{
+  char remark[TLS_REMARK_MAX];
+  metric_single(out, PREFIX "tls_certificate_end_seconds", "gauge",
+                "when the first of the certificates in use ends, since 1970; 0 without TLS",
+                sources->tls ? tls_contexts_end(sources->tls, remark) : 0);
+}
+
 /* The names that Prometheus' own clients give. */
 static void put_process(struct metric_out *out)
 {
@@ -297,6 +306,7 @@ void metrics_write(const struct ops_sources *sources, struct monitor *monitor, s
   put_doors(&out, sources);
   put_prefixes(&out, sources);
   put_broker(&out, sources);
+  put_tls(&out, sources);
   put_histograms(&out);
   metric_plugins_put(&out, sources);
   put_process(&out);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "ops/day.h"
 #include "plugin/watchdog.h"
+#include "tls/tls_contexts.h"
 
 #define TICK_MS         1000u
 /* Rates are those of so many seconds. */
@@ -113,6 +114,18 @@ static void warn_of_rising(struct pulse *pulse)
       snprintf(text, sizeof text, rising[i].text, (long long)n);
     warnings_set(pulse->warnings, n > 0, rising[i].id, "%s", text);
   }
+}
+
+/* Not each second: it looks into every certificate. */
+#define CERTIFICATES_MS 60000
+static void warn_of_certificates(struct pulse *pulse)
+{
+  char remark[TLS_REMARK_MAX];
+  if (!pulse->env->tls || pulse->env->now_ms < pulse->certificates_ms)
+    return;
+  pulse->certificates_ms = pulse->env->now_ms + CERTIFICATES_MS;
+  (void)tls_contexts_end(pulse->env->tls, remark);
+  warnings_set(pulse->warnings, remark[0], "certificate", "%s", remark);
 }
 
 static void warn_of_descriptors(struct pulse *pulse)
@@ -242,6 +255,7 @@ static void on_tick(struct timer *timer, uint64_t now_ms)
   take_sample(pulse, now_ms);
   warn_of_rising(pulse);
   warn_of_descriptors(pulse);
+  warn_of_certificates(pulse);
   warn_of_plugins(pulse);
   if (now_ms >= pulse->next_beat_ms && is_wanted(pulse))
     tell(pulse);

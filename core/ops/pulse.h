@@ -35,6 +35,7 @@ struct pulse {
   uint64_t sampled_ms[PULSE_SAMPLES];
   size_t n_samples; /* taken until now */
   uint64_t next_beat_ms, wanted_until_ms;
+  uint64_t certificates_ms; /* when they are looked at again */
 };
 
 /* [start] nodes and warnings are the caller's. */

@@ -15,6 +15,7 @@ struct ops_sources {
   struct worker *workers;
   unsigned n_workers;
   struct loop *loop;           /* the control thread */
+  struct tls_contexts *tls;    /* NULL: there is no TLS */
   const _Atomic bool *leaving; /* the server is about to stop */
 };
 

@@ -516,12 +516,42 @@ void tls_contexts_free(struct tls_contexts *contexts)
   free(contexts);
 }
 
-SSL *tls_contexts_begin(struct tls_contexts *contexts, bool http)
+static SSL_CTX *current(struct tls_contexts *contexts)
 {
   pthread_mutex_lock(&contexts->current_lock);
   SSL_CTX *ctx = contexts->current;
   SSL_CTX_up_ref(ctx);
   pthread_mutex_unlock(&contexts->current_lock);
+  return ctx;
+}
+
+long long tls_contexts_end(struct tls_contexts *contexts, char remark[TLS_REMARK_MAX])
+{
+  SSL_CTX *ctx = current(contexts);
+  const struct set *set = SSL_CTX_get_ex_data(ctx, set_index);
+  const X509 *first = NULL;
+  long long first_s = 0;
+  char when[TLS_WHY_MAX], subject[128];
+  for (size_t i = 0; i < set->n; i++) {
+    const X509 *certificate = SSL_CTX_get0_certificate(set->items[i].ctx);
+    long long end_s = tls_files_end(certificate);
+    if (!first || end_s < first_s) {
+      first = certificate;
+      first_s = end_s;
+    }
+  }
+  tls_files_remark_time(first, when);
+  remark[0] = '\0';
+  if (when[0])
+    snprintf(remark, TLS_REMARK_MAX, "the certificate of %s %.100s",
+             X509_NAME_oneline(X509_get_subject_name(first), subject, sizeof subject), when);
+  SSL_CTX_free(ctx);
+  return first_s;
+}
+
+SSL *tls_contexts_begin(struct tls_contexts *contexts, bool http)
+{
+  SSL_CTX *ctx = current(contexts);
   SSL *ssl = SSL_new(ctx);
   SSL_CTX_free(ctx);
   if (ssl && http && SSL_set_ex_data(ssl, http_index, contexts) != 1) {

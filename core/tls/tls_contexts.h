@@ -34,6 +34,11 @@ void tls_contexts_cancel(struct tls_contexts *contexts);
 plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
                                 struct plug_err *err);
 
+/* [any] When the first of the certificates in use ends; Unix time. remark: an empty text, or what
+ * an operator is to know of that one, as in "the certificate of /CN=example.org expires on ...". */
+#define TLS_REMARK_MAX 256
+long long tls_contexts_end(struct tls_contexts *contexts, char remark[TLS_REMARK_MAX]);
+
 /* [any] A new server side without a BIO; http: that of a door where HTTP is spoken. NULL when out
  * of memory. */
 SSL *tls_contexts_begin(struct tls_contexts *contexts, bool http);

@@ -230,6 +230,11 @@ static void date_of(const ASN1_TIME *time, char out[32])
     strcpy(out, "?");
 }
 
+long long tls_files_end(const X509 *certificate)
+{
+  return unix_time(X509_get0_notAfter(certificate));
+}
+
 void tls_files_remark_time(const X509 *certificate, char remark[TLS_WHY_MAX])
 {
   const ASN1_TIME *from = X509_get0_notBefore(certificate), *to = X509_get0_notAfter(certificate);

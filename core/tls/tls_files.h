@@ -27,6 +27,8 @@ struct tls_ocsp {
 bool tls_files_read_ocsp(SSL_CTX *ctx, const char *path, struct tls_ocsp *out,
                          char why[TLS_WHY_MAX]);
 
+/* Until when it is good; Unix time. */
+long long tls_files_end(const X509 *certificate);
 /* What is remarkable about the time for which the certificate is good, as in "has expired on ...";
  * an empty text if nothing is. */
 void tls_files_remark_time(const X509 *certificate, char remark[TLS_WHY_MAX]);

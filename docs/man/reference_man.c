@@ -12,6 +12,7 @@
 static const char head[] =
     ".\\\" Generated when the server is built, from what plugboard --config-reference prints.\n"
     ".TH PLUGBOARD.INI 5 2026-11-28 \"Plugboard " PLUGBOARD_VERSION "\" \"File formats\"\n"
+    ".ad l\n"
     ".SH NAME\n"
     "plugboard.ini \\- configuration of\n"
     ".BR plugboard (8)\n"

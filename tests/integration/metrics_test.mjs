@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { startNode } from './lib/cluster.mjs';
+import { adminOf, adminSet } from './lib/admin.mjs';
 import { metricsDoor, metricsUrl, parse, promtool, scrape, startPrometheus } from './lib/metrics.mjs';
 import { startRedis } from './lib/redis.mjs';
 import { root, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
+import { directory, makeCertificate, tlsSet } from './lib/tls.mjs';
 
 const read = (path) => readFileSync(join(root, path), 'utf8');
 
@@ -235,4 +237,21 @@ describe('samples in etc/', { concurrency: 1 }, () => {
     const expressions = [...read('etc/prometheus-alerts.yml').matchAll(/^ +expr: (.*)$/gm)].map((found) => found[1]);
     await exists(t, expressions.flatMap(named));
   });
+});
+
+test('when the first certificate ends is a metric, and soon a warning', async (t) => {
+  const dir = directory(t);
+  const set = (name, days) => tlsSet(makeCertificate(dir, name, { names: ['localhost'], days }));
+  for (const [name, days] of [['soon', 5], ['late', 90]]) {
+    const server = await start({ t, set: [...set(name, days), ...adminSet, metricsDoor] });
+    const { samples } = parse(await (await fetch(metricsUrl(server))).text());
+    const left = samples.get('plugboard_tls_certificate_end_seconds') - Date.now() / 1000;
+    assert.ok(left > (days - 1) * 86400 && left <= days * 86400, `${left} seconds are left`);
+    const admin = adminOf(server);
+    const warned = async () => (await admin.get('status')).warnings.find((each) => each.id === 'certificate');
+    if (days === 5) assert.match((await until(warned, 'the warning')).text, /CN ?= ?soon expires on \d{4}-/);
+    else assert.equal(await warned(), undefined);
+  }
+  const plain = await start({ t, set: [metricsDoor] });
+  assert.equal(parse(await (await fetch(metricsUrl(plain))).text()).samples.get('plugboard_tls_certificate_end_seconds'), 0);
 });

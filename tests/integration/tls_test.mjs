@@ -168,7 +168,7 @@ describe('clients', () => {
     t.after(() => half.destroy());
     await new Promise((done) => half.on('connect', done));
     server.signal('SIGTERM');
-    assert.equal((await client.waitForClose()).code, 1001);
+    assert.equal((await client.waitForClose()).code, 1012);
     assert.deepEqual(await server.waitForExit(), { code: 0, signal: null });
   });
 });

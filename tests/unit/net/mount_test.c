@@ -39,7 +39,7 @@ static void the_longest_that_covers_the_path_answers(void **state)
   assert_string_equal(found(&mounts, DOOR_METRICS, "/metrics/"), "/metrics");
   assert_string_equal(found(&mounts, DOOR_METRICS, "/metrics/x"), "none");
   for (int door = 0; door < DOOR_KINDS; door++)
-    assert_string_equal(found(&mounts, door, "/live"), "/live");
+    assert_string_equal(found(&mounts, (enum door_kind)door, "/live"), "/live");
   assert_string_equal(found(NULL, DOOR_ADMIN, "/live"), "none");
   mounts_fini(&mounts);
   assert_string_equal(found(&mounts, DOOR_ADMIN, "/live"), "none");

@@ -1,0 +1,206 @@
+// Nodes that share a NATS: what crosses and what does not, patterns, orders and receipts, a server
+// that goes away or falls silent, logins and TLS.
+
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+
+import { makeAuthority } from './lib/authority.mjs';
+import { assertOrdered, Publisher, takeBodies, waitReady } from './lib/cluster.mjs';
+import { startNats } from './lib/nats.mjs';
+import { freePort } from './lib/redis.mjs';
+import { patience, sleep, slowness, start, until } from './lib/server.mjs';
+import { stomp } from './lib/stomp.mjs';
+
+const option = (name, value) => `broker.nats.${name}=${value}`;
+const LOST = /lost NATS at/;
+const BACK = /connected to NATS at \S+ again after (\d+\.\d+) s/;
+
+function startNode({ t, name, nats, set = [], ...options }) {
+  return start({
+    t,
+    ...options,
+    set: [`server.node=${name}`, 'server.workers=2', 'server.drain-time=1s', 'broker.plugin=nats', 'destinations.patterns=on',
+      option('servers', nats.url), option('ping-interval', `${100 * slowness}ms`), option('ping-timeout', `${1500 * slowness}ms`),
+      option('reconnect-min', '20ms'), option('reconnect-max', '200ms'), option('connect-timeout', '2s'), ...set],
+  });
+}
+
+async function pair(t, options = {}) {
+  const nats = await startNats({ t, ...options.server });
+  const nodes = await Promise.all(['n1', 'n2'].map((name) => startNode({ t, name, nats, ...options })));
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  return { nats, nodes };
+}
+
+async function all(client, n, into = []) {
+  await until(() => {
+    for (const bodies of takeBodies(client).values()) into.push(...bodies);
+    return into.length >= n;
+  }, `${n} messages`, patience(10000)).catch((error) => { throw new Error(`${error.message}, got ${into.length}`); });
+  return into;
+}
+
+test('messages cross, in order and once, with all that they carry', async (t) => {
+  const { nats, nodes: [n1, n2] } = await pair(t);
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  for (const topic of ['/topic/a', '/topic/with.dots/and *stars*> %', '/topic/slash/', '/topic/ünïcode']) {
+    await to.subscribe(topic);
+    await from.subscribe(topic);
+    from.send(topic, `hello ${topic}`, { 'content-type': 'text/x', mine: 'a:b' });
+    for (const client of [to, from]) {
+      const { headers, body } = await client.expect('MESSAGE', { destination: topic });
+      assert.deepEqual([headers['content-type'], headers.mine, body], ['text/x', 'a:b', `hello ${topic}`]);
+    }
+  }
+  // A SEND right behind a SUBSCRIBE comes back.
+  from.frame('SUBSCRIBE', { id: 'own', destination: '/topic/own' });
+  from.send('/topic/own', 'mine');
+  assert.equal((await from.expect('MESSAGE')).body, 'mine');
+  const N = 3000;
+  for (let i = 0; i < N; i += 1) from.send('/topic/a', `p:${i}`);
+  const bodies = await all(to, N);
+  assert.equal(bodies.length, N);
+  assertOrdered(bodies, 'the subscriber');
+  // Somebody else's is dropped, and said so in the words of the topic.
+  const socket = net.connect({ port: nats.port, host: '127.0.0.1' });
+  socket.write('CONNECT {"verbose":false}\r\nPUB plugboard.t.topic.with%2Edots.and%20%2Astars%2A%3E%20%25 2\r\nhi\r\n');
+  assert.match(await n2.waitForLine(/dropped a message/), /of 2 bytes for the topic \/topic\/with\.dots\/and \*stars\*> %: /);
+  socket.destroy();
+  const large = 'x'.repeat(60000);
+  await from.request('SEND', { destination: '/topic/a' }, large);
+  assert.equal((await all(to, 1))[0], large);
+});
+
+test('patterns are covered by wildcards and filtered exactly', async (t) => {
+  const { nodes: [n1, n2] } = await pair(t);
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  const cases = [
+    ['/topic/*/chat', ['/topic/1/chat', '/topic//2/chat'], ['/topic/chat', '/topic/1/2/chat', '/topic/1/chats']],
+    ['/topic/a/**', ['/topic/a', '/topic/a/', '/topic/a/b/c'], ['/topic/ab', '/topic/b']],
+    ['/topic/x.?/y*', ['/topic/x.1/y', '/topic/x.2/yes'], ['/topic/x/1/y', '/topic/x.12/y']],
+    ['/topic/b/**/z', ['/topic/b/z', '/topic/b/1/2/z'], ['/topic/b/1']],
+  ];
+  for (const [pattern, hits, misses] of cases) {
+    const id = await to.subscribe(pattern);
+    await to.subscribe(hits[0]); // a topic beside it: its own copy, and no third one
+    for (const topic of [...misses, ...hits]) await from.request('SEND', { destination: topic }, topic);
+    await from.request('SEND', { destination: hits[0] }, 'end');
+    const got = [];
+    await until(() => {
+      got.push(...to.frames.splice(0));
+      return got.filter((frame) => frame.body === 'end').length === 2;
+    }, `the last of ${pattern}`, patience(5000));
+    const bodies = (sub) => got.filter((frame) => (frame.headers.subscription === sub) === true).map((frame) => frame.body);
+    assert.deepEqual(bodies(id).slice(0, -1), hits, pattern);
+    assert.equal(got.length, hits.length + 1 + 2, pattern);
+    await to.unsubscribe(id);
+  }
+});
+
+test('what NATS does not carry is refused, and the connection stays', async (t) => {
+  const { nodes: [n1, n2] } = await pair(t, { server: { config: 'max_payload: 40000' } });
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  await to.subscribe('/topic/a');
+  const refused = [['/topic/a', 'x'.repeat(41000)], [`/topic/${'y'.repeat(3600)}`, 'x'], [`/topic/${'.'.repeat(1300)}`, 'x']];
+  for (const [destination, body] of refused) {
+    from.send(destination, body, { receipt: 'r' });
+    const error = await from.expect('ERROR', { 'receipt-id': 'r' });
+    assert.ok(error.headers.message, JSON.stringify(error.headers));
+    if (from.closed || error.headers.recoverable !== 'true') break;
+  }
+  const again = await stomp(n1, { t });
+  await again.request('SEND', { destination: '/topic/a' }, 'fine');
+  assert.equal((await to.expect('MESSAGE')).body, 'fine');
+  for (const node of [n1, n2]) assert.ok(!node.log.some((line) => LOST.test(line)));
+});
+
+for (const how of ['killed', 'silent']) {
+  test(`NATS is ${how} under load and comes back`, async (t) => {
+    const { nats, nodes } = await pair(t);
+    const [n1, n2] = nodes;
+    const [one, two] = [await stomp(n1, { t }), await stomp(n2, { t })];
+    for (const client of [one, two]) await client.subscribe('/topic/a');
+    const publisher = new Publisher(await stomp(n1, { t }), '/topic/a', 'p', 5);
+    await until(() => two.frames.length > 5, 'the first messages');
+    await (how === 'killed' ? nats.kill() : nats.freeze());
+    for (const node of nodes) await node.waitForLine(LOST, { ms: patience(10000) });
+    await waitReady(n1, false);
+    await (how === 'killed' ? nats.start() : nats.thaw());
+    for (const node of nodes) {
+      await node.waitForLine(BACK, { ms: patience(10000) });
+      await waitReady(node);
+    }
+    await sleep(300 * slowness);
+    const { taken, refused } = await publisher.stop();
+    assert.ok(taken > 10 && refused > 0, `${taken} taken, ${refused} refused`);
+    for (const client of [one, two]) {
+      const got = new Map();
+      await until(() => takeBodies(client, got).get('/topic/a').at(-1) === `p:${publisher.sent - 1}`, 'the last message', patience(10000));
+      assertOrdered(got.get('/topic/a'), 'a subscriber');
+    }
+    assert.equal((await n1.stats())['broker.nats.reconnects'], 1);
+  });
+}
+
+test('logins: what does not fit is named in the log, and no secret is', async (t) => {
+  const users = await startNats({ t, config: 'authorization { users = [ { user: "plug", password: "hunter2" }, { user: "mute", password: "hunter3", permissions: { publish: "other.>", subscribe: "other.>" } } ] }' });
+  const token = await startNats({ t, config: 'authorization { token: "hunter4" }' });
+  const absent = { url: `nats://127.0.0.1:${await freePort()}` };
+  const bad = [
+    [users, [], /NATS refuses the login/],
+    [users, [option('username', 'plug'), option('password', 'hunter9')], /NATS refuses the login/],
+    [users, [option('username', 'mute'), option('password', 'hunter3')], /[Pp]ermi/],
+    [token, [option('token', 'hunter5')], /NATS refuses the login/],
+    [absent, [], /nobody answers there/],
+  ];
+  for (const [nats, set, pattern] of bad) {
+    const node = await startNode({ t, name: 'n1', nats, set });
+    assert.match(await node.waitForLine(/(cannot reach|still no) NATS at 127\.0\.0\.1:\d+/, { ms: patience(10000) }), pattern);
+    assert.ok(!node.log.some((line) => /hunter/.test(line)));
+    await node.stop();
+  }
+  for (const [nats, set] of [
+    [users, [option('username', 'plug'), option('password', 'hunter2')]],
+    [{ url: users.url.replace('//', '//plug:hunter2@') }, []],
+    [token, [option('token', 'hunter4')]],
+    [{ url: `${absent.url}, ${token.url}` }, [option('token', 'hunter4')]],
+  ]) {
+    const node = await startNode({ t, name: 'n1', nats, set });
+    await waitReady(node);
+    assert.ok(!node.log.some((line) => /hunter/.test(line)));
+    await node.stop();
+  }
+});
+
+test('TLS: verified, with client certificates, and what does not fit', async (t) => {
+  const ca = makeAuthority({ t });
+  const other = makeAuthority({ t, name: 'another authority' });
+  const server = ca.issue('nats', { names: 'DNS:nats.example' });
+  const mine = ca.issue('node');
+  const tls = `tls { cert_file: "${server.certificate}", key_file: "${server.key}", ca_file: "${ca.file}", verify: true }`;
+  const nats = await startNats({ t, tls: true, config: tls });
+  const plain = await startNats({ t });
+  const shown = [option('tls-certificate', mine.certificate), option('tls-key', mine.key)];
+  const named = option('tls-server-name', 'nats.example');
+  const good = [option('tls-ca-file', ca.file), named, ...shown];
+  const nodes = await Promise.all(['n1', 'n2'].map((name) => startNode({ t, name, nats, set: good })));
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  const [from, to] = await Promise.all(nodes.map((node) => stomp(node, { t })));
+  await to.subscribe('/topic/a');
+  await from.request('SEND', { destination: '/topic/a' }, 'hello');
+  assert.equal((await to.expect('MESSAGE')).body, 'hello');
+  const bad = [
+    [nats, [option('tls-ca-file', other.file), named, ...shown], /TLS does not fit/],
+    [nats, [option('tls-ca-file', ca.file), option('tls-server-name', 'other.example'), ...shown], /TLS does not fit/],
+    [nats, [option('tls-ca-file', '/no/such'), named, ...shown], /tls-ca-file cannot be used/],
+    [{ url: nats.url.replace('tls:', 'nats:') }, [], /TLS does not fit/],
+    [nats, [option('tls-ca-file', ca.file), named], /if it wants a client certificate, set tls-certificate/],
+    [{ url: plain.url.replace('nats:', 'tls:') }, good, /NATS has no TLS there: write nats:\/\//],
+  ];
+  for (const [at, set, pattern] of bad) {
+    const node = await startNode({ t, name: 'n3', nats: at, set });
+    assert.match(await node.waitForLine(/(cannot reach|still no) NATS at/, { ms: patience(10000) }), pattern);
+    await node.stop();
+  }
+});
