@@ -583,10 +583,11 @@ describe('configuration', () => {
     for (const text of [
       `[http]\ntls-listen = 127.0.0.1:0\n[tls]\ncertificate = ${locked}\nkey = ${own.key}\n`,
       `${both}key = ${own.key}\nclient-certificate = ask\nclient-ca = ${locked}\n`,
+      `[broker]\nplugin = redis\n[broker.redis]\nurl = rediss://127.0.0.1:1\ntls-certificate = ${locked}\ntls-key = ${own.key}\n`,
     ]) {
       const { code, stderr } = await check(text);
       assert.equal(code, 78, stderr);
-      assert.match(stderr, /locked\.pem: cannot use the certificates?: /);
+      assert.match(stderr, /locked\.pem: (cannot use the certificates?: |no certificate can be read from it)/);
       assert.doesNotMatch(stderr, /Enter PEM pass phrase/);
     }
     const soon = await check(`[tls]\ncertificate = ${expired.certificate}\nkey = ${expired.key}\n`);
