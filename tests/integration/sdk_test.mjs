@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -72,10 +72,12 @@ async function loads(t, file) {
 
 test('the prefix holds what the guide says, and nothing of the server', async () => {
   const files = (await sh(`cd "${prefix}" && find . -type f`)).trim().split('\n').map((name) => name.slice(2));
-  assert.ok(files.every((name) => /^(include\/plugboard|share\/(plugboard\/sdk|cmake\/plugboard-plugin|pkgconfig))\//.test(name)), files.join('\n'));
+  assert.ok(files.every((name) => /^(include\/plugboard|share\/(plugboard\/sdk|cmake\/plugboard-plugin|pkgconfig|man\/man7))\//.test(name)), files.join('\n'));
   const guide = readFileSync(join(root, 'docs/plugin-guide.md'), 'utf8');
   const chapter = guide.slice(guide.indexOf('\n## The SDK\n'), guide.indexOf('\n## Looking at a plugin\n'));
-  for (const [, path] of chapter.matchAll(/^\| `([a-z][^`]*)` \|/gm)) assert.ok(files.some((name) => name.startsWith(path)), path);
+  const paths = [...chapter.matchAll(/^\| `([a-z][^`]*)` \|/gm)].map((found) => found[1]);
+  assert.equal(paths.length, 9);
+  for (const path of paths) assert.ok(files.some((name) => name.startsWith(path)), path);
   const env = { PKG_CONFIG_LIBDIR: join(prefix, 'share/pkgconfig') };
   const header = (name) => new RegExp(`define PLUG_ABI_${name} (\\d+)`).exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8'))[1];
   for (const name of ['major', 'minor']) {
@@ -92,6 +94,14 @@ test('the commands of the guide', { skip: sanitized }, async () => {
   assert.equal(blocks.length, 2);
   const env = { PREFIX: prefix, PATH: `${join(build, 'bin')}:${process.env.PATH}` };
   for (const block of blocks) await sh(block.replaceAll('build/release', `"${build}"`), { env });
+});
+
+test('plugboard-plugin(7) has the files and every minor of the ABI', () => {
+  const page = readFileSync(join(prefix, 'share/man/man7/plugboard-plugin.7'), 'utf8').replaceAll('\\-', '-');
+  const [newest] = /define PLUG_ABI_MINOR (\d+)/.exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8')).slice(1).map(Number);
+  const minors = [...page.matchAll(/^\.B 0\.(\d+)$/gm)].map((found) => Number(found[1]));
+  assert.deepEqual(minors, Array.from({ length: newest }, (_, i) => i + 1));
+  for (const [, path] of page.matchAll(/^\.I (share\/\S+|include\/\S+)$/gm)) assert.ok(existsSync(join(prefix, path)), path);
 });
 
 test('another major version is not taken', { skip: sanitized }, async () => {
