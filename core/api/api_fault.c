@@ -30,6 +30,12 @@ bool api_refuse_with(struct api_fault *fault, uint16_t status, const char *code,
   return false;
 }
 
+void api_refuse_http(struct api_fault *fault, uint16_t status, const char *text)
+{
+  const char *code = status == 413 ? "too-large" : status == 408 ? "timeout" : "bad-request";
+  (void)api_refuse(fault, status, code, NULL, "%s", text);
+}
+
 void api_put_string(struct buf *out, struct plug_str text)
 {
   json_t *string = json_stringn(text.ptr ? text.ptr : "", text.len);

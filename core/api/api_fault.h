@@ -24,6 +24,9 @@ bool api_refuse(struct api_fault *fault, uint16_t status, const char *code, cons
 bool api_refuse_with(struct api_fault *fault, uint16_t status, const char *code, const char *field,
                      const char *format, va_list args);
 
+/* About a request that the reader of HTTP has refused, before anybody could look into it. */
+void api_refuse_http(struct api_fault *fault, uint16_t status, const char *text);
+
 /* {"code":...,"message":...,"field":...} */
 void api_fault_put(const struct api_fault *fault, struct buf *out);
 

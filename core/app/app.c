@@ -4,7 +4,6 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -445,8 +444,7 @@ static void settle(struct app_worker *worker, uint64_t deadline_ms)
 {
   struct settle *at = calloc(1, sizeof *at);
   struct inbox_item *item = at ? inbox_item_new(INBOX_CALL, str_from(NULL, 0)) : NULL;
-  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  struct timespec until = clock_timespec(deadline_ms);
   if (!item) {
     free(at);
     return;

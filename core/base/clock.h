@@ -17,4 +17,11 @@ static inline uint64_t clock_now_ms(void)
   return clock_now_us() / 1000u;
 }
 
+/* A time of this clock as sem_clockwait and its like want it. */
+static inline struct timespec clock_timespec(uint64_t at_ms)
+{
+  return (struct timespec){.tv_sec = (time_t)(at_ms / 1000u),
+                           .tv_nsec = (long)(at_ms % 1000u) * 1000000};
+}
+
 #endif

@@ -117,6 +117,10 @@ static bool set_up(struct call *call, const struct arguments *arguments, const c
   }
   if (arguments->cafile)
     good = good && curl_easy_setopt(curl, CURLOPT_CAINFO, arguments->cafile) == CURLE_OK;
+  if (arguments->cert)
+    good = good && curl_easy_setopt(curl, CURLOPT_SSLCERT, arguments->cert) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_SSLKEY,
+                            arguments->key ? arguments->key : arguments->cert) == CURLE_OK;
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* not for the operator's own machines */
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "plugctl/" PLUGBOARD_VERSION);
@@ -156,6 +160,10 @@ static enum exit_code judge_curl(const struct call *call, CURLcode code, const c
     return EXIT_BAD_USAGE;
   case CURLE_OUT_OF_MEMORY:
     say_error("out of memory");
+    return EXIT_FAILED;
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CACERT_BADFILE: /* a file of this machine's */
+    say_error("%s", curl_easy_strerror(code));
     return EXIT_FAILED;
   default:
     say_error("%s: %s", where, curl_easy_strerror(code));

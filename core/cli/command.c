@@ -27,6 +27,29 @@ const struct command *const commands[] = {
 };
 const size_t n_commands = sizeof commands / sizeof *commands;
 
+/* How a server is trusted, and how one is known to it. */
+#define OPTIONS_OF_TLS                                                                 \
+  {.name = "cafile",                                                                   \
+   .value = "FILE",                                                                    \
+   .kind = OPTION_TEXT,                                                                \
+   .at = AT(cafile),                                                                   \
+   .help = "certificates (PEM) that vouch for the server's, instead of the system's"}, \
+      {.name = "cert",                                                                 \
+       .value = "FILE",                                                                \
+       .kind = OPTION_TEXT,                                                            \
+       .at = AT(cert),                                                                 \
+       .help = "a client's certificate (PEM), with its chain"},                        \
+      {.name = "key",                                                                  \
+       .value = "FILE",                                                                \
+       .kind = OPTION_TEXT,                                                            \
+       .at = AT(key),                                                                  \
+       .help = "its private key; default: in the file of --cert"},                     \
+      {.name = "insecure",                                                             \
+       .letter = 'k',                                                                  \
+       .kind = OPTION_FLAG,                                                            \
+       .at = AT(insecure),                                                             \
+       .help = "do not check the server's certificate"}
+
 static const struct option_spec connection_specs[] = {
     {.name = "url",
      .letter = 'u',
@@ -82,26 +105,7 @@ static const struct option_spec connection_specs[] = {
      .kind = OPTION_LIST,
      .at = AT(http_headers),
      .help = "a further header of the WebSocket handshake, as Origin or Cookie; may be repeated"},
-    {.name = "cafile",
-     .value = "FILE",
-     .kind = OPTION_TEXT,
-     .at = AT(cafile),
-     .help = "certificates (PEM) that vouch for the server's, instead of the system's"},
-    {.name = "cert",
-     .value = "FILE",
-     .kind = OPTION_TEXT,
-     .at = AT(cert),
-     .help = "a client's certificate (PEM), with its chain"},
-    {.name = "key",
-     .value = "FILE",
-     .kind = OPTION_TEXT,
-     .at = AT(key),
-     .help = "its private key; default: in the file of --cert"},
-    {.name = "insecure",
-     .letter = 'k',
-     .kind = OPTION_FLAG,
-     .at = AT(insecure),
-     .help = "do not check the server's certificate"},
+    OPTIONS_OF_TLS,
     {.name = "connect-timeout",
      .value = "TIME",
      .kind = OPTION_DURATION,
@@ -141,16 +145,7 @@ static const struct option_spec admin_specs[] = {
      .kind = OPTION_TEXT,
      .at = AT(admin_token_file),
      .help = "the token is this file's first line"},
-    {.name = "cafile",
-     .value = "FILE",
-     .kind = OPTION_TEXT,
-     .at = AT(cafile),
-     .help = "certificates (PEM) that vouch for the server's, instead of the system's"},
-    {.name = "insecure",
-     .letter = 'k',
-     .kind = OPTION_FLAG,
-     .at = AT(insecure),
-     .help = "do not check the server's certificate"},
+    OPTIONS_OF_TLS,
     {.name = "timeout",
      .value = "TIME",
      .kind = OPTION_DURATION,

@@ -179,11 +179,7 @@ static const char *put_fault(const struct http_fault *http, struct buf *out)
 {
   struct api_fault fault;
   COUNT(api_refused);
-  (void)api_refuse(&fault, http->status,
-                   http->status == 413   ? "too-large"
-                   : http->status == 408 ? "timeout"
-                                         : "bad-request",
-                   NULL, "%s", http->text);
+  api_refuse_http(&fault, http->status, http->text);
   api_fault_put(&fault, out);
   return "application/json";
 }

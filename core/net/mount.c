@@ -106,11 +106,7 @@ static void stop(struct http_conn *http)
 static const char *put_fault(const struct http_fault *http, struct buf *out)
 {
   struct api_fault fault;
-  (void)api_refuse(&fault, http->status,
-                   http->status == 413   ? "too-large"
-                   : http->status == 408 ? "timeout"
-                                         : "bad-request",
-                   NULL, "%s", http->text);
+  api_refuse_http(&fault, http->status, http->text);
   api_fault_put(&fault, out);
   return "application/json";
 }

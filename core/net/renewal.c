@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 /* Sessions of a worker that are judged again in one go: a millisecond of its clients' time. */
 #define JUDGE_AT_ONCE 256
 
@@ -76,8 +78,7 @@ void renewal_send(struct renewal *renewal, const struct generation *generation)
 
 bool renewal_wait(struct renewal *renewal, uint64_t deadline_ms)
 {
-  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  struct timespec until = clock_timespec(deadline_ms);
   while (renewal->n_done < renewal->n) {
     if (sem_clockwait(&renewal->done, CLOCK_MONOTONIC, &until) == 0)
       renewal->n_done++;

@@ -399,8 +399,7 @@ static void order(struct worker *worker, int command)
 /* False: not in time. */
 static bool wait_for(sem_t *done, uint64_t deadline_ms)
 {
-  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  struct timespec until = clock_timespec(deadline_ms);
   int failed;
   while ((failed = sem_clockwait(done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
     ;

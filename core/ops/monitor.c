@@ -88,14 +88,7 @@ static void tick(struct monitor *monitor, uint64_t now_ms, bool *was_alive)
 
 static void wait_ms(struct monitor *monitor, uint64_t ms)
 {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += (time_t)(ms / 1000);
-  until.tv_nsec += (long)(ms % 1000) * 1000000;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000;
-  }
+  struct timespec until = clock_timespec(clock_now_ms() + ms);
   pthread_cond_timedwait(&monitor->changed, &monitor->lock, &until);
 }
 

@@ -116,13 +116,16 @@ static void warn_of_rising(struct pulse *pulse)
   }
 }
 
-/* Not each second: it looks into every certificate. */
+/* Not each second, for it looks into every certificate; but at once when they are other ones. */
 #define CERTIFICATES_MS 60000
 static void warn_of_certificates(struct pulse *pulse)
 {
   char remark[TLS_REMARK_MAX];
-  if (!pulse->env->tls || pulse->env->now_ms < pulse->certificates_ms)
+  int64_t read = counter_read(COUNTER_tls_reloads);
+  if (!pulse->env->tls ||
+      (pulse->env->now_ms < pulse->certificates_ms && read == pulse->certificates_read))
     return;
+  pulse->certificates_read = read;
   pulse->certificates_ms = pulse->env->now_ms + CERTIFICATES_MS;
   (void)tls_contexts_end(pulse->env->tls, remark);
   warnings_set(pulse->warnings, remark[0], "certificate", "%s", remark);

@@ -35,7 +35,8 @@ struct pulse {
   uint64_t sampled_ms[PULSE_SAMPLES];
   size_t n_samples; /* taken until now */
   uint64_t next_beat_ms, wanted_until_ms;
-  uint64_t certificates_ms; /* when they are looked at again */
+  uint64_t certificates_ms;  /* when they are looked at again */
+  int64_t certificates_read; /* how often they had been read by then */
 };
 
 /* [start] nodes and warnings are the caller's. */

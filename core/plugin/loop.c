@@ -324,8 +324,7 @@ bool loop_call_within(struct loop *loop, plug_fn fn, void *arg, uint64_t limit_m
   sem_init(&call->done, 0, 0);
   loop_post_task(loop, &call->task);
   uint64_t until_ms = clock_now_ms() + limit_ms;
-  struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                           .tv_nsec = (long)(until_ms % 1000) * 1000000};
+  struct timespec until = clock_timespec(until_ms);
   int failed;
   while ((failed = sem_clockwait(&call->done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
     ;

@@ -109,14 +109,7 @@ static bool must_end(uint64_t now)
 
 static void wait_ms(uint64_t ms)
 {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += (time_t)(ms / 1000);
-  until.tv_nsec += (long)(ms % 1000) * 1000000;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000;
-  }
+  struct timespec until = clock_timespec(clock_now_ms() + ms);
   pthread_cond_timedwait(&changed, &lock, &until);
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -201,8 +200,7 @@ static void close_on_home(void *arg) PLUG_NOEXCEPT
 
 void presence_drain(struct presence *presence, uint64_t deadline_ms)
 {
-  struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                           .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+  struct timespec until = clock_timespec(deadline_ms);
   uint64_t now_ms = clock_now_ms();
   uint64_t limit_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
   if (!presence->running || !loop_call_within(presence->loop, drain_on_home, presence, limit_ms))

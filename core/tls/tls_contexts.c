@@ -436,8 +436,7 @@ static void *watch(void *arg)
   pthread_mutex_lock(&contexts->watch_lock);
   while (!contexts->stopping) {
     uint64_t due_ms = clock_now_ms() + contexts->interval_ms;
-    struct timespec due = {.tv_sec = (time_t)(due_ms / 1000),
-                           .tv_nsec = (long)(due_ms % 1000) * 1000000};
+    struct timespec due = clock_timespec(due_ms);
     int waited = 0;
     while (!contexts->stopping && waited != ETIMEDOUT)
       waited =

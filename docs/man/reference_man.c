@@ -12,6 +12,7 @@
 static const char head[] =
     ".\\\" Generated when the server is built, from what plugboard --config-reference prints.\n"
     ".TH PLUGBOARD.INI 5 2026-11-28 \"Plugboard " PLUGBOARD_VERSION "\" \"File formats\"\n"
+    ".ad l\n"
     ".SH NAME\n"
     "plugboard.ini \\- configuration of\n"
     ".BR plugboard (8)\n"
@@ -56,10 +57,17 @@ static bool starts_link(struct plug_str text)
   return end && end + 1 < text.ptr + text.len && end[1] == '(';
 }
 
+/* Whether code that begins here is longer than a line of a terminal bears. */
+static bool is_long(struct plug_str text)
+{
+  const char *end = memchr(text.ptr, '`', text.len);
+  return end && end - text.ptr > 60;
+}
+
 /* Text up to the end of its line: `code` in bold, links by their text. */
 static void put_inline(struct buf *out, struct plug_str text)
 {
-  bool code = false, link = false;
+  bool code = false, link = false, breaks = false;
   if (text.len && (*text.ptr == '.' || *text.ptr == '\''))
     buf_putf(out, "\\&");
   while (text.len) {
@@ -67,6 +75,7 @@ static void put_inline(struct buf *out, struct plug_str text)
       buf_put_char(out, '|');
     } else if (take(&text, "`")) {
       code = !code;
+      breaks = code && text.len && is_long(text);
       buf_putf(out, code ? "\\fB" : "\\fR");
     } else if (!code && take(&text, "\xe2\x80\x93")) {
       buf_putf(out, "none");
@@ -80,6 +89,8 @@ static void put_inline(struct buf *out, struct plug_str text)
       link = false;
     } else {
       put_char(out, *text.ptr, code);
+      if (breaks && (*text.ptr == ':' || *text.ptr == '/'))
+        buf_putf(out, "\\:"); /* a line may end there */
       text = str_from(text.ptr + 1, text.len - 1);
     }
   }

@@ -10,13 +10,17 @@ import { test } from 'node:test';
 import { LIMIT, boxes, browser, screenshot } from './lib/page.mjs';
 import { start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
+import { directory, makeCertificate } from './lib/tls.mjs';
 
 const TOKEN = 'a-token-for-the-tests-1234567890';
 
-async function startAdmin(t, options = {}) {
-  const server = await start({ t, ...options, set: ['admin.listen=127.0.0.1:0', `admin.token=${TOKEN}`, ...options.set ?? []] });
-  const line = await server.waitForLine(/listening on http-admin:\/\//);
-  server.adminUrl = (path = '') => `http://127.0.0.1:${/:(\d+)\b[^:]*$/.exec(line)[1]}/admin${path}`;
+// secure: over TLS, with this certificate.
+async function startAdmin(t, { secure, ...options } = {}) {
+  const scheme = secure ? 'https' : 'http';
+  const door = secure ? ['admin.tls-listen=127.0.0.1:0', `tls.certificate=${secure.certificate}`, `tls.key=${secure.key}`] : ['admin.listen=127.0.0.1:0'];
+  const server = await start({ t, ...options, set: [...door, `admin.token=${TOKEN}`, ...options.set ?? []] });
+  const line = await server.waitForLine(new RegExp(`listening on ${scheme}-admin://`));
+  server.adminUrl = (path = '') => `${scheme}://127.0.0.1:${/:(\d+)\b[^:]*$/.exec(line)[1]}/admin${path}`;
   return server;
 }
 
@@ -226,5 +230,24 @@ test('a reload says what has changed, and which line is wrong', { timeout: 4 * L
   await tab.click('#reload');
   await tab.locator('#action-result.bad', { hasText: 'plugboard.ini:2' }).waitFor();
   await screenshot(tab, 'admin-reload');
+  assert.deepEqual(problems, []);
+});
+
+test('over TLS, with a warning that stands there until its reason has gone', { timeout: 4 * LIMIT }, async (t) => {
+  const dir = directory(t);
+  const certificate = (days) => makeCertificate(dir, 'soon', { names: ['127.0.0.1'], days });
+  const server = await startAdmin(t, { secure: certificate(5), set: ['tls.reload-interval=1s'] });
+  const chrome = await browser(t);
+  const context = await chrome.newContext({ viewport: { width: 1180, height: 820 }, ignoreHTTPSErrors: true });
+  const problems = [];
+  const tab = await openPage(context, server, problems);
+  await signIn(tab);
+  const warning = tab.locator('#warnings li', { hasText: /soon expires on \d{4}-/ });
+  await warning.waitFor();
+  assert.match(await warning.locator('time').textContent(), /^since /);
+  await assertFits(tab, 'a warning');
+  certificate(90);
+  await warning.waitFor({ state: 'detached' });
+  assert.equal(await tab.locator('#warnings li').count(), 0);
   assert.deepEqual(problems, []);
 });

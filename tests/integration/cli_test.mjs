@@ -119,7 +119,7 @@ describe('configuration', { concurrency: 4 }, () => {
   makeCertificate(tlsDir, 'clients', { authority: true, days: 90 });
   for (const file of readdirSync(join(root, 'etc')).filter((name) => name.endsWith('.ini'))) {
     test(`etc/${file} is good`, async () => {
-      const { code, stdout, stderr } = await run(['--check', '--config', join(root, 'etc', file)], { env: { NODE: 'node-1', TLS_DIR: tlsDir, JWT_SECRET: 'x'.repeat(64), WEBHOOK_SECRET: 'x'.repeat(32) } });
+      const { code, stdout, stderr } = await run(['--check', '--config', join(root, 'etc', file)], { env: { NODE: 'node-1', HOSTNAME: 'node-1', TLS_DIR: tlsDir, JWT_SECRET: 'x'.repeat(64), WEBHOOK_SECRET: 'x'.repeat(32) } });
       assert.equal(code, 0, stderr);
       assert.equal(stdout, 'plugboard: the configuration is good\n');
     });

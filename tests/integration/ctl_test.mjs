@@ -13,9 +13,10 @@ import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 
 import { ctl, plugctl, rawServer, startCtl } from './lib/ctl.mjs';
-import { startRabbit } from './lib/rabbitmq.mjs';
+import { hasRabbit, startRabbit } from './lib/rabbitmq.mjs';
 import { root, slowness, start, until } from './lib/server.mjs';
 import { decode, encode, stomp } from './lib/stomp.mjs';
+import { makeCertificate, tlsPort, tlsSet } from './lib/tls.mjs';
 
 const read = (path) => readFileSync(join(root, path), 'utf8');
 
@@ -302,7 +303,7 @@ describe('servers that misbehave', { concurrency: 4 }, () => {
   });
 });
 
-test('RabbitMQ: TCP and WebSocket, plain and over TLS', { skip: slowness > 1 && 'once is enough: it takes long to start' }, async (t) => {
+test('RabbitMQ: TCP and WebSocket, plain and over TLS', { skip: (slowness > 1 && 'once is enough: it takes long to start') || (!hasRabbit() && 'the package rabbitmq-server is not there') }, async (t) => {
   const { urls: all, cafile } = await startRabbit(t);
   const as = ['--host', '/', '-l', 'guest', '-p', 'guest'];
   for (const [scheme, url] of Object.entries(all)) {
@@ -453,6 +454,43 @@ token = ${token}
     assert.deepEqual([drain.code, drain.stdout], [0, 'accepted\n']);
     assert.deepEqual(await server.waitForExit(), { code: 0, signal: null });
     assert.equal((await ctl(['status'], { env })).code, 69);
+  });
+
+  test('everything over TLS: the certificate is looked at, and one of its own is shown', async (t) => {
+    const dir = temporary(t);
+    const token = 'a-token-of-some-length';
+    const authority = makeCertificate(dir, 'authority', { authority: true });
+    const own = makeCertificate(dir, 'server', { names: ['localhost', '127.0.0.1'], ca: authority });
+    const user = makeCertificate(dir, 'user', { ca: authority });
+    const server = await start({ t, set: [...tlsSet(own), 'admin.tls-listen=127.0.0.1:0', `admin.token=${token}`, 'tls.client-certificate=require', `tls.client-ca=${authority.certificate}`] });
+    const identity = ['--cert', user.certificate, '--key', user.key];
+    const trust = ['--cafile', authority.certificate, ...identity];
+    const urls = [`wss://127.0.0.1:${tlsPort(server)}`, `stomp+ssl://localhost:${tlsPort(server, 'tls')}`];
+    const subs = await Promise.all(urls.map((url) => subscriber(t, ['-u', url, ...trust, '--json', '-n', '2', '/topic/a'])));
+    for (const url of urls) {
+      const { code, stderr } = await ctl(['pub', '-u', url, ...trust, '/topic/a', url.slice(0, 3)]);
+      assert.equal(code, 0, stderr);
+    }
+    for (const sub of subs) assert.deepEqual(lines((await sub.ended).stdout).map((line) => JSON.parse(line).body), ['wss', 'sto']);
+    const stranger = await ctl(['pub', '-u', urls[0], ...identity, '/topic/a', 'x']);
+    assert.equal(stranger.code, 69);
+    assert.match(stranger.stderr, /certificate/);
+    assert.equal((await ctl(['pub', '-u', urls[0], '--insecure', ...identity, '/topic/a', 'x'])).code, 0);
+    assert.equal((await ctl(['pub', '-u', urls[0], '--cafile', authority.certificate, '/topic/a', 'x'])).code, 69, 'without a certificate');
+
+    const port = /listening on https-admin:\/\/127\.0\.0\.1:(\d+)/.exec(server.log.join('\n'))[1];
+    const env = { PLUGCTL_ADMIN: `https://127.0.0.1:${port}`, PLUGCTL_ADMIN_TOKEN: token };
+    const status = await ctl(['status', '--json', ...trust], { env });
+    assert.equal(status.code, 0, status.stderr);
+    assert.equal(JSON.parse(status.stdout).pid, server.pid);
+    const untrusted = await ctl(['status', ...identity], { env });
+    assert.equal(untrusted.code, 69, untrusted.stderr);
+    assert.equal((await ctl(['status', ...trust], { env: { ...env, PLUGCTL_ADMIN_TOKEN: 'another-token-of-that-length' } })).code, 77);
+    const anonymous = await ctl(['status', '--cafile', authority.certificate], { env });
+    assert.ok(anonymous.code === 69 || anonymous.code === 76, anonymous.stderr);
+    assert.equal((await ctl(['status', '--cafile', authority.certificate, '--cert', join(dir, 'nothing')], { env })).code, 1);
+    assert.equal((await ctl(['drain', ...trust], { env })).code, 0);
+    assert.deepEqual(await server.waitForExit(), { code: 0, signal: null });
   });
 
   test('a terminal gets colours, unless told otherwise', async (t) => {
