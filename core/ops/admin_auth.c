@@ -113,9 +113,9 @@ bool admin_auth_check(struct admin_auth *auth, struct mount_request *request)
   const uint8_t *from = request->peer->address;
   if (request->local)
     return true;
-  if (addresses_are_spent(auth->failures, from, now_ms)) {
-    snprintf(text, sizeof text, "retry-after: %llu\r\n",
-             (unsigned long long)(59 / auth->max_failures + 1));
+  uint64_t max = auth->max_failures; /* a reload may set it to 0, for no limit, at any time */
+  if (max && addresses_are_spent(auth->failures, from, now_ms)) {
+    snprintf(text, sizeof text, "retry-after: %llu\r\n", (unsigned long long)(59 / max + 1));
     COUNT(admin_limited);
     refuse(request, 429, text, "too-many-failures", "too many wrong tokens came from this address");
     return false;

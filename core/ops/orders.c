@@ -81,17 +81,29 @@ void orders_answer(struct order *order, plug_status status, const char *text)
     order->answered(order, status, text);
 }
 
+static enum order_kind kind_of(int number)
+{
+  return number == SIGHUP ? ORDER_RELOAD : number == SIGUSR1 ? ORDER_STATS : ORDER_DRAIN;
+}
+
+/* The kernel gives the lowest number first: whoever sends SIGHUP without end would keep SIGTERM
+ * away. So all that are there are read, and the end goes before everything else. */
 static struct order *take_signal(struct orders *orders)
 {
-  struct signalfd_siginfo info;
-  if (read(orders->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
-    return NULL;
-  int number = (int)info.ssi_signo;
-  orders->from_signal = (struct order){.signal_number = number,
-                                       .kind = number == SIGHUP    ? ORDER_RELOAD
-                                               : number == SIGUSR1 ? ORDER_STATS
-                                                                   : ORDER_DRAIN};
-  return &orders->from_signal;
+  static const enum order_kind rank[] = {ORDER_DRAIN, ORDER_RELOAD, ORDER_STATS};
+  struct signalfd_siginfo infos[ORDER_KINDS + 1]; /* there are two signals for the end */
+  ssize_t n = read(orders->signal_fd, infos, sizeof infos);
+  for (ssize_t i = 0; i < n / (ssize_t)sizeof *infos; i++)
+    orders->signals[kind_of((int)infos[i].ssi_signo)] = (int)infos[i].ssi_signo;
+  for (size_t i = 0; i < ORDER_KINDS; i++) {
+    int number = orders->signals[rank[i]];
+    if (!number)
+      continue;
+    orders->signals[rank[i]] = 0;
+    orders->from_signal = (struct order){.kind = rank[i], .signal_number = number};
+    return &orders->from_signal;
+  }
+  return NULL;
 }
 
 struct order *orders_wait(struct orders *orders, uint64_t timeout_ms)

@@ -18,6 +18,8 @@ enum order_kind {
   ORDER_STATS   /* SIGUSR1 */
 };
 
+#define ORDER_KINDS 3
+
 struct order {
   struct mpsc_node queued;
   struct order *next; /* of those that have come and were not taken */
@@ -35,6 +37,7 @@ struct orders {
   struct order *first, **last; /* taken out of posted */
   struct order from_signal;    /* what the last signal asked for */
   int signal_fd, event_fd;
+  int signals[ORDER_KINDS]; /* numbers of those that were read and wait; 0: none */
   _Atomic bool closed;
 };
 

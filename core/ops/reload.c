@@ -56,11 +56,26 @@ static void put_json(struct buf *answer, json_t *json)
   json_decref(json);
 }
 
+/* What a file says need not be UTF-8, and a fault that is not told would be none. */
+static json_t *text_json(const char *text)
+{
+  json_t *json = json_string(text);
+  if (json)
+    return json;
+  char *plain = str_dup(str_of(text));
+  for (char *at = plain; at && *at; at++)
+    if ((unsigned char)*at >= 0x80)
+      *at = '?';
+  json = plain ? json_string(plain) : NULL;
+  free(plain);
+  return json;
+}
+
 static void hear(void *ctx, const struct plug_err *err)
 {
   const char *text = err->text[0] ? err->text : "out of memory";
   log_error("config", "%s", text);
-  json_array_append_new(ctx, json_string(text));
+  json_array_append_new(ctx, text_json(text));
 }
 
 static void put_changes(struct buf *answer, const struct config_changes *changes)
@@ -71,11 +86,12 @@ static void put_changes(struct buf *answer, const struct config_changes *changes
     const struct config_change *change = &changes->items[i];
     if (change->why) {
       log_warn("config", "%s %s", change->key, change->why);
-      json_array_append_new(kept, json_pack("{s:s, s:s}", "key", change->key, "why", change->why));
+      json_array_append_new(kept, json_pack("{s:o, s:o}", "key", text_json(change->key), "why",
+                                            text_json(change->why)));
       n_kept++;
     } else {
       log_info("config", "%s is applied", change->key);
-      json_array_append_new(applied, json_string(change->key));
+      json_array_append_new(applied, text_json(change->key));
     }
   }
   log_info("config",

@@ -69,13 +69,14 @@ static void content_free(struct content *content)
   free(content->text);
 }
 
-/* Nobody is there to be asked. */
+/* Nobody is there to be asked; without this OpenSSL would ask at the terminal, and wait. */
 static int no_password(char *buf, int size, int writes, void *ctx)
 {
   (void)buf;
   (void)size;
   (void)writes;
-  *(bool *)ctx = true;
+  if (ctx)
+    *(bool *)ctx = true;
   return -1;
 }
 
@@ -94,13 +95,13 @@ static bool use_chain(SSL_CTX *ctx, const char *path, char why[TLS_WHY_MAX])
   struct content content;
   if (!content_read(&content, path, NULL, why))
     return false;
-  X509 *leaf = PEM_read_bio_X509_AUX(content.bio, NULL, NULL, NULL), *next = NULL;
+  X509 *leaf = PEM_read_bio_X509_AUX(content.bio, NULL, no_password, NULL), *next = NULL;
   bool well = leaf != NULL;
   if (!leaf && is_at_end())
     fail(why, path, "there is no certificate in it (PEM)");
   else if (!leaf || SSL_CTX_use_certificate(ctx, leaf) != 1)
     well = fail(why, path, "cannot use the certificate: %s", tls_files_reason());
-  while (well && (next = PEM_read_bio_X509(content.bio, NULL, NULL, NULL)))
+  while (well && (next = PEM_read_bio_X509(content.bio, NULL, no_password, NULL)))
     if (SSL_CTX_add0_chain_cert(ctx, next) != 1) { /* which takes it over */
       X509_free(next);
       well = fail(why, path, "cannot use the chain: %s", tls_files_reason());
@@ -154,7 +155,7 @@ bool tls_files_use_authorities(SSL_CTX *ctx, const char *path, unsigned char dig
   X509 *authority;
   size_t n = 0;
   bool well = EVP_Digest(content.text, content.len, digest, NULL, EVP_sha256(), NULL) == 1;
-  while (well && (authority = PEM_read_bio_X509(content.bio, NULL, NULL, NULL))) {
+  while (well && (authority = PEM_read_bio_X509(content.bio, NULL, no_password, NULL))) {
     well = X509_STORE_add_cert(store, authority) == 1 && SSL_CTX_add_client_CA(ctx, authority) == 1;
     X509_free(authority);
     n++;

@@ -69,7 +69,8 @@ static bool read_authorities(struct reading *r)
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
   (void)buf, (void)size, (void)writing;
-  *(bool *)arg = true;
+  if (arg != NULL)
+    *(bool *)arg = true;
   return -1;
 }
 
@@ -114,6 +115,8 @@ static void read_files(struct reading *r)
 {
   ERR_clear_error();
   r->context = SSL_CTX_new(TLS_client_method());
+  if (r->context != NULL)
+    SSL_CTX_set_default_passwd_cb(r->context, no_passphrase);
   if (r->context == NULL || SSL_CTX_set_min_proto_version(r->context, TLS1_2_VERSION) != 1) {
     refuse(r, "TLS cannot be set up: out of memory, or libssl is not usable");
   } else if (read_authorities(r) && read_identity(r)) {

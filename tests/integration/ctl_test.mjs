@@ -13,7 +13,7 @@ import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
 
 import { ctl, plugctl, rawServer, startCtl } from './lib/ctl.mjs';
-import { startRabbit } from './lib/rabbitmq.mjs';
+import { hasRabbit, startRabbit } from './lib/rabbitmq.mjs';
 import { root, slowness, start, until } from './lib/server.mjs';
 import { decode, encode, stomp } from './lib/stomp.mjs';
 import { makeCertificate, tlsPort, tlsSet } from './lib/tls.mjs';
@@ -303,7 +303,7 @@ describe('servers that misbehave', { concurrency: 4 }, () => {
   });
 });
 
-test('RabbitMQ: TCP and WebSocket, plain and over TLS', { skip: slowness > 1 && 'once is enough: it takes long to start' }, async (t) => {
+test('RabbitMQ: TCP and WebSocket, plain and over TLS', { skip: (slowness > 1 && 'once is enough: it takes long to start') || (!hasRabbit() && 'the package rabbitmq-server is not there') }, async (t) => {
   const { urls: all, cafile } = await startRabbit(t);
   const as = ['--host', '/', '-l', 'guest', '-p', 'guest'];
   for (const [scheme, url] of Object.entries(all)) {

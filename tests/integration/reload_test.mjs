@@ -416,6 +416,11 @@ describe('over the admin API', { concurrency: 4 }, () => {
     assert.equal(json.faults.length, 1);
     assert.match(json.faults[0], /plugboard\.ini:\d+: \[limits\] max-headers: /);
     assert.equal((await second.get('config')).sections.limits['max-headers'], '9');
+    // not all files are UTF-8, and what is wrong with them is said nevertheless
+    writeFileSync(server.configFile, Buffer.from(config(tokens[1], { limits: { 'max-headers': 'n\xf6' } }), 'latin1'));
+    const { json: latin } = await second.refused(422, 'bad-configuration', 'POST', 'reload');
+    assert.equal(latin.faults.length, 1);
+    assert.match(latin.faults[0], /plugboard\.ini:\d+: /);
   });
 
   test('two at once, one after the other, while the node is asked and measured', async (t) => {

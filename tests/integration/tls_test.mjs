@@ -577,6 +577,18 @@ describe('configuration', () => {
       assert.equal(code, 78, `${text}\n${stderr}`);
       assert.match(stderr, expected);
     }
+    // Nobody is asked for a password: the file is refused, whichever it is.
+    const locked = join(dir, 'locked.pem');
+    writeFileSync(locked, own.pem.replace('\n', '\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n'));
+    for (const text of [
+      `[http]\ntls-listen = 127.0.0.1:0\n[tls]\ncertificate = ${locked}\nkey = ${own.key}\n`,
+      `${both}key = ${own.key}\nclient-certificate = ask\nclient-ca = ${locked}\n`,
+    ]) {
+      const { code, stderr } = await check(text);
+      assert.equal(code, 78, stderr);
+      assert.match(stderr, /locked\.pem: cannot use the certificates?: /);
+      assert.doesNotMatch(stderr, /Enter PEM pass phrase/);
+    }
     const soon = await check(`[tls]\ncertificate = ${expired.certificate}\nkey = ${expired.key}\n`);
     assert.equal(soon.code, 0);
     assert.match(soon.stderr, /warn tls: the certificate in \S+expired\.pem expires on \d{4}-\d\d-\d\d/);

@@ -2,7 +2,7 @@
 // its own: the one that a node starts by itself would outlive the test.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import { sleep, until } from './server.mjs';
 
 const program = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+
+// With its runtime it is larger than all other packages for tests together: tried where somebody has put it.
+export const hasRabbit = () => existsSync(program);
 
 function freePorts(n) {
   const servers = Array.from({ length: n }, () => net.createServer().listen(0, '127.0.0.1'));

@@ -70,6 +70,25 @@ static void test_signals(void **state)
   orders_fini(&orders);
 }
 
+/* The kernel would give SIGHUP first, and for as long as somebody sends it. */
+static void test_the_end_goes_first(void **state)
+{
+  (void)state;
+  static const enum order_kind expected[] = {ORDER_DRAIN, ORDER_RELOAD, ORDER_STATS};
+  struct orders orders;
+  prepare(&orders);
+  kill(getpid(), SIGUSR1);
+  kill(getpid(), SIGHUP);
+  kill(getpid(), SIGTERM);
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+    struct order *order = orders_wait(&orders, 0);
+    assert_non_null(order);
+    assert_int_equal(order->kind, expected[i]);
+  }
+  assert_null(orders_wait(&orders, 0));
+  orders_fini(&orders);
+}
+
 static void test_order_is_kept(void **state)
 {
   (void)state;
@@ -136,9 +155,9 @@ static void test_the_end(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_nothing_comes), cmocka_unit_test(test_signals),
-      cmocka_unit_test(test_order_is_kept), cmocka_unit_test(test_from_another_thread),
-      cmocka_unit_test(test_the_end),
+      cmocka_unit_test(test_nothing_comes),       cmocka_unit_test(test_signals),
+      cmocka_unit_test(test_the_end_goes_first),  cmocka_unit_test(test_order_is_kept),
+      cmocka_unit_test(test_from_another_thread), cmocka_unit_test(test_the_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
