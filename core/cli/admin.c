@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "cli/dial.h"
 #include "cli/say.h"
 
@@ -15,8 +16,9 @@ struct call {
   CURL *curl;
   struct curl_slist *headers;
   struct buf answer;
-  char *token, *sent; /* read from a file; the body */
-  bool too_long, ended;
+  char *token, *sent;  /* read from a file; the body */
+  uint64_t head_by_ms; /* of a stream: when its first line has to be there */
+  bool too_long, ended, late;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -44,8 +46,12 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *ctx)
 
 static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-  (void)ctx, (void)a, (void)b, (void)c, (void)d;
-  return interrupted;
+  struct call *call = ctx;
+  long status = 0;
+  (void)a, (void)b, (void)c, (void)d;
+  curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
+  call->late = !status && clock_now_ms() >= call->head_by_ms;
+  return interrupted || call->late;
 }
 
 static bool is_socket(const char *where)
@@ -130,7 +136,10 @@ static bool set_up(struct call *call, const struct arguments *arguments, const c
   if (!streams)
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)arguments->timeout_ms);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, streams ? 0L : 1L);
+  /* A stream goes on as long as it likes, but not without having begun. */
+  call->head_by_ms = clock_now_ms() + (uint64_t)arguments->timeout_ms;
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, call);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
@@ -146,6 +155,10 @@ static enum exit_code judge_curl(const struct call *call, CURLcode code, const c
   case CURLE_WRITE_ERROR:
     if (interrupted || call->ended)
       return EXIT_DONE;
+    if (call->late) {
+      say_error("%s: no answer in time", where);
+      return EXIT_TIMED_OUT;
+    }
     say_error("%s: %s", where, call->too_long ? "the answer is too long" : "out of memory");
     return call->too_long ? EXIT_GARBAGE : EXIT_FAILED;
   case CURLE_OPERATION_TIMEDOUT:

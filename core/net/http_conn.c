@@ -6,6 +6,7 @@
 
 #include <plugboard/secret.h>
 
+#include "base/assert.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -361,7 +362,12 @@ static void read_some(struct http_conn *conn)
 {
   struct net_env *env = conn->env;
   size_t have = conn->in.len;
+  /* What is kept behind a request that has been answered is read first, at the end of the turn:
+   * there may be more of it than the buffer has room for beside what comes now. */
+  if (!list_empty(&conn->ready))
+    return;
   /* A head is smaller than the buffer (see settings), so there is room behind what is kept. */
+  invariant(have < NET_READ_BYTES);
   if (have)
     memcpy(env->rx, conn->in.data, have);
   ssize_t n = stream_recv(env, &conn->watch, env->rx + have, NET_READ_BYTES - have);

@@ -139,9 +139,9 @@ static bool is_served(const struct settings *settings, size_t door, enum transpo
   if (!transport_name(transport))
     return false;
   if (door == 0)
-    return transport == CARRIED_BY_TCP && settings->n_tcp_listen;
+    return transport == CARRIED_BY_TCP && settings->n_tcp_listen + settings->n_tcp_tls_listen;
   const struct settings_endpoint *endpoint = &settings->endpoints[door - 1];
-  if (transport == CARRIED_BY_TCP || !settings->n_http_listen)
+  if (transport == CARRIED_BY_TCP || !(settings->n_http_listen + settings->n_http_tls_listen))
     return false;
   return transport == CARRIED_BY_WEBSOCKET ? endpoint->websocket || endpoint->sockjs
                                            : endpoint->sockjs;

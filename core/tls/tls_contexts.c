@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,7 +31,15 @@ struct shown {
 struct set {
   struct shown *items;
   size_t n;
+  /* Looks that have ended. OpenSSL 3.0 drops references without the order that would put what was
+   * read by them before the end of the set. */
+  _Atomic unsigned n_looks;
 };
+
+static void end_look(struct set *set)
+{
+  atomic_fetch_add_explicit(&set->n_looks, 1, memory_order_release);
+}
 
 /* What was read and does not hold yet. */
 struct prepared {
@@ -100,7 +109,7 @@ static const struct shown *find_shown(const struct set *set, const char *name)
 
 static int on_name(SSL *ssl, int *alert, void *arg)
 {
-  const struct set *set = arg;
+  struct set *set = arg;
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   (void)alert;
   if (!name)
@@ -112,7 +121,9 @@ static int on_name(SSL *ssl, int *alert, void *arg)
     if (plain[len - 1] == '.')
       plain[len - 1] = '\0';
     const struct shown *item = find_shown(set, plain);
-    if (item->ctx != SSL_get_SSL_CTX(ssl) && !SSL_set_SSL_CTX(ssl, item->ctx))
+    SSL_CTX *ctx = item->ctx;
+    end_look(set);
+    if (ctx != SSL_get_SSL_CTX(ssl) && !SSL_set_SSL_CTX(ssl, ctx))
       return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   return SSL_TLSEXT_ERR_OK;
@@ -138,8 +149,9 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 
 static int on_status(SSL *ssl, void *arg)
 {
-  const struct set *set = arg;
+  struct set *set = arg;
   const SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+  int outcome = SSL_TLSEXT_ERR_NOACK;
   for (size_t i = 0; i < set->n; i++) {
     const struct tls_ocsp *ocsp = &set->items[i].ocsp;
     if (set->items[i].ctx != ctx)
@@ -148,17 +160,20 @@ static int on_status(SSL *ssl, void *arg)
       break;
     unsigned char *copy = OPENSSL_memdup(ocsp->der, (size_t)ocsp->len);
     if (copy && SSL_set_tlsext_status_ocsp_resp(ssl, copy, ocsp->len) == 1)
-      return SSL_TLSEXT_ERR_OK;
-    OPENSSL_free(copy);
+      outcome = SSL_TLSEXT_ERR_OK;
+    else
+      OPENSSL_free(copy);
     break;
   }
-  return SSL_TLSEXT_ERR_NOACK;
+  end_look(set);
+  return outcome;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
 
 static void set_free(struct set *set)
 {
+  (void)atomic_fetch_add_explicit(&set->n_looks, 0, memory_order_acquire);
   for (size_t i = 0; i < set->n; i++) {
     if (i > 0) /* the first one frees the set */
       SSL_CTX_free(set->items[i].ctx);
@@ -527,7 +542,7 @@ static SSL_CTX *current(struct tls_contexts *contexts)
 long long tls_contexts_end(struct tls_contexts *contexts, char remark[TLS_REMARK_MAX])
 {
   SSL_CTX *ctx = current(contexts);
-  const struct set *set = SSL_CTX_get_ex_data(ctx, set_index);
+  struct set *set = SSL_CTX_get_ex_data(ctx, set_index);
   const X509 *first = NULL;
   long long first_s = 0;
   char when[TLS_WHY_MAX], subject[128];
@@ -544,6 +559,7 @@ long long tls_contexts_end(struct tls_contexts *contexts, char remark[TLS_REMARK
   if (when[0])
     snprintf(remark, TLS_REMARK_MAX, "the certificate of %s %.100s",
              X509_NAME_oneline(X509_get_subject_name(first), subject, sizeof subject), when);
+  end_look(set);
   SSL_CTX_free(ctx);
   return first_s;
 }

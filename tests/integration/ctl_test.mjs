@@ -507,6 +507,9 @@ token = ${token}
     const silent = await rawServer(t, () => {});
     const end = await ctl(['status', '-a', `http://127.0.0.1:${silent}`, '--timeout', '200ms']);
     assert.equal(end.code, 75, end.stderr);
+    const mute = await ctl(['tail', '/a', '-a', `http://127.0.0.1:${silent}`, '--timeout', '200ms']);
+    assert.equal(mute.code, 75, mute.stderr);
+    assert.match(mute.stderr, /no answer in time/);
     const garbage = await rawServer(t, (socket) => socket.end('oh\n'));
     assert.equal((await ctl(['status', '-a', `http://127.0.0.1:${garbage}`])).code, 76);
     const html = await rawServer(t, (socket) => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<hi>')));

@@ -144,6 +144,16 @@ describe('clients', () => {
     assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
   });
 
+  test('doors that have TLS alone are measured, too', async (t) => {
+    const server = await start({ t, http: false, set: [...tlsSet(own), 'metrics.listen=127.0.0.1:0'] });
+    const client = await stomp(server, { t, tls: clientOf(server) });
+    const [, port] = /listening on http-metrics:\/\/127\.0\.0\.1:(\d+)/.exec(server.log.find((line) => /http-metrics/.test(line)));
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    assert.match(text, /^plugboard_endpoint_connections\{endpoint="\/ws",transport="websocket"\} 1$/m);
+    assert.match(text, /^plugboard_endpoint_connections\{endpoint="tcp",transport="tcp"\} 0$/m);
+    await client.disconnect();
+  });
+
   test('operators, and a stream for them', async (t) => {
     const token = 'a-token-of-the-tests';
     const server = await startTls(t, { set: ['admin.tls-listen=127.0.0.1:0', `admin.token=${token}`] });
@@ -516,6 +526,40 @@ describe('clients that mean ill', () => {
     assert.equal(await stat(server, 'closed_rekeys'), 1);
     const client = await stomp(server, { t, tls: clientOf(server) });
     await client.disconnect();
+  });
+
+  test('ask faster than they are answered, beside a burst of messages', async (t) => {
+    // A burst puts off the end of a turn, and with it what is kept behind a request that was
+    // answered, while more of it comes: a record's worth more than a read without TLS can give.
+    const server = await startTls(t, { set: ['server.workers=1', 'server.io-uring=off'] });
+    const [each, rounds] = [3000, 6];
+    const asked = Buffer.from('GET /live HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(each));
+    const sockets = [];
+    for (let i = 0; i < 3; i++) sockets.push(await connect(tlsPort(server), { t, ca: own.pem }));
+    const frames = Buffer.from(`SEND\ndestination:/topic/none\n\n${'z'.repeat(8000)}\0`.repeat(64));
+    let over = false;
+    for (let i = 0; i < 2; i++) {
+      const burst = await Wire.open(server.tcpPort, t);
+      burst.write('CONNECT\naccept-version:1.2\nhost:x\n\n\0');
+      const go = () => {
+        while (!over && burst.socket.write(frames));
+        if (!over) burst.socket.once('drain', go);
+      };
+      go();
+    }
+    await Promise.all(sockets.map((socket) => within(new Promise((done, broken) => {
+      let rest = '';
+      let n = 0;
+      socket.setEncoding('latin1').on('data', (text) => {
+        const lines = (rest + text).split('live\n');
+        rest = lines.pop();
+        n += lines.length;
+        if (n === each * rounds) done();
+      });
+      socket.once('close', () => broken(new Error(`closed after ${n} answers`)));
+      for (let i = 0; i < rounds; i++) socket.write(asked);
+    }), 30000, 'all answers')));
+    over = true;
   });
 
   test('come too often', async (t) => {
