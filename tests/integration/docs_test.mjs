@@ -38,6 +38,20 @@ test('links between documents lead somewhere', () => {
   }
 });
 
+test('folders of core include only what core/CMakeLists.txt lets them', () => {
+  const deps = new Map([...read('core/CMakeLists.txt').matchAll(/^plug_core_module\((\w+)\s+DEPS ([^)]*)\)/gm)]
+    .map(([, name, list]) => [name, [...list.matchAll(/\bplug_(\w+)/g)].map((found) => found[1])]));
+  assert.ok(deps.size >= 19, [...deps.keys()].join());
+  const allowed = (name) => new Set([name, ...(deps.get(name) ?? []).flatMap((each) => [...allowed(each)])]);
+  assert.ok(!allowed('net').has('ops') && allowed('ops').has('net'));
+  for (const name of deps.keys()) {
+    const may = allowed(name);
+    for (const file of readdirSync(join(root, 'core', name)).filter((each) => /\.[ch]$/.test(each))) {
+      for (const [, folder] of read(`core/${name}/${file}`).matchAll(/^#include "(\w+)\//gm)) assert.ok(may.has(folder), `core/${name}/${file} includes ${folder}/`);
+    }
+  }
+});
+
 // Those marked `as-root` need a machine of their own: ./dev test package runs them.
 test('the commands of the operator\'s guide', async (t) => {
   const server = await start({ t });

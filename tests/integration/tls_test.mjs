@@ -13,6 +13,7 @@ import { Client } from '@stomp/stompjs';
 import SockJS from 'sockjs-client';
 import WebSocket from 'ws';
 
+import { KEY, apiSet } from './lib/api.mjs';
 import { run, sleep, start, until, within } from './lib/server.mjs';
 import { encode, open, stomp } from './lib/stomp.mjs';
 import { connect, directory, makeCertificate, sessionOf, tlsPort, tlsSet } from './lib/tls.mjs';
@@ -169,6 +170,49 @@ describe('clients', () => {
     const client = await stomp(server, { t });
     client.send('/topic/a', 'z'.repeat(3000));
     await until(() => text.includes('z'.repeat(3000)), 'the message in the tail');
+  });
+
+  test('services, at a door of their own', async (t) => {
+    const server = await startTls(t, { set: ['api.tls-listen=127.0.0.1:0', ...apiSet] });
+    const port = Number(/:(\d+)$/.exec(server.log.find((line) => line.includes('listening on https-api://')))[1]);
+    const client = await stomp(server, { t, tls: clientOf(server) });
+    await client.subscribe('/topic/a');
+    const publish = (to) => new Promise((done, broken) => {
+      const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+      const request = https.request({ method: 'POST', port: to, host: '127.0.0.1', path: '/api/publish', headers, ca: own.pem, agent: false }, (response) => {
+        response.resume().on('end', () => done(response.statusCode));
+      });
+      request.on('error', broken).end(JSON.stringify({ destination: '/topic/a', body: 'by a service' }));
+    });
+    assert.equal(await publish(tlsPort(server)), 404, 'where clients connect');
+    assert.equal(await publish(port), 200);
+    assert.equal((await client.expect('MESSAGE')).body, 'by a service');
+  });
+
+  test('messages of one turn come in one record', async (t) => {
+    const server = await startTls(t, { set: ['server.workers=1'] });
+    let records = 0;
+    const relay = net.createServer((socket) => {
+      const behind = net.connect(tlsPort(server, 'tls'), '127.0.0.1');
+      let rest = Buffer.alloc(0);
+      behind.on('data', (bytes) => {
+        rest = Buffer.concat([rest, bytes]);
+        for (; rest.length >= 5 && rest.length >= 5 + rest.readUInt16BE(3); records += 1) rest = rest.subarray(5 + rest.readUInt16BE(3));
+        socket.write(bytes);
+      });
+      socket.on('data', (bytes) => behind.write(bytes)).on('close', () => behind.destroy()).on('error', () => {});
+      behind.on('close', () => socket.destroy()).on('error', () => {});
+    });
+    await new Promise((done) => { relay.listen(0, '127.0.0.1', done); });
+    t.after(() => relay.close());
+    const client = await stomp(server, { t, transport: 'tcp', tls: clientOf(server, 'tls', { port: relay.address().port }), connect: { 'heart-beat': '0,0' } });
+    await client.subscribe('/topic/a');
+    const publisher = await stomp(server, { t });
+    const before = records;
+    publisher.raw(Array.from({ length: 16 }, (_, i) => encode('SEND', { destination: '/topic/a' }, `${i}`)).join(''));
+    const bodies = (await client.messages(16)).map((message) => message.body);
+    assert.deepEqual(bodies, Array.from({ length: 16 }, (_, i) => `${i}`));
+    assert.equal(records - before, 1);
   });
 
   test('a stopping server says farewell', async (t) => {

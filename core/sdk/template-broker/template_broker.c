@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A small but complete broker to start from: it hands every message straight back to its own node,
- * refuses payloads over a configured size, counts, and writes a line to the log now and then. */
+ * refuses payloads over a configured size, counts, and writes a line to the log now and then. It is
+ * written in what C11, C17, C++17 (of GCC and Clang) and C++20 have in common. */
 #include <plugboard/ext/metrics.h>
 #include <plugboard/plugin.h>
 
@@ -27,13 +28,15 @@ static void say(const struct plug_host *host, int32_t level, const char *format,
   int n = vsnprintf(line, sizeof line, format, args);
   va_end(args);
   size_t len = n < 0 ? 0 : (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
-  host->log(host, level, (struct plug_str){line, len});
+  struct plug_str text = {line, len};
+  host->log(host, level, text);
 }
 
 /* Checks the configuration and allocates. No network, no threads, no timers yet. */
-static plug_status template_create(const struct plug_host *host, void **self, struct plug_err *err)
+static plug_status template_create(const struct plug_host *host, void **self,
+                                   struct plug_err *err) PLUG_NOEXCEPT
 {
-  struct template_broker *broker = calloc(1, sizeof *broker);
+  struct template_broker *broker = (struct template_broker *)calloc(1, sizeof *broker);
   if (!broker) {
     err->code = PLUG_ENOMEM;
     return PLUG_ENOMEM;
@@ -52,16 +55,16 @@ static plug_status template_create(const struct plug_host *host, void **self, st
   broker->report_every_ms = (uint64_t)every_ms;
   broker->max_payload = (uint64_t)max_payload;
 
-  broker->metrics = host->extension(host, PLUG_EXT_METRICS);
+  broker->metrics = (const struct plug_metrics *)host->extension(host, PLUG_EXT_METRICS);
   if (broker->metrics)
     broker->published = broker->metrics->counter(host, "published", "messages published");
   *self = broker;
   return PLUG_OK;
 }
 
-static void report(void *arg)
+static void report(void *arg) PLUG_NOEXCEPT
 {
-  struct template_broker *broker = arg;
+  struct template_broker *broker = (struct template_broker *)arg;
   uint64_t up_ms = broker->host->now_ms(broker->host) - broker->since_ms;
   say(broker->host, PLUG_LOG_INFO, "up for %llu s", (unsigned long long)(up_ms / 1000));
   broker->host->timer_set(broker->report_timer, broker->report_every_ms);
@@ -69,9 +72,9 @@ static void report(void *arg)
 
 /* A broker with a backend connects here, returns PLUG_PENDING and calls op_done when it is there.
  */
-static plug_status template_start(void *self, struct plug_op *op)
+static plug_status template_start(void *self, struct plug_op *op) PLUG_NOEXCEPT
 {
-  struct template_broker *broker = self;
+  struct template_broker *broker = (struct template_broker *)self;
   const struct plug_host *host = broker->host;
   (void)op;
   broker->since_ms = host->now_ms(host);
@@ -85,9 +88,9 @@ static plug_status template_start(void *self, struct plug_op *op)
 }
 
 /* Gives back whatever start took. It is called after a failed start, too. */
-static plug_status template_stop(void *self, struct plug_op *op)
+static plug_status template_stop(void *self, struct plug_op *op) PLUG_NOEXCEPT
 {
-  struct template_broker *broker = self;
+  struct template_broker *broker = (struct template_broker *)self;
   (void)op;
   if (broker->report_timer)
     broker->host->timer_free(broker->report_timer);
@@ -95,14 +98,14 @@ static plug_status template_stop(void *self, struct plug_op *op)
   return PLUG_OK;
 }
 
-static void template_destroy(void *self)
+static void template_destroy(void *self) PLUG_NOEXCEPT
 {
   free(self);
 }
 
 /* A broker with a backend subscribes there. This one leaves the look-up to deliver(). */
 static plug_status template_interest(void *self, const struct plug_interest *v, size_t n,
-                                     struct plug_op *op)
+                                     struct plug_op *op) PLUG_NOEXCEPT
 {
   (void)self;
   (void)v;
@@ -113,9 +116,10 @@ static plug_status template_interest(void *self, const struct plug_interest *v, 
 
 /* May run on several threads at once, because of PLUG_CAP_PUBLISH_ANY. op may be NULL; a result
  * that is returned at once never touches it. */
-static plug_status template_publish(void *self, const struct plug_msg *msg, struct plug_op *op)
+static plug_status template_publish(void *self, const struct plug_msg *msg,
+                                    struct plug_op *op) PLUG_NOEXCEPT
 {
-  const struct template_broker *broker = self;
+  const struct template_broker *broker = (const struct template_broker *)self;
   (void)op;
   if (broker->max_payload && msg->payload.len > broker->max_payload)
     return PLUG_ETOOBIG;
@@ -126,9 +130,9 @@ static plug_status template_publish(void *self, const struct plug_msg *msg, stru
   return status == PLUG_EUNAVAIL || status == PLUG_ENOMEM ? PLUG_EAGAIN : status;
 }
 
-static void template_health(void *self, struct plug_health *out)
+static void template_health(void *self, struct plug_health *out) PLUG_NOEXCEPT
 {
-  const struct template_broker *broker = self;
+  const struct template_broker *broker = (const struct template_broker *)self;
   out->state = PLUG_STATE_UP;
   out->since_ms = broker->since_ms;
 }
@@ -143,6 +147,8 @@ static const struct plug_broker template_table = {
     .health = template_health,
 };
 
+/* What an operator may write in [broker.template]; the server checks it against this table, and
+ * --plugin-info prints it. Name, type, flags (PLUG_OPT_REQUIRED), default, range, help. */
 static const struct plug_option template_options[] = {
     {"max-payload", PLUG_OPT_BYTES, 0, "0", NULL, "Largest payload that is accepted; 0: any."},
     {"report-every", PLUG_OPT_DURATION, 0, "0", "0..24h", "How often to log a line; 0: never."},

@@ -1,0 +1,148 @@
+// The SDK as a stranger has it: installed into an empty prefix, plugins built outside the tree with that
+// prefix alone, their own tests run, and each loaded into the server.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { build, root, run, start } from './lib/server.mjs';
+import { stomp } from './lib/stomp.mjs';
+
+const kinds = ['broker', 'auth', 'app'];
+const sanitized = /asan|tsan/.test(build); // what is built does not depend on it, only what it is loaded into
+const modes = [['C', 11], ['C', 17], ['CXX', 17], ['CXX', 20]].slice(0, sanitized ? 1 : 4);
+const compilers = { C: ['cc', 'c'], CXX: ['c++', 'c++'] };
+
+let work;
+let prefix;
+
+// Under a umask that lets the group write, which the server minds. Without what this test was started with:
+// nothing else is to be found than the prefix.
+function sh(command, { cwd = work, env = {} } = {}) {
+  const { CMAKE_PREFIX_PATH, CFLAGS, CXXFLAGS, LDFLAGS, MAKEFLAGS, ...rest } = process.env;
+  return new Promise((done, broken) => {
+    execFile('bash', ['-euo', 'pipefail', '-c', `umask 002\n${command}`], { cwd, env: { ...rest, ...env }, timeout: 180000 }, (error, stdout, stderr) => {
+      if (error) broken(new Error(`${command}\n${stdout}${stderr}`, { cause: error }));
+      else done(stdout + stderr);
+    });
+  });
+}
+
+before(async () => {
+  work = mkdtempSync(join(tmpdir(), 'plugboard-sdk-'));
+  prefix = join(work, 'the prefix');
+  await sh(`cmake --install "${build}" --component devel --prefix "${prefix}"`);
+});
+after(() => rmSync(work, { recursive: true, force: true }));
+
+const template = (kind) => join(prefix, 'share/plugboard/sdk', `template-${kind}`);
+
+async function exportsOneSymbol(plugin) {
+  assert.match((await sh(`nm -D --defined-only "${plugin}"`)).trim(), /^[0-9a-f]+ [DR] plug_plugin_entry$/);
+}
+
+// One server with the three of them.
+async function loads(t, file) {
+  for (const kind of kinds) {
+    await exportsOneSymbol(file(kind));
+    const { code, stdout } = await run(['--plugin-info', file(kind)]);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^id=org\\.example\\.${kind}\\.template$`, 'm'));
+  }
+  const server = await start({
+    t,
+    set: [`broker.plugin=${file('broker')}`, 'broker.template.max-payload=1k', `auth.plugins=${file('auth')}`, 'auth.template.password=open sesame',
+      'auth.template.admins=ann', `app.plugins=${file('app')}`, 'app.template.max-text=100', 'destinations.app=/app',
+      'access.app=send, subscribe /app/** if authenticated', 'access.topics=send, subscribe /topic/** if plugin'],
+  });
+  const ann = await stomp(server, { t, connect: { login: 'ann', passcode: 'open sesame' } });
+  await ann.subscribe('/topic/rooms/attic');
+  await ann.request('SEND', { destination: '/app/rooms/attic' }, 'hello');
+  assert.equal((await ann.expect('MESSAGE')).body, 'ann: hello');
+  await ann.request('SEND', { destination: '/topic/rooms/attic' }, 'from an administrator');
+  assert.equal((await ann.expect('MESSAGE')).body, 'from an administrator');
+  const bob = await stomp(server, { t, connect: { login: 'bob', passcode: 'open sesame' } });
+  bob.send('/topic/rooms/attic', 'x');
+  await bob.expectError(/access denied/);
+  await server.stop();
+}
+
+test('the prefix holds what the guide says, and nothing of the server', async () => {
+  const files = (await sh(`cd "${prefix}" && find . -type f`)).trim().split('\n').map((name) => name.slice(2));
+  assert.ok(files.every((name) => /^(include\/plugboard|share\/(plugboard\/sdk|cmake\/plugboard-plugin|pkgconfig|man\/man7))\//.test(name)), files.join('\n'));
+  const guide = readFileSync(join(root, 'docs/plugin-guide.md'), 'utf8');
+  const chapter = guide.slice(guide.indexOf('\n## The SDK\n'), guide.indexOf('\n## Looking at a plugin\n'));
+  const paths = [...chapter.matchAll(/^\| `([a-z][^`]*)` \|/gm)].map((found) => found[1]);
+  assert.equal(paths.length, 9);
+  for (const path of paths) assert.ok(files.some((name) => name.startsWith(path)), path);
+  const env = { PKG_CONFIG_LIBDIR: join(prefix, 'share/pkgconfig') };
+  const header = (name) => new RegExp(`define PLUG_ABI_${name} (\\d+)`).exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8'))[1];
+  for (const name of ['major', 'minor']) {
+    assert.equal((await sh(`pkg-config --variable=abi_${name} plugboard-plugin`, { env })).trim(), header(name.toUpperCase()));
+  }
+  assert.equal((await sh('pkg-config --libs plugboard-plugin', { env })).trim(), '');
+  await sh('printf "#include <plugboard/plugin.h>\\n" >one.c && eval "cc $(pkg-config --cflags plugboard-plugin) -fsyntax-only one.c"', { env });
+  assert.match(await sh('eval "cat $(pkg-config --variable=exportmap plugboard-plugin)"', { env }), /plug_plugin_entry/);
+});
+
+test('the commands of the guide', { skip: sanitized }, async () => {
+  const guide = readFileSync(join(root, 'docs/plugin-guide.md'), 'utf8');
+  const blocks = [...guide.slice(guide.indexOf('\n## Your first plugin')).matchAll(/^```sh\n([^]*?)^```/gm)].map((found) => found[1]);
+  assert.equal(blocks.length, 2);
+  const env = { PREFIX: prefix, PATH: `${join(build, 'bin')}:${process.env.PATH}` };
+  for (const block of blocks) await sh(block.replaceAll('build/release', `"${build}"`), { env });
+});
+
+test('plugboard-plugin(7) has the files and every minor of the ABI', () => {
+  const page = readFileSync(join(prefix, 'share/man/man7/plugboard-plugin.7'), 'utf8').replaceAll('\\-', '-');
+  const [newest] = /define PLUG_ABI_MINOR (\d+)/.exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8')).slice(1).map(Number);
+  const minors = [...page.matchAll(/^\.B 0\.(\d+)$/gm)].map((found) => Number(found[1]));
+  assert.deepEqual(minors, Array.from({ length: newest }, (_, i) => i + 1));
+  for (const [, path] of page.matchAll(/^\.I (share\/\S+|include\/\S+)$/gm)) assert.ok(existsSync(join(prefix, path)), path);
+});
+
+test('another major version is not taken', { skip: sanitized }, async () => {
+  const dir = join(work, 'other major');
+  mkdirSync(dir);
+  writeFileSync(join(dir, 'CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.16)\nproject(x LANGUAGES NONE)\nfind_package(plugboard-plugin 99 REQUIRED)\n');
+  await assert.rejects(sh(`cmake -S . -B build -DCMAKE_PREFIX_PATH="${prefix}"`, { cwd: dir }), /requested\s+version "99"/);
+});
+
+describe('every template', { concurrency: 2 }, () => {
+  for (const [language, year] of modes) {
+    const name = `${language === 'C' ? 'c' : 'c++'}${year}`;
+
+    test(`by make in ${name}`, async (t) => {
+      const dir = join(work, `make ${name}`);
+      for (const kind of kinds) cpSync(template(kind), join(dir, kind), { recursive: true });
+      const warnings = `-Wall -Wextra -Werror${language === 'C' ? '' : ' -Wno-missing-field-initializers'}`;
+      for (const kind of kinds) {
+        await sh(`make -j2 CC=${compilers[language][0]} CFLAGS="-std=${name} -O0 ${warnings}" PREFIX="${prefix}" ${kind}-template.so test`, { cwd: join(dir, kind) });
+      }
+      await loads(t, (kind) => join(dir, kind, `${kind}-template.so`));
+    });
+
+    test(`by CMake in ${name}`, async (t) => {
+      const dir = join(work, `cmake ${name}`);
+      for (const kind of kinds) {
+        cpSync(template(kind), join(dir, kind), { recursive: true });
+        if (language === 'C') continue;
+        const lists = join(dir, kind, 'CMakeLists.txt');
+        const text = readFileSync(lists, 'utf8').replace('LANGUAGES C)', 'LANGUAGES CXX)').replaceAll(/\.c\b/g, '.cc');
+        writeFileSync(lists, text);
+        for (const file of [`template_${kind}`, `template_${kind}_test`]) renameSync(join(dir, kind, `${file}.c`), join(dir, kind, `${file}.cc`));
+      }
+      const all = kinds.map((kind) => `add_subdirectory(${kind})\n`).join('');
+      writeFileSync(join(dir, 'CMakeLists.txt'), `cmake_minimum_required(VERSION 3.16)\nproject(all LANGUAGES ${language})\nenable_testing()\n${all}`);
+      await sh(`cmake -S . -B build -DCMAKE_PREFIX_PATH="${prefix}" -DCMAKE_${language}_STANDARD=${year} -DCMAKE_${language}_EXTENSIONS=OFF
+        cmake --build build -j2
+        ctest --test-dir build --output-on-failure --no-tests=error
+        umask 022
+        cmake --install build --prefix installed`, { cwd: dir });
+      await loads(t, (kind) => join(dir, 'installed/lib/plugboard', `${kind}-template.so`));
+    });
+  }
+});
