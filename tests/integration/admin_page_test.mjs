@@ -131,6 +131,14 @@ test('the page shows the node, its clients and topics, and acts on them', { time
     await screenshot(tab, 'admin-topics');
     await tab.fill('#topic-search', 'lobby');
     await until(async () => (await tab.locator('#topics tr').count()) === 1, 'the topic that was searched for');
+    const rate = () => tab.locator('#topics tr td').nth(2).textContent();
+    const before = await rate();
+    await tab.focus('#topics a');
+    await until(async () => {
+      ada.send('/topic/lobby', 'for the rate');
+      return await rate() !== before;
+    }, 'another rate');
+    assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Follow', 'rows are not made anew beneath the hand');
     await tab.click('#topics a');
     await tab.locator('#view-tail').waitFor();
     await text(tab, '#tail-state', 'Following /topic/lobby.');

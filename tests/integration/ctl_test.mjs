@@ -14,6 +14,7 @@ import { WebSocketServer } from 'ws';
 
 import { ctl, plugctl, rawServer, startCtl } from './lib/ctl.mjs';
 import { hasRabbit, startRabbit } from './lib/rabbitmq.mjs';
+import { freePort } from './lib/redis.mjs';
 import { root, slowness, start, until } from './lib/server.mjs';
 import { decode, encode, stomp } from './lib/stomp.mjs';
 import { makeCertificate, tlsPort, tlsSet } from './lib/tls.mjs';
@@ -286,8 +287,9 @@ describe('servers that misbehave', { concurrency: 4 }, () => {
     const sub = await ctl(['sub', '-u', url, '--connect-timeout', '300ms', '/topic/a']);
     assert.equal(sub.code, 75);
     assert.match(sub.stderr, /the receipt of SUBSCRIBE did not come/);
-    const none = await ctl(['pub', '-u', 'stomp://127.0.0.1:1', '/topic/a', 'x']);
-    assert.deepEqual([none.code, none.stderr], [69, 'plugctl: stomp://127.0.0.1:1: Connection refused\n']);
+    const nobody = `stomp://127.0.0.1:${await freePort()}`;
+    const none = await ctl(['pub', '-u', nobody, '/topic/a', 'x']);
+    assert.deepEqual([none.code, none.stderr], [69, `plugctl: ${nobody}: Connection refused\n`]);
   });
 
   test('heart-beats: ours come, and a server whose do not is left', async (t) => {

@@ -80,7 +80,7 @@ async function kick(event) {
 export const refreshClients = () => listing.refresh();
 
 export function startClients(report) {
-  listing = new Listing('clients', 'client-search', row);
+  listing = new Listing('clients', 'client-search', 'session', row);
   byId('client-search').addEventListener('input', afterPause(() => listing.refresh().catch(report)));
   byId('kick').addEventListener('submit', kick);
 }

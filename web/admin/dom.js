@@ -16,6 +16,21 @@ export function fill(parent, children) {
   parent.replaceChildren(...children);
 }
 
+// Rows of a table, each with a key of its own in data-key. What is as before stays in its place, with the focus and a click
+// that is under way.
+export function fillRows(body, rows) {
+  const former = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  const keys = new Set(rows.map((row) => row.dataset.key));
+  for (const [key, row] of former) if (!keys.has(key)) row.remove();
+  let at = body.firstElementChild;
+  for (const made of rows) {
+    const row = former.get(made.dataset.key) ?? made;
+    if (row !== made) [...made.cells].forEach((each, i) => { if (!row.cells[i].isEqualNode(each)) row.cells[i].replaceWith(each); });
+    if (row === at) at = at.nextElementSibling;
+    else body.insertBefore(row, at);
+  }
+}
+
 // [[name, value]...] as the pairs of a <dl>; values that are not there are left out.
 export function fillFacts(list, pairs) {
   fill(list, pairs.filter(([, value]) => value !== undefined && value !== null && value !== '').map(([name, value]) => {

@@ -1,14 +1,15 @@
 // A searched list that comes in pages: what clients and topics have in common.
 
 import { get } from './api.js';
-import { byId, fill, number } from './dom.js';
+import { byId, fillRows, number } from './dom.js';
 
 const PAGE = 100;
 
 export class Listing {
-  // name: of the API and of the elements ("clients"); row(item): a <tr>.
-  constructor(name, searchId, row) {
+  // name: of the API and of the elements ("clients"); key: the member that tells items apart; row(item): a <tr>.
+  constructor(name, searchId, key, row) {
     this.name = name;
+    this.key = key;
     this.search = byId(searchId);
     this.row = row;
     this.limit = PAGE;
@@ -34,7 +35,11 @@ export class Listing {
       items.push(...answer[this.name]);
       after = answer.next ?? '';
     } while (after && items.length < this.limit);
-    fill(byId(this.name), items.map(this.row));
+    fillRows(byId(this.name), items.map((item) => {
+      const made = this.row(item);
+      made.dataset.key = item[this.key];
+      return made;
+    }));
     byId(`${this.name}-total`).textContent = answer.total > items.length
       ? `${number(items.length)} of ${number(answer.total)}` : number(answer.total);
     byId(`${this.name}-empty`).hidden = items.length > 0;

@@ -19,6 +19,6 @@ function row(topic) {
 export const refreshTopics = () => listing.refresh();
 
 export function startTopics(report) {
-  listing = new Listing('topics', 'topic-search', row);
+  listing = new Listing('topics', 'topic-search', 'topic', row);
   byId('topic-search').addEventListener('input', afterPause(() => listing.refresh().catch(report)));
 }
