@@ -178,6 +178,15 @@ static enum exit_code judge_curl(const struct call *call, CURLcode code, const c
   case CURLE_SSL_CACERT_BADFILE: /* a file of this machine's */
     say_error("%s", curl_easy_strerror(code));
     return EXIT_FAILED;
+  case CURLE_PEER_FAILED_VERIFICATION:
+    say_error("%s: %s; --cafile FILE names whom to trust, --insecure trusts anybody", where,
+              curl_easy_strerror(code));
+    return EXIT_UNREACHABLE;
+  case CURLE_COULDNT_CONNECT:
+    say_error("%s: nobody listens there; --admin is where [admin] listen, tls-listen or socket of "
+              "the server's configuration is",
+              where);
+    return EXIT_UNREACHABLE;
   default:
     say_error("%s: %s", where, curl_easy_strerror(code));
     return EXIT_UNREACHABLE;

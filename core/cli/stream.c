@@ -122,8 +122,11 @@ static enum stream_result judge(struct stream *stream, int result)
   long verdict = SSL_get_verify_result(stream->ssl);
   if (!stream->open && verdict != X509_V_OK &&
       SSL_CTX_get_verify_mode(stream->context) != SSL_VERIFY_NONE)
-    snprintf(stream->why, sizeof stream->why, "TLS: the server's certificate: %s",
-             X509_verify_cert_error_string(verdict));
+    snprintf(
+        stream->why, sizeof stream->why,
+        "TLS: the server's certificate: %s; --cafile FILE names whom to trust, --insecure trusts "
+        "anybody",
+        X509_verify_cert_error_string(verdict));
   else if (error == SSL_ERROR_SYSCALL)
     snprintf(stream->why, sizeof stream->why, "TLS: %s",
              saved ? strerror(saved) : "the server ended the connection");

@@ -151,7 +151,7 @@ int listener_bind_unix(const struct settings_socket *place, struct plug_err *err
   }
   /* What bind makes has the mode of the socket, less the umask's; in between it is never wider. */
   if (fchmod(fd, 0600) != 0 || bind(fd, any, sizeof address) != 0)
-    return unix_fault(err, path, strerror(errno), fd);
+    return unix_fault(err, path, errno == ENOENT ? "its folder is not there" : strerror(errno), fd);
   if ((place->group >= 0 && chown(path, (uid_t)-1, (gid_t)place->group) != 0) ||
       chmod(path, place->mode) != 0 || listen(fd, BACKLOG) != 0) {
     int saved = errno;

@@ -46,9 +46,10 @@ static void report_slow(struct plugin_instance *instance, const char *function, 
                         unsigned limit_ms)
 {
   uint64_t held;
+  char more[LOG_HELD_MAX];
   if (took_us > limit_ms * 1000ull && log_limit_pass(&instance->slow_limit, SLOW_PERIOD_MS, &held))
-    log_warn(instance->name, "%s took %llu ms, its limit is %u ms (%llu slow calls not reported)",
-             function, (unsigned long long)(took_us / 1000), limit_ms, (unsigned long long)held);
+    log_warn(instance->name, "%s took %llu ms, its limit is %u ms%s", function,
+             (unsigned long long)(took_us / 1000), limit_ms, log_held(held, more));
 }
 
 void instance_call_begin(struct instance_call *call, struct plugin_instance *instance,
