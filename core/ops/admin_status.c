@@ -25,7 +25,7 @@ static json_t *warnings_json(const struct admin *admin)
 }
 
 struct sink {
-  json_t *out;
+  json_t *out, *gauges;
   const char *instance;
 };
 
@@ -34,31 +34,36 @@ static void put_metric(void *ctx, const char *name, const char *help, int is_gau
   const struct sink *sink = ctx;
   char full[256];
   (void)help;
-  (void)is_gauge;
   snprintf(full, sizeof full, "%s.%s", sink->instance, name);
   (void)json_object_set_new(sink->out, full, json_integer(value));
+  if (is_gauge)
+    (void)json_array_append_new(sink->gauges, json_string(full));
 }
 
-static void put_instance(json_t *out, struct plugin_instance *instance)
+static void put_instance(json_t *out, json_t *gauges, struct plugin_instance *instance)
 {
-  struct sink sink = {out, instance_name(instance)};
+  struct sink sink = {out, gauges, instance_name(instance)};
   instance_each_metric(instance, put_metric, &sink);
 }
 
-static json_t *counters_json(const struct admin *admin, const struct net_env *env)
+/* gauges: gets the names of those that go down, too. */
+static json_t *counters_json(const struct admin *admin, const struct net_env *env, json_t *gauges)
 {
   const struct net_chains now = generation_chains(env);
   const struct chain *const chains[] = {now.access, now.app};
   json_t *out = json_object();
   if (!out)
     return NULL;
-  for (int i = 0; i < COUNTER_COUNT; i++)
-    (void)json_object_set_new(out, counter_name((enum counter)i),
-                              json_integer(counter_read((enum counter)i)));
-  put_instance(out, admin->parts.broker);
+  for (int i = 0; i < COUNTER_COUNT; i++) {
+    const char *name = counter_name((enum counter)i);
+    (void)json_object_set_new(out, name, json_integer(counter_read((enum counter)i)));
+    if (counter_is_gauge((enum counter)i))
+      (void)json_array_append_new(gauges, json_string(name));
+  }
+  put_instance(out, gauges, admin->parts.broker);
   for (size_t k = 0; k < 2; k++)
     for (size_t i = 0; chains[k] && i < chains[k]->n; i++)
-      put_instance(out, chains[k]->instances[i]);
+      put_instance(out, gauges, chains[k]->instances[i]);
   return out;
 }
 
@@ -78,8 +83,10 @@ void admin_status(struct admin *admin, struct mount_request *request)
   bool up = broker_ready(env->broker);
   broker_health_text(env->broker, text);
   snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);
+  json_t *gauges = json_array(), *counters = counters_json(admin, env, gauges);
   json_t *json = json_pack(
-      "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:I, s:I, s:I, s:o, s:o, s:o}",
+      "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:I, s:I, s:I, s:o, s:o, s:o, "
+      "s:o}",
       "node", settings->node, "version", PLUGBOARD_VERSION, "abi", abi, "pid", (json_int_t)getpid(),
       "uptime_ms", (json_int_t)(env->now_ms - admin->pulse.started_ms), "state",
       node_state_text(state), "reason", state == NODE_NOT_READY ? admin_string(str_of(why)) : NULL,
@@ -88,7 +95,7 @@ void admin_status(struct admin *admin, struct mount_request *request)
       (json_int_t)counter_read(COUNTER_connections), "sessions",
       (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
       (json_int_t)counter_read(COUNTER_subscriptions), "rates", rates_json(admin), "warnings",
-      warnings_json(admin), "counters", counters_json(admin, env));
+      warnings_json(admin), "counters", counters, "gauges", gauges);
   admin_answer(request, 200, json);
 }
 

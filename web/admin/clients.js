@@ -11,16 +11,15 @@ const waiting = (client) => (client.queue_bytes ? bytes(client.queue_bytes) : 'â
 
 function row(client) {
   const made = element('tr');
-  const user = cell('', 'strong');
-  const open = element('button', 'link', client.user || 'nobody signed in');
+  const show = cell('', 'number');
+  const open = element('button', 'quiet', 'Show');
   open.type = 'button';
-  open.classList.toggle('soft', !client.user);
   open.setAttribute('aria-label', `Show ${client.user || 'the client'} of session ${client.session}`);
   open.addEventListener('click', () => openClient(client.session));
-  user.append(open);
-  made.append(user, cell(client.address), cell(client.transport), cell(when(client.connected_at)),
+  show.append(open);
+  made.append(cell(client.user || 'nobody signed in', client.user ? 'strong' : 'soft'), cell(client.address), cell(client.transport), cell(when(client.connected_at)),
     cell(number(client.subscriptions), 'number'), cell(number(client.in), 'number'), cell(number(client.out), 'number'),
-    cell(waiting(client), 'number'), cell(client.session, 'mono'));
+    cell(waiting(client), 'number'), cell(client.session, 'mono'), show);
   made.dataset.session = client.session;
   return made;
 }

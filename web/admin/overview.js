@@ -79,21 +79,25 @@ function showNodes(nodes) {
 
 function counterItem(name) {
   const item = element('li');
-  const spark = new Spark(`${name} per second in the last five minutes`);
+  const spark = new Spark(`${name} in the last five minutes`);
   const value = element('span', 'counter-value');
-  item.append(element('span', 'counter-name', name.replaceAll('_', ' ')), value, spark.svg);
+  item.append(element('span', 'counter-name', name), value, spark.svg);
   item.dataset.name = name;
   const counter = { item, spark, value, series: new Series(ROOM), last: undefined, at: 0 };
   counters.set(name, counter);
   return counter;
 }
 
+// Those that have never counted anything are many: they are shown when they are looked for.
 function filterCounters() {
   const wanted = byId('counter-filter').value.trim().toLowerCase().replaceAll(' ', '_');
-  for (const [name, counter] of counters) counter.item.hidden = !name.toLowerCase().includes(wanted);
+  for (const [name, counter] of counters) {
+    counter.item.hidden = wanted ? !name.toLowerCase().includes(wanted) : !counter.last && !counter.seen;
+  }
 }
 
-function showCounters(values, now) {
+// A counter's chart is what it counted per second, a gauge's what it was.
+function showCounters(values, gauges, now) {
   let made = false;
   for (const [name, value] of Object.entries(values)) {
     let counter = counters.get(name);
@@ -102,7 +106,9 @@ function showCounters(values, now) {
       made = true;
     }
     const seconds = (now - counter.at) / 1000;
-    counter.series.add(counter.last === undefined || seconds <= 0 ? null : Math.max(0, (value - counter.last) / seconds));
+    const known = counter.last !== undefined && seconds > 0;
+    counter.series.add(gauges.has(name) ? value : known ? Math.max(0, (value - counter.last) / seconds) : null);
+    counter.seen ||= value !== 0;
     counter.last = value;
     counter.at = now;
     counter.value.textContent = number(value);
@@ -111,8 +117,8 @@ function showCounters(values, now) {
   }
   if (made) {
     fill(byId('counters'), [...counters.keys()].sort().map((name) => counters.get(name).item));
-    filterCounters();
   }
+  filterCounters();
 }
 
 export async function refreshOverview() {
@@ -121,7 +127,7 @@ export async function refreshOverview() {
   showAbout(status);
   showWarnings(status.warnings);
   showNodes(nodes.nodes);
-  showCounters(status.counters, performance.now());
+  showCounters(status.counters, new Set(status.gauges), performance.now());
   return status;
 }
 
