@@ -229,6 +229,17 @@ static void the_server_hears_the_name_but_no_number(void **state)
   }
 }
 
+/* The alerts of SSL 3.0: "sslv3 alert ..." until OpenSSL 3.1, "ssl/tls alert ..." since then. */
+static void leave_out_age(char *why)
+{
+  static const char *const ages[] = {"sslv3 alert", "ssl/tls alert"};
+  for (size_t i = 0; i < sizeof ages / sizeof *ages; i++) {
+    char *at = strstr(why, ages[i]);
+    if (at)
+      memmove(at, strstr(at, "alert"), strlen(strstr(at, "alert")) + 1);
+  }
+}
+
 static void what_is_wrong_is_said(void **state)
 {
   (void)state;
@@ -272,7 +283,7 @@ static void what_is_wrong_is_said(void **state)
        "it refuses our certificate, that of tls-certificate: tlsv1 alert unknown ca"},
       {"expired-client",
        {.wants = "ca"},
-       "it refuses our certificate, that of tls-certificate: sslv3 alert certificate expired"},
+       "it refuses our certificate, that of tls-certificate: alert certificate expired"},
       {NULL, {.max_version = TLS1_1_VERSION}, "it speaks neither TLS 1.2 nor 1.3"},
   };
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
@@ -290,8 +301,10 @@ static void what_is_wrong_is_said(void **state)
     read_verdict(&p);
     if (vectors[i].why == NULL)
       assert_int_equal(p.result, REDIS_TLS_AGAIN);
-    else
+    else {
+      leave_out_age(p.why);
       assert_string_equal(p.why, vectors[i].why);
+    }
     close_pair(&p);
   }
 }
