@@ -485,6 +485,12 @@ bool config_forget_fault(struct config *config, bool (*wanted)(const char *secti
       list_remove(&entry->link);
       entry_free(entry);
       section->damaged = true;
+      /* With nothing else in it, it may have been the section that was meant. */
+      if (!wanted && list_empty(&section->entries) &&
+          stands_at(section->file, section->line, &place)) {
+        list_remove(&section->link);
+        section_free(section);
+      }
       return true;
     }
     if (!wanted && stands_at(section->file, section->line, &place)) {

@@ -274,6 +274,7 @@ plugins = nope
       const { code, stderr } = await run(['--check', '--set', set]);
       assert.equal(code, 78);
       assert.ok(stderr.startsWith(`plugboard: ${message}`), stderr);
+      assert.equal(stderr.split('plugboard: --set').length, 2, `it is said once:\n${stderr}`);
     });
   }
   test('--set replaces what the file says, and the last one counts', async (t) => {
