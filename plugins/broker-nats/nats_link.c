@@ -223,6 +223,7 @@ static void explain(natsStatus status, const char *detail, char why[NATS_WHY_MAX
     text = "TLS does not fit: check tls-ca-file, tls-server-name and tls-certificate";
     break;
   case NATS_PROTOCOL_ERROR:
+  case NATS_CONNECTION_CLOSED: /* so later versions of libnats call it */
     text = "NATS hung up in the middle of the login; if it wants a client certificate, set "
            "tls-certificate and tls-key";
     break;

@@ -165,6 +165,7 @@ test('the page shows the node, its clients and topics, and acts on them', { time
 
   await t.test('a node that is away is told as that, with what it said last', async () => {
     await view(tab, 'overview');
+    await text(tab, '#tile-sessions', '1');
     await context.setOffline(true);
     await tab.locator('#state[data-state="bad"]').waitFor();
     assert.match(await tab.textContent('#problem'), /cannot be reached/);

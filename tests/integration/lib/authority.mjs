@@ -29,8 +29,15 @@ class Authority {
     const [certificate, key] = [this.path(`${name}.pem`), this.path(`${name}.key`)];
     openssl('req', ...EC, '-subj', `/CN=${name}`, '-keyout', key, '-out', request);
     writeFileSync(extensions, `subjectAltName=${names}\n`);
-    openssl('x509', '-req', '-in', request, '-CA', this.file, '-CAkey', this.path('ca.key'), '-CAcreateserial',
-      '-days', String(days), '-extfile', extensions, '-out', certificate);
+    const sign = (...until) => openssl('x509', '-req', '-in', request, '-CA', this.file, '-CAkey', this.path('ca.key'), '-CAcreateserial',
+      ...until, '-extfile', extensions, '-out', certificate);
+    try {
+      sign('-days', String(days));
+    } catch (error) {
+      if (days > 0) throw error;
+      // OpenSSL 3.4 and later take no end before the beginning, and have a way to say both
+      sign('-not_before', '20200101000000Z', '-not_after', '20200102000000Z');
+    }
     return { certificate, key };
   }
 }
