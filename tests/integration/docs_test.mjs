@@ -59,7 +59,7 @@ test('the commands of the operator\'s guide', async (t) => {
   assert.ok(blocks.length >= 2, `${blocks.length} blocks`);
   const env = { ...process.env, PATH: `${join(build, 'bin')}:${process.env.PATH}` };
   for (const block of blocks) {
-    const child = spawn('bash', ['-euo', 'pipefail', '-c', block.replaceAll(':8080', `:${server.httpPort}`)], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('bash', ['--norc', '-euo', 'pipefail', '-c', block.replaceAll(':8080', `:${server.httpPort}`)], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     t.after(() => child.kill());
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { output += text; });

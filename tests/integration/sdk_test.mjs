@@ -24,7 +24,7 @@ let prefix;
 function sh(command, { cwd = work, env = {} } = {}) {
   const { CMAKE_PREFIX_PATH, CFLAGS, CXXFLAGS, LDFLAGS, MAKEFLAGS, ...rest } = process.env;
   return new Promise((done, broken) => {
-    execFile('bash', ['-euo', 'pipefail', '-c', `umask 002\n${command}`], { cwd, env: { ...rest, ...env }, timeout: 180000 }, (error, stdout, stderr) => {
+    execFile('bash', ['--norc', '-euo', 'pipefail', '-c', `umask 002\n${command}`], { cwd, env: { ...rest, ...env }, timeout: 180000 }, (error, stdout, stderr) => {
       if (error) broken(new Error(`${command}\n${stdout}${stderr}`, { cause: error }));
       else done(stdout + stderr);
     });
@@ -88,7 +88,9 @@ test('the prefix holds what the guide says, and nothing of the server', async ()
   assert.match(await sh('eval "cat $(pkg-config --variable=exportmap plugboard-plugin)"', { env }), /plug_plugin_entry/);
 });
 
-test('the commands of the guide', { skip: sanitized }, async () => {
+const unsanitized = sanitized ? () => {} : test;
+
+unsanitized('the commands of the guide', async () => {
   const guide = readFileSync(join(root, 'docs/plugin-guide.md'), 'utf8');
   const blocks = [...guide.slice(guide.indexOf('\n## Your first plugin')).matchAll(/^```sh\n([^]*?)^```/gm)].map((found) => found[1]);
   assert.equal(blocks.length, 2);
@@ -104,7 +106,7 @@ test('plugboard-plugin(7) has the files and every minor of the ABI', () => {
   for (const [, path] of page.matchAll(/^\.I (share\/\S+|include\/\S+)$/gm)) assert.ok(existsSync(join(prefix, path)), path);
 });
 
-test('another major version is not taken', { skip: sanitized }, async () => {
+unsanitized('another major version is not taken', async () => {
   const dir = join(work, 'other major');
   mkdirSync(dir);
   writeFileSync(join(dir, 'CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.16)\nproject(x LANGUAGES NONE)\nfind_package(plugboard-plugin 99 REQUIRED)\n');
