@@ -374,6 +374,14 @@ static void read_stream(struct link *link)
 
 /* --- time --- */
 
+/* When our own heart-beat is due; UINT64_MAX: there is none to send. */
+static uint64_t beat_at_us(const struct link *link)
+{
+  if (!link->send_every_us || link->state != LINK_UP || link_backlog(link))
+    return UINT64_MAX;
+  return link->sent_us + link->send_every_us / 2;
+}
+
 static void keep_time(struct link *link)
 {
   static const char *const waited_for[] = {"a connection", "the WebSocket handshake's answer",
@@ -388,8 +396,7 @@ static void keep_time(struct link *link)
     end_unreachable(link, "the server's heart-beats have stopped");
     return;
   }
-  if (link->send_every_us && now - link->sent_us >= link->send_every_us / 2 &&
-      !link_backlog(link) && link->state == LINK_UP)
+  if (now >= beat_at_us(link))
     put_message(link, STR("\n"));
 }
 
@@ -404,8 +411,8 @@ int link_timeout_ms(const struct link *link)
     next = link->heard_us + BEAT_SLACK * link->hear_every_us;
   if (link->stream.ssl && SSL_has_pending(link->stream.ssl))
     return 0; /* read from the socket, which has no more to tell poll */
-  if (link->send_every_us && !link_backlog(link) && link->sent_us + link->send_every_us / 2 < next)
-    next = link->sent_us + link->send_every_us / 2;
+  if (beat_at_us(link) < next)
+    next = beat_at_us(link);
   if (next == UINT64_MAX)
     return -1;
   uint64_t ms = next > now ? (next - now) / 1000 + 1 : 0;
