@@ -11,7 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/dial.h"
-#include "cli/histogram.h"
+#include "cli/latencies.h"
 #include "cli/say.h"
 #include "cli/stamp.h"
 
@@ -53,7 +53,7 @@ struct bench {
   uint64_t ticks_ns; /* when all links were looked at for their times */
   bool measuring, interrupted;
   enum exit_code exit;
-  struct histogram latency, late;
+  struct latencies latency, late;
 };
 
 static uint64_t now_ns(void)
@@ -95,7 +95,7 @@ static void on_message(struct party *party, struct plug_str body)
     return;
   uint64_t now = now_ns();
   bench->delivered++;
-  histogram_add(&bench->latency, now > stamp.time_ns ? now - stamp.time_ns : 0);
+  latencies_add(&bench->latency, now > stamp.time_ns ? now - stamp.time_ns : 0);
 }
 
 static void subscribe(struct party *party)
@@ -264,7 +264,7 @@ static uint64_t publish_due(struct bench *bench, uint64_t start, uint64_t *n)
     if (link_backlog(&party->link) > BACKLOG_MAX)
       return now + NS_PER_MS; /* it is late, and that counts */
     if (due >= bench->from_ns)
-      histogram_add(&bench->late, now - due);
+      latencies_add(&bench->late, now - due);
     publish(bench, party, due, false);
     (*n)++;
   }
@@ -316,11 +316,11 @@ static double us(uint64_t ns)
   return (double)ns / 1000;
 }
 
-static json_t *quantiles(const struct histogram *h)
+static json_t *quantiles(const struct latencies *h)
 {
   return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean", h->n ? us(h->sum / h->n) : 0.0, "p50",
-                   us(histogram_quantile(h, 0.5)), "p90", us(histogram_quantile(h, 0.9)), "p99",
-                   us(histogram_quantile(h, 0.99)), "max", us(h->max));
+                   us(latencies_quantile(h, 0.5)), "p90", us(latencies_quantile(h, 0.9)), "p99",
+                   us(latencies_quantile(h, 0.99)), "max", us(h->max));
 }
 
 static uint64_t lost(const struct bench *bench)
@@ -345,11 +345,11 @@ static json_t *result_json(const struct bench *bench, double s)
   return object;
 }
 
-static void put_quantiles(struct buf *out, const char *name, const struct histogram *h)
+static void put_quantiles(struct buf *out, const char *name, const struct latencies *h)
 {
   buf_putf(out, "%-12s %10.0f %10.0f %10.0f %10.0f %10.0f\n", name, h->n ? us(h->sum / h->n) : 0.0,
-           us(histogram_quantile(h, 0.5)), us(histogram_quantile(h, 0.9)),
-           us(histogram_quantile(h, 0.99)), us(h->max));
+           us(latencies_quantile(h, 0.5)), us(latencies_quantile(h, 0.9)),
+           us(latencies_quantile(h, 0.99)), us(h->max));
 }
 
 static void put_result(const struct bench *bench, double s, struct buf *out)
