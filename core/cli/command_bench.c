@@ -131,8 +131,6 @@ static void on_frame(void *ctx, const struct stomp_frame *frame)
       become_ready(party);
     else if (party->waiting)
       party->waiting--;
-  } else {
-    link_end(&party->link, EXIT_REFUSED, "%s", "");
   }
 }
 
