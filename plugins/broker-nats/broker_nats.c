@@ -38,17 +38,12 @@ struct nats_broker {
   char why[NATS_WHY_MAX], said[NATS_WHY_MAX]; /* of the state DOWN; what of it is in the log */
 };
 
-static struct plug_str str(const char *text)
-{
-  return (struct plug_str){text, strlen(text)};
-}
-
 static void done(struct nats_broker *self, struct plug_op **op, plug_status status)
 {
   struct plug_op *taken = *op;
   *op = NULL;
   if (taken != NULL)
-    self->env.host->op_done(taken, status, str(""));
+    self->env.host->op_done(taken, status, nats_str(""));
 }
 
 /* The one log line of a change of state. */
@@ -60,7 +55,7 @@ static void set_state(struct nats_broker *self, int32_t state, const char *why)
   self->since_ms = host->now_ms(host);
   nats_gauge(&self->env, NATS_M_CONNECTED, up);
   host_log(host, up ? PLUG_LOG_INFO : PLUG_LOG_WARN, "%s", why);
-  host->broker->state(host, state, PLUG_INTERESTS_LOST, str(why));
+  host->broker->state(host, state, PLUG_INTERESTS_LOST, nats_str(why));
 }
 
 static void on_up(void *arg, const char *addr, size_t max_payload)

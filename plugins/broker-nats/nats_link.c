@@ -50,11 +50,6 @@ struct note {
   char why[NATS_WHY_MAX];
 };
 
-static struct plug_str str(const char *text)
-{
-  return (struct plug_str){text, strlen(text)};
-}
-
 /* ---- notes */
 
 static void take_note(void *arg) PLUG_NOEXCEPT
@@ -111,7 +106,7 @@ static void finish(struct nats_link *link, struct nats_command *command, plug_st
   if (command->kind == NATS_PUBLISH && status != PLUG_OK)
     nats_count(link->env, NATS_M_PUBLISH_FAILED, 1);
   if (command->op != NULL)
-    link->env->host->op_done(command->op, status, str(why));
+    link->env->host->op_done(command->op, status, nats_str(why));
   nats_command_free(link->env, command);
 }
 
