@@ -217,11 +217,14 @@ void proof_open(struct proof *proof)
   if (proof->kind != PROOF_BY_PROBES)
     return;
   /* The first worker stands for the node: messages for it are taken out before they reach it. */
-  if (proof->echoes && interest_join(proof->interests, 0, str_of(proof->topic), false) >= 0)
-    proof->listening = true;
-  proof->timer = malloc(sizeof *proof->timer);
-  if (!proof->timer)
+  bool hears = !proof->echoes ||
+               interest_join(proof->interests, 0, str_of(proof->topic), false) != PLUG_ENOMEM;
+  proof->timer = hears ? malloc(sizeof *proof->timer) : NULL;
+  if (!proof->timer) {
+    log_error(instance_name(proof->instance),
+              "out of memory: nothing proves that it delivers, so this node will not be ready");
     return;
+  }
   uv_timer_init(loop_uv(instance_loop(proof->instance)), proof->timer);
   proof->timer->data = proof;
 }

@@ -34,7 +34,7 @@ struct proof {
   char topic[sizeof PROOF_TOPIC + 64];
   uint64_t nonce; /* tells this process from another of the same name */
   uv_timer_t *timer;
-  bool listening, complained;
+  bool complained;
   bool echoes;                /* else it is proven when the broker has taken it */
   _Atomic uint64_t number;    /* of the probe that is awaited; 0: none */
   _Atomic uint64_t sent_us;   /* of that */

@@ -1,85 +1,30 @@
 #include "jwt_config.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host_cfg.h"
 #include "jwt_text.h"
 #include "outbound.h"
 
-/* The state of one run through the options: after the first failure nothing more is done. */
-struct reader {
-  const struct plug_host *host;
-  struct plug_err *err;
-  plug_status status;
-};
-
-__attribute__((format(printf, 3, 4))) static bool fail(struct reader *r, plug_status status,
-                                                       const char *format, ...)
+static bool get_bool(struct host_cfg *r, const char *key)
 {
-  va_list args;
-  if (r->status != PLUG_OK)
-    return false;
-  r->status = status;
-  r->err->code = status;
-  va_start(args, format);
-  vsnprintf(r->err->text, sizeof r->err->text, format, args);
-  va_end(args);
-  return false;
+  return host_cfg_number(r, key) != 0;
 }
 
-static struct plug_str get_str(struct reader *r, const char *key)
+static void get_texts(struct host_cfg *r, const char *key, struct jwt_texts *texts)
 {
-  struct plug_str s = {"", 0};
-  if (r->status != PLUG_OK)
-    return s;
-  if (r->host->cfg_str(r->host, key, &s) != PLUG_OK)
-    return (struct plug_str){"", 0};
-  if (s.len > 0 && memchr(s.ptr, '\0', s.len) != NULL) {
-    fail(r, PLUG_EINVAL, "option %s holds a NUL byte", key);
-    return (struct plug_str){"", 0};
-  }
-  return s;
+  if (!jwt_texts_parse(texts, host_cfg_str(r, key)))
+    host_cfg_fail(r, PLUG_ENOMEM, "out of memory");
 }
 
-static uint64_t get_number(struct reader *r, const char *key)
-{
-  int64_t value = 0;
-  if (r->status == PLUG_OK && (r->host->cfg_i64(r->host, key, &value) != PLUG_OK || value < 0))
-    fail(r, PLUG_EINVAL, "option %s has no usable value", key);
-  return (uint64_t)value;
-}
-
-static bool get_bool(struct reader *r, const char *key)
-{
-  return get_number(r, key) != 0;
-}
-
-/* A copy as a C string; NULL when the option is empty. */
-static char *get_text(struct reader *r, const char *key)
-{
-  struct plug_str s = get_str(r, key);
-  if (s.len == 0)
-    return NULL;
-  char *text = jwt_str_dup(s);
-  if (text == NULL)
-    fail(r, PLUG_ENOMEM, "out of memory");
-  return text;
-}
-
-static void get_texts(struct reader *r, const char *key, struct jwt_texts *texts)
-{
-  if (!jwt_texts_parse(texts, get_str(r, key)))
-    fail(r, PLUG_ENOMEM, "out of memory");
-}
-
-static void get_paths(struct reader *r, const char *key, struct jwt_paths *paths)
+static void get_paths(struct host_cfg *r, const char *key, struct jwt_paths *paths)
 {
   char why[160];
-  if (!jwt_paths_parse(paths, get_str(r, key), why))
-    fail(r, PLUG_EINVAL, "option %s: %s", key, why);
+  if (!jwt_paths_parse(paths, host_cfg_str(r, key), why))
+    host_cfg_fail(r, PLUG_EINVAL, "option %s: %s", key, why);
 }
 
 bool jwt_url_allowed(const char *url, bool allow_http, char why[240])
@@ -109,12 +54,12 @@ bool jwt_url_allowed(const char *url, bool allow_http, char why[240])
   return false;
 }
 
-static void read_claims(struct reader *r, struct jwt_policy *p)
+static void read_claims(struct host_cfg *r, struct jwt_policy *p)
 {
   char why[160];
-  struct plug_str kind = get_str(r, "token"), text;
-  p->max_token = (size_t)get_number(r, "max-token-size");
-  p->leeway_s = (int64_t)(get_number(r, "leeway") / 1000);
+  struct plug_str kind = host_cfg_str(r, "token"), text;
+  p->max_token = (size_t)host_cfg_number(r, "max-token-size");
+  p->leeway_s = (int64_t)(host_cfg_number(r, "leeway") / 1000);
   get_texts(r, "issuer", &p->issuers);
   get_texts(r, "audience", &p->audiences);
   get_texts(r, "client", &p->clients);
@@ -125,80 +70,84 @@ static void read_claims(struct reader *r, struct jwt_policy *p)
   p->allow_bound = get_bool(r, "allow-bound-tokens");
   p->allow_no_expiry = get_bool(r, "allow-no-expiry");
   p->refuse_future = get_bool(r, "refuse-future-tokens");
-  if (!jwt_policy_require(p, get_str(r, "require"), why))
-    fail(r, PLUG_EINVAL, "option require: %s", why);
+  if (!jwt_policy_require(p, host_cfg_str(r, "require"), why))
+    host_cfg_fail(r, PLUG_EINVAL, "option require: %s", why);
   get_paths(r, "user", &p->user);
   if (p->user.n == 0)
-    fail(r, PLUG_EINVAL, "option user is empty: name the claim that holds the user's name");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option user is empty: name the claim that holds the user's name");
   get_paths(r, "roles", &p->roles);
-  if (!jwt_policy_attributes(p, get_str(r, "attributes"), why))
-    fail(r, PLUG_EINVAL, "option attributes: %s", why);
-  text = get_str(r, "permissions");
+  if (!jwt_policy_attributes(p, host_cfg_str(r, "attributes"), why))
+    host_cfg_fail(r, PLUG_EINVAL, "option attributes: %s", why);
+  text = host_cfg_str(r, "permissions");
   p->has_permissions = text.len > 0;
   if (text.len > 0 && !jwt_path_parse(&p->permissions, text, why))
-    fail(r, PLUG_EINVAL, "option permissions: %s", why);
+    host_cfg_fail(r, PLUG_EINVAL, "option permissions: %s", why);
 }
 
-static void read_sources(struct reader *r, struct jwt_sources *s)
+static void read_sources(struct host_cfg *r, struct jwt_sources *s)
 {
   struct plug_str bad = {NULL, 0};
   char shown[JWT_SHOWN_SIZE];
-  if (r->status == PLUG_OK && !jwt_sources_parse(s, get_str(r, "sources"), &bad))
-    fail(r, PLUG_EINVAL,
-         "option sources: %.64s is not one of header, passcode, handshake, cookie, query, or comes "
-         "twice",
-         bad.ptr != NULL ? jwt_show(shown, bad) : "nothing");
-  s->header = get_text(r, "header");
-  s->handshake_header = get_text(r, "handshake-header");
-  s->cookie = get_text(r, "cookie");
-  s->query = get_text(r, "query");
+  if (r->status == PLUG_OK && !jwt_sources_parse(s, host_cfg_str(r, "sources"), &bad))
+    host_cfg_fail(
+        r, PLUG_EINVAL,
+        "option sources: %.64s is not one of header, passcode, handshake, cookie, query, or comes "
+        "twice",
+        bad.ptr != NULL ? jwt_show(shown, bad) : "nothing");
+  s->header = host_cfg_text(r, "header");
+  s->handshake_header = host_cfg_text(r, "handshake-header");
+  s->cookie = host_cfg_text(r, "cookie");
+  s->query = host_cfg_text(r, "query");
   if (r->status == PLUG_OK &&
       (s->header == NULL || s->handshake_header == NULL || s->cookie == NULL || s->query == NULL))
-    fail(r, PLUG_EINVAL, "one of the options header, handshake-header, cookie, query is empty");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "one of the options header, handshake-header, cookie, query is empty");
 }
 
 /* Exactly one kind of place for keys: a secret beside public keys would be one more way in. */
-static void read_places(struct reader *r, struct jwt_config *c, struct plug_str secret)
+static void read_places(struct host_cfg *r, struct jwt_config *c, struct plug_str secret)
 {
   char why[240];
   struct jwt_files *f = &c->files;
-  f->jwks = get_text(r, "jwks-file");
+  f->jwks = host_cfg_text(r, "jwks-file");
   get_texts(r, "public-key", &f->pems);
   get_texts(r, "secret-file", &f->secrets);
-  f->base64 = jwt_str_is(get_str(r, "secret-encoding"), "base64");
-  c->jwks_url = get_text(r, "jwks-url");
+  f->base64 = jwt_str_is(host_cfg_str(r, "secret-encoding"), "base64");
+  c->jwks_url = host_cfg_text(r, "jwks-url");
   c->allow_http = get_bool(r, "allow-http");
-  c->ca_file = get_text(r, "ca-file");
-  c->refresh_ms = get_number(r, "jwks-refresh");
-  c->timeout_ms = get_number(r, "jwks-timeout");
-  c->cooldown_ms = get_number(r, "jwks-cooldown");
-  c->reload_ms = get_number(r, "reload-interval");
+  c->ca_file = host_cfg_text(r, "ca-file");
+  c->refresh_ms = host_cfg_number(r, "jwks-refresh");
+  c->timeout_ms = host_cfg_number(r, "jwks-timeout");
+  c->cooldown_ms = host_cfg_number(r, "jwks-cooldown");
+  c->reload_ms = host_cfg_number(r, "reload-interval");
   if (r->status != PLUG_OK)
     return;
   jwt_files_stamp(f, &c->stamp);
   bool secrets = secret.len > 0 || f->secrets.n > 0, files = f->jwks != NULL || f->pems.n > 0;
   if (secrets + files + (c->jwks_url != NULL) > 1 || (secret.len > 0 && f->secrets.n > 0)) {
-    fail(r, PLUG_EINVAL,
-         "give keys in one way only: secret, or secret-file, or public-key and jwks-file, or "
-         "jwks-url");
+    host_cfg_fail(
+        r, PLUG_EINVAL,
+        "give keys in one way only: secret, or secret-file, or public-key and jwks-file, or "
+        "jwks-url");
   } else if (jwt_files_count(f) > JWT_MAX_FILES) {
-    fail(r, PLUG_EINVAL, "more than %d key files", JWT_MAX_FILES);
+    host_cfg_fail(r, PLUG_EINVAL, "more than %d key files", JWT_MAX_FILES);
   } else if (c->jwks_url != NULL) {
     if (!jwt_url_allowed(c->jwks_url, c->allow_http, why))
-      fail(r, PLUG_EINVAL, "option jwks-url: %s", why);
+      host_cfg_fail(r, PLUG_EINVAL, "option jwks-url: %s", why);
   } else if (!secrets && !files) {
     if (c->policy.issuers.n != 1)
-      fail(
+      host_cfg_fail(
           r, PLUG_EINVAL,
           "no keys to verify with: give jwks-url, jwks-file, public-key, secret-file or secret, or "
           "one issuer that can be asked");
     else if (!jwt_url_allowed(c->policy.issuers.v[0], c->allow_http, why))
-      fail(r, PLUG_EINVAL, "option issuer, asked for its keys: %s", why);
+      host_cfg_fail(r, PLUG_EINVAL, "option issuer, asked for its keys: %s", why);
     else if ((c->discovery_issuer = strdup(c->policy.issuers.v[0])) == NULL)
-      fail(r, PLUG_ENOMEM, "out of memory");
+      host_cfg_fail(r, PLUG_ENOMEM, "out of memory");
   }
   if (r->status == PLUG_OK && c->ca_file != NULL && access(c->ca_file, R_OK) != 0)
-    fail(r, PLUG_EINVAL, "option ca-file: %.150s cannot be read", c->ca_file);
+    host_cfg_fail(r, PLUG_EINVAL, "option ca-file: %.150s cannot be read", c->ca_file);
 }
 
 /* Algorithms that a secret of so many bytes is long enough for. */
@@ -221,7 +170,7 @@ static size_t longest_minimum(jwt_algs algs)
 }
 
 /* A secret is guessed at leisure by whoever has one token: it must be as long as the hash. */
-static void judge_secret(struct reader *r, struct jwt_config *c, const struct jwt_env *env,
+static void judge_secret(struct host_cfg *r, struct jwt_config *c, const struct jwt_env *env,
                          size_t shortest)
 {
   bool allow_short = get_bool(r, "allow-short-secret");
@@ -232,13 +181,13 @@ static void judge_secret(struct reader *r, struct jwt_config *c, const struct jw
     c->policy.algs = allow_short ? JWT_ALGS_HS : fitting(shortest);
   size_t needed = listed ? longest_minimum(c->policy.algs) : 32;
   if (shortest < needed && !allow_short) {
-    fail(r, PLUG_EINVAL,
-         "the secret has %zu bytes, fewer than the %zu that %s needs (RFC 7518); "
-         "allow-short-secret = on accepts it",
-         shortest, needed,
-         needed == 32   ? "HS256"
-         : needed == 48 ? "HS384"
-                        : "HS512");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "the secret has %zu bytes, fewer than the %zu that %s needs (RFC 7518); "
+                  "allow-short-secret = on accepts it",
+                  shortest, needed,
+                  needed == 32   ? "HS256"
+                  : needed == 48 ? "HS384"
+                                 : "HS512");
     return;
   }
   if (shortest < needed)
@@ -248,25 +197,25 @@ static void judge_secret(struct reader *r, struct jwt_config *c, const struct jw
   c->files.min_secret = allow_short ? 1 : longest_minimum(c->policy.algs);
 }
 
-static void read_algorithms(struct reader *r, struct jwt_config *c, bool secrets)
+static void read_algorithms(struct host_cfg *r, struct jwt_config *c, bool secrets)
 {
   struct plug_str bad;
   char shown[JWT_SHOWN_SIZE];
-  if (!jwt_algs_parse(get_str(r, "algorithms"), &c->policy.algs, &bad))
-    fail(r, PLUG_EINVAL,
-         "option algorithms: %.64s is not one of HS, RS, PS, ES (256, 384, 512) or "
-         "EdDSA",
-         jwt_show(shown, bad));
+  if (!jwt_algs_parse(host_cfg_str(r, "algorithms"), &c->policy.algs, &bad))
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option algorithms: %.64s is not one of HS, RS, PS, ES (256, 384, 512) or "
+                  "EdDSA",
+                  jwt_show(shown, bad));
   jwt_algs other = secrets ? JWT_ALGS_PUBLIC : JWT_ALGS_HS;
   if ((c->policy.algs & other) != 0)
-    fail(r, PLUG_EINVAL, "option algorithms: %s",
-         secrets ? "with a secret only HS256, HS384 and HS512 are possible"
-                 : "HS algorithms need a secret, not public keys");
+    host_cfg_fail(r, PLUG_EINVAL, "option algorithms: %s",
+                  secrets ? "with a secret only HS256, HS384 and HS512 are possible"
+                          : "HS algorithms need a secret, not public keys");
   if (c->policy.algs == 0 && !secrets)
     c->policy.algs = JWT_ALGS_PUBLIC;
 }
 
-static struct jwt_keyset *read_keys(struct reader *r, struct jwt_config *c,
+static struct jwt_keyset *read_keys(struct host_cfg *r, struct jwt_config *c,
                                     const struct jwt_env *env, struct plug_str secret)
 {
   char why[JWT_FILE_WHY];
@@ -277,11 +226,11 @@ static struct jwt_keyset *read_keys(struct reader *r, struct jwt_config *c,
     return NULL;
   struct jwt_keyset *set = jwt_keyset_new();
   if (set == NULL)
-    fail(r, PLUG_ENOMEM, "out of memory");
+    host_cfg_fail(r, PLUG_ENOMEM, "out of memory");
   else if (secret.len > 0 && !jwt_secret_take(set, secret, c->files.base64, &shortest, why))
-    fail(r, PLUG_EINVAL, "option secret: %s", why);
+    host_cfg_fail(r, PLUG_EINVAL, "option secret: %s", why);
   else if (!jwt_files_read(&c->files, set, &shortest, why))
-    fail(r, PLUG_EINVAL, "%s", why);
+    host_cfg_fail(r, PLUG_EINVAL, "%s", why);
   else if (secrets)
     judge_secret(r, c, env, shortest);
   if (r->status == PLUG_OK)
@@ -293,13 +242,13 @@ static struct jwt_keyset *read_keys(struct reader *r, struct jwt_config *c,
 plug_status jwt_config_read(struct jwt_config *config, const struct jwt_env *env,
                             struct jwt_keyset **keys, struct plug_err *err)
 {
-  struct reader r = {.host = env->host, .err = err};
+  struct host_cfg r = {.host = env->host, .err = err};
   memset(config, 0, sizeof *config);
   *keys = NULL;
   read_claims(&r, &config->policy);
   read_sources(&r, &config->sources);
   config->explain = get_bool(&r, "explain");
-  struct plug_str secret = get_str(&r, "secret");
+  struct plug_str secret = host_cfg_str(&r, "secret");
   read_places(&r, config, secret);
   *keys = read_keys(&r, config, env, secret);
   if (r.status == PLUG_OK && config->policy.audiences.n == 0 && config->policy.clients.n == 0 &&

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "backoff.h"
 #include "nats_link.h"
 #include "nats_subject.h"
 
@@ -30,24 +30,20 @@ struct nats_broker {
   struct plug_op *start_op, *stop_op;
   int32_t state;
   bool was_up, stopping;
-  uint64_t since_ms, said_ms, random;
+  uint64_t since_ms, said_ms;
   unsigned n_failures;
+  struct backoff backoff;
   size_t max_payload; /* of the server */
   char addr[NATS_ADDR_MAX];
   char why[NATS_WHY_MAX], said[NATS_WHY_MAX]; /* of the state DOWN; what of it is in the log */
 };
-
-static struct plug_str str(const char *text)
-{
-  return (struct plug_str){text, strlen(text)};
-}
 
 static void done(struct nats_broker *self, struct plug_op **op, plug_status status)
 {
   struct plug_op *taken = *op;
   *op = NULL;
   if (taken != NULL)
-    self->env.host->op_done(taken, status, str(""));
+    self->env.host->op_done(taken, status, nats_str(""));
 }
 
 /* The one log line of a change of state. */
@@ -59,26 +55,7 @@ static void set_state(struct nats_broker *self, int32_t state, const char *why)
   self->since_ms = host->now_ms(host);
   nats_gauge(&self->env, NATS_M_CONNECTED, up);
   host_log(host, up ? PLUG_LOG_INFO : PLUG_LOG_WARN, "%s", why);
-  host->broker->state(host, state, PLUG_INTERESTS_LOST, str(why));
-}
-
-static uint64_t next_random(struct nats_broker *self)
-{
-  self->random ^= self->random << 13;
-  self->random ^= self->random >> 7;
-  self->random ^= self->random << 17;
-  return self->random;
-}
-
-/* Half of it by chance: a hundred nodes shall not come back in the same millisecond. */
-static uint64_t next_delay_ms(struct nats_broker *self)
-{
-  uint64_t delay = self->config.reconnect_min_ms;
-  for (unsigned i = 1; i < self->n_failures && delay < self->config.reconnect_max_ms; i++)
-    delay *= 2;
-  if (delay > self->config.reconnect_max_ms)
-    delay = self->config.reconnect_max_ms;
-  return delay / 2 + next_random(self) % (delay / 2 + 1);
+  host->broker->state(host, state, PLUG_INTERESTS_LOST, nats_str(why));
 }
 
 static void on_up(void *arg, const char *addr, size_t max_payload)
@@ -117,7 +94,9 @@ static void on_down(void *arg, const char *addr, const char *why)
   self->n_failures++;
   snprintf(self->addr, sizeof self->addr, "%s", addr);
   snprintf(self->why, sizeof self->why, "%s", why);
-  self->env.host->timer_set(self->timer, next_delay_ms(self));
+  self->env.host->timer_set(self->timer, backoff_next_ms(&self->backoff, self->n_failures,
+                                                         self->config.reconnect_min_ms,
+                                                         self->config.reconnect_max_ms));
   if (first || now - self->said_ms >= (other ? OTHER_REASON_MS : STILL_DOWN_MS)) {
     memcpy(self->said, self->why, sizeof self->said);
     self->said_ms = now;
@@ -180,9 +159,7 @@ static plug_status create(const struct plug_host *host, void **out,
   nats_env_init(&self->env, host);
   self->state = PLUG_STATE_STARTING;
   self->since_ms = host->now_ms(host);
-  if (getrandom(&self->random, sizeof self->random, GRND_NONBLOCK) != sizeof self->random ||
-      self->random == 0)
-    self->random = self->since_ms ^ (uintptr_t)self;
+  backoff_init(&self->backoff);
   status = nats_config_read(&self->config, host, err);
   if (status != PLUG_OK)
     goto bad;

@@ -2,11 +2,11 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_cfg.h"
 #include "nats_subject.h"
 
 #define DEFAULT_PORT "4222"
@@ -53,48 +53,6 @@ const struct plug_option nats_options[] = {
      "Messages of one subject that may wait for this node; more are dropped."},
 };
 
-struct reader {
-  const struct plug_host *host;
-  struct plug_err *err;
-  plug_status status;
-};
-
-__attribute__((format(printf, 3, 4))) static void fail(struct reader *r, plug_status status,
-                                                       const char *format, ...)
-{
-  va_list args;
-  if (r->status != PLUG_OK)
-    return;
-  r->status = r->err->code = status;
-  va_start(args, format);
-  vsnprintf(r->err->text, sizeof r->err->text, format, args);
-  va_end(args);
-}
-
-/* A copy as a C string; NULL when the option is empty. */
-static char *get_text(struct reader *r, const char *key)
-{
-  struct plug_str s;
-  if (r->status != PLUG_OK || r->host->cfg_str(r->host, key, &s) != PLUG_OK || s.len == 0)
-    return NULL;
-  if (memchr(s.ptr, '\0', s.len) != NULL) {
-    fail(r, PLUG_EINVAL, "option %s holds a NUL byte", key);
-    return NULL;
-  }
-  char *text = strndup(s.ptr, s.len);
-  if (text == NULL)
-    fail(r, PLUG_ENOMEM, "out of memory");
-  return text;
-}
-
-static uint64_t get_number(struct reader *r, const char *key)
-{
-  int64_t value = 0;
-  if (r->status == PLUG_OK && (r->host->cfg_i64(r->host, key, &value) != PLUG_OK || value < 0))
-    fail(r, PLUG_EINVAL, "option %s has no usable value", key);
-  return (uint64_t)value;
-}
-
 static bool is_port(const char *text)
 {
   unsigned long port = 0;
@@ -133,34 +91,34 @@ static bool take_address(const char *text, struct nats_server *server)
   return true;
 }
 
-static void add_server(struct reader *r, struct nats_config *config, const char *text, size_t len)
+static void add_server(struct host_cfg *r, struct nats_config *config, const char *text, size_t len)
 {
   struct nats_server *server = &config->servers[config->n_servers];
   if (config->n_servers == NATS_MAX_SERVERS) {
-    fail(r, PLUG_EINVAL, "option servers: more than %d", NATS_MAX_SERVERS);
+    host_cfg_fail(r, PLUG_EINVAL, "option servers: more than %d", NATS_MAX_SERVERS);
     return;
   }
   server->url = strndup(text, len);
   if (server->url == NULL) {
-    fail(r, PLUG_ENOMEM, "out of memory");
+    host_cfg_fail(r, PLUG_ENOMEM, "out of memory");
     return;
   }
   config->n_servers++;
   server->tls = strncmp(server->url, "tls://", 6) == 0;
   if (!server->tls && strncmp(server->url, "nats://", 7) != 0) {
-    fail(r, PLUG_EINVAL, "option servers: each must start with nats:// or tls://");
+    host_cfg_fail(r, PLUG_EINVAL, "option servers: each must start with nats:// or tls://");
     return;
   }
   const char *rest = server->url + (server->tls ? 6 : 7), *at = strrchr(rest, '@');
   if (!take_address(at == NULL ? rest : at + 1, server))
-    fail(r, PLUG_EINVAL,
-         "option servers: an address is not host[:port]; special characters of "
-         "users and passwords are written %%XX");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option servers: an address is not host[:port]; special characters of "
+                  "users and passwords are written %%XX");
 }
 
-static void read_servers(struct reader *r, struct nats_config *config)
+static void read_servers(struct host_cfg *r, struct nats_config *config)
 {
-  char *list = get_text(r, "servers");
+  char *list = host_cfg_text(r, "servers");
   for (char *p = list; p != NULL && *p != '\0' && r->status == PLUG_OK;) {
     p += strspn(p, ", \t");
     size_t n = strcspn(p, ", \t");
@@ -169,7 +127,7 @@ static void read_servers(struct reader *r, struct nats_config *config)
     p += n;
   }
   if (config->n_servers == 0)
-    fail(r, PLUG_EINVAL, "option servers names none");
+    host_cfg_fail(r, PLUG_EINVAL, "option servers names none");
   if (list != NULL) {
     explicit_bzero(list, strlen(list));
     free(list);
@@ -182,45 +140,48 @@ static bool is_number(const char *host)
   return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-static void read_login(struct reader *r, struct nats_config *config)
+static void read_login(struct host_cfg *r, struct nats_config *config)
 {
-  config->user = get_text(r, "username");
-  config->password = get_text(r, "password");
-  config->token = get_text(r, "token");
-  config->credentials = get_text(r, "credentials-file");
-  config->nkey = get_text(r, "nkey");
-  config->seed = get_text(r, "nkey-seed-file");
+  config->user = host_cfg_text(r, "username");
+  config->password = host_cfg_text(r, "password");
+  config->token = host_cfg_text(r, "token");
+  config->credentials = host_cfg_text(r, "credentials-file");
+  config->nkey = host_cfg_text(r, "nkey");
+  config->seed = host_cfg_text(r, "nkey-seed-file");
   int n = (config->user != NULL) + (config->token != NULL) + (config->credentials != NULL) +
           (config->nkey != NULL);
   if (n > 1)
-    fail(r, PLUG_EINVAL,
-         "only one of the options username, token, credentials-file and nkey may be "
-         "given");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "only one of the options username, token, credentials-file and nkey may be "
+                  "given");
   if ((config->nkey != NULL) != (config->seed != NULL))
-    fail(r, PLUG_EINVAL, "option nkey needs the option nkey-seed-file, and the other way round");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option nkey needs the option nkey-seed-file, and the other way round");
   if ((config->user != NULL) != (config->password != NULL))
-    fail(r, PLUG_EINVAL, "option username needs the option password, and the other way round");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option username needs the option password, and the other way round");
 }
 
-static void read_tls(struct reader *r, struct nats_config *config)
+static void read_tls(struct host_cfg *r, struct nats_config *config)
 {
-  config->ca_file = get_text(r, "tls-ca-file");
-  config->certificate = get_text(r, "tls-certificate");
-  config->key = get_text(r, "tls-key");
-  config->server_name = get_text(r, "tls-server-name");
-  config->insecure = get_number(r, "tls-verify") == 0;
+  config->ca_file = host_cfg_text(r, "tls-ca-file");
+  config->certificate = host_cfg_text(r, "tls-certificate");
+  config->key = host_cfg_text(r, "tls-key");
+  config->server_name = host_cfg_text(r, "tls-server-name");
+  config->insecure = host_cfg_number(r, "tls-verify") == 0;
   if ((config->certificate == NULL) != (config->key == NULL))
-    fail(r, PLUG_EINVAL,
-         "option tls-certificate needs the option tls-key, and the other way round");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option tls-certificate needs the option tls-key, and the other way round");
   bool any = false;
   for (size_t i = 0; i < config->n_servers; i++) {
     const struct nats_server *server = &config->servers[i];
     any = any || server->tls;
     if (server->tls && !config->insecure && config->server_name == NULL && is_number(server->host))
-      fail(r, PLUG_EINVAL,
-           "option servers: %.60s is no name, and libnats finds only names in certificates: set "
-           "tls-server-name to one that the certificate is for",
-           server->addr);
+      host_cfg_fail(
+          r, PLUG_EINVAL,
+          "option servers: %.60s is no name, and libnats finds only names in certificates: set "
+          "tls-server-name to one that the certificate is for",
+          server->addr);
   }
   if (r->status == PLUG_OK && any && config->insecure)
     host_log(r->host, PLUG_LOG_WARN,
@@ -228,48 +189,48 @@ static void read_tls(struct reader *r, struct nats_config *config)
              "messages, and the password; set tls-ca-file and turn it on");
 }
 
-static void read_names(struct reader *r, struct nats_config *config)
+static void read_names(struct host_cfg *r, struct nats_config *config)
 {
   struct plug_str node = {r->host->node, strlen(r->host->node)};
   char token[NATS_SUBJECT_MAX + 1];
-  config->prefix = get_text(r, "prefix");
-  config->client_name = get_text(r, "client-name");
+  config->prefix = host_cfg_text(r, "prefix");
+  config->client_name = host_cfg_text(r, "client-name");
   if (r->status != PLUG_OK)
     return;
   if (config->prefix == NULL || strlen(config->prefix) > 200 ||
       !nats_subject_is_prefix(config->prefix)) {
-    fail(r, PLUG_EINVAL, "option prefix: letters, digits, - and _, with dots in between");
+    host_cfg_fail(r, PLUG_EINVAL, "option prefix: letters, digits, - and _, with dots in between");
     return;
   }
   if (!nats_subject_put(token, "", node)) {
-    fail(r, PLUG_EINVAL, "the name of the node is too long");
+    host_cfg_fail(r, PLUG_EINVAL, "the name of the node is too long");
     return;
   }
   if ((config->client_name == NULL &&
        asprintf(&config->client_name, "plugboard-%s", r->host->node) < 0) ||
       asprintf(&config->probe_subject, "%s.probe%s", config->prefix, token + 2) < 0)
-    fail(r, PLUG_ENOMEM, "out of memory");
+    host_cfg_fail(r, PLUG_ENOMEM, "out of memory");
 }
 
 plug_status nats_config_read(struct nats_config *config, const struct plug_host *host,
                              struct plug_err *err)
 {
-  struct reader r = {.host = host, .err = err};
+  struct host_cfg r = {.host = host, .err = err};
   memset(config, 0, sizeof *config);
   read_servers(&r, config);
   read_login(&r, config);
   read_tls(&r, config);
   read_names(&r, config);
-  config->connect_timeout_ms = get_number(&r, "connect-timeout");
-  config->reconnect_min_ms = get_number(&r, "reconnect-min");
-  config->reconnect_max_ms = get_number(&r, "reconnect-max");
-  config->ping_interval_ms = get_number(&r, "ping-interval");
-  config->ping_timeout_ms = get_number(&r, "ping-timeout");
-  config->publish_queue = (size_t)get_number(&r, "publish-queue");
-  config->publish_queue_bytes = (size_t)get_number(&r, "publish-queue-bytes");
-  config->receive_queue = (size_t)get_number(&r, "receive-queue");
+  config->connect_timeout_ms = host_cfg_number(&r, "connect-timeout");
+  config->reconnect_min_ms = host_cfg_number(&r, "reconnect-min");
+  config->reconnect_max_ms = host_cfg_number(&r, "reconnect-max");
+  config->ping_interval_ms = host_cfg_number(&r, "ping-interval");
+  config->ping_timeout_ms = host_cfg_number(&r, "ping-timeout");
+  config->publish_queue = (size_t)host_cfg_number(&r, "publish-queue");
+  config->publish_queue_bytes = (size_t)host_cfg_number(&r, "publish-queue-bytes");
+  config->receive_queue = (size_t)host_cfg_number(&r, "receive-queue");
   if (r.status == PLUG_OK && config->reconnect_max_ms < config->reconnect_min_ms)
-    fail(&r, PLUG_EINVAL, "option reconnect-max is smaller than reconnect-min");
+    host_cfg_fail(&r, PLUG_EINVAL, "option reconnect-max is smaller than reconnect-min");
   return r.status;
 }
 

@@ -5,6 +5,7 @@
 
 #include <plugboard/broker.h>
 #include <plugboard/ext/metrics.h>
+#include <string.h>
 
 #include "host_log.h"
 
@@ -33,6 +34,11 @@ struct nats_env {
 };
 
 void nats_env_init(struct nats_env *env, const struct plug_host *host); /* [create] */
+
+static inline struct plug_str nats_str(const char *text)
+{
+  return (struct plug_str){text, strlen(text)};
+}
 
 static inline void nats_count(const struct nats_env *env, enum nats_metric m, int64_t n)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "nats_dial.h"
 #include "nats_subject.h"
 #include "nats_taps.h"
 
@@ -48,11 +49,6 @@ struct note {
   const char *addr;
   char why[NATS_WHY_MAX];
 };
-
-static struct plug_str str(const char *text)
-{
-  return (struct plug_str){text, strlen(text)};
-}
 
 /* ---- notes */
 
@@ -110,7 +106,7 @@ static void finish(struct nats_link *link, struct nats_command *command, plug_st
   if (command->kind == NATS_PUBLISH && status != PLUG_OK)
     nats_count(link->env, NATS_M_PUBLISH_FAILED, 1);
   if (command->op != NULL)
-    link->env->host->op_done(command->op, status, str(why));
+    link->env->host->op_done(command->op, status, nats_str(why));
   nats_command_free(link->env, command);
 }
 
@@ -203,39 +199,6 @@ static void *run_flusher(void *arg)
 
 /* ---- the writer: a connection comes and goes */
 
-static void explain(natsStatus status, const char *detail, char why[NATS_WHY_MAX])
-{
-  const char *text = natsStatus_GetText(status);
-  switch (status) {
-  case NATS_NO_SERVER:
-    text = "nobody answers there: host, port or firewall may be wrong";
-    break;
-  case NATS_TIMEOUT:
-    text = "no answer in time: host, port or firewall may be wrong";
-    break;
-  case NATS_CONNECTION_AUTH_FAILED:
-    text = "NATS refuses the login: check user, password, token or credentials";
-    break;
-  case NATS_SECURE_CONNECTION_WANTED:
-    text = "NATS has no TLS there: write nats:// into servers";
-    break;
-  case NATS_SSL_ERROR:
-    text = "TLS does not fit: check tls-ca-file, tls-server-name and tls-certificate";
-    break;
-  case NATS_PROTOCOL_ERROR:
-  case NATS_CONNECTION_CLOSED: /* so later versions of libnats call it */
-    text = "NATS hung up in the middle of the login; if it wants a client certificate, set "
-           "tls-certificate and tls-key";
-    break;
-  default:
-    break;
-  }
-  if (detail != NULL && *detail != '\0' && strcmp(detail, text) != 0)
-    snprintf(why, NATS_WHY_MAX, "%.120s (%.120s)", text, detail);
-  else
-    snprintf(why, NATS_WHY_MAX, "%s", text);
-}
-
 static void on_wake(void *arg)
 {
   struct nats_link *link = arg;
@@ -243,28 +206,6 @@ static void on_wake(void *arg)
   link->stir = true;
   pthread_cond_signal(&link->stirred);
   pthread_mutex_unlock(&link->lock);
-}
-
-/* Its own message must come back: a user without rights gets no error otherwise. */
-static natsStatus prove(const struct nats_link *link, natsConnection *nc)
-{
-  natsSubscription *sub = NULL;
-  natsMsg *msg = NULL;
-  const char *said = NULL, *subject = link->config->probe_subject;
-  natsStatus status = natsConnection_SubscribeSync(&sub, nc, subject);
-  if (status == NATS_OK)
-    status = natsConnection_PublishString(nc, subject, "");
-  if (status == NATS_OK)
-    status = natsConnection_FlushTimeout(nc, (int64_t)link->config->ping_timeout_ms);
-  /* What is denied is said before the PONG. */
-  if (status == NATS_OK && natsConnection_GetLastError(nc, &said) == NATS_NOT_PERMITTED)
-    status = NATS_NOT_PERMITTED;
-  if (status == NATS_OK) {
-    status = natsSubscription_NextMsg(&msg, sub, (int64_t)link->config->ping_timeout_ms);
-    natsMsg_Destroy(msg);
-  }
-  natsSubscription_Destroy(sub);
-  return status;
 }
 
 static void forget_nc(struct nats_link *link)
@@ -277,47 +218,16 @@ static void forget_nc(struct nats_link *link)
   nats_gauge(link->env, NATS_M_SUBJECTS, 0);
 }
 
-/* False with why. */
-static bool try_server(struct nats_link *link, char why[NATS_WHY_MAX])
-{
-  const struct nats_server *server = &link->config->servers[link->current];
-  natsOptions *options;
-  natsStatus status = nats_config_options(link->config, server, &options, why);
-  if (status != NATS_OK)
-    return false;
-  nats_gate_hold(link->gate);
-  status = natsOptions_SetErrorHandler(options, nats_gate_on_error, link->gate);
-  if (status == NATS_OK)
-    status = natsOptions_SetClosedCB(options, nats_gate_on_closed, link->gate);
-  if (status == NATS_OK)
-    status = natsConnection_Connect(&link->own_nc, options);
-  natsOptions_Destroy(options);
-  if (status != NATS_OK) {
-    nats_gate_release(link->gate);
-    explain(status, nats_GetLastError(NULL), why);
-    return false;
-  }
-  status = prove(link, link->own_nc);
-  if (status == NATS_OK)
-    return true;
-  const char *said = NULL;
-  (void)natsConnection_GetLastError(link->own_nc, &said);
-  if (status != NATS_TIMEOUT)
-    explain(status, said, why);
-  else
-    snprintf(why, NATS_WHY_MAX, "it accepts the connection but delivers nothing");
-  forget_nc(link);
-  return false;
-}
-
 static void connect_to_any(struct nats_link *link)
 {
   char why[NATS_WHY_MAX] = "";
   bool ending = false;
   for (size_t i = 0; i < link->config->n_servers && !ending; i++) {
-    if (try_server(link, why)) {
+    const struct nats_server *server = &link->config->servers[link->current];
+    link->own_nc = nats_dial(link->config, server, link->gate, why);
+    if (link->own_nc != NULL) {
       struct note note = {.what = UP,
-                          .addr = link->config->servers[link->current].addr,
+                          .addr = server->addr,
                           .max_payload = (size_t)natsConnection_GetMaxPayload(link->own_nc)};
       pthread_mutex_lock(&link->lock);
       link->nc = link->own_nc;
@@ -366,7 +276,7 @@ static void look_after(struct nats_link *link)
   else if (status == NATS_OK || status == NATS_CONNECTION_CLOSED)
     snprintf(why, sizeof why, "NATS closed the connection");
   else
-    explain(status, said, why);
+    nats_dial_explain(status, said, why);
   drop(link, PLUG_EUNAVAIL, "the connection to NATS was lost before it was confirmed");
   tell_down(link, why);
 }

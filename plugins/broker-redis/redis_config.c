@@ -1,10 +1,10 @@
 #include "redis_config.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_cfg.h"
 #include "redis_buf.h"
 
 enum { SENTINEL_PORT = 26379 };
@@ -66,69 +66,17 @@ const struct plug_option redis_options[] = {
      "Presence: how often a node is heard of; at most half of presence-ttl."},
 };
 
-/* The state of one run through the options: after the first failure nothing more is done. */
-struct reader {
-  const struct plug_host *host;
-  struct plug_err *err;
-  plug_status status;
-};
-
-__attribute__((format(printf, 3, 4))) static void fail(struct reader *r, plug_status status,
-                                                       const char *format, ...)
-{
-  va_list args;
-  if (r->status != PLUG_OK)
-    return;
-  r->status = status;
-  r->err->code = status;
-  va_start(args, format);
-  vsnprintf(r->err->text, sizeof r->err->text, format, args);
-  va_end(args);
-}
-
-static struct plug_str get_str(struct reader *r, const char *key)
-{
-  struct plug_str s = {"", 0};
-  if (r->status == PLUG_OK && r->host->cfg_str(r->host, key, &s) != PLUG_OK)
-    s = (struct plug_str){"", 0};
-  return s;
-}
-
-static uint64_t get_number(struct reader *r, const char *key)
-{
-  int64_t value = 0;
-  if (r->status == PLUG_OK && (r->host->cfg_i64(r->host, key, &value) != PLUG_OK || value < 0))
-    fail(r, PLUG_EINVAL, "option %s has no usable value", key);
-  return (uint64_t)value;
-}
-
-/* A copy as a C string; NULL when the option is empty. */
-static char *get_text(struct reader *r, const char *key)
-{
-  struct plug_str s = get_str(r, key);
-  if (s.len == 0)
-    return NULL;
-  if (memchr(s.ptr, '\0', s.len) != NULL) {
-    fail(r, PLUG_EINVAL, "option %s holds a NUL byte", key);
-    return NULL;
-  }
-  char *text = strndup(s.ptr, s.len);
-  if (text == NULL)
-    fail(r, PLUG_ENOMEM, "out of memory");
-  return text;
-}
-
-static void read_url(struct reader *r, struct redis_config *config)
+static void read_url(struct host_cfg *r, struct redis_config *config)
 {
   const char *why = NULL;
-  struct plug_str text = get_str(r, "url");
+  struct plug_str text = host_cfg_str(r, "url");
   if (r->status != PLUG_OK)
     return;
   plug_status status = redis_url_parse(text, &config->url, &why);
   if (status != PLUG_OK)
-    fail(r, status, "option url: %s", why);
-  config->user = get_text(r, "username");
-  config->password = get_text(r, "password");
+    host_cfg_fail(r, status, "option url: %s", why);
+  config->user = host_cfg_text(r, "username");
+  config->password = host_cfg_text(r, "password");
   if (config->user == NULL && config->url.user != NULL) {
     config->user = config->url.user;
     config->url.user = NULL;
@@ -138,12 +86,13 @@ static void read_url(struct reader *r, struct redis_config *config)
     config->url.password = NULL;
   }
   if (config->user != NULL && config->password == NULL)
-    fail(r, PLUG_EINVAL, "a user name is given without a password: set the option password");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "a user name is given without a password: set the option password");
 }
 
-static void read_sentinels(struct reader *r, struct redis_config *config)
+static void read_sentinels(struct host_cfg *r, struct redis_config *config)
 {
-  struct plug_str list = get_str(r, "sentinels");
+  struct plug_str list = host_cfg_str(r, "sentinels");
   const char *p = list.ptr, *end = list.ptr + list.len;
   while (p < end && r->status == PLUG_OK) {
     const char *comma = memchr(p, ',', (size_t)(end - p));
@@ -154,41 +103,42 @@ static void read_sentinels(struct reader *r, struct redis_config *config)
     while (one.len > 0 && (one.ptr[one.len - 1] == ' ' || one.ptr[one.len - 1] == '\t'))
       one.len--;
     if (config->n_sentinels == REDIS_MAX_SENTINELS)
-      fail(r, PLUG_EINVAL, "option sentinels: more than %d", REDIS_MAX_SENTINELS);
+      host_cfg_fail(r, PLUG_EINVAL, "option sentinels: more than %d", REDIS_MAX_SENTINELS);
     else if (redis_addr_parse(one, SENTINEL_PORT, &config->sentinels[config->n_sentinels], &why) !=
              PLUG_OK)
-      fail(r, PLUG_EINVAL, "option sentinels: %s", why);
+      host_cfg_fail(r, PLUG_EINVAL, "option sentinels: %s", why);
     else
       config->n_sentinels++;
     p = comma == NULL ? end : comma + 1;
   }
-  config->master = get_text(r, "master");
-  config->sentinel_user = get_text(r, "sentinel-username");
-  config->sentinel_password = get_text(r, "sentinel-password");
+  config->master = host_cfg_text(r, "master");
+  config->sentinel_user = host_cfg_text(r, "sentinel-username");
+  config->sentinel_password = host_cfg_text(r, "sentinel-password");
   if (config->n_sentinels > 0 && config->master == NULL)
-    fail(r, PLUG_EINVAL, "option sentinels needs the option master, the name of what they watch");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option sentinels needs the option master, the name of what they watch");
   if (config->n_sentinels == 0 && config->master != NULL)
-    fail(r, PLUG_EINVAL, "option master needs the option sentinels");
+    host_cfg_fail(r, PLUG_EINVAL, "option master needs the option sentinels");
 }
 
 /* Certificates are read now, so that mistakes in them are mistakes of the configuration. */
-static void read_tls(struct reader *r, struct redis_config *config, const struct redis_env *env)
+static void read_tls(struct host_cfg *r, struct redis_config *config, const struct redis_env *env)
 {
-  struct plug_str sentinel = get_str(r, "sentinel-tls");
+  struct plug_str sentinel = host_cfg_str(r, "sentinel-tls");
   char why[REDIS_WHY_MAX];
   config->sentinel_tls = redis_str_eq(sentinel, redis_str("on")) ||
                          (config->url.tls && redis_str_eq(sentinel, redis_str("as-url")));
-  config->ca_file = get_text(r, "tls-ca-file");
-  config->ca_dir = get_text(r, "tls-ca-dir");
-  config->certificate = get_text(r, "tls-certificate");
-  config->key = get_text(r, "tls-key");
-  config->server_name = get_text(r, "tls-server-name");
-  config->insecure = get_number(r, "tls-verify") == 0;
+  config->ca_file = host_cfg_text(r, "tls-ca-file");
+  config->ca_dir = host_cfg_text(r, "tls-ca-dir");
+  config->certificate = host_cfg_text(r, "tls-certificate");
+  config->key = host_cfg_text(r, "tls-key");
+  config->server_name = host_cfg_text(r, "tls-server-name");
+  config->insecure = host_cfg_number(r, "tls-verify") == 0;
   if ((config->certificate == NULL) != (config->key == NULL))
-    fail(r, PLUG_EINVAL,
-         "option tls-certificate needs the option tls-key, and the other way round");
+    host_cfg_fail(r, PLUG_EINVAL,
+                  "option tls-certificate needs the option tls-key, and the other way round");
   if (config->server_name != NULL && strlen(config->server_name) > REDIS_HOST_MAX)
-    fail(r, PLUG_EINVAL, "option tls-server-name is longer than %d bytes", REDIS_HOST_MAX);
+    host_cfg_fail(r, PLUG_EINVAL, "option tls-server-name is longer than %d bytes", REDIS_HOST_MAX);
   if (r->status != PLUG_OK ||
       !(config->url.tls || (config->n_sentinels > 0 && config->sentinel_tls)))
     return;
@@ -200,21 +150,21 @@ static void read_tls(struct reader *r, struct redis_config *config, const struct
                                            .insecure = config->insecure};
   config->trust = redis_trust_new(env, &trust, why);
   if (config->trust == NULL)
-    fail(r, PLUG_EINVAL, "%s", why);
+    host_cfg_fail(r, PLUG_EINVAL, "%s", why);
 }
 
-static void read_names(struct reader *r, struct redis_config *config)
+static void read_names(struct host_cfg *r, struct redis_config *config)
 {
-  struct plug_str layout = get_str(r, "layout");
-  config->prefix = get_text(r, "prefix");
+  struct plug_str layout = host_cfg_str(r, "layout");
+  config->prefix = host_cfg_text(r, "prefix");
   if (config->prefix == NULL && r->status == PLUG_OK)
     config->prefix = strdup("");
   if (layout.len == 6 && memcmp(layout.ptr, "single", 6) == 0) {
-    config->channel = get_text(r, "channel");
+    config->channel = host_cfg_text(r, "channel");
     if (config->channel == NULL)
-      fail(r, PLUG_EINVAL, "option channel is empty");
+      host_cfg_fail(r, PLUG_EINVAL, "option channel is empty");
   }
-  config->client_name = get_text(r, "client-name");
+  config->client_name = host_cfg_text(r, "client-name");
   if (r->status != PLUG_OK)
     return;
   if (config->client_name == NULL &&
@@ -223,7 +173,7 @@ static void read_names(struct reader *r, struct redis_config *config)
   if (config->prefix == NULL || config->client_name == NULL ||
       asprintf(&config->probe_channel, "%sprobe:%s", config->prefix, r->host->node) < 0) {
     config->probe_channel = NULL;
-    fail(r, PLUG_ENOMEM, "out of memory");
+    host_cfg_fail(r, PLUG_ENOMEM, "out of memory");
     return;
   }
   /* Redis takes only printable ASCII without spaces here. */
@@ -233,10 +183,10 @@ static void read_names(struct reader *r, struct redis_config *config)
 }
 
 /* What has no effect, and whose author expects one. */
-static void tell_unused(struct reader *r, const struct redis_config *config,
+static void tell_unused(struct host_cfg *r, const struct redis_config *config,
                         const struct redis_env *env)
 {
-  struct plug_str channel = get_str(r, "channel");
+  struct plug_str channel = host_cfg_str(r, "channel");
   if (r->status != PLUG_OK)
     return;
   if (config->channel == NULL && !redis_str_eq(channel, redis_str(DEFAULT_CHANNEL)))
@@ -268,25 +218,25 @@ static void tell_unused(struct reader *r, const struct redis_config *config,
 plug_status redis_config_read(struct redis_config *config, const struct redis_env *env,
                               struct plug_err *err)
 {
-  struct reader r = {.host = env->host, .err = err};
+  struct host_cfg r = {.host = env->host, .err = err};
   memset(config, 0, sizeof *config);
   read_url(&r, config);
   read_sentinels(&r, config);
   read_names(&r, config);
   read_tls(&r, config, env);
-  config->connect_timeout_ms = get_number(&r, "connect-timeout");
-  config->reconnect_min_ms = get_number(&r, "reconnect-min");
-  config->reconnect_max_ms = get_number(&r, "reconnect-max");
-  config->probe_interval_ms = get_number(&r, "probe-interval");
-  config->probe_timeout_ms = get_number(&r, "probe-timeout");
-  config->publish_queue = (size_t)get_number(&r, "publish-queue");
-  config->publish_queue_bytes = (size_t)get_number(&r, "publish-queue-bytes");
-  config->presence_ttl_ms = get_number(&r, "presence-ttl");
-  config->presence_renew_ms = get_number(&r, "presence-renew");
+  config->connect_timeout_ms = host_cfg_number(&r, "connect-timeout");
+  config->reconnect_min_ms = host_cfg_number(&r, "reconnect-min");
+  config->reconnect_max_ms = host_cfg_number(&r, "reconnect-max");
+  config->probe_interval_ms = host_cfg_number(&r, "probe-interval");
+  config->probe_timeout_ms = host_cfg_number(&r, "probe-timeout");
+  config->publish_queue = (size_t)host_cfg_number(&r, "publish-queue");
+  config->publish_queue_bytes = (size_t)host_cfg_number(&r, "publish-queue-bytes");
+  config->presence_ttl_ms = host_cfg_number(&r, "presence-ttl");
+  config->presence_renew_ms = host_cfg_number(&r, "presence-renew");
   if (r.status == PLUG_OK && config->presence_renew_ms * 2 > config->presence_ttl_ms)
-    fail(&r, PLUG_EINVAL, "option presence-renew is more than half of presence-ttl");
+    host_cfg_fail(&r, PLUG_EINVAL, "option presence-renew is more than half of presence-ttl");
   if (r.status == PLUG_OK && config->reconnect_max_ms < config->reconnect_min_ms)
-    fail(&r, PLUG_EINVAL, "option reconnect-max is smaller than reconnect-min");
+    host_cfg_fail(&r, PLUG_EINVAL, "option reconnect-max is smaller than reconnect-min");
   tell_unused(&r, config, env);
   return r.status;
 }

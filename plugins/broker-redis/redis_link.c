@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
+
+#include "backoff.h"
 
 enum {
   STABLE_MS = 1000, /* up for so long, a loss is a new one */
@@ -28,30 +29,18 @@ struct redis_link {
   struct plug_timer *timer; /* WAITING: the next attempt; later: the time limit of this one */
   unsigned n_ready, n_failures;
   bool knows_master; /* Sentinel has just told it, there is no need to ask */
-  uint64_t up_since_ms, random;
+  uint64_t up_since_ms;
+  struct backoff backoff;
 };
-
-static uint64_t next_random(struct redis_link *link)
-{
-  link->random ^= link->random << 13;
-  link->random ^= link->random >> 7;
-  link->random ^= link->random << 17;
-  return link->random;
-}
 
 static uint64_t delay_ms(struct redis_link *link, enum due due)
 {
-  uint64_t min = link->config.reconnect_min_ms, max = link->config.reconnect_max_ms, delay = min;
+  uint64_t min = link->config.reconnect_min_ms, max = link->config.reconnect_max_ms;
   if (due == NOW)
     return 0;
   if (due == SOON && max > REFUSED_MAX_MS)
     max = min > REFUSED_MAX_MS ? min : REFUSED_MAX_MS;
-  for (unsigned i = 1; i < link->n_failures && delay < max; i++)
-    delay *= 2;
-  if (delay > max)
-    delay = max;
-  /* Half of it by chance: a hundred nodes shall not come back in the same millisecond. */
-  return delay / 2 + next_random(link) % (delay / 2 + 1);
+  return backoff_next_ms(&link->backoff, link->n_failures, min, max);
 }
 
 /* subscriptions is lost itself, or spoilt. */
@@ -241,9 +230,7 @@ struct redis_link *redis_link_new(const struct redis_env *env, struct redis_task
   link->config = *config;
   link->events = events;
   link->arg = arg;
-  if (getrandom(&link->random, sizeof link->random, GRND_NONBLOCK) != sizeof link->random ||
-      link->random == 0)
-    link->random = env->host->now_ms(env->host) ^ (uintptr_t)link;
+  backoff_init(&link->backoff);
   link->timer = env->host->timer_new(env->host, on_timer, link);
   if (link->timer == NULL)
     goto no_memory;
