@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/str.h"
 #include "ops/admin_inner.h"
 
 #include "net/generation.h"
-#include "ops/day.h"
 
 static void put_warning(void *ctx, const char *id, uint64_t since_ms, const char *text)
 {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/str.h"
 #include "http/http_head.h"
 #include "ops/metric_text.h"
@@ -61,13 +62,6 @@ static json_t *workers_json(const struct ops_sources *sources)
   return all;
 }
 
-static uint64_t unix_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int put_bytes(const char *bytes, size_t n, void *out)
 {
   buf_put(out, bytes, n);
@@ -83,7 +77,7 @@ bool health_put(const struct ops_sources *sources, struct monitor *monitor, stru
   bool live = !monitor_hangs(monitor, dead, sizeof dead);
   *ready = !ops_unready(sources, unready, sizeof unready);
   process_stats_read(&process);
-  uint64_t now_ms = unix_ms();
+  uint64_t now_ms = day_now_ms();
   json_t *json = json_pack(
       "{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
       *ready    ? "ready"

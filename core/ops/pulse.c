@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "ops/day.h"
 #include "plugin/watchdog.h"
 #include "tls/tls_contexts.h"
 
