@@ -11,6 +11,7 @@
 #include "http/http_head.h"
 #include "ops/metric_text.h"
 #include "ops/metrics.h"
+#include "ops/node_state.h"
 #include "ops/process_stats.h"
 
 /* --- /health ------------------------------------------------------------------------------- */
@@ -71,31 +72,27 @@ static int put_bytes(const char *bytes, size_t n, void *out)
 bool health_put(const struct ops_sources *sources, struct monitor *monitor, struct buf *out,
                 bool *ready)
 {
-  char unready[300], dead[ROLLCALL_REASON_MAX];
+  char why[NODE_WHY_SIZE], dead[ROLLCALL_REASON_MAX];
   struct process_stats process;
-  bool leaving = atomic_load_explicit(sources->leaving, memory_order_relaxed);
   bool live = !monitor_hangs(monitor, dead, sizeof dead);
-  *ready = !ops_unready(sources, unready, sizeof unready);
+  enum node_state state = node_state(sources->broker, sources->leaving, why);
+  *ready = live && state == NODE_READY;
   process_stats_read(&process);
   uint64_t now_ms = day_now_ms();
   json_t *json = json_pack(
-      "{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
-      *ready    ? "ready"
-      : leaving ? "draining"
-                : "not-ready",
-      "live", live, "node", sources->settings->node, "version", PLUGBOARD_VERSION, "uptime_ms",
+      "{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state", node_state_text(state), "live",
+      live, "node", sources->settings->node, "version", PLUGBOARD_VERSION, "uptime_ms",
       (json_int_t)(now_ms > process.start_unix_ms ? now_ms - process.start_unix_ms : 0),
       "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
       (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
       (json_int_t)counter_read(COUNTER_subscriptions), "broker", broker_json(sources), "workers",
       workers_json(sources));
-  const char *reason = !live ? dead : !*ready ? unready : NULL;
+  const char *reason = !live ? dead : !*ready ? why : NULL;
   if (json && reason)
     json_object_set_new(json, "reason", json_string(reason));
   bool well = json && json_dump_callback(json, put_bytes, out, JSON_COMPACT) == 0;
   json_decref(json);
   buf_put_char(out, '\n');
-  *ready &= live;
   return well && !out->failed;
 }
 

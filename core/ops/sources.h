@@ -29,9 +29,6 @@ struct ops_totals {
 };
 void ops_totals_read(const struct ops_sources *sources, struct ops_totals *out);
 
-/* Why the node is not ready, in one line; false and an empty line: it is. As /ready. [any] */
-bool ops_unready(const struct ops_sources *sources, char *out, size_t size);
-
 /* The name of the broker's plugin, without the path of a file. */
 struct plug_str ops_broker_name(const struct ops_sources *sources);
 
