@@ -463,6 +463,7 @@ test('other certificates for connections that begin, while those that are there 
   const other = { 'tls three.example': { certificate: three.certificate, key: three.key } };
   assert.deepEqual((await server.reload(config(two, other))).applied, ['[tls] certificate', '[tls] key', '[tls three.example]']);
   assert.deepEqual([await nameOf('x'), await nameOf('three.example')], ['two.example', 'three.example']);
+  assert.equal(server.log.filter((line) => /warn tls: the certificate in \S+three\.example\.pem expires on /.test(line)).length, 1);
   const bad = await server.reload(config({ certificate: one.certificate, key: two.key }));
   assert.equal(bad.done, false);
   assert.equal(await nameOf('x'), 'two.example');
