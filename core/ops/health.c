@@ -6,13 +6,11 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
-#include "base/day.h"
 #include "base/str.h"
 #include "http/http_head.h"
 #include "ops/metric_text.h"
 #include "ops/metrics.h"
 #include "ops/node_state.h"
-#include "ops/process_stats.h"
 
 /* --- /health ------------------------------------------------------------------------------- */
 
@@ -73,20 +71,17 @@ bool health_put(const struct ops_sources *sources, struct monitor *monitor, stru
                 bool *ready)
 {
   char why[NODE_WHY_SIZE], dead[ROLLCALL_REASON_MAX];
-  struct process_stats process;
   bool live = !monitor_hangs(monitor, dead, sizeof dead);
   enum node_state state = node_state(sources->broker, sources->leaving, why);
   *ready = live && state == NODE_READY;
-  process_stats_read(&process);
-  uint64_t now_ms = day_now_ms();
-  json_t *json = json_pack(
-      "{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state", node_state_text(state), "live",
-      live, "node", sources->settings->node, "version", PLUGBOARD_VERSION, "uptime_ms",
-      (json_int_t)(now_ms > process.start_unix_ms ? now_ms - process.start_unix_ms : 0),
-      "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
-      (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
-      (json_int_t)counter_read(COUNTER_subscriptions), "broker", broker_json(sources), "workers",
-      workers_json(sources));
+  json_t *json =
+      json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
+                node_state_text(state), "live", live, "node", sources->settings->node, "version",
+                PLUGBOARD_VERSION, "uptime_ms", (json_int_t)(clock_now_ms() - sources->started_ms),
+                "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
+                (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
+                (json_int_t)counter_read(COUNTER_subscriptions), "broker", broker_json(sources),
+                "workers", workers_json(sources));
   const char *reason = !live ? dead : !*ready ? why : NULL;
   if (json && reason)
     json_object_set_new(json, "reason", json_string(reason));

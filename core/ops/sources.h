@@ -19,6 +19,7 @@ struct ops_sources {
   struct loop *loop;           /* the control thread */
   struct tls_contexts *tls;    /* NULL: there is no TLS */
   const _Atomic bool *leaving; /* the server is about to stop */
+  uint64_t started_ms;         /* by base/clock.h */
 };
 
 /* What a client, a user or a message is counted in, over all workers. [any] */
