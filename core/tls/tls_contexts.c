@@ -249,9 +249,13 @@ static plug_status set_clients(SSL_CTX *ctx, const struct settings_tls *settings
                                                                            : fault_no_memory(err);
 }
 
-static void remark(const struct settings_certificate *certificate, const struct shown *item)
+static void remark(const struct settings_certificate *certificate, const struct shown *item,
+                   bool others_read)
 {
   char text[TLS_WHY_MAX];
+  if (others_read)
+    log_warn("tls", "everybody on this machine may read the key in %s: chmod o-r",
+             certificate->key);
   tls_files_remark_time(SSL_CTX_get0_certificate(item->ctx), text);
   if (text[0])
     log_warn("tls", "the certificate in %s %s", certificate->certificate, text);
@@ -298,13 +302,14 @@ static plug_status make_shown(struct tls_contexts *contexts, const struct settin
     status = set_clients(ctx, settings, err);
   if (status)
     return status;
-  if (!tls_files_use(ctx, certificate->certificate, certificate->key, why))
+  bool others_read;
+  if (!tls_files_use(ctx, certificate->certificate, certificate->key, &others_read, why))
     return fault_of(err, certificate, "certificate", why);
   if (certificate->ocsp_response &&
       !tls_files_read_ocsp(ctx, certificate->ocsp_response, &item->ocsp, why) && warns)
     log_warn("tls", "[%s] ocsp-response: %s: it is not sent", certificate->section, why);
   if (warns)
-    remark(certificate, item);
+    remark(certificate, item, others_read);
   return PLUG_OK;
 }
 
