@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -32,12 +32,6 @@
 /* How often is looked whether what a reload has replaced is needed any more. */
 #define RELOAD_LOOK_MS    1000
 
-static uint64_t unix_now_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 /* [any] */
 static void on_hang(void *ctx)
 {
@@ -50,7 +44,7 @@ static plug_status start_all(struct server *server, struct plug_err *err)
 {
   const struct settings *settings = server->settings;
   message_set_node(settings->node);
-  message_set_ids(unix_now_ms());
+  message_set_ids(day_now_ms());
   reload_set_process(settings);
   const struct watchdog_settings watch = {settings->plugin_hang_ms, on_hang, server};
   if (!watchdog_start(&watch)) {
@@ -354,6 +348,7 @@ static void raise_descriptor_limit(void)
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
     log_warn("core", "cannot raise the limit of file descriptors: %s", strerror(errno));
 }
+
 int server_run(const struct config_source *source, const struct config *config,
                const struct settings *settings)
 {

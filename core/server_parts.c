@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/block.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/broker_section.h"
 #include "config/fault.h"
@@ -255,7 +256,8 @@ plug_status server_create_ops(struct server *server, struct plug_err *err)
                            .n_workers = server->settings->workers,
                            .loop = server->loop,
                            .tls = server->tls,
-                           .leaving = &server->leaving};
+                           .leaving = &server->leaving,
+                           .started_ms = clock_now_ms()};
   monitor_init(&server->monitor, &server->sources);
   server->health = (struct health_mounts){.sources = &server->sources,
                                           .monitor = &server->monitor,

@@ -3,12 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <plugboard/secret.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/histogram.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -236,19 +236,11 @@ static void deny(struct login *login, enum login_result result, const char *by,
   answer(login);
 }
 
-/* Milliseconds since 1970. */
-static int64_t unix_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 uint64_t login_expiry(const struct plug_identity *who)
 {
   if (!who->expires_unix_ms)
     return UINT64_MAX;
-  int64_t now = unix_ms();
+  int64_t now = (int64_t)day_now_ms();
   return who->expires_unix_ms <= now ? 0 : clock_now_ms() + (uint64_t)(who->expires_unix_ms - now);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/day.h"
 #include "base/str.h"
 #include "base/utf8.h"
 
@@ -145,11 +146,8 @@ static void put_text(struct log_bytes *out, const char *stamp, const struct log_
 
 void log_record_put_line(struct log_bytes *out, enum log_form form, const struct log_record *record)
 {
-  struct tm utc;
-  char stamp[64];
-  gmtime_r(&record->at.tv_sec, &utc);
-  size_t n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(stamp + n, sizeof stamp - n, ".%03ldZ", record->at.tv_nsec / 1000000);
+  char stamp[DAY_TEXT_SIZE];
+  day_text(day_ms(&record->at), stamp);
   out->len = 0;
   if (form == LOG_JSON)
     put_json(out, stamp, record);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 #define POLL_PERIOD_MS 2000
 #define SAY_PERIOD_MS  10000
@@ -19,6 +20,8 @@ void health_fini(struct health *health)
   pthread_mutex_destroy(&health->lock);
 }
 
+/* Where it is connected to is no news when it comes up, which plugins tell themselves: only what is
+ * said of a backend that is away, and what changes while it is there. */
 static int32_t poll(struct health *health)
 {
   static struct log_limit limit;
@@ -33,7 +36,9 @@ static int32_t poll(struct health *health)
   bool changed = strcmp(health->text, said.text) != 0;
   memcpy(health->text, said.text, sizeof health->text);
   pthread_mutex_unlock(&health->lock);
-  if (changed && said.text[0] && log_limit_pass(&limit, SAY_PERIOD_MS, &held))
+  bool up = said.state == PLUG_STATE_UP, news = !up || health->was_up;
+  health->was_up = up;
+  if (changed && news && said.text[0] && log_limit_pass(&limit, SAY_PERIOD_MS, &held))
     log_info(instance_name(health->instance), "health: %s", said.text);
   return said.state;
 }
@@ -77,7 +82,8 @@ void health_text(struct health *health, char out[HEALTH_TEXT_MAX])
   pthread_mutex_lock(&health->lock);
   memcpy(out, health->text, HEALTH_TEXT_MAX);
   pthread_mutex_unlock(&health->lock);
+  bool text = utf8_valid(out, strlen(out)); /* it may be a backend's, or cut */
   for (char *c = out; *c; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7f)
+    if ((unsigned char)*c < 0x20 || *c == 0x7f || (!text && (unsigned char)*c >= 0x80))
       *c = '?';
 }

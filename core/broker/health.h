@@ -16,6 +16,7 @@ struct health {
   void (*changed)(struct health *health); /* bad is another now */
   uv_timer_t *timer;
   bool bad;             /* as the last poll said; nobody but the owner resets it */
+  bool was_up;          /* at the last poll */
   pthread_mutex_t lock; /* protects the text; nothing is called under it */
   char text[HEALTH_TEXT_MAX];
 };
@@ -27,7 +28,8 @@ void health_fini(struct health *health);                                        
 int32_t health_open(struct health *health, struct plugin_instance *instance);
 void health_close(struct health *health); /* also when it was never opened */
 
-/* [any] The text, with '?' for control characters; empty when there is none. */
+/* [any] The text, with '?' for control characters and for what is no UTF-8; empty when there is
+ * none. */
 void health_text(struct health *health, char out[HEALTH_TEXT_MAX]);
 
 #endif

@@ -1,21 +1,15 @@
 #include "cli/show_message.h"
 
 #include <stdio.h>
-#include <time.h>
 
+#include "base/day.h"
 #include "base/text.h"
 #include "cli/say.h"
 
 static json_t *to_json(const struct stomp_frame *frame)
 {
   const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
-  struct timespec now;
-  struct tm parts;
-  char time[40];
-  clock_gettime(CLOCK_REALTIME, &now);
-  gmtime_r(&now.tv_sec, &parts);
-  size_t n = strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &parts);
-  snprintf(time + n, sizeof time - n, ".%03ldZ", now.tv_nsec / 1000000);
+  char time[DAY_TEXT_SIZE];
   json_t *object = json_object(), *headers = json_object();
   for (size_t i = 0; headers && i < frame->n_headers; i++) {
     const struct stomp_header *header = &frame->headers[i];
@@ -25,7 +19,7 @@ static json_t *to_json(const struct stomp_frame *frame)
     else
       json_object_setn_new(headers, header->name.ptr, header->name.len, value);
   }
-  json_object_set_new(object, "received_at", json_string(time));
+  json_object_set_new(object, "received_at", json_string(day_text(day_now_ms(), time)));
   if (destination)
     json_object_set_new(object, "destination", json_stringn(destination->ptr, destination->len));
   bool good = json_object_set_new(object, "headers", headers) == 0;

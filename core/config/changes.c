@@ -9,8 +9,8 @@
 #include "config/fault.h"
 #include "config/settings_api.h"
 #include "config/settings_doors.h"
-#include "config/settings_loader.h"
 #include "config/settings_tables.h"
+#include "config/settings_tls.h"
 
 #define SHOWN_MAX 100 /* bytes of a value */
 
@@ -117,13 +117,13 @@ static bool can_come(const struct changes_world *world, const struct option_tabl
 static plug_status merge_table(struct merge *m, const char *name, const struct option_table *table,
                                const struct config_section *was, struct config_section *now)
 {
+  bool live = can_come(m->world, table);
   for (size_t i = 0; i < table->n; i++) {
     const struct plug_option *option = &table->options[i];
     struct plug_str old = value_of(table, was, option->name);
     if (is_same(option, old, value_of(table, now, option->name)))
       continue;
-    bool waits = !can_come(m->world, table);
-    if ((option->flags & OPTION_LIVE) && !waits) {
+    if (live && (option->flags & OPTION_LIVE)) {
       changes_add(m->changes, NULL, "[%s] %s", name, option->name);
       continue;
     }
@@ -253,7 +253,7 @@ static plug_status merge_endpoints(struct merge *m)
 
 static bool tls_names(const struct config_section *section, struct plug_str *names)
 {
-  return loader_section_of(section, SECTION_TLS, names) && names->len;
+  return tls_section_names(section, names) && names->len;
 }
 
 /* Sections with names, which may come and go. */

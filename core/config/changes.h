@@ -3,9 +3,9 @@
  * copies of all names. Single-threaded.
  *
  * Which is which stands in the tables: OPTION_LIVE and OPTION_FIXED of config/option.h. Sections
- * with names of their own are taken as a whole: [api-key NAME] may come and go, an [endpoint PATH]
- * may only change; rules of [access] are live, and so
- * are sections of plugins that can be made anew. */
+ * with names of their own are taken as a whole: [api-key NAME] and [tls NAME...] may come and go,
+ * an [endpoint PATH] may only change; rules of [access] are live, and so are sections of plugins
+ * that can be made anew. */
 #ifndef CONFIG_CHANGES_H
 #define CONFIG_CHANGES_H
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/day.h"
 #include "base/str.h"
 #include "net/conn.h"
 #include "ops/admin_list.h"
-#include "ops/day.h"
 #include "session/admission.h"
 
 /* --- a client ------------------------------------------------------------------------------ */

@@ -119,34 +119,13 @@ static void on_answered(struct order *order, plug_status status, const char *tex
     inbox->wake(inbox);
 }
 
-/* A line for each thing that is wrong. */
-static json_t *faults_json(const char *text)
-{
-  struct plug_str rest = str_of(text), line;
-  json_t *list = json_array();
-  while (list && rest.len && str_split(&rest, '\n', &line))
-    if (line.len)
-      (void)json_array_append_new(list, admin_string(line));
-  return list;
-}
-
 static void answer_failed(struct command *command, const char *text)
 {
   struct mount_request *request = command->request;
   switch (command->status) {
-  case PLUG_ENOTSUP:
-    admin_refuse_with(request, 501, "not-supported", "%s", text);
-    return;
   case PLUG_ECANCELED:
   case PLUG_ESTATE:
     admin_refuse_with(request, 503, "stopping", "%s", text);
-    return;
-  case PLUG_EINVAL:
-    COUNT(admin_refused);
-    admin_answer(request, 422,
-                 json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message",
-                           "the configuration has mistakes, and nothing was changed", "faults",
-                           faults_json(text)));
     return;
   default:
     admin_refuse_with(request, 500, "failed", "%s", text);

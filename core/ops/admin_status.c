@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/str.h"
 #include "ops/admin_inner.h"
+#include "ops/node_state.h"
 
 #include "net/generation.h"
-#include "ops/day.h"
 
 static void put_warning(void *ctx, const char *id, uint64_t since_ms, const char *text)
 {
@@ -79,7 +80,7 @@ void admin_status(struct admin *admin, struct mount_request *request)
   const struct settings *settings = admin->parts.settings;
   struct net_env *env = request->env;
   char why[NODE_WHY_SIZE], text[HEALTH_TEXT_MAX], abi[32];
-  enum node_state state = node_state(env, why);
+  enum node_state state = node_state(env->broker, env->leaving, why);
   bool up = broker_ready(env->broker);
   broker_health_text(env->broker, text);
   snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);

@@ -10,7 +10,7 @@
 #include "http/http_head.h"
 #include "ops/metric_text.h"
 #include "ops/metrics.h"
-#include "ops/process_stats.h"
+#include "ops/node_state.h"
 
 /* --- /health ------------------------------------------------------------------------------- */
 
@@ -61,13 +61,6 @@ static json_t *workers_json(const struct ops_sources *sources)
   return all;
 }
 
-static uint64_t unix_ms(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int put_bytes(const char *bytes, size_t n, void *out)
 {
   buf_put(out, bytes, n);
@@ -77,31 +70,24 @@ static int put_bytes(const char *bytes, size_t n, void *out)
 bool health_put(const struct ops_sources *sources, struct monitor *monitor, struct buf *out,
                 bool *ready)
 {
-  char unready[300], dead[ROLLCALL_REASON_MAX];
-  struct process_stats process;
-  bool leaving = atomic_load_explicit(sources->leaving, memory_order_relaxed);
+  char why[NODE_WHY_SIZE], dead[ROLLCALL_REASON_MAX];
   bool live = !monitor_hangs(monitor, dead, sizeof dead);
-  *ready = !ops_unready(sources, unready, sizeof unready);
-  process_stats_read(&process);
-  uint64_t now_ms = unix_ms();
-  json_t *json = json_pack(
-      "{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
-      *ready    ? "ready"
-      : leaving ? "draining"
-                : "not-ready",
-      "live", live, "node", sources->settings->node, "version", PLUGBOARD_VERSION, "uptime_ms",
-      (json_int_t)(now_ms > process.start_unix_ms ? now_ms - process.start_unix_ms : 0),
-      "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
-      (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
-      (json_int_t)counter_read(COUNTER_subscriptions), "broker", broker_json(sources), "workers",
-      workers_json(sources));
-  const char *reason = !live ? dead : !*ready ? unready : NULL;
+  enum node_state state = node_state(sources->broker, sources->leaving, why);
+  *ready = live && state == NODE_READY;
+  json_t *json =
+      json_pack("{s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "state",
+                node_state_text(state), "live", live, "node", sources->settings->node, "version",
+                PLUGBOARD_VERSION, "uptime_ms", (json_int_t)(clock_now_ms() - sources->started_ms),
+                "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
+                (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
+                (json_int_t)counter_read(COUNTER_subscriptions), "broker", broker_json(sources),
+                "workers", workers_json(sources));
+  const char *reason = !live ? dead : !*ready ? why : NULL;
   if (json && reason)
     json_object_set_new(json, "reason", json_string(reason));
   bool well = json && json_dump_callback(json, put_bytes, out, JSON_COMPACT) == 0;
   json_decref(json);
   buf_put_char(out, '\n');
-  *ready &= live;
   return well && !out->failed;
 }
 

@@ -11,6 +11,7 @@
 #include "message/message.h"
 #include "ops/metric_plugins.h"
 #include "ops/metric_text.h"
+#include "ops/node_state.h"
 #include "ops/process_stats.h"
 #include "tls/tls_contexts.h"
 
@@ -252,7 +253,7 @@ static void put_broker(struct metric_out *out, const struct ops_sources *sources
 static void put_node(struct metric_out *out, const struct ops_sources *sources,
                      struct monitor *monitor)
 {
-  char reason[300], abi[16];
+  char why[NODE_WHY_SIZE], hanging[ROLLCALL_REASON_MAX], abi[16];
   metric_family(out, PREFIX "build_info", "gauge", "1; what runs here is in the labels");
   metric_name(out, PREFIX "build_info");
   snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);
@@ -262,9 +263,9 @@ static void put_node(struct metric_out *out, const struct ops_sources *sources,
   metric_label(out, "broker", ops_broker_name(sources));
   metric_value(out, 1);
   metric_single(out, PREFIX "ready", "gauge", "1 while /ready answers 200",
-                !ops_unready(sources, reason, sizeof reason));
+                node_state(sources->broker, sources->leaving, why) == NODE_READY);
   metric_single(out, PREFIX "live", "gauge", "1 while /live answers 200",
-                !monitor_hangs(monitor, reason, sizeof reason));
+                !monitor_hangs(monitor, hanging, sizeof hanging));
 }
 
 static void put_tls(struct metric_out *out, const struct ops_sources *sources)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "ops/node_state.h"
 #include "ops/notify.h"
 #include "plugin/crash.h"
 #include "plugin/watchdog.h"
@@ -61,14 +62,14 @@ static void add_sources(struct monitor *monitor)
 
 static void tell_status(const struct monitor *monitor)
 {
-  char reason[300], text[400];
+  char why[NODE_WHY_SIZE], text[400];
   struct plug_str broker = ops_broker_name(monitor->sources);
-  bool unready = ops_unready(monitor->sources, reason, sizeof reason);
+  bool unready = node_state(monitor->sources->broker, monitor->sources->leaving, why) != NODE_READY;
   int64_t sessions = counter_read(COUNTER_sessions);
   snprintf(text, sizeof text, "%" PRId64 " session%s, broker %.*s %s%s%s", sessions,
            sessions == 1 ? "" : "s", STR_ARG(broker),
            broker_ready(monitor->sources->broker) ? "up" : "down", unready ? "; not ready: " : "",
-           reason);
+           why);
   notify_status(text);
 }
 

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static uint64_t clock_ms(clockid_t clock)
 {
@@ -26,13 +29,8 @@ static uint64_t cpu_us(void)
   return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
-/* Counting them one by one costs as much as there are, which with many clients is too much for
- * every second: Linux 6.2 and later say it as the directory's size. */
-static uint64_t open_fds(void)
+static uint64_t count_fds(void)
 {
-  struct stat info;
-  if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0)
-    return (uint64_t)info.st_size;
   DIR *dir = opendir("/proc/self/fd");
   uint64_t n = 0;
   if (!dir)
@@ -41,6 +39,24 @@ static uint64_t open_fds(void)
     n++;
   closedir(dir);
   return n > 3 ? n - 3 : 0; /* ".", "..", and the directory's own */
+}
+
+/* Counting them one by one takes a microsecond for each, on the thread of a worker: with many
+ * clients too much for every second. Linux 6.2 and later say it as the directory's size; before
+ * that it is done so often at most. */
+#define RECOUNT_MS 15000
+static uint64_t open_fds(void)
+{
+  static _Atomic uint64_t counted, next_ms;
+  struct stat info;
+  if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0)
+    return (uint64_t)info.st_size;
+  uint64_t now_ms = clock_now_ms();
+  if (now_ms >= atomic_load(&next_ms)) {
+    atomic_store(&next_ms, now_ms + RECOUNT_MS);
+    atomic_store(&counted, count_fds());
+  }
+  return atomic_load(&counted);
 }
 
 static uint64_t max_fds(void)

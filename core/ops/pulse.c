@@ -8,9 +8,10 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/day.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "ops/day.h"
+#include "ops/node_state.h"
 #include "plugin/watchdog.h"
 #include "tls/tls_contexts.h"
 
@@ -49,21 +50,6 @@ static const struct {
     {COUNTER_accept_paused, "accept-paused",
      "accepting connections paused %lld times in the last minute for want of file descriptors"},
 };
-
-/* --- state --------------------------------------------------------------------------------- */
-
-enum node_state node_state(const struct net_env *env, char why[NODE_WHY_SIZE])
-{
-  why[0] = '\0';
-  if (env->quiet || atomic_load_explicit(env->leaving, memory_order_relaxed))
-    return NODE_DRAINING;
-  return broker_unready(env->broker, why, NODE_WHY_SIZE) ? NODE_NOT_READY : NODE_READY;
-}
-
-const char *node_state_text(enum node_state state)
-{
-  return state == NODE_READY ? "ready" : state == NODE_DRAINING ? "draining" : "not-ready";
-}
 
 /* --- samples ------------------------------------------------------------------------------- */
 
@@ -190,7 +176,7 @@ static void warn_of_clock(struct pulse *pulse, struct plug_str name, const struc
 static void fill_beat(const struct pulse *pulse, const struct net_env *env, struct node_beat *beat)
 {
   char why[NODE_WHY_SIZE];
-  enum node_state state = node_state(env, why);
+  enum node_state state = node_state(env->broker, env->leaving, why);
   *beat = (struct node_beat){.pid = (uint64_t)getpid(),
                              .uptime_ms = env->now_ms - pulse->started_ms,
                              .connections = (uint64_t)counter_read(COUNTER_connections),

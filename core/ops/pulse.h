@@ -51,10 +51,4 @@ void pulse_note_self(struct pulse *pulse, const struct net_env *env);
 /* [any] */
 double pulse_per_s(const struct pulse *pulse, enum pulse_rate rate);
 
-enum node_state { NODE_READY, NODE_NOT_READY, NODE_DRAINING };
-/* [any worker] How the node is; why: for NODE_NOT_READY. */
-#define NODE_WHY_SIZE 256
-enum node_state node_state(const struct net_env *env, char why[NODE_WHY_SIZE]);
-const char *node_state_text(enum node_state state);
-
 #endif

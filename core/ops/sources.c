@@ -1,6 +1,5 @@
 #include "ops/sources.h"
 
-#include <stdio.h>
 #include <string.h>
 
 void ops_totals_read(const struct ops_sources *sources, struct ops_totals *out)
@@ -18,15 +17,6 @@ void ops_totals_read(const struct ops_sources *sources, struct ops_totals *out)
         out->carried += atomic_load_explicit(&cell->total, memory_order_relaxed);
       }
   }
-}
-
-bool ops_unready(const struct ops_sources *sources, char *out, size_t size)
-{
-  if (atomic_load_explicit(sources->leaving, memory_order_relaxed)) {
-    snprintf(out, size, "the server is stopping");
-    return true;
-  }
-  return broker_unready(sources->broker, out, size);
 }
 
 struct plug_str ops_broker_name(const struct ops_sources *sources)

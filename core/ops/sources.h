@@ -19,6 +19,7 @@ struct ops_sources {
   struct loop *loop;           /* the control thread */
   struct tls_contexts *tls;    /* NULL: there is no TLS */
   const _Atomic bool *leaving; /* the server is about to stop */
+  uint64_t started_ms;         /* by base/clock.h */
 };
 
 /* What a client, a user or a message is counted in, over all workers. [any] */
@@ -28,9 +29,6 @@ struct ops_totals {
   uint64_t inbox_messages, inbox_bytes;   /* that wait for workers */
 };
 void ops_totals_read(const struct ops_sources *sources, struct ops_totals *out);
-
-/* Why the node is not ready, in one line; false and an empty line: it is. As /ready. [any] */
-bool ops_unready(const struct ops_sources *sources, char *out, size_t size);
 
 /* The name of the broker's plugin, without the path of a file. */
 struct plug_str ops_broker_name(const struct ops_sources *sources);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "ops/spring_stats.h"
 
-#define LINE_BYTES 1800 /* of counters; the log cuts lines that are longer than 2048 */
+#define LINE_BYTES 1800 /* of counters: a line is cut at LOG_LINE_MAX */
 
 struct sink {
   struct buf *out;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/day.h"
 #include "base/utf8.h"
-#include "ops/day.h"
 
 struct warning {
   char id[WARNING_ID_MAX + 1], text[WARNING_TEXT_MAX + 1];

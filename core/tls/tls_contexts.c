@@ -249,9 +249,13 @@ static plug_status set_clients(SSL_CTX *ctx, const struct settings_tls *settings
                                                                            : fault_no_memory(err);
 }
 
-static void remark(const struct settings_certificate *certificate, const struct shown *item)
+static void remark(const struct settings_certificate *certificate, const struct shown *item,
+                   bool others_read)
 {
   char text[TLS_WHY_MAX];
+  if (others_read)
+    log_warn("tls", "everybody on this machine may read the key in %s: chmod o-r",
+             certificate->key);
   tls_files_remark_time(SSL_CTX_get0_certificate(item->ctx), text);
   if (text[0])
     log_warn("tls", "the certificate in %s %s", certificate->certificate, text);
@@ -271,7 +275,7 @@ static bool copy_names(struct shown *item, const struct settings_list *names)
 }
 
 static plug_status make_shown(struct tls_contexts *contexts, const struct settings_tls *settings,
-                              size_t i, struct set *set, struct plug_err *err)
+                              size_t i, bool warns, struct set *set, struct plug_err *err)
 {
   const struct settings_certificate *certificate = &settings->certificates[i];
   struct shown *item = &set->items[i];
@@ -298,18 +302,20 @@ static plug_status make_shown(struct tls_contexts *contexts, const struct settin
     status = set_clients(ctx, settings, err);
   if (status)
     return status;
-  if (!tls_files_use(ctx, certificate->certificate, certificate->key, why))
+  bool others_read;
+  if (!tls_files_use(ctx, certificate->certificate, certificate->key, &others_read, why))
     return fault_of(err, certificate, "certificate", why);
   if (certificate->ocsp_response &&
-      !tls_files_read_ocsp(ctx, certificate->ocsp_response, &item->ocsp, why))
+      !tls_files_read_ocsp(ctx, certificate->ocsp_response, &item->ocsp, why) && warns)
     log_warn("tls", "[%s] ocsp-response: %s: it is not sent", certificate->section, why);
-  remark(certificate, item);
+  if (warns)
+    remark(certificate, item, others_read);
   return PLUG_OK;
 }
 
-/* NULL with err filled. */
+/* NULL with err filled. warns: of what is remarkable but no fault. */
 static SSL_CTX *read_set(struct tls_contexts *contexts, const struct settings_tls *settings,
-                         struct plug_err *err)
+                         bool warns, struct plug_err *err)
 {
   struct set *set = calloc(1, sizeof *set);
   if (set)
@@ -321,7 +327,7 @@ static SSL_CTX *read_set(struct tls_contexts *contexts, const struct settings_tl
   }
   plug_status status = PLUG_OK;
   for (size_t i = 0; i < settings->n_certificates && !status; i++)
-    status = make_shown(contexts, settings, i, set, err);
+    status = make_shown(contexts, settings, i, warns, set, err);
   SSL_CTX *first = set->items[0].ctx;
   if (!status)
     return first;
@@ -383,7 +389,7 @@ plug_status tls_contexts_prepare(struct tls_contexts *contexts, const struct set
   pthread_mutex_lock(&contexts->reading);
   next->settings = settings;
   next->stamps = look(settings, &next->n_stamps);
-  next->ctx = next->stamps ? read_set(contexts, settings, err) : NULL;
+  next->ctx = next->stamps ? read_set(contexts, settings, false, err) : NULL;
   if (next->ctx)
     return PLUG_OK;
   plug_status status = next->stamps ? PLUG_EINVAL : fault_no_memory(err);
@@ -411,15 +417,6 @@ void tls_contexts_cancel(struct tls_contexts *contexts)
   pthread_mutex_unlock(&contexts->reading);
 }
 
-plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
-                                struct plug_err *err)
-{
-  plug_status status = tls_contexts_prepare(contexts, settings, err);
-  if (status == PLUG_OK)
-    tls_contexts_commit(contexts);
-  return status;
-}
-
 static void look_again(struct tls_contexts *contexts)
 {
   struct plug_err err = {0};
@@ -433,7 +430,7 @@ static void look_again(struct tls_contexts *contexts)
     return;
   }
   keep_stamps(contexts, stamps, n); /* a file that is refused is read when it changes again */
-  SSL_CTX *ctx = read_set(contexts, contexts->settings, &err);
+  SSL_CTX *ctx = read_set(contexts, contexts->settings, true, &err);
   if (ctx)
     use(contexts, ctx);
   pthread_mutex_unlock(&contexts->reading);
@@ -503,7 +500,7 @@ struct tls_contexts *tls_contexts_new(const struct settings_tls *settings, struc
     (void)fault_no_memory(err);
   else if (!tls_tickets_init(&contexts->tickets, settings->session_lifetime_ms))
     (void)fault_at(err, NULL, 0, "OpenSSL gives no random numbers");
-  else if ((contexts->current = read_set(contexts, settings, err)))
+  else if ((contexts->current = read_set(contexts, settings, true, err)))
     return contexts;
   tls_contexts_free(contexts);
   return NULL;

@@ -25,14 +25,12 @@ bool tls_contexts_watch(struct tls_contexts *contexts);
 /* Reading the files anew, also of other settings, in two steps: all that may fail, and either the
  * change or nothing, by the same thread and soon. A failed prepare needs neither; everything stays
  * then, and err->text says why. From commit on connections that begin get what was read; settings
- * live until the next one. prepare blocks on the disk. Any thread but a worker's. */
+ * live until the next one. prepare blocks on the disk, and warns of nothing: whoever checked these
+ * settings has read the same files with tls_contexts_new. Any thread but a worker's. */
 plug_status tls_contexts_prepare(struct tls_contexts *contexts, const struct settings_tls *settings,
                                  struct plug_err *err);
 void tls_contexts_commit(struct tls_contexts *contexts);
 void tls_contexts_cancel(struct tls_contexts *contexts);
-/* Both at once. */
-plug_status tls_contexts_reload(struct tls_contexts *contexts, const struct settings_tls *settings,
-                                struct plug_err *err);
 
 /* [any] When the first of the certificates in use ends; Unix time. remark: an empty text, or what
  * an operator is to know of that one, as in "the certificate of /CN=example.org expires on ...". */

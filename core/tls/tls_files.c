@@ -12,7 +12,6 @@
 
 #include <plugboard/secret.h>
 
-#include "base/log.h"
 #include "whole_file.h"
 
 #define FILE_MAX_BYTES (1u << 20)
@@ -113,11 +112,13 @@ static bool use_chain(SSL_CTX *ctx, const char *path, char why[TLS_WHY_MAX])
   return well;
 }
 
-static bool use_key(SSL_CTX *ctx, const char *path, const char *chain_path, char why[TLS_WHY_MAX])
+static bool use_key(SSL_CTX *ctx, const char *path, const char *chain_path, bool *others_read,
+                    char why[TLS_WHY_MAX])
 {
   struct content content;
-  bool others_read = false, sealed = false;
-  if (!content_read(&content, path, &others_read, why))
+  bool sealed = false;
+  *others_read = false;
+  if (!content_read(&content, path, others_read, why))
     return false;
   EVP_PKEY *key = PEM_read_bio_PrivateKey(content.bio, NULL, no_password, &sealed);
   bool well = true;
@@ -131,18 +132,16 @@ static bool use_key(SSL_CTX *ctx, const char *path, const char *chain_path, char
     well = fail(why, path, "the key does not belong to the certificate in %.150s", chain_path);
   else if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
     well = fail(why, path, "cannot use the key: %s", tls_files_reason());
-  if (well && others_read)
-    log_warn("tls", "everybody on this machine may read the key in %s: chmod o-r", path);
   ERR_clear_error();
   EVP_PKEY_free(key);
   content_free(&content);
   return well;
 }
 
-bool tls_files_use(SSL_CTX *ctx, const char *chain_path, const char *key_path,
+bool tls_files_use(SSL_CTX *ctx, const char *chain_path, const char *key_path, bool *others_read,
                    char why[TLS_WHY_MAX])
 {
-  return use_chain(ctx, chain_path, why) && use_key(ctx, key_path, chain_path, why);
+  return use_chain(ctx, chain_path, why) && use_key(ctx, key_path, chain_path, others_read, why);
 }
 
 bool tls_files_use_authorities(SSL_CTX *ctx, const char *path, unsigned char digest[32],

@@ -10,8 +10,8 @@
 #define TLS_WHY_MAX 400
 
 /* The chain of path becomes that of ctx, with the key, of which the two are checked to belong
- * together. */
-bool tls_files_use(SSL_CTX *ctx, const char *chain_path, const char *key_path,
+ * together. others_read: everybody on this machine may read the key. */
+bool tls_files_use(SSL_CTX *ctx, const char *chain_path, const char *key_path, bool *others_read,
                    char why[TLS_WHY_MAX]);
 /* Clients are asked for certificates that these vouch for. digest: of the file. */
 bool tls_files_use_authorities(SSL_CTX *ctx, const char *path, unsigned char digest[32],

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
+import { metricsDoor, metricsUrl } from './lib/metrics.mjs';
 import { build, run, sleep, start, until } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
 
@@ -121,6 +122,14 @@ describe('health', () => {
     const server = await startScript(t, { script: { down: 'on', say: 'no\u001b[2J route' } });
     await until(async () => (await ready(server)).trim() === '503 not ready: the broker is unavailable: no?[2J route', 'the text');
     await server.waitForLine(/health: no\\x1b\[2J route/);
+  });
+
+  test('may have a text that is cut in a character', async (t) => {
+    const server = await startScript(t, { script: { say: 'ü'.repeat(40) }, set: [metricsDoor] });
+    const response = await fetch(metricsUrl(server, '/health'));
+    assert.equal(response.status, 200);
+    assert.equal((await response.json()).broker.text, '?'.repeat(63));
+    assert.ok(!server.log.some((line) => /health: /.test(line)), 'no news');
   });
 });
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
@@ -460,9 +460,13 @@ test('other certificates for connections that begin, while those that are there 
   const nameOf = async (servername) => (await connect(tlsPort(server), { t, servername, rejectUnauthorized: false })).getPeerCertificate().subject.CN;
   const old = await connect(tlsPort(server), { t, servername: 'x', rejectUnauthorized: false });
   assert.equal(await nameOf('x'), 'one.example');
+  chmodSync(three.key, 0o644);
   const other = { 'tls three.example': { certificate: three.certificate, key: three.key } };
   assert.deepEqual((await server.reload(config(two, other))).applied, ['[tls] certificate', '[tls] key', '[tls three.example]']);
   assert.deepEqual([await nameOf('x'), await nameOf('three.example')], ['two.example', 'three.example']);
+  for (const warning of [/warn tls: the certificate in \S+three\.example\.pem expires on /, /warn tls: everybody on this machine may read the key in \S+three\.example\.key/]) {
+    assert.equal(server.log.filter((line) => warning.test(line)).length, 1, String(warning));
+  }
   const bad = await server.reload(config({ certificate: one.certificate, key: two.key }));
   assert.equal(bad.done, false);
   assert.equal(await nameOf('x'), 'two.example');

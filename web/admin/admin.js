@@ -20,6 +20,8 @@ const VIEWS = {
 let view = 'overview';
 let timer;
 
+const isOpen = () => document.body.dataset.view === 'open';
+
 function setState(state, text) {
   byId('state').dataset.state = state;
   byId('state').textContent = text;
@@ -44,7 +46,7 @@ function route() {
   const [name, argument] = location.hash.slice(2).split('=');
   if (name !== 'tail') stopTail();
   showView(name);
-  if (document.body.dataset.view !== 'open') return;
+  if (!isOpen()) return;
   if (view === 'tail' && argument) follow(decodeURIComponent(argument));
   if (view === 'config') refreshConfig().catch(report);
   VIEWS[view]?.().catch(report);
@@ -83,12 +85,13 @@ async function refresh() {
   try {
     const status = await refreshOverview();
     await VIEWS[view]?.();
+    if (!isOpen()) return; // signed out meanwhile
     const [state, text] = STATES[status.state] ?? ['wait', status.state];
     setState(state, text);
     byId('node').textContent = status.node;
     showProblem('');
   } catch (error) {
-    report(error);
+    if (isOpen()) report(error);
   }
   if (hasToken()) timer = setTimeout(refresh, EVERY_MS);
 }

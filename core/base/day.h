@@ -1,16 +1,22 @@
-/* The clock of the day, and how it is told to operators: ISO 8601, UTC. Any thread. */
-#ifndef OPS_DAY_H
-#define OPS_DAY_H
+/* The clock of the day, and as logs and operators are told it: ISO 8601, UTC. Any thread. */
+#ifndef BASE_DAY_H
+#define BASE_DAY_H
 
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 
+static inline uint64_t day_ms(const struct timespec *at)
+{
+  return (uint64_t)at->tv_sec * 1000u + (uint64_t)at->tv_nsec / 1000000u;
+}
+
+/* Milliseconds since 1970. */
 static inline uint64_t day_now_ms(void)
 {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+  return day_ms(&now);
 }
 
 #define DAY_TEXT_SIZE 32
