@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "cli/histogram.h"
+#include "cli/latencies.h"
 #include "load_bulk.h"
 #include "load_conn.h"
 #include "load_heartbeat.h"
@@ -39,10 +39,10 @@ struct run {
   uint64_t published, expected, delivered, fences_expected;
   uint64_t lost, doubled, foreign;
   uint64_t measured_from_ns;
-  struct histogram latency;
+  struct latencies latency;
   struct storm storm;
-  struct histogram storm_latency; /* of messages that were due while clients came back */
-  struct histogram late; /* open loop: from when a message was due until it was published */
+  struct latencies storm_latency; /* of messages that were due while clients came back */
+  struct latencies late; /* open loop: from when a message was due until it was published */
 };
 
 static struct run run;
@@ -84,7 +84,7 @@ void on_delivery(struct conn *conn, const uint8_t *body, size_t len)
   *seen = stamp.seq + 1;
   run.delivered++;
   if (stamp.time_ns >= run.measured_from_ns)
-    histogram_add(storm_covers(&run.storm, stamp.time_ns) ? &run.storm_latency : &run.latency,
+    latencies_add(storm_covers(&run.storm, stamp.time_ns) ? &run.storm_latency : &run.latency,
                   conn->load->now_ns - stamp.time_ns);
 }
 
@@ -268,7 +268,7 @@ static void open_loop(uint64_t from_ns, uint64_t until_ns)
       continue;
     }
     if (due >= run.measured_from_ns)
-      histogram_add(&run.late, now - due);
+      latencies_add(&run.late, now - due);
     conn_flush(publish_one(due, false));
     i++;
     load_poll(&run.load, 0);
@@ -352,11 +352,11 @@ static void print_server(const struct measured *m)
          per((double)m->at_idle.rss_bytes - (double)m->at_start.rss_bytes, o->idle));
 }
 
-static void print_latency(const char *name, const struct histogram *h)
+static void print_latency(const char *name, const struct latencies *h)
 {
   printf("\"%s\": {\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f, \"max\": %.2f, \"mean\": %.2f}",
-         name, (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
-         (double)histogram_quantile(h, 0.999) / 1e3, (double)h->max / 1e3,
+         name, (double)latencies_quantile(h, 0.5) / 1e3, (double)latencies_quantile(h, 0.99) / 1e3,
+         (double)latencies_quantile(h, 0.999) / 1e3, (double)h->max / 1e3,
          per((double)h->sum / 1e3, (double)h->n));
 }
 
@@ -368,8 +368,8 @@ static void print_storm(void)
          storm->n, seconds(storm->end_ns - storm->start_ns),
          seconds(storm_to.run_ns - storm_from.run_ns), run.storm_latency.n);
   print_latency("latency_us", &run.storm_latency);
-  printf(", \"p99_more_us\": %.2f}", ((double)histogram_quantile(&run.storm_latency, 0.99) -
-                                      (double)histogram_quantile(&run.latency, 0.99)) /
+  printf(", \"p99_more_us\": %.2f}", ((double)latencies_quantile(&run.storm_latency, 0.99) -
+                                      (double)latencies_quantile(&run.latency, 0.99)) /
                                          1e3);
 }
 
@@ -393,8 +393,8 @@ static void print_result(const struct measured *m)
          m->beats_sent, m->beats_received);
   printf(" \"generator\": {\"cpu_share\": %.3f, \"late_us\": {\"p50\": %.2f, \"p99\": %.2f}},\n",
          o->duration_s > 0 ? per(m->generator_cpu_s, m->run_s) : 0,
-         (double)histogram_quantile(&run.late, 0.5) / 1e3,
-         (double)histogram_quantile(&run.late, 0.99) / 1e3);
+         (double)latencies_quantile(&run.late, 0.5) / 1e3,
+         (double)latencies_quantile(&run.late, 0.99) / 1e3);
   printf(" \"opened\": {\"connections\": %.0f, \"seconds\": %.4f, \"per_s\": %.1f}", n_conns,
          open_s, per(n_conns, open_s));
   if (o->storm)

@@ -2,7 +2,7 @@
 // how many clients connect in the busiest second? Prints a table; the exit status is 1 when a
 // message was lost, or more clients came in a second than --rate allows.
 //
-//   node bench/rolling_restart.mjs [--clients 900] [--rate 100] [--drain-time 30s] [--every 5]
+//   node bench/rolling_restart.mjs [--clients 900] [--rate 100] [--drain-time 30s] [--every 50]
 //
 // Half of the clients ask for notices and make the new connection before the old one ends, as
 // docs/protocol.md describes it ("When the server stops"); the others connect again after
@@ -142,6 +142,10 @@ async function main() {
   return lost || errors.length || busiest(connects) > rate ? 1 : 0;
 }
 
-const status = await main();
-for (const each of cleanups.reverse()) await each();
+let status = 1;
+try {
+  status = await main();
+} finally {
+  for (const each of cleanups.reverse()) await each();
+}
 process.exit(status);

@@ -33,7 +33,7 @@ struct arguments {
   struct text_list claims, roles, audiences;
   int64_t expires_ms;
   /* admin commands */
-  const char *search, *session, *user, *message, *after;
+  const char *search, *user, *message, *after;
   int64_t limit;
   /* all */
   bool json;

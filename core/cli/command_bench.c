@@ -9,9 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/bench_result.h"
 #include "cli/command.h"
 #include "cli/dial.h"
-#include "cli/histogram.h"
 #include "cli/say.h"
 #include "cli/stamp.h"
 
@@ -49,11 +49,10 @@ struct bench {
   char *body;
   uint32_t *next_seq;         /* per topic and slot */
   uint64_t from_ns, until_ns; /* what is published between them counts */
-  uint64_t published, expected, delivered, doubled, foreign;
-  uint64_t ticks_ns; /* when all links were looked at for their times */
+  uint64_t ticks_ns;          /* when all links were looked at for their times */
   bool measuring, interrupted;
   enum exit_code exit;
-  struct histogram latency, late;
+  struct bench_result result;
 };
 
 static uint64_t now_ns(void)
@@ -78,24 +77,24 @@ static void on_message(struct party *party, struct plug_str body)
   struct bench *bench = party->bench;
   const uint8_t *bytes = (const uint8_t *)body.ptr;
   if (body.len != (size_t)bench->arguments->size || bytes[0] != 'S') {
-    bench->foreign++;
+    bench->result.foreign++;
     return;
   }
   struct stamp stamp = stamp_read(bytes);
   if (stamp.slot >= bench->n_slots) {
-    bench->foreign++;
+    bench->result.foreign++;
     return;
   }
   if (stamp.seq < party->seen[stamp.slot]) {
-    bench->doubled++;
+    bench->result.doubled++;
     return;
   }
   party->seen[stamp.slot] = stamp.seq + 1;
   if (stamp.time_ns < bench->from_ns)
     return;
   uint64_t now = now_ns();
-  bench->delivered++;
-  histogram_add(&bench->latency, now > stamp.time_ns ? now - stamp.time_ns : 0);
+  bench->result.delivered++;
+  latencies_add(&bench->result.latency, now > stamp.time_ns ? now - stamp.time_ns : 0);
 }
 
 static void subscribe(struct party *party)
@@ -132,8 +131,6 @@ static void on_frame(void *ctx, const struct stomp_frame *frame)
       become_ready(party);
     else if (party->waiting)
       party->waiting--;
-  } else {
-    link_end(&party->link, EXIT_REFUSED, "%s", "");
   }
 }
 
@@ -248,8 +245,8 @@ static void publish(struct bench *bench, struct party *party, uint64_t due, bool
     return;
   size_t listeners =
       bench->n_subscribers / bench->n_topics + (topic < bench->n_subscribers % bench->n_topics);
-  bench->published++;
-  bench->expected += listeners;
+  bench->result.published++;
+  bench->result.expected += listeners;
 }
 
 /* At a rate: all messages that are due. Returns when the next is. */
@@ -264,7 +261,7 @@ static uint64_t publish_due(struct bench *bench, uint64_t start, uint64_t *n)
     if (link_backlog(&party->link) > BACKLOG_MAX)
       return now + NS_PER_MS; /* it is late, and that counts */
     if (due >= bench->from_ns)
-      histogram_add(&bench->late, now - due);
+      latencies_add(&bench->result.late, now - due);
     publish(bench, party, due, false);
     (*n)++;
   }
@@ -298,94 +295,15 @@ static void measure(struct bench *bench)
     uint64_t now = now_ns();
     bench->until_ns = now > bench->from_ns ? now : bench->from_ns + 1;
   }
-  uint64_t before = bench->delivered, since = now_ns();
-  while (bench->exit == EXIT_DONE && bench->delivered < bench->expected &&
+  uint64_t before = bench->result.delivered, since = now_ns();
+  while (bench->exit == EXIT_DONE && bench->result.delivered < bench->result.expected &&
          now_ns() - since < STALL_MS * NS_PER_MS) {
     look(bench, now_ns() + NS_PER_S / 20);
-    if (bench->delivered != before) {
-      before = bench->delivered;
+    if (bench->result.delivered != before) {
+      before = bench->result.delivered;
       since = now_ns();
     }
   }
-}
-
-/* --- results --- */
-
-static double us(uint64_t ns)
-{
-  return (double)ns / 1000;
-}
-
-static json_t *quantiles(const struct histogram *h)
-{
-  return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean", h->n ? us(h->sum / h->n) : 0.0, "p50",
-                   us(histogram_quantile(h, 0.5)), "p90", us(histogram_quantile(h, 0.9)), "p99",
-                   us(histogram_quantile(h, 0.99)), "max", us(h->max));
-}
-
-static uint64_t lost(const struct bench *bench)
-{
-  return bench->expected > bench->delivered ? bench->expected - bench->delivered : 0;
-}
-
-static json_t *result_json(const struct bench *bench, double s)
-{
-  const struct arguments *a = bench->arguments;
-  json_t *object = json_pack(
-      "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:o}", "url",
-      bench->dial.target.shown, "publishers", (json_int_t)a->publishers, "subscribers",
-      (json_int_t)a->subscribers, "topics", (json_int_t)a->topics, "size", (json_int_t)a->size,
-      "rate", (json_int_t)a->rate, "duration_s", s, "published", (json_int_t)bench->published,
-      "published_per_s", (double)bench->published / s, "delivered", (json_int_t)bench->delivered,
-      "delivered_per_s", (double)bench->delivered / s, "lost", (json_int_t)lost(bench), "doubled",
-      (json_int_t)bench->doubled, "foreign", (json_int_t)bench->foreign, "latency_us",
-      quantiles(&bench->latency));
-  if (a->rate)
-    json_object_set_new(object, "late_us", quantiles(&bench->late));
-  return object;
-}
-
-static void put_quantiles(struct buf *out, const char *name, const struct histogram *h)
-{
-  buf_putf(out, "%-12s %10.0f %10.0f %10.0f %10.0f %10.0f\n", name, h->n ? us(h->sum / h->n) : 0.0,
-           us(histogram_quantile(h, 0.5)), us(histogram_quantile(h, 0.9)),
-           us(histogram_quantile(h, 0.99)), us(h->max));
-}
-
-static void put_result(const struct bench *bench, double s, struct buf *out)
-{
-  const struct arguments *a = bench->arguments;
-  buf_putf(out, "%lld publishers, %lld subscribers, %lld topics, %lld bytes, %.1f s\n\n",
-           (long long)a->publishers, (long long)a->subscribers, (long long)a->topics,
-           (long long)a->size, s);
-  buf_putf(out, "published  %12llu %12.1f/s\n", (unsigned long long)bench->published,
-           (double)bench->published / s);
-  buf_putf(out, "delivered  %12llu %12.1f/s\n", (unsigned long long)bench->delivered,
-           (double)bench->delivered / s);
-  buf_putf(out, "lost       %12llu\n", (unsigned long long)lost(bench));
-  if (bench->doubled || bench->foreign)
-    buf_putf(out, "doubled    %12llu\nforeign    %12llu\n", (unsigned long long)bench->doubled,
-             (unsigned long long)bench->foreign);
-  buf_putf(out, "\n%-12s %10s %10s %10s %10s %10s\n", "us", "mean", "p50", "p90", "p99", "max");
-  put_quantiles(out, "latency", &bench->latency);
-  if (a->rate)
-    put_quantiles(out, "late", &bench->late);
-}
-
-static enum exit_code tell(const struct bench *bench)
-{
-  double s = (double)(bench->until_ns - bench->from_ns) / 1e9;
-  bool good;
-  if (bench->arguments->json) {
-    good = say_json(result_json(bench, s));
-  } else {
-    struct buf out = {0};
-    put_result(bench, s, &out);
-    good = say_buf(&out);
-  }
-  if (good && lost(bench))
-    say_error("%llu messages were lost", (unsigned long long)lost(bench));
-  return good && !lost(bench) ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* --- setting up --- */
@@ -507,7 +425,8 @@ static int run_bench(const struct arguments *arguments)
       say_error("interrupted");
       code = EXIT_FAILED;
     } else if (code == EXIT_DONE) {
-      code = tell(bench);
+      code = bench_result_tell(&bench->result, arguments, bench->dial.target.shown,
+                               bench->until_ns - bench->from_ns);
     }
   }
   tear_down(bench);

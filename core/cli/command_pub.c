@@ -68,9 +68,7 @@ static void send_one(struct pub *pub, struct plug_str body)
 static void on_frame(void *ctx, const struct stomp_frame *frame)
 {
   struct pub *pub = ctx;
-  if (frame->command == STOMP_ERROR) {
-    link_end(&pub->link, EXIT_REFUSED, "%s", "");
-  } else if (frame->command == STOMP_RECEIPT && pub->confirmed < pub->sent) {
+  if (frame->command == STOMP_RECEIPT && pub->confirmed < pub->sent) {
     pub->confirmed++;
     be_patient(pub);
   }

@@ -182,6 +182,16 @@ static void on_message(struct leg *leg, const struct stomp_frame *frame)
     sub->stop = true;
 }
 
+/* How now ends says how to come back; next is opened again in any case. */
+static void on_error(struct leg *leg, const struct stomp_frame *frame)
+{
+  struct sub *sub = leg->sub;
+  if (leg != sub->now)
+    return;
+  sub->hint_ms = hint_of(frame);
+  sub->retry = sub->hint_ms || is_passing(frame);
+}
+
 static void on_frame(void *ctx, const struct stomp_frame *frame)
 {
   struct leg *leg = ctx;
@@ -199,9 +209,7 @@ static void on_frame(void *ctx, const struct stomp_frame *frame)
     on_receipt(leg);
     break;
   default:
-    leg->sub->hint_ms = hint_of(frame);
-    leg->sub->retry = leg->sub->hint_ms || is_passing(frame);
-    link_end(&leg->link, EXIT_REFUSED, "%s", "");
+    on_error(leg, frame);
   }
 }
 
@@ -272,6 +280,10 @@ static bool look_after_now(struct sub *sub, enum exit_code *code)
   sub->next_at_us = 0;
   sub->delay_ms = DELAY_MIN_MS;
   sub->moving = false; /* what the next has still to bring may have come: seen is kept */
+  if (sub->now) {      /* what the last was told of its end says nothing of this one's */
+    sub->hint_ms = 0;
+    sub->retry = false;
+  }
   return sub->now;
 }
 

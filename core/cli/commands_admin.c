@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/admin.h"
 #include "cli/say.h"
+#include "cli/table.h"
 
 #define N(array) (sizeof(array) / sizeof *(array))
 

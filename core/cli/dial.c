@@ -168,9 +168,6 @@ unsigned dial_wait(const struct dial *dial, struct link *const *links, size_t n,
       news |= DIAL_SIGNAL;
     if (fds[1].revents)
       news |= DIAL_INPUT;
-    for (size_t i = 0; i < n; i++)
-      if (fds[2 + i].revents)
-        news |= DIAL_LINK;
   }
   return news;
 }

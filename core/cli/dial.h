@@ -27,10 +27,11 @@ bool dial_secret(const char *option, const char *file, const char *variable, cha
 
 #define DIAL_LINKS_MAX 2
 
-enum dial_news { DIAL_NOTHING, DIAL_LINK = 1, DIAL_INPUT = 2, DIAL_SIGNAL = 4 };
+enum dial_news { DIAL_NOTHING, DIAL_INPUT = 1, DIAL_SIGNAL = 2 };
 
 /* Waits until one of the links has something to do, input (a descriptor, or -1) can be read, a
- * signal has come, or until is reached (UINT64_MAX: no end). Returns which, a set. */
+ * signal has come, or until is reached (UINT64_MAX: no end). Returns which of the last two, a set;
+ * links are for link_turn in any case. */
 unsigned dial_wait(const struct dial *dial, struct link *const *links, size_t n, int input,
                    uint64_t until_us);
 

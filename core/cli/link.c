@@ -30,10 +30,6 @@ void link_end(struct link *link, enum exit_code code, const char *format, ...)
   stream_close(&link->stream);
   if (left && code == EXIT_UNREACHABLE) /* it may close instead of answering */
     code = EXIT_DONE;
-  if (link->refused && code != EXIT_DONE) {
-    link->exit = EXIT_REFUSED; /* and why says what the ERROR said */
-    return;
-  }
   link->exit = code;
   va_start(args, format);
   vsnprintf(link->why, sizeof link->why, format, args);
@@ -45,7 +41,8 @@ static void end_unreachable(struct link *link, const char *why)
   link_end(link, EXIT_UNREACHABLE, "%s: %s", link->terms->target->shown, why);
 }
 
-void link_error_text(const struct stomp_frame *frame, char *out, size_t size)
+/* What an ERROR frame says, in one line: its message, and the body's first line. */
+static void put_error_text(const struct stomp_frame *frame, char *out, size_t size)
 {
   const struct plug_str *message = stomp_frame_header(frame, STR("message"));
   const char *eol = frame->body.len ? memchr(frame->body.ptr, '\n', frame->body.len) : NULL;
@@ -243,12 +240,10 @@ static void on_connected(struct link *link, const struct stomp_frame *frame)
 static void on_frame(struct link *link, const struct stomp_frame *frame)
 {
   if (frame->command == STOMP_ERROR) {
-    link->refused = true;
-    link_error_text(frame, link->why, sizeof link->why);
-    if (link->state == LINK_CONNECTING)
-      link_end(link, EXIT_REFUSED, "%s", "");
-    else
-      link->on_frame(link->ctx, frame);
+    char text[sizeof link->why];
+    put_error_text(frame, text, sizeof text);
+    link->on_frame(link->ctx, frame);
+    link_end(link, EXIT_REFUSED, "%s", text);
     return;
   }
   if (!stomp_command_is_server(frame->command) ||
@@ -338,6 +333,9 @@ static void read_answer(struct link *link, const char *bytes, size_t len)
   case WS_CLIENT_REFUSED:
     link_end(link, EXIT_REFUSED, "%s: %s", link->terms->target->shown, why);
     return;
+  case WS_CLIENT_UNAVAILABLE: /* a balancer says so, too, while there is no node */
+    end_unreachable(link, why);
+    return;
   case WS_CLIENT_GARBAGE:
     link_end(link, EXIT_GARBAGE, "%s: %s", link->terms->target->shown, why);
     return;
@@ -374,6 +372,14 @@ static void read_stream(struct link *link)
 
 /* --- time --- */
 
+/* When our own heart-beat is due; UINT64_MAX: there is none to send. */
+static uint64_t beat_at_us(const struct link *link)
+{
+  if (!link->send_every_us || link->state != LINK_UP || link_backlog(link))
+    return UINT64_MAX;
+  return link->sent_us + link->send_every_us / 2;
+}
+
 static void keep_time(struct link *link)
 {
   static const char *const waited_for[] = {"a connection", "the WebSocket handshake's answer",
@@ -388,8 +394,7 @@ static void keep_time(struct link *link)
     end_unreachable(link, "the server's heart-beats have stopped");
     return;
   }
-  if (link->send_every_us && now - link->sent_us >= link->send_every_us / 2 &&
-      !link_backlog(link) && link->state == LINK_UP)
+  if (now >= beat_at_us(link))
     put_message(link, STR("\n"));
 }
 
@@ -404,8 +409,8 @@ int link_timeout_ms(const struct link *link)
     next = link->heard_us + BEAT_SLACK * link->hear_every_us;
   if (link->stream.ssl && SSL_has_pending(link->stream.ssl))
     return 0; /* read from the socket, which has no more to tell poll */
-  if (link->send_every_us && !link_backlog(link) && link->sent_us + link->send_every_us / 2 < next)
-    next = link->sent_us + link->send_every_us / 2;
+  if (beat_at_us(link) < next)
+    next = beat_at_us(link);
   if (next == UINT64_MAX)
     return -1;
   uint64_t ms = next > now ? (next - now) / 1000 + 1 : 0;

@@ -41,13 +41,13 @@ enum link_state {
 
 struct link {
   const struct link_terms *terms;
-  /* Frames while UP or LEAVING: MESSAGE, RECEIPT, ERROR; and CONNECTED. Valid during the call. */
+  /* CONNECTED; MESSAGE and RECEIPT while UP or LEAVING; and ERROR, after which the link ends. Valid
+   * during the call. */
   void (*on_frame)(void *ctx, const struct stomp_frame *frame);
   void *ctx;
   enum link_state state;
   enum exit_code exit;
   char why[400];
-  bool refused; /* an ERROR came: what follows is its consequence */
   enum stomp_version version;
   struct stream stream;
   struct ws_reader reader;
@@ -89,8 +89,5 @@ void link_leave(struct link *link);
 /* Ends it with this exit code; the first end counts. */
 void link_end(struct link *link, enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* What an ERROR frame says, in one line: its message, and the body's first line. */
-void link_error_text(const struct stomp_frame *frame, char *out, size_t size);
 
 #endif

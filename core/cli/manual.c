@@ -30,6 +30,7 @@ static const struct {
     {"PLUGCTL_URL", "the server, where --url does not say it"},
     {"PLUGCTL_PASSCODE", "the passcode, where no option says it"},
     {"PLUGCTL_TOKEN", "the token, where no option says it"},
+    {"PLUGCTL_SECRET", "the secret of token, where no option says it"},
     {"PLUGCTL_ADMIN", "the admin door, where --admin does not say it"},
     {"PLUGCTL_ADMIN_TOKEN", "the token of [admin], where no option says it"},
     {"NO_COLOR", "no colours, though on a terminal"},

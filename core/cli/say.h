@@ -1,5 +1,5 @@
-/* What plugctl prints: complaints, JSON lines, tables, and whether there are colours. Text of
- * others is escaped before it meets a terminal. Owns nothing. One thread. */
+/* What plugctl prints: complaints, JSON lines, and whether there are colours. Text of others is
+ * escaped before it meets a terminal. Owns nothing. One thread. */
 #ifndef CLI_SAY_H
 #define CLI_SAY_H
 
@@ -28,30 +28,5 @@ bool say_buf(struct buf *take);
 
 /* Body bytes as a member: "body" when they are UTF-8, else "body_base64". */
 bool say_put_body(json_t *object, struct plug_str body);
-
-/* --- tables --- */
-
-enum { TABLE_COLUMNS_MAX = 12, TABLE_WIDTH = 80 };
-
-struct table_column {
-  const char *title;
-  bool right;   /* numbers */
-  bool shrinks; /* is cut, with an ellipsis, when the table is too wide */
-};
-
-struct table {
-  const struct table_column *columns;
-  size_t n_columns, n_rows, cap_rows;
-  char **cells; /* row by row, the table's own */
-  bool failed;
-};
-
-void table_init(struct table *table, const struct table_column *columns, size_t n);
-/* The next cell, from the left; a row is complete with its last. */
-void table_put(struct table *table, size_t column, struct plug_str text);
-void table_putf(struct table *table, size_t column, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* Title line and rows, no wider than 80 columns; frees the table. */
-void table_print(struct table *table, struct buf *out, bool colours);
 
 #endif

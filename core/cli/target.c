@@ -108,8 +108,8 @@ static const char *take_all(struct target *target, CURLU *url, const char *text)
   free(fragment);
   if (!wrong)
     wrong = take_host(target, url, scheme);
-  if (!wrong)
-    wrong = take_path(target, url, strpbrk(after + 3, "/") != NULL);
+  if (!wrong) /* a slash of the query is none of a path */
+    wrong = take_path(target, url, after[3 + strcspn(after + 3, "/?")] == '/');
   if (!wrong)
     wrong = part(url, CURLUPART_USER, CURLU_URLDECODE, &target->user);
   if (!wrong)

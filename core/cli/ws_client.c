@@ -72,12 +72,13 @@ static const char *end_of_head(const char *bytes, size_t len)
   return NULL;
 }
 
-static enum ws_client_answer refused(struct plug_str line, struct plug_str body, char why[240])
+static enum ws_client_answer refused(unsigned status, struct plug_str line, struct plug_str body,
+                                     char why[240])
 {
   struct plug_str text = line_at(body.ptr, body.ptr + body.len);
   snprintf(why, 240, "%.*s%s%.*s", line.len > 80 ? 80 : (int)line.len, line.ptr,
            text.len ? ": " : "", text.len > 120 ? 120 : (int)text.len, text.ptr);
-  return WS_CLIENT_REFUSED;
+  return status / 100 == 5 ? WS_CLIENT_UNAVAILABLE : WS_CLIENT_REFUSED;
 }
 
 enum ws_client_answer ws_client_read_answer(const char *bytes, size_t len, const char *key,
@@ -96,7 +97,7 @@ enum ws_client_answer ws_client_read_answer(const char *bytes, size_t len, const
   if (!read_status(line, &status))
     return garbage(why, "what answers is no HTTP server");
   if (status != 101)
-    return refused(line, str_from(end, (size_t)(bytes + len - end)), why);
+    return refused(status, line, str_from(end, (size_t)(bytes + len - end)), why);
   char accept[WS_ACCEPT_LEN + 1];
   bool upgrade = false, connection = false, accepted = false;
   if (!ws_upgrade_accept(str_of(key), accept))

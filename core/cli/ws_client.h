@@ -17,10 +17,16 @@ bool ws_client_make_key(char key[WS_KEY_LEN + 1]);
 void ws_client_put_request(struct buf *out, const char *authority, const char *path,
                            const char *key, const struct text_list *headers);
 
-enum ws_client_answer { WS_CLIENT_MORE, WS_CLIENT_OPEN, WS_CLIENT_REFUSED, WS_CLIENT_GARBAGE };
+enum ws_client_answer {
+  WS_CLIENT_MORE,
+  WS_CLIENT_OPEN,
+  WS_CLIENT_REFUSED,
+  WS_CLIENT_UNAVAILABLE, /* 5xx: who answers cannot now */
+  WS_CLIENT_GARBAGE,
+};
 
 /* bytes: all that has come. OPEN: *used is the length of the answer, what is behind it are frames.
- * REFUSED, GARBAGE: why says what came instead. */
+ * REFUSED, UNAVAILABLE, GARBAGE: why says what came instead. */
 enum ws_client_answer ws_client_read_answer(const char *bytes, size_t len, const char *key,
                                             size_t *used, char why[240]);
 

@@ -54,6 +54,11 @@ static void refuse_address(const struct door *door, int fd)
 }
 
 /* Over TCP: to HTTP each request is answered. */
+static bool begins_no_session(const struct net_env *env, const struct door *door)
+{
+  return door->carrier && env->shut;
+}
+
 static void refuse_stopping(const struct door *door, int fd)
 {
   COUNT(refused_drain);
@@ -99,10 +104,7 @@ void admit_client(struct net_env *env, const struct door *door, int fd, struct w
   if (counted && !admit_address(env, peer)) {
     refuse_address(door, fd);
     drop(env, fd, former, NULL);
-  } else if (door->carrier && env->shut) {
-    refuse_stopping(door, fd);
-    drop(env, fd, former, counted ? peer : NULL);
-  } else if (!door->tls) {
+  } else if (!door->tls || begins_no_session(env, door)) {
     admit_ready(env, door, fd, former, peer, counted, opened_ms, NULL);
   } else if (!tls_conn_new(env, door, fd, former, peer, counted, opened_ms)) {
     drop(env, fd, former, counted ? peer : NULL);
@@ -113,7 +115,10 @@ void admit_ready(struct net_env *env, const struct door *door, int fd, struct wa
                  const struct net_peer *peer, bool counted, uint64_t opened_ms, const char *refusal)
 {
   bool taken;
-  if (door->carrier) {
+  if (begins_no_session(env, door)) { /* also if that came to be during the handshake */
+    refuse_stopping(door, fd);
+    taken = false;
+  } else if (door->carrier) {
     struct conn *conn = conn_new(env, fd, former, door->carrier, peer, counted, opened_ms);
     taken = conn != NULL;
     if (taken)

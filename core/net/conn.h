@@ -26,6 +26,7 @@ struct conn {
   uint8_t transport;  /* enum transport, once it has entered */
   bool entered;       /* is in the census */
   uint64_t bytes_out; /* on this connection; of requests of SockJS, what they carry for it */
+  uint64_t n_sent;    /* frames that the socket has taken, in part the last */
   struct session session;
   struct timer timer;
   struct list link;      /* all of the worker's */
@@ -42,7 +43,6 @@ struct conn {
   uint32_t turn;         /* the worker's turn in which read_bytes were read */
   uint32_t read_bytes;
   uint64_t bytes_in; /* as bytes_out */
-  uint64_t n_sent;   /* frames that the socket has taken, in part the last */
   struct net_peer peer;
   bool counted;
 };

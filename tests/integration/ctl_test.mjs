@@ -200,6 +200,44 @@ describe('pub and sub', { concurrency: 4 }, () => {
   });
 });
 
+// Each is refused at first, then let in.
+describe('sub --reconnect comes back after a refusal that passes', { concurrency: 4 }, () => {
+  const answers = (socket, refuse) => socket.on('data', (data) => {
+    const { frame } = decode(data);
+    if (frame?.command === 'CONNECT') refuse ? socket.end(refuse) : socket.write(encode('CONNECTED', { version: '1.2' }));
+    if (frame?.command === 'SUBSCRIBE') socket.write(Buffer.concat([encode('RECEIPT', { 'receipt-id': 's0' }), encode('MESSAGE', { subscription: 'sub-0', 'message-id': '1', destination: '/topic/a' }, 'here')].map((each) => Buffer.from(each))));
+    if (frame?.command === 'DISCONNECT') socket.end(encode('RECEIPT', { 'receipt-id': 'bye' }));
+  });
+  const cases = {
+    'ERROR, nobody can judge it now': [encode('ERROR', { message: 'later', 'error-code': 'authentication-unavailable' }), 0],
+    'ERROR, the server is restarting': [encode('ERROR', { message: 'later', 'error-code': 'restarting', 'reconnect-in': '50' }), 0],
+    'ERROR, a wrong token': [encode('ERROR', { message: 'never', 'error-code': 'bad-token' }), 77],
+  };
+  for (const [name, [refusal, expected]] of Object.entries(cases)) {
+    test(name, async (t) => {
+      let n = 0;
+      const port = await rawServer(t, (socket) => answers(socket, n++ ? null : refusal));
+      const { code, stdout, stderr } = await ctl(['sub', '-u', `stomp://127.0.0.1:${port}`, '--reconnect', '-n', '1', '/topic/a']);
+      assert.deepEqual([code, stdout, n], expected ? [expected, '', 1] : [0, 'here\n', 2], stderr);
+    });
+  }
+  for (const [status, expected] of [['503 Service Unavailable', 0], ['403 Forbidden', 77]]) {
+    test(`HTTP ${status}`, async (t) => {
+      const wss = await webSocketServer(t);
+      let n = 0;
+      wss.options.verifyClient = (_, done) => done(n++ > 0, ...status.split(/ (.*)/));
+      wss.on('connection', (socket) => socket.on('message', (data) => {
+        const { frame } = decode(data);
+        if (frame?.command === 'CONNECT') socket.send(encode('CONNECTED', { version: '1.2' }));
+        if (frame?.command === 'SUBSCRIBE') socket.send(encode('MESSAGE', { subscription: 'sub-0', 'message-id': '1', destination: '/topic/a' }, 'here'));
+        if (frame?.command === 'DISCONNECT') socket.send(encode('RECEIPT', { 'receipt-id': 'bye' }));
+      }));
+      const { code, stdout, stderr } = await ctl(['sub', '-u', `ws://127.0.0.1:${wss.address().port}`, '--reconnect', '-n', '1', '/topic/a']);
+      assert.deepEqual([code, stdout, n], expected ? [expected, '', 1] : [0, 'here\n', 2], stderr);
+    });
+  }
+});
+
 test('sub --reconnect moves before the server stops, and prints each message once', async (t) => {
   const sockets = [];
   const asked = [];

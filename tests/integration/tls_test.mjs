@@ -225,6 +225,25 @@ describe('clients', () => {
     assert.equal((await client.waitForClose()).code, 1012);
     assert.deepEqual(await server.waitForExit(), { code: 0, signal: null });
   });
+
+  test('a handshake that ends while the server stops begins no session', async (t) => {
+    const server = await startTls(t, { set: ['server.workers=1', 'server.drain-time=10m', 'server.drain-rate=1'] });
+    const clients = [await stomp(server, { t, tls: clientOf(server) }), await stomp(server, { t, tls: clientOf(server) })];
+    const half = net.connect(tlsPort(server, 'tls'), '127.0.0.1');
+    t.after(() => half.destroy());
+    await until(async () => (await stat(server, 'tls_handshaking')) === 1, 'the connection');
+    server.signal('SIGTERM');
+    await server.waitForLine(/closing 2 sessions in/);
+    const late = await connect(0, { t, ca: own.pem, socket: half });
+    let heard = '';
+    late.on('data', (bytes) => { heard += bytes; });
+    const closed = new Promise((done) => late.on('close', done));
+    late.write('CONNECT\naccept-version:1.2\nhost:h\n\n\0');
+    await within(closed, 10000, 'the end of the late one');
+    assert.equal(heard, '');
+    for (const client of clients) assert.equal((await client.waitForClose()).code, 1012);
+    assert.deepEqual(await server.waitForExit(), { code: 0, signal: null }); // long before drain-time
+  });
 });
 
 describe('what is agreed upon', () => {

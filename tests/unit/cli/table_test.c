@@ -3,11 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "cli/say.h"
+#include "cli/table.h"
 
 static const struct table_column columns[] = {{.title = "NAME", .shrinks = true},
                                               {.title = "N", .right = true},

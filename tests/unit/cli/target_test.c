@@ -23,6 +23,8 @@ static void good_urls_are_taken_apart(void **state)
        "a.example:8443"},
       {"ws://a.example?token=x", true, false, "a.example", "80", "/ws?token=x", NULL, NULL,
        "a.example"},
+      {"ws://a.example?to=/b/c", true, false, "a.example", "80", "/ws?to=/b/c", NULL, NULL,
+       "a.example"},
       {"stomp://127.0.0.1", false, false, "127.0.0.1", "61613", "/ws", NULL, NULL, "127.0.0.1"},
       {"tcp://h:1", false, false, "h", "1", "/ws", NULL, NULL, "h:1"},
       {"stomp+ssl://u:p%40%3a@[::1]:7", false, true, "::1", "7", "/ws", "u", "p@:", "[::1]:7"},

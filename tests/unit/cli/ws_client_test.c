@@ -37,6 +37,8 @@ static void answers_are_judged(void **state)
       {"HTTP/1.1 404 Not Found\r\nX: y\r\n\r\nnot here\nat all", WS_CLIENT_REFUSED,
        "HTTP/1.1 404 Not Found: not here"},
       {"HTTP/1.0 302 Found\r\n\r\n", WS_CLIENT_REFUSED, "HTTP/1.0 302 Found"},
+      {"HTTP/1.1 503 Service Unavailable\r\n\r\n", WS_CLIENT_UNAVAILABLE,
+       "HTTP/1.1 503 Service Unavailable"},
       {START FIELDS "\r\n", WS_CLIENT_GARBAGE,
        "the answer to the handshake is not that of a WebSocket server"},
       {START "Sec-WebSocket-Accept: " ACCEPT "\r\n\r\n", WS_CLIENT_GARBAGE,
