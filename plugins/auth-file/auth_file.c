@@ -1,7 +1,6 @@
 /* auth-file: clients log in with the name and the password of a user in a file, or by a certificate
- * whose subject stands there. Hashing runs in the
- * work pool, where the file is read again when it has changed, too; everything else on the home
- * thread. */
+ * whose subject stands there. Hashing runs in the work pool, where the file is read again when it
+ * has changed, too; everything else on the home thread. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

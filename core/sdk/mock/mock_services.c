@@ -37,7 +37,6 @@ void mock_breach(struct plug_mock *mock, const char *what)
   pthread_mutex_unlock(&mock->lock);
 }
 
-/* For what is tagged [home] and needs an instance that has not been stopped. */
 void mock_check_home(struct plug_mock *mock, const char *what)
 {
   char line[128];
@@ -69,6 +68,7 @@ void mock_keep_text(char *to, size_t room, struct plug_str s)
     memcpy(to, s.ptr, n);
   to[n] = '\0';
 }
+
 /* ---- Log, configuration, clock ---- */
 
 static int32_t host_log_on(const struct plug_host *host, int32_t level) PLUG_NOEXCEPT
@@ -117,7 +117,6 @@ static int one_of(const char *text, const char *const *words, size_t n)
   return 0;
 }
 
-/* What cfg_i64 gives for a text; 0 when it is none of the type's. */
 int mock_read_number(uint32_t type, const char *text, int64_t *out)
 {
   static const struct {
@@ -310,7 +309,6 @@ static void host_timer_free(struct plug_timer *timer) PLUG_NOEXCEPT
 
 /* ---- Operations ---- */
 
-/* Under the lock. 1 if op may be completed now. */
 int mock_take_completion(struct plug_op *op, const char *how)
 {
   char line[96];
@@ -362,8 +360,8 @@ static uint64_t wall_ms(void)
   return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* The outcome of a callback that has returned status. Meanwhile the mock's clock goes with that on
- * the wall: whoever waits for a backend has time-outs. */
+/* Meanwhile the mock's clock goes with that on the wall: whoever waits for a backend has time-outs.
+ */
 plug_status mock_wait_for(struct plug_op *op, plug_status status)
 {
   struct plug_mock *mock = op->mock;
