@@ -14,9 +14,7 @@ json_t *api_json_read(struct plug_str body, struct api_fault *fault)
   }
   json_t *root = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
   if (!root) {
-    size_t len = strlen(error.text);
-    if (len == sizeof error.text - 1) /* cut, perhaps within a character */
-      error.text[utf8_cut(error.text, len, len - 1)] = '\0';
+    utf8_mend(error.text);
     api_refuse(fault, 400, "bad-json", NULL, "the body is no JSON: line %d, column %d: %s",
                error.line, error.column, error.text);
     return NULL;

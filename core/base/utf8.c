@@ -95,3 +95,17 @@ bool utf8_feed(struct utf8_state *state, const void *bytes, size_t len)
   }
   return true;
 }
+
+void utf8_mend(char *text)
+{
+  size_t len; /* of the character that begins at text */
+  for (; *text; text += len) {
+    struct utf8_state state = {0, 0, 0};
+    for (len = 0; !len || !utf8_done(&state); len++)
+      if (!text[len] || !utf8_feed(&state, text + len, 1)) {
+        *text = '?';
+        len = 1;
+        break;
+      }
+  }
+}

@@ -36,4 +36,8 @@ static inline size_t utf8_cut(const char *text, size_t len, size_t max)
   return max;
 }
 
+/* Puts '?' for each byte of a text with a NUL behind it that is no part of UTF-8: what a library
+ * quotes may be cut within a character. */
+void utf8_mend(char *text);
+
 #endif

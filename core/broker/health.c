@@ -82,8 +82,8 @@ void health_text(struct health *health, char out[HEALTH_TEXT_MAX])
   pthread_mutex_lock(&health->lock);
   memcpy(out, health->text, HEALTH_TEXT_MAX);
   pthread_mutex_unlock(&health->lock);
-  bool text = utf8_valid(out, strlen(out)); /* it may be a backend's, or cut */
   for (char *c = out; *c; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7f || (!text && (unsigned char)*c >= 0x80))
+    if ((unsigned char)*c < 0x20 || *c == 0x7f)
       *c = '?';
+  utf8_mend(out); /* it may be a backend's, or cut */
 }

@@ -1,5 +1,7 @@
 /* utf8_feed, whole and split at a place that the input chooses, against a decoder that follows the
  * table of RFC 3629 one character at a time. */
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/utf8.h"
 
@@ -47,5 +49,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   int got = utf8_feed(&state, text, split) && utf8_feed(&state, text + split, len - split) &&
             utf8_done(&state);
   invariant(got == expected);
+
+  char quoted[160];
+  size_t quoted_len = len < sizeof quoted - 1 ? len : sizeof quoted - 1;
+  memcpy(quoted, text, quoted_len);
+  quoted[quoted_len] = '\0';
+  quoted_len = strlen(quoted);
+  expected = is_valid(text, quoted_len);
+  utf8_mend(quoted);
+  invariant(strlen(quoted) == quoted_len && utf8_valid(quoted, quoted_len));
+  invariant((memcmp(quoted, text, quoted_len) == 0) == expected);
   return 0;
 }

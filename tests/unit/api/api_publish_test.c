@@ -211,6 +211,7 @@ static void faults_name_status_code_and_field(void **state)
       {"[]", 400, "bad-json", ""},
       {"{", 400, "bad-json", ""},
       {AT ",\"body\":\"x\"} x", 400, "bad-json", ""},
+      {AT ",\"body\":\"\\\xd2\x9e\"}", 400, "bad-json", ""}, /* quoted up to half a character */
       {AT ",\"body\":\"x\",\"body\":\"x\"}", 400, "bad-json", ""},
       {"{}", 400, "missing", "destination"},
       {AT "}", 400, "missing", "body"},
@@ -255,6 +256,7 @@ static void faults_name_status_code_and_field(void **state)
         strcmp(fault.field, rows[i].field) != 0)
       fail_msg("%s: %u %s '%s' %s", rows[i].json, fault.status, fault.code, fault.field,
                fault.message);
+    assert_true(utf8_valid(fault.message, strlen(fault.message)));
   }
 }
 

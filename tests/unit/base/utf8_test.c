@@ -168,6 +168,31 @@ static void a_text_is_not_done_within_a_character(void **state)
   assert_true(utf8_done(&s));
 }
 
+static void a_text_that_is_quoted_is_mended_byte_by_byte(void **state)
+{
+  (void)state;
+  static const char *const quoted[][2] = {
+      {"", ""},
+      {"plain", "plain"},
+      {"\xe2\x82\xac \xf0\x9f\x98\x80", "\xe2\x82\xac \xf0\x9f\x98\x80"},
+      {"\\\xd2", "\\?"},
+      {"\\\xd2'", "\\?'"},
+      {"\xf0\x9f\x98", "???"},
+      {"\xf0\x9f\xe2\x82\xac", "??\xe2\x82\xac"},
+      {"a\x80\xbf"
+       "b",
+       "a??b"},
+      {"\xed\xa0\x80", "???"},
+      {"\xc0\x80\xff", "???"},
+  };
+  for (size_t i = 0; i < sizeof quoted / sizeof *quoted; i++) {
+    char text[16];
+    snprintf(text, sizeof text, "%s", quoted[i][0]);
+    utf8_mend(text);
+    assert_string_equal(text, quoted[i][1]);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -175,6 +200,7 @@ int main(void)
       cmocka_unit_test(a_bad_byte_is_found_wherever_it_is),
       cmocka_unit_test(every_code_point_is_accepted_and_every_surrogate_refused),
       cmocka_unit_test(a_text_is_not_done_within_a_character),
+      cmocka_unit_test(a_text_that_is_quoted_is_mended_byte_by_byte),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
