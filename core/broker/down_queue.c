@@ -124,6 +124,14 @@ void down_queue_flush(struct down_queue *queue)
   queue->flushing = false;
 }
 
+void down_queue_move(struct down_queue *queue, void (*send)(void *ctx, struct down_queue_entry *),
+                     void *ctx)
+{
+  struct down_queue_entry *entry;
+  while ((entry = take_first(queue)))
+    send(ctx, entry);
+}
+
 static void on_return_timer(uv_timer_t *timer)
 {
   struct down_queue *queue = timer->data;

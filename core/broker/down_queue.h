@@ -57,6 +57,10 @@ bool down_queue_add(struct down_queue *queue, struct down_queue_entry *entry, si
 /* Sends, oldest first, until one cannot be sent. */
 void down_queue_flush(struct down_queue *queue);
 
+/* Gives all to send, oldest first, which takes them: another backend is to have them. */
+void down_queue_move(struct down_queue *queue, void (*send)(void *ctx, struct down_queue_entry *),
+                     void *ctx);
+
 /* The backend is back after a loss: the delay begins, and over() is called at its end. False: there
  * is none. */
 bool down_queue_delay(struct down_queue *queue);

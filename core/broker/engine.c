@@ -24,6 +24,18 @@ static void follow_echo(const struct engine *engine, const struct plug_msg *msg)
     message_follow(msg, accepted_us);
 }
 
+static plug_status let_in(struct engine *engine, uint64_t interest, const struct plug_msg *msg)
+{
+  struct gate *gate = atomic_load_explicit(&engine->gate, memory_order_acquire);
+  return __builtin_expect(gate != NULL, 0) ? gate_deliver(gate, engine->place.slot, interest, msg)
+                                           : interest_deliver(engine->interests, interest, msg);
+}
+
+plug_status engine_let_in(void *ctx, const struct plug_msg *msg)
+{
+  return let_in(ctx, 0, msg);
+}
+
 static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_msg *msg)
 {
   struct engine *engine = ctx;
@@ -32,7 +44,7 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
       return PLUG_OK;
     follow_echo(engine, msg);
   }
-  plug_status status = interest_deliver(engine->interests, interest, msg);
+  plug_status status = let_in(engine, interest, msg);
   /* Dropped where a worker's inbox could not hold it; the status of limits is not for plugins. */
   return status == PLUG_ETOOBIG ? PLUG_EUNAVAIL : status;
 }
@@ -41,8 +53,8 @@ static plug_status on_deliver(void *ctx, uint64_t interest, const struct plug_ms
  * nobody else would hear. */
 static void wait_for_others(struct engine *engine, bool ready)
 {
-  bool wait = ready && engine->was_lost && engine->settings.queue_when_down &&
-              (engine->caps & PLUG_CAP_CROSS_NODE);
+  bool wait = ready && engine->was_lost && !engine->place.candidate &&
+              engine->settings.queue_when_down && (engine->caps & PLUG_CAP_CROSS_NODE);
   if (ready)
     engine->was_lost = false;
   if (!wait || !down_queue_delay(&engine->down_queue))
@@ -63,6 +75,9 @@ void engine_update_ready(struct engine *engine)
     wait_for_others(engine, ready);
   if (ready && !engine->down_queue.returning)
     down_queue_flush(&engine->down_queue);
+  /* It is up, and the one that it takes over from is not: what waits there may go. */
+  if (ready && engine->twin && !engine_ready(engine->twin))
+    engine_move_waiting(engine->twin, engine);
 }
 
 static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str why)
@@ -74,6 +89,8 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
   engine->health.bad = false; /* newer than the last poll */
   engine->was_lost |= !up || ((flags & PLUG_INTERESTS_LOST) && engine_ready(engine));
   interest_sync_state(&engine->sync, up, (flags & PLUG_INTERESTS_LOST) != 0);
+  if (engine->twin)
+    interest_group_settle(engine->place.group);
   engine_update_ready(engine);
 }
 
@@ -94,31 +111,14 @@ static void on_health(struct health *health)
   engine_update_ready(engine);
 }
 
-/* --- interests ---------------------------------------------------------------------------- */
-
-static void run_changes(struct loop_task *task)
-{
-  struct engine *engine = container_of(task, struct engine, changes_task);
-  atomic_store(&engine->changes_posted, 0);
-  if (engine->running)
-    interest_sync_changes(&engine->sync);
-}
-
-void engine_on_change(struct engine *engine)
-{
-  if (engine->instance && !atomic_exchange(&engine->changes_posted, 1))
-    loop_post_task(instance_loop(engine->instance), &engine->changes_task);
-}
-
 /* --- life --------------------------------------------------------------------------------- */
 
-struct engine *engine_new(const struct broker_settings *settings)
+struct engine *engine_new(const struct broker_settings *settings, const struct engine_place *place)
 {
   struct engine *engine = aligned_alloc(64, (sizeof *engine + 63) / 64 * 64);
   if (!engine)
     return NULL;
-  *engine = (struct engine){.settings = *settings};
-  engine->changes_task.run = run_changes;
+  *engine = (struct engine){.settings = *settings, .place = *place};
   engine->publish_task.run = engine_run_publishes;
   engine->hook.run = on_turn_end;
   health_init(&engine->health, on_health);
@@ -127,8 +127,9 @@ struct engine *engine_new(const struct broker_settings *settings)
 
 plug_status engine_create(struct engine *engine, struct plugin_image *image, struct loop *loop,
                           const char *name, const struct config_section *section,
-                          struct interest_table *interests, struct plug_err *err)
+                          struct plug_err *err)
 {
+  struct interest_table *interests = engine->place.group->table;
   struct instance_broker_up up = {.deliver = on_deliver, .state = on_state, .ctx = engine};
   engine->interests = interests;
   engine->instance = instance_create(image, loop, name, section, &up, err);
@@ -149,13 +150,26 @@ plug_status engine_create(struct engine *engine, struct plugin_image *image, str
     engine->instance = NULL;
     return PLUG_ENOMEM;
   }
-  interest_set_local_patterns(interests, !(engine->caps & PLUG_CAP_CROSS_NODE));
-  interest_sync_init(&engine->sync, engine->instance, interests,
-                     engine->settings.unsubscribe_grace_ms, engine->settings.max_unused_topics,
-                     engine->settings.operation_timeout_ms);
+  const struct interest_sync_limits limits = {engine->settings.unsubscribe_grace_ms,
+                                              engine->settings.max_unused_topics,
+                                              engine->settings.operation_timeout_ms};
+  interest_sync_init(&engine->sync, engine->instance, engine->place.group, &limits);
+  engine->sync.local_patterns = !(engine->caps & PLUG_CAP_CROSS_NODE);
   proof_init(&engine->proof, engine->instance, interests, engine->caps,
              engine->settings.probe_interval_ms, engine->settings.operation_timeout_ms);
   return PLUG_OK;
+}
+
+/* It is to have all interests before it takes over. One that brings all messages itself need not be
+ * asked for patterns, but others have to, and never were. */
+static void mirror(struct engine *engine, const struct interest_sync *other)
+{
+  if (other->local_patterns && !engine->sync.local_patterns) {
+    interest_set_local_patterns(engine->interests, false);
+    interest_queue_patterns(engine->interests);
+  }
+  interest_sync_mirror(&engine->sync, other);
+  interest_group_changes(engine->place.group);
 }
 
 static void start_on_home(void *arg) PLUG_NOEXCEPT
@@ -164,7 +178,12 @@ static void start_on_home(void *arg) PLUG_NOEXCEPT
   struct loop *loop = instance_loop(engine->instance);
   engine->running = true;
   down_queue_open(&engine->down_queue, loop_uv(loop));
+  struct interest_group *group = engine->place.group;
+  engine->sync.required = !engine->place.candidate;
+  group->syncs[engine->place.slot] = &engine->sync;
   interest_sync_start(&engine->sync);
+  if (engine->place.candidate)
+    mirror(engine, group->syncs[1 - engine->place.slot]);
   proof_open(&engine->proof);
   loop_add_hook(loop, &engine->hook);
 }
@@ -199,6 +218,8 @@ plug_status engine_start(struct engine *engine, struct plug_err *err)
 static void stop_on_home(void *arg) PLUG_NOEXCEPT
 {
   struct engine *engine = arg;
+  if (!engine->running)
+    return;
   if (engine->down_queue.returning)
     down_queue_flush(&engine->down_queue); /* better early than never */
   engine_run_publishes(&engine->publish_task);
@@ -228,18 +249,19 @@ void engine_stop(struct engine *engine)
   instance_stop(engine->instance);
 }
 
-void engine_free(struct engine *engine)
+bool engine_free(struct engine *engine)
 {
   if (!engine)
-    return;
-  /* What was abandoned may still come back into the broker. */
+    return true;
+  /* What was abandoned may still come back into the engine. */
   if (engine->instance && instance_state(engine->instance) == INSTANCE_ABANDONED)
-    return;
+    return false;
   if (engine->instance)
     instance_destroy(engine->instance);
   order_free(engine->order);
   health_fini(&engine->health);
   free(engine);
+  return true;
 }
 
 uint64_t engine_max_payload(const struct engine *engine)
@@ -281,4 +303,47 @@ bool engine_unready(struct engine *engine, char *out, size_t size)
   health_text(&engine->health, text);
   snprintf(out, size, "the broker is unavailable%s%s", text[0] ? ": " : "", text);
   return true;
+}
+
+uint32_t engine_caps(const struct engine *engine)
+{
+  return engine->caps;
+}
+
+/* --- two of them -------------------------------------------------------------------------- */
+
+bool engine_refuses(struct engine *engine, char *out, size_t size)
+{
+  const struct interest_sync *sync = &engine->sync;
+  if (!sync->n_refused)
+    return false;
+  snprintf(out, size, "%s", sync->refused);
+  return true;
+}
+
+void engine_set_gate(struct engine *engine, struct gate *gate)
+{
+  atomic_store_explicit(&engine->gate, gate, memory_order_release);
+}
+
+void engine_pair(struct engine *engine, struct engine *twin)
+{
+  engine->twin = twin;
+}
+
+void engine_require(struct engine *engine, bool required)
+{
+  engine->sync.required = required;
+  engine->place.candidate = engine->place.candidate && !required;
+  interest_group_settle(engine->place.group);
+}
+
+void engine_leave(struct engine *engine)
+{
+  struct interest_group *group = engine->place.group;
+  if (group->syncs[engine->place.slot] != &engine->sync)
+    return;
+  group->syncs[engine->place.slot] = NULL;
+  interest_sync_detach(&engine->sync);
+  interest_group_settle(group);
 }

@@ -13,7 +13,10 @@
 #include "hub/interest.h"
 #include "plugin/instance.h"
 
+struct both;
 struct engine;
+struct gate;
+struct interest_group;
 
 struct broker_settings {
   bool queue_when_down; /* false: publishes are refused while the backend is down */
@@ -31,18 +34,53 @@ struct broker_load {
   uint64_t waiting, waiting_bytes; /* for a backend that is away */
 };
 
-struct engine *engine_new(const struct broker_settings *settings); /* [start] */
-void engine_on_change(struct engine *engine);                      /* [any] */
-/* [start] Loads, checks and creates the plugin's instance; err->text is complete. loop may be NULL
- * for --check. */
+/* Where an engine stands: alone, or beside another one that it takes over from. */
+struct engine_place {
+  struct interest_group *group;
+  unsigned slot;  /* in it, and its side of a gate */
+  bool candidate; /* it takes over, if all goes well */
+};
+
+/* Who waits for the outcome of a publish, if anybody does. */
+struct publish_to {
+  struct inbox_item *answer; /* for inbox; NULL: nobody */
+  struct inbox *inbox;
+  struct both *both; /* instead of these: two brokers are asked */
+  bool shared;       /* two brokers are given it, whether somebody waits or not */
+  bool second;       /* and this is the one that does not count */
+};
+
+struct engine *engine_new(const struct broker_settings *settings,
+                          const struct engine_place *place); /* [start] */
+/* [start] Checks and creates the plugin's instance; err->text is complete. loop may be NULL for
+ * --check. */
 plug_status engine_create(struct engine *engine, struct plugin_image *image, struct loop *loop,
                           const char *name, const struct config_section *section,
-                          struct interest_table *interests, struct plug_err *err);
-plug_status engine_start(struct engine *engine, struct plug_err *err); /* [start] */
+                          struct plug_err *err);
+/* [start] A candidate is given all interests of the other one from here on, whether it is up or
+ * not; its readiness says that it has them. */
+plug_status engine_start(struct engine *engine, struct plug_err *err);
 /* [start] When nobody publishes any more: as broker_drain. */
 void engine_drain(struct engine *engine);
 void engine_stop(struct engine *engine); /* [start] after the last publish has returned */
-void engine_free(struct engine *engine); /* [start] */
+/* [start] False: its plugin was abandoned, and may come back into all that it knows. */
+bool engine_free(struct engine *engine);
+
+/* [start] Does it refuse what the other one has? In words behind "the new broker cannot take
+ * over:".
+ */
+bool engine_refuses(struct engine *engine, char *out, size_t size);
+/* [any] What it brings passes a gate, or none. */
+void engine_set_gate(struct engine *engine, struct gate *gate);
+/* [home] Messages are given to both from here on, or no longer (NULL). Answers to subscribers are
+ * of all that are required. */
+void engine_pair(struct engine *engine, struct engine *twin);
+void engine_require(struct engine *engine, bool required);
+/* [home] No more interests, and none of its answers. After engine_drain. */
+void engine_leave(struct engine *engine);
+/* [home] What waits for its backend waits for that of another one, and is given to it if it is up.
+ */
+void engine_move_waiting(struct engine *engine, struct engine *to);
 
 uint64_t engine_max_payload(const struct engine *engine); /* 0: no limit */
 struct plugin_instance *engine_instance(const struct engine *engine);
@@ -53,8 +91,10 @@ void engine_health_text(struct engine *engine, char out[HEALTH_TEXT_MAX]);
 bool engine_unready(struct engine *engine, char *out, size_t size);
 struct broker_load engine_load(const struct engine *engine);
 bool engine_congested(const struct engine *engine);
+uint32_t engine_caps(const struct engine *engine);
+/* [worker] As broker_publish. */
 plug_status engine_publish(struct engine *engine, const struct plug_msg *msg,
-                           struct inbox_item *answer, struct inbox *inbox); /* [worker] */
+                           const struct publish_to *to);
 bool engine_publish_unheard(struct engine *engine, uint64_t topic_hash, size_t payload_len);
 
 #endif

@@ -21,8 +21,7 @@ struct publish {
   };
   struct engine *engine;
   const struct plug_msg *msg; /* a reference */
-  struct inbox_item *answer;  /* NULL: nobody waits */
-  struct inbox *inbox;
+  struct publish_to to;
   struct order_turn turn; /* without PLUG_CAP_ECHO, while has_turn */
   _Atomic int refs;       /* whoever acts on it or has its operation, and its turn */
   bool has_turn;          /* its turn has not been ended */
@@ -54,14 +53,13 @@ static void publish_count(struct publish *publish, bool counted)
 }
 
 static struct publish *publish_new(struct engine *engine, const struct plug_msg *msg,
-                                   struct inbox_item *answer, struct inbox *inbox)
+                                   const struct publish_to *to)
 {
   struct publish *publish = malloc(sizeof *publish);
   if (!publish)
     return NULL;
   message_ref(msg);
-  *publish =
-      (struct publish){.engine = engine, .msg = msg, .answer = answer, .inbox = inbox, .refs = 1};
+  *publish = (struct publish){.engine = engine, .msg = msg, .to = *to, .refs = 1};
   return publish;
 }
 
@@ -104,7 +102,7 @@ static void on_publish_release(void *arg, plug_status status, struct plug_str de
 {
   struct publish *publish = arg;
   (void)detail;
-  if (publish->failed && !is_failure(status))
+  if (publish->failed && !is_failure(status) && !publish->to.second)
     COUNT(publish_late);
   publish_unref(publish);
 }
@@ -124,13 +122,15 @@ static void publish_finish(struct publish *publish, plug_status status)
   publish->failed = is_failure(status);
   if (!publish->failed)
     time_publish(publish->msg);
-  if (publish->failed)
+  if (publish->failed && !publish->to.second)
     COUNT(publish_failed);
   turn_end(publish, !publish->failed);
-  if (publish->answer) {
-    publish->answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
-    if (inbox_put(publish->inbox, publish->answer))
-      publish->inbox->wake(publish->inbox);
+  if (publish->to.both) {
+    both_finish(publish->to.both, publish->to.second, status);
+  } else if (publish->to.answer) {
+    publish->to.answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
+    if (inbox_put(publish->to.inbox, publish->to.answer))
+      publish->to.inbox->wake(publish->to.inbox);
   }
 }
 
@@ -146,12 +146,20 @@ static void on_published(void *arg, plug_status status, struct plug_str detail)
   static struct log_limit limit;
   uint64_t held;
   /* Without a receipt the log is the only one to be told. */
-  if (status < 0 && !publish->answer && log_limit_pass(&limit, REFUSED_PERIOD_MS, &held))
+  if (status < 0 && !publish->to.answer && !publish->to.shared &&
+      log_limit_pass(&limit, REFUSED_PERIOD_MS, &held))
     log_warn("broker",
              "a message to '%.*s' was refused: %.*s (%" PRIu64
              " more without a receipt before, not reported)",
              STR_ARG(publish->msg->topic), STR_ARG(detail), held);
   publish_finish(publish, status);
+}
+
+/* [home] The message is given to another broker too, which is up, or is the one to keep it. */
+static bool is_elsewhere(const struct publish *publish)
+{
+  const struct engine *twin = publish->engine->twin;
+  return publish->to.shared && twin && (publish->to.second || engine_ready(twin));
 }
 
 /* [home] Calls the plugin. False, and publish stays the caller's, if the backend is away. There is
@@ -175,7 +183,7 @@ static bool publish_call(struct publish *publish)
   instance_call_end(&call);
   if (status == PLUG_PENDING)
     return true;
-  if (status == PLUG_EUNAVAIL && engine->settings.queue_when_down)
+  if (status == PLUG_EUNAVAIL && engine->settings.queue_when_down && !is_elsewhere(publish))
     return false; /* and keeps its turn */
   publish_end(publish, status);
   return true;
@@ -213,48 +221,84 @@ static void wait_for_backend(struct engine *engine, struct publish *publish)
     publish_end(publish, PLUG_EUNAVAIL);
 }
 
+static void publish_in_turn(struct engine *engine, struct publish *publish);
+
+/* A message that was published to this broker alone, which is away; another one is there. */
+static void pass_on(struct publish *publish, struct engine *twin)
+{
+  turn_end(publish, false);
+  publish_count(publish, false);
+  publish->engine = twin;
+  publish_count(publish, true);
+  publish_in_turn(twin, publish);
+}
+
+static void publish_in_turn(struct engine *engine, struct publish *publish)
+{
+  bool ready = engine_ready(engine), queue = engine->settings.queue_when_down;
+  if (!engine->running)
+    publish_end(publish, PLUG_ECANCELED);
+  else if (!ready && is_elsewhere(publish))
+    publish_end(publish, PLUG_EUNAVAIL);
+  else if (!ready && engine->twin && engine_ready(engine->twin))
+    pass_on(publish, engine->twin);
+  else if (queue && (!ready || down_queue_holds(&engine->down_queue)))
+    wait_for_backend(engine, publish); /* behind what waits already */
+  else if (!ready)
+    publish_end(publish, PLUG_EUNAVAIL);
+  else if (!publish_call(publish))
+    wait_for_backend(engine, publish);
+}
+
 void engine_run_publishes(struct loop_task *task)
 {
   struct engine *engine = container_of(task, struct engine, publish_task);
   struct mpsc_node *node = mpsc_take(&engine->publishes);
   /* A session's SUBSCRIBE reaches the plugin before what the session publishes after it. */
   if (node && engine->running)
-    interest_sync_changes(&engine->sync);
+    interest_group_changes(engine->place.group);
   while (node) {
     struct publish *publish = container_of(node, struct publish, node);
     node = node->next;
-    if (!engine->running) {
-      publish_end(publish, PLUG_ECANCELED);
-    } else if (engine->settings.queue_when_down &&
-               (!engine_ready(engine) || down_queue_holds(&engine->down_queue))) {
-      wait_for_backend(engine, publish); /* behind what waits already */
-    } else if (!engine_ready(engine)) {
-      publish_end(publish, PLUG_EUNAVAIL);
-    } else if (!publish_call(publish)) {
-      wait_for_backend(engine, publish);
-    }
+    publish_in_turn(engine, publish);
   }
 }
 
+static void move_one(void *ctx, struct down_queue_entry *entry)
+{
+  pass_on(container_of(entry, struct publish, waiting), ctx);
+}
+
+void engine_move_waiting(struct engine *engine, struct engine *to)
+{
+  down_queue_move(&engine->down_queue, move_one, to);
+}
+
+static void count_failed(const struct publish_to *to)
+{
+  if (!to->second)
+    COUNT(publish_failed);
+}
+
 /* False, and counted: as many as may wait do. */
-static bool has_room(struct engine *engine)
+static bool has_room(struct engine *engine, const struct publish_to *to)
 {
   int64_t depth = atomic_load_explicit(&engine->n_publishes, memory_order_relaxed);
   if (depth < (int64_t)engine->settings.publish_queue)
     return true;
-  COUNT(publish_failed);
+  count_failed(to);
   return false;
 }
 
 static plug_status publish_here(struct engine *engine, const struct plug_msg *msg,
-                                struct inbox_item *answer, struct inbox *inbox)
+                                const struct publish_to *to)
 {
   struct publish *publish = NULL;
   struct plug_op *op = NULL;
-  if (engine->order && !has_room(engine))
+  if (engine->order && !has_room(engine, to))
     return PLUG_ESTATE;
-  if (answer || engine->order) {
-    publish = publish_new(engine, msg, answer, inbox);
+  if (to->answer || to->both || engine->order) {
+    publish = publish_new(engine, msg, to);
     if (!publish)
       return PLUG_ENOMEM;
     op = op_new(engine->instance, engine->settings.operation_timeout_ms, on_published, publish);
@@ -277,7 +321,7 @@ static plug_status publish_here(struct engine *engine, const struct plug_msg *ms
   if (status == PLUG_PENDING)
     return PLUG_PENDING;
   if (is_failure(status))
-    COUNT(publish_failed);
+    count_failed(to);
   else
     time_publish(msg);
   if (publish) {
@@ -289,31 +333,32 @@ static plug_status publish_here(struct engine *engine, const struct plug_msg *ms
 }
 
 plug_status engine_publish(struct engine *engine, const struct plug_msg *msg,
-                           struct inbox_item *answer, struct inbox *inbox)
+                           const struct publish_to *to)
 {
-  COUNT(published);
+  if (!to->second)
+    COUNT(published);
   uint64_t max = engine->plugin->max_payload;
   if (max && msg->payload.len > max) {
-    COUNT(publish_failed);
+    count_failed(to);
     return PLUG_ETOOBIG;
   }
   if (engine->caps & PLUG_CAP_PUBLISH_ANY)
-    return publish_here(engine, msg, answer, inbox);
+    return publish_here(engine, msg, to);
   /* Until all topics are subscribed again the backend takes messages that our own subscribers would
    * never hear back: it counts as down. */
   if (!engine_ready(engine) && !engine->settings.queue_when_down) {
-    COUNT(publish_failed);
+    count_failed(to);
     return PLUG_EUNAVAIL;
   }
   if (watchdog_home_hangs()) { /* nobody would take it home */
-    COUNT(publish_failed);
+    count_failed(to);
     return PLUG_EUNAVAIL;
   }
-  if (!has_room(engine))
+  if (!has_room(engine, to))
     return PLUG_ESTATE;
-  struct publish *publish = publish_new(engine, msg, answer, inbox);
+  struct publish *publish = publish_new(engine, msg, to);
   if (!publish) {
-    COUNT(publish_failed);
+    count_failed(to);
     return PLUG_ENOMEM;
   }
   publish_count(publish, true);
@@ -367,6 +412,6 @@ bool engine_publish_init(struct engine *engine)
                                            .delay_ms = settings->down_queue_delay_ms};
   down_queue_init(&engine->down_queue, &down, &down_queue_calls, engine);
   if (!(engine->caps & PLUG_CAP_ECHO))
-    engine->order = order_new(engine->interests, on_turn_over);
+    engine->order = order_new(engine_let_in, on_turn_over, engine);
   return engine->order || (engine->caps & PLUG_CAP_ECHO);
 }

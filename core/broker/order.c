@@ -15,17 +15,20 @@ struct bucket {
 };
 
 struct order {
-  struct interest_table *interests;
+  plug_status (*deliver)(void *ctx, const struct plug_msg *msg);
+  void *ctx;
   void (*over)(struct order_turn *turn);
   struct bucket buckets[BUCKETS];
 };
 
-struct order *order_new(struct interest_table *interests, void (*over)(struct order_turn *turn))
+struct order *order_new(plug_status (*deliver)(void *ctx, const struct plug_msg *msg),
+                        void (*over)(struct order_turn *turn), void *ctx)
 {
   struct order *order = calloc(1, sizeof *order);
   if (!order)
     return NULL;
-  order->interests = interests;
+  order->deliver = deliver;
+  order->ctx = ctx;
   order->over = over;
   for (size_t i = 0; i < BUCKETS; i++)
     pthread_mutex_init(&order->buckets[i].mutex, NULL);
@@ -97,8 +100,8 @@ plug_status order_end(struct order *order, struct order_turn *turn, bool deliver
       break;
     first->delivering = true;
     pthread_mutex_unlock(&bucket->mutex);
-    if (first->outcome == ORDER_DELIVER &&
-        interest_deliver(order->interests, 0, first->msg) != PLUG_OK && first == turn)
+    if (first->outcome == ORDER_DELIVER && order->deliver(order->ctx, first->msg) != PLUG_OK &&
+        first == turn)
       status = PLUG_EAGAIN;
     pthread_mutex_lock(&bucket->mutex);
     drop_first(find(bucket, topic_hash));

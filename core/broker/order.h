@@ -22,9 +22,11 @@ struct order_turn {
 
 struct order;
 
-/* over(turn): has been delivered or skipped, and may be freed; called with no lock held, on the
- * thread of any order_end. NULL: out of memory. */
-struct order *order_new(struct interest_table *interests, void (*over)(struct order_turn *turn));
+/* deliver(ctx, msg): lets one in, as interest_deliver with interest 0. over(turn): has been
+ * delivered or skipped, and may be freed; called with no lock held, on the thread of any order_end.
+ * NULL: out of memory. */
+struct order *order_new(plug_status (*deliver)(void *ctx, const struct plug_msg *msg),
+                        void (*over)(struct order_turn *turn), void *ctx);
 /* After the last turn is over. NULL is fine. */
 void order_free(struct order *order);
 

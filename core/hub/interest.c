@@ -94,7 +94,9 @@ void interest_set_inbox_bytes(struct interest_table *table, uint64_t bytes)
 
 void interest_set_local_patterns(struct interest_table *table, bool local)
 {
+  pthread_mutex_lock(&table->patterns.mutex);
   table->local_patterns = local;
+  pthread_mutex_unlock(&table->patterns.mutex);
 }
 
 static struct shard *shard_of(struct interest_table *table, bool is_pattern, uint64_t hash)
@@ -158,9 +160,11 @@ static struct interest *interest_new(struct interest_table *table, struct shard 
   interest->is_pattern = is_pattern;
   interest->by_name.key = str_from(interest->name, name.len);
   interest->by_id.key = str_from((const char *)&interest->id, sizeof interest->id);
-  list_init(&interest->link);
-  list_init(&interest->grace);
-  list_init(&interest->ask);
+  for (int i = 0; i < INTEREST_HOLDS; i++) {
+    list_init(&interest->holds[i].link);
+    list_init(&interest->holds[i].grace);
+    list_init(&interest->holds[i].ask);
+  }
   if (!map_insert_hashed(&shard->map, &interest->by_name, hash)) {
     free(interest);
     return NULL;
@@ -369,6 +373,7 @@ struct interest *interest_next_change(const struct interest *interest)
 static void remove_entry(struct interest_table *table, struct shard *shard,
                          struct interest *interest)
 {
+  interest->removed = true;
   map_remove(&shard->map, &interest->by_name);
   shard_count(shard, interest->by_name.hash, false);
   if (interest->is_pattern)
@@ -379,9 +384,9 @@ enum interest_change interest_judge(struct interest_table *table, struct interes
 {
   struct shard *shard = shard_of_entry(table, interest);
   enum interest_change change = INTEREST_CHANGE_NONE;
-  bool local = interest->is_pattern && table->local_patterns;
 
   pthread_mutex_lock(&shard->mutex);
+  bool local = interest->is_pattern && table->local_patterns;
   interest->queued = false;
   if (interest->workers) {
     if (interest->state == INTEREST_NEW) {
@@ -432,17 +437,49 @@ bool interest_ask_again(struct interest_table *table, struct interest *interest)
   return wanted;
 }
 
-void interest_answer(struct interest_table *table, struct interest *interest, plug_status status)
+static void answer(struct interest_table *table, struct interest *interest, plug_status status,
+                   bool news_only)
 {
   struct shard *shard = shard_of_entry(table, interest);
   bool tell = false;
+  uint64_t wake = 0;
   pthread_mutex_lock(&shard->mutex);
+  bool news = !news_only || interest->state != INTEREST_CONFIRMED;
   interest->state = status == PLUG_OK ? INTEREST_CONFIRMED : INTEREST_FAILED;
-  uint64_t wake = put_status(table, interest, status);
+  if (news)
+    wake = put_status(table, interest, status);
   if (!interest->workers)
     tell = queue_change(table, interest);
   pthread_mutex_unlock(&shard->mutex);
   wake_all(table, wake);
+  if (tell)
+    table->on_change(table->ctx);
+}
+
+void interest_answer(struct interest_table *table, struct interest *interest, plug_status status)
+{
+  answer(table, interest, status, false);
+}
+
+void interest_confirm(struct interest_table *table, struct interest *interest)
+{
+  answer(table, interest, PLUG_OK, true);
+}
+
+void interest_queue_patterns(struct interest_table *table)
+{
+  struct map_iter it = {0, NULL};
+  struct map_entry *e;
+  bool tell = false;
+  pthread_mutex_lock(&table->patterns.mutex);
+  while ((e = map_next(&table->patterns.map, &it))) {
+    struct interest *interest = container_of(e, struct interest, by_name);
+    if (!interest->workers)
+      continue;
+    interest->state = INTEREST_NEW;
+    tell |= queue_change(table, interest);
+  }
+  pthread_mutex_unlock(&table->patterns.mutex);
   if (tell)
     table->on_change(table->ctx);
 }
@@ -460,8 +497,5 @@ bool interest_retire(struct interest_table *table, struct interest *interest)
 
 void interest_free(struct interest *interest)
 {
-  list_remove(&interest->link);
-  list_remove(&interest->grace);
-  list_remove(&interest->ask);
   free(interest);
 }

@@ -34,6 +34,24 @@ enum interest_state {
   INTEREST_FAILED,    /* the broker refused; the workers have been told */
 };
 
+/* A broker's part of an interest; all of it is the broker's. */
+#define INTEREST_HOLDS 2
+struct interest_hold {
+  struct list link;  /* all that it knows, oldest first */
+  struct list ask;   /* those to ask the plugin for, or to give back to it */
+  struct list grace; /* those that nobody wants any more */
+  uint64_t grace_until_ms;
+  bool held;       /* the broker has it: it must stay, even when it is removed */
+  bool in_flight;  /* part of a batch that the plugin has not answered */
+  bool owed;       /* likewise, and its deadline has passed: nobody waits for the answer */
+  bool orphan;     /* likewise, and nobody wants it any more: it goes when the answer comes */
+  bool unanswered; /* nobody wants it, but the answer is to come */
+  bool alone;      /* to be asked for in a batch of its own */
+  bool restoring;  /* the backend is to have it, and has not confirmed it yet */
+  bool confirmed;  /* the plugin's last answer is that it delivers */
+  bool failed;     /* it is that it does not */
+};
+
 struct interest {
   struct map_entry by_name; /* key points at name */
   struct map_entry by_id;   /* patterns only; key points at id */
@@ -44,18 +62,10 @@ struct interest {
   uint8_t state;
   uint64_t workers; /* bit mask */
   struct mpsc_node change;
-  /* control thread only; the lists are the broker's */
-  struct list link;  /* all that it knows, oldest first */
-  struct list ask;   /* those to ask the plugin for */
-  struct list grace; /* those that nobody wants any more */
-  uint64_t grace_until_ms;
-  bool in_flight;  /* part of a batch that the plugin has not answered */
-  bool owed;       /* likewise, and its deadline has passed: nobody waits for the answer */
-  bool orphan;     /* likewise, and nobody wants it any more: it goes when the answer comes */
-  bool unanswered; /* nobody wants it, but the answer is to come */
-  bool alone;      /* to be asked for in a batch of its own */
-  bool restoring;  /* the backend had it and has forgotten it */
-  char name[];     /* name_len bytes */
+  bool removed; /* stands in no map any more */
+  /* control thread only: what a broker knows of it, or two while one takes over from the other */
+  struct interest_hold holds[INTEREST_HOLDS];
+  char name[]; /* name_len bytes */
 };
 
 static inline struct plug_str interest_name(const struct interest *interest)
@@ -75,7 +85,10 @@ struct interest_table *interest_table_new(unsigned n_workers, struct inbox *cons
 void interest_table_free(struct interest_table *table);
 /* inbox_limit in bytes of messages; without, there is none. Before threads start. */
 void interest_set_inbox_bytes(struct interest_table *table, uint64_t bytes);
+/* [control] once workers run. */
 void interest_set_local_patterns(struct interest_table *table, bool local);
+/* [control] Patterns that no broker has been asked for, since they were local, are changes. */
+void interest_queue_patterns(struct interest_table *table);
 
 /* Which worker this thread is, so that it does not wake itself; -1 (the default) for others. */
 void interest_bind_worker(int worker);
@@ -124,9 +137,13 @@ enum interest_change interest_judge(struct interest_table *table, struct interes
 bool interest_ask_again(struct interest_table *table, struct interest *interest);
 /* [control] The broker's answer: tells the workers. */
 void interest_answer(struct interest_table *table, struct interest *interest, plug_status status);
+/* [control] The same for PLUG_OK where it may be no news: who wants it and knows that it is
+ * confirmed is told nothing. */
+void interest_confirm(struct interest_table *table, struct interest *interest);
 /* [control] After the grace period: true if it is still unwanted; it is removed then, and the
  * caller tells the broker and frees it. */
 bool interest_retire(struct interest_table *table, struct interest *interest);
+/* [control] Once it is removed and no broker holds it. */
 void interest_free(struct interest *interest);
 
 #endif

@@ -493,7 +493,7 @@ void worker_wake(struct worker *worker)
 static void count_turn(struct worker *worker)
 {
   uint64_t turns = atomic_load_explicit(&worker->turns, memory_order_relaxed);
-  atomic_store_explicit(&worker->turns, turns + 1, memory_order_relaxed);
+  atomic_store_explicit(&worker->turns, turns + 1, memory_order_release); /* ops/quiet.h */
 }
 
 static void *run(void *arg)

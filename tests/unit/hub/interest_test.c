@@ -686,13 +686,13 @@ static void joining_leaving_and_judging_at_once_loses_nothing(void **state)
     struct interest *next, *interest = interest_take_changes(table);
     for (; interest; interest = next) {
       next = interest_next_change(interest);
-      list_remove(&interest->grace);
+      list_remove(&interest->holds[0].grace);
       switch (interest_judge(table, interest)) {
       case INTEREST_CHANGE_SUBSCRIBE:
         interest_answer(table, interest, interest->id % 4 < 2 ? PLUG_OK : PLUG_EDENIED);
         break;
       case INTEREST_CHANGE_UNUSED:
-        list_append(&unused, &interest->grace);
+        list_append(&unused, &interest->holds[0].grace);
         break;
       case INTEREST_CHANGE_GONE:
         interest_free(interest);
