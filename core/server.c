@@ -294,7 +294,10 @@ static bool read_again(struct server *server, struct order *order)
   server->access = server->reload.now.access;
   server->app = server->reload.now.app;
   notify_ready();
-  orders_answer(order, status, answer.failed ? "out of memory" : answer.data);
+  if (status == PLUG_OK && !answer.failed && (server->reload.broker || server->broker_owed))
+    server_swap_reloaded(server, order, answer.data);
+  else
+    orders_answer(order, status, answer.failed ? "out of memory" : answer.data);
   buf_free(&answer);
   return stats_ms != server->settings->stats_interval_ms ||
          spring != server->settings->stats_spring;
@@ -308,6 +311,9 @@ static void wait_for_end(struct server *server)
     uint64_t wait_ms = stats_rhythm_wait_ms(&stats, clock_now_ms());
     if (reload_tend(&server->reload) && wait_ms > RELOAD_LOOK_MS)
       wait_ms = RELOAD_LOOK_MS;
+    uint64_t swap_ms = swap_tend(&server->swap);
+    if (wait_ms > swap_ms)
+      wait_ms = swap_ms;
     struct order *order = orders_wait(&server->orders, wait_ms);
     if (!order) {
       if (!stats_rhythm_wait_ms(&stats, clock_now_ms())) {
@@ -320,6 +326,7 @@ static void wait_for_end(struct server *server)
     case ORDER_DRAIN:
       let_signals_kill();
       notify_stopping();
+      swap_stop(&server->swap);
       orders_answer(order, PLUG_OK, "{}");
       go_on_unready(server);
       take_leave(server);
@@ -333,6 +340,9 @@ static void wait_for_end(struct server *server)
     case ORDER_STATS:
       stats_log(&server->sources);
       orders_answer(order, PLUG_OK, "{}");
+      break;
+    case ORDER_SWAP:
+      server_swap(server, order);
       break;
     }
   }
@@ -401,6 +411,12 @@ int server_run_services(const struct config_source *source, const struct config 
           (struct reload_part){prepare_tls, commit_tls, cancel_tls, server.tls};
     server.reload.tls = server.tls != NULL;
     server.reload.sources = &server.sources;
+    server.swap.broker = server.broker;
+    server.swap.workers = server.workers;
+    server.swap.n_workers = server.n_running;
+    server.swap.loop = server.loop;
+    server.swap.monitor = &server.monitor;
+    server.swap.presence = server.presence;
     wait_for_end(&server);
   } else {
     text_complain(err.text);

@@ -14,6 +14,7 @@
 #include "ops/monitor.h"
 #include "ops/orders.h"
 #include "ops/reload.h"
+#include "ops/swap.h"
 #include "plugin/workpool.h"
 #include "presence/presence.h"
 #include "session/admission.h"
@@ -58,6 +59,8 @@ struct server {
   struct admin *admin;
   struct addresses *addresses;
   struct reload reload;
+  struct swap swap;
+  bool broker_owed; /* the configuration names a broker, and the swap to it has failed */
   struct reload_part parts[2]; /* of it */
 };
 
@@ -85,6 +88,13 @@ plug_status server_check_auth(struct server *server, struct plug_err *err);
  * and taken apart again, mistakes are taken out of config. */
 void server_find_mistakes(struct config *config, const struct settings *settings,
                           struct config_complaints *complaints);
+
+/* An order to swap the broker; answered when it is over: {"from","to","took_ms","overlap_ms"}, or
+ * {"code","message"} with PLUG_EINVAL or PLUG_ESTATE. */
+void server_swap(struct server *server, struct order *order);
+/* A reload, whose answer is text, has named another broker, or other options of it: answered when
+ * that is over, with what has become of it. */
+void server_swap_reloaded(struct server *server, struct order *order, const char *text);
 
 /* What worker i has of access control and applications. */
 plug_status server_give_access(struct server *server, unsigned i, struct plug_err *err);

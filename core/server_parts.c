@@ -146,9 +146,8 @@ plug_status server_create_tls(struct server *server, struct plug_err *err)
 
 plug_status server_create_admin(struct server *server, struct plug_err *err)
 {
-  const struct admin_parts parts = {.settings = server->settings,
-                                    .orders = &server->orders,
-                                    .broker = broker_instance(server->broker)};
+  const struct admin_parts parts = {
+      .settings = server->settings, .orders = &server->orders, .swap = &server->swap};
   server->admin = admin_new(&parts);
   bool well = server->admin && admin_mount(server->admin, &server->mounts);
   return well ? PLUG_OK : fault_no_memory(err);
@@ -176,6 +175,7 @@ plug_status server_init(struct server *server, const struct config *config,
 {
   *server = (struct server){
       .config = config, .settings = settings, .orders = {.signal_fd = -1, .event_fd = -1}};
+  swap_init(&server->swap);
   server->destinations = generation_destinations(settings);
   if (!server->destinations)
     return fault_no_memory(err);
@@ -241,6 +241,7 @@ void server_fini(struct server *server)
   addresses_free(server->addresses);
   free(server->workers);
   free(server->destinations);
+  swap_fini(&server->swap);
   block_drop_cache();
 }
 

@@ -11,15 +11,14 @@ static struct engine *current(const struct broker *broker)
   return broker_route(broker)->first;
 }
 
-plug_status broker_swap_create(struct broker *broker, const struct broker_settings *settings,
-                               struct plugin_image *image, const char *name,
+plug_status broker_swap_create(struct broker *broker, struct plugin_image *image, const char *name,
                                const struct config_section *section, struct plug_err *err)
 {
   if (!broker->gate)
     broker->gate = gate_new(broker->group.table);
   const struct engine_place place = {
       .group = &broker->group, .slot = 1 - broker->slot, .candidate = true};
-  struct engine *engine = broker->gate ? engine_new(settings, &place) : NULL;
+  struct engine *engine = broker->gate ? engine_new(&broker->settings, &place) : NULL;
   if (!engine) {
     snprintf(err->text, sizeof err->text, "out of memory");
     return PLUG_ENOMEM;

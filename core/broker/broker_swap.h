@@ -12,8 +12,7 @@
 #include "broker/broker.h"
 
 /* The new one exists. On failure err->text is complete, and nothing is left. */
-plug_status broker_swap_create(struct broker *broker, const struct broker_settings *settings,
-                               struct plugin_image *image, const char *name,
+plug_status broker_swap_create(struct broker *broker, struct plugin_image *image, const char *name,
                                const struct config_section *section, struct plug_err *err);
 struct plugin_instance *broker_swap_instance(const struct broker *broker); /* of the new one */
 /* It runs, and is asked for all interests. On failure it is gone. */

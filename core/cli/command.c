@@ -18,12 +18,12 @@ enum {
 
 extern const struct command command_pub, command_sub, command_token, command_status, command_nodes,
     command_clients, command_topics, command_tail, command_kick, command_drain, command_reload,
-    command_bench;
+    command_swap, command_bench;
 
 const struct command *const commands[] = {
-    &command_pub,   &command_sub,     &command_bench,  &command_status,
-    &command_nodes, &command_clients, &command_topics, &command_tail,
-    &command_kick,  &command_drain,   &command_reload, &command_token,
+    &command_pub,     &command_sub,    &command_bench, &command_status, &command_nodes,
+    &command_clients, &command_topics, &command_tail,  &command_kick,   &command_drain,
+    &command_reload,  &command_swap,   &command_token,
 };
 const size_t n_commands = sizeof commands / sizeof *commands;
 

@@ -34,7 +34,7 @@ struct arguments {
   int64_t expires_ms;
   /* admin commands */
   const char *search, *user, *message, *after;
-  int64_t limit;
+  int64_t limit, overlap_ms;
   /* all */
   bool json;
   const char *const *operands;

@@ -448,6 +448,38 @@ static int run_reload(const struct arguments *arguments)
   return ask(arguments, &(struct admin_request){.method = "POST", .path = "reload"}, print_reload);
 }
 
+static void print_swap(const struct arguments *arguments, const json_t *answer, struct buf *out)
+{
+  (void)arguments;
+  const json_t *item;
+  size_t i;
+  json_array_foreach(json_object_get(answer, "faults"), i, item)
+      put_line(out, "fault", "%s", json_string_value(item) ? json_string_value(item) : "-");
+  if (json_object_get(answer, "to"))
+    put_line(out, "swapped", "%s to %s in %.0f ms", text_of(answer, "from"), text_of(answer, "to"),
+             number_of(answer, "took_ms"));
+}
+
+/* How long an answer may take beyond the overlap: the new broker may be slow to start, and the old
+ * one to stop. */
+#define SWAP_LIMIT_MS 45000
+
+static int run_swap(const struct arguments *arguments)
+{
+  struct arguments patient = *arguments;
+  patient.timeout_ms += arguments->overlap_ms + SWAP_LIMIT_MS;
+  json_t *body = json_pack("{s:s, s:s, s:I}", "kind", arguments->operands[0], "plugin",
+                           arguments->operands[1], "overlap_ms", (json_int_t)arguments->overlap_ms);
+  if (!body) {
+    say_error("an operand is not UTF-8");
+    return EXIT_BAD_USAGE;
+  }
+  struct admin_request request = {.method = "POST", .path = "swap", .body = body};
+  int code = ask(&patient, &request, print_swap);
+  json_decref(body);
+  return code;
+}
+
 static const struct option_spec kick_specs[] = {
     {.name = "user",
      .letter = 'u',
@@ -503,4 +535,31 @@ const struct command command_reload = {
     .examples = "plugctl reload",
     .groups = {&options_admin},
     .run = run_reload,
+};
+
+static const struct option_spec swap_specs[] = {
+    {.name = "overlap",
+     .value = "TIME",
+     .kind = OPTION_DURATION,
+     .at = AT(overlap_ms),
+     .max = INT64_C(86400000),
+     .help = "both brokers carry all messages so long: until the other nodes have swapped, too"},
+};
+static const struct option_group swap_group = {"Swap", swap_specs, N(swap_specs)};
+
+const struct command command_swap = {
+    .name = "swap",
+    .operands = "broker NAME",
+    .summary = "put another broker in the place of the one that runs",
+    .text = "Starts the broker plugin NAME with its section of the configuration file as it is "
+            "now, gives it all that the node's clients are subscribed to, and hands over to it; "
+            "clients notice nothing. The command waits until it is done. A broker that cannot "
+            "take over leaves the old one as it was: the command says why, and the exit status "
+            "is 77. Write NAME into [broker] plugin, too, for the next start.",
+    .examples = "plugctl swap broker redis\n"
+                "plugctl swap broker nats --overlap 5m",
+    .min_operands = 2,
+    .max_operands = 2,
+    .groups = {&swap_group, &options_admin},
+    .run = run_swap,
 };

@@ -350,7 +350,7 @@ static plug_status merge_plugin(struct merge *m, const struct config_section *wa
   const char *name = was ? was->name : now->name;
   bool live = strncmp(name, "auth.", 5) == 0  ? m->world->access
               : strncmp(name, "app.", 4) == 0 ? m->world->can_renew(m->world->ctx, name)
-                                              : false;
+                                              : true;
   if (!name_changes(m->changes, live ? NULL : unsaid, was, now) || live)
     return PLUG_OK;
   if (now)

@@ -333,7 +333,7 @@ static const struct plug_option limits_options[] = {
 };
 
 static const struct plug_option broker_options[] = {
-    {"plugin", PLUG_OPT_STRING, FIXED, "memory", NULL,
+    {"plugin", PLUG_OPT_STRING, LIVE, "memory", NULL,
      "Name of a broker plugin in `plugin-dir`, or the absolute path of one. Its options stand in "
      "`[broker.NAME]`; of a path the file's name is taken, without `broker-` and `.so`: "
      "`/opt/x/broker-nats.so` and `/opt/x/nats.so` read `[broker.nats]`."},

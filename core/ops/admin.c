@@ -149,6 +149,7 @@ static const struct route {
     {"kick", true, admin_kick, NULL, 0},
     {"drain", true, admin_drain, NULL, 0},
     {"reload", true, admin_reload, NULL, 0},
+    {"swap", true, admin_swap, NULL, 0},
 };
 
 /* False: the request has been refused. */

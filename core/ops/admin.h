@@ -12,11 +12,12 @@
 #include "ops/warnings.h"
 
 struct admin;
+struct swap;
 
 struct admin_parts {               /* all outlive it */
   const struct settings *settings; /* of the start */
   struct orders *orders;
-  struct plugin_instance *broker;
+  struct swap *swap;
 };
 
 struct admin *admin_new(const struct admin_parts *parts); /* [start] NULL when out of memory */

@@ -62,13 +62,12 @@ static void put_written(json_t *sections, const struct config_section *section,
 }
 
 /* A plugin's, by the instance of that name ("broker.redis"). */
-static struct plugin_instance *instance_named(const struct admin *admin, const struct net_env *env,
-                                              const char *name)
+static struct plugin_instance *instance_named(const struct net_env *env, const char *name)
 {
   const struct net_chains now = generation_chains(env);
   const struct chain *const chains[] = {now.access, now.app};
-  if (strcmp(instance_name(admin->parts.broker), name) == 0)
-    return admin->parts.broker;
+  if (strcmp(instance_name(broker_instance(env->broker)), name) == 0)
+    return broker_instance(env->broker);
   for (size_t k = 0; k < 2; k++)
     for (size_t i = 0; chains[k] && i < chains[k]->n; i++)
       if (strcmp(instance_name(chains[k]->instances[i]), name) == 0)
@@ -104,14 +103,14 @@ static void put_plugin(json_t *sections, struct plugin_instance *instance)
   put_defaults(sections, instance_name(instance), &table);
 }
 
-static void put_all_defaults(const struct admin *admin, const struct net_env *env, json_t *sections)
+static void put_all_defaults(const struct net_env *env, json_t *sections)
 {
   const struct net_chains now = generation_chains(env);
   const struct chain *const chains[] = {now.access, now.app};
   for (size_t i = 0; i < SECTION_COUNT; i++)
     if (!is_named(&settings_sections[i]) && settings_sections[i].table.n)
       put_defaults(sections, settings_sections[i].name, &settings_sections[i].table);
-  put_plugin(sections, admin->parts.broker);
+  put_plugin(sections, broker_instance(env->broker));
   for (size_t k = 0; k < 2; k++)
     for (size_t i = 0; chains[k] && i < chains[k]->n; i++)
       put_plugin(sections, chains[k]->instances[i]);
@@ -133,12 +132,11 @@ void admin_config(struct admin *admin, struct mount_request *request)
   json_t *sections = json_object();
   const struct list *head = &request->env->config->sections;
   if (sections)
-    put_all_defaults(admin, request->env, sections);
+    put_all_defaults(request->env, sections);
   for (const struct list *at = head->next; sections && at != head; at = at->next) {
     const struct config_section *section = container_of(at, struct config_section, link);
     const struct settings_section *own = server_section(section->name);
-    struct plugin_instance *instance =
-        own ? NULL : instance_named(admin, request->env, section->name);
+    struct plugin_instance *instance = own ? NULL : instance_named(request->env, section->name);
     struct option_table table = instance ? options_of(instance) : (struct option_table){NULL, 0};
     if (own && own == &settings_sections[SECTION_ACCESS]) {
       put_rules(sections, section);

@@ -66,5 +66,6 @@ void admin_config(struct admin *admin, struct mount_request *request);
 void admin_kick(struct admin *admin, struct mount_request *request);
 void admin_drain(struct admin *admin, struct mount_request *request);
 void admin_reload(struct admin *admin, struct mount_request *request);
+void admin_swap(struct admin *admin, struct mount_request *request);
 
 #endif

@@ -1,7 +1,9 @@
-/* POST /admin/api/kick, drain and reload: what operators tell the node to do. A kick goes to all
- * nodes by the broker; the others are for the main thread, and their answers come back to the
+/* POST /admin/api/kick, drain, reload and swap: what operators tell the node to do. A kick goes to
+ * all nodes by the broker; the others are for the main thread, and their answers come back to the
  * worker that was asked. What is under way outlives its client. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api_order.h"
 #include "base/counter.h"
@@ -86,7 +88,8 @@ void admin_kick(struct admin *admin, struct mount_request *request)
   api_order_fini(&order);
 }
 
-/* --- drain and reload ----------------------------------------------------------------------- */
+/* --- drain, reload and swap
+ * ----------------------------------------------------------------------- */
 
 struct command {
   struct order order;
@@ -145,7 +148,11 @@ static void on_back(struct inbox_call *call)
     admin_no_memory(request);
   } else if (failed && json_is_object(json)) {
     COUNT(admin_refused);
-    admin_answer(request, command->status == PLUG_EINVAL ? 422 : 500, json);
+    admin_answer(request,
+                 command->status == PLUG_EINVAL   ? 422
+                 : command->status == PLUG_ESTATE ? 409
+                                                  : 500,
+                 json);
   } else if (failed) {
     json_decref(json);
     answer_failed(command, command->text);
@@ -180,10 +187,8 @@ static bool check_empty(struct mount_request *request)
   return false;
 }
 
-static void give(struct admin *admin, struct mount_request *request, enum order_kind kind)
+static void give(struct admin *admin, struct mount_request *request, const struct order *order)
 {
-  if (!check_empty(request))
-    return;
   struct command *command = calloc(1, sizeof *command);
   if (command)
     command->back = inbox_item_new(INBOX_CALL, str_from(NULL, 0));
@@ -194,7 +199,7 @@ static void give(struct admin *admin, struct mount_request *request, enum order_
   }
   command->back->waiter = &command->call;
   command->call.run = on_back;
-  command->order.kind = kind;
+  command->order = *order;
   command->order.answered = on_answered;
   command->env = request->env;
   command->request = request;
@@ -207,11 +212,74 @@ static void give(struct admin *admin, struct mount_request *request, enum order_
 
 void admin_drain(struct admin *admin, struct mount_request *request)
 {
+  if (!check_empty(request))
+    return;
   log_info("admin", "an operator drains this node");
-  give(admin, request, ORDER_DRAIN);
+  give(admin, request, &(struct order){.kind = ORDER_DRAIN});
 }
 
 void admin_reload(struct admin *admin, struct mount_request *request)
 {
-  give(admin, request, ORDER_RELOAD);
+  if (check_empty(request))
+    give(admin, request, &(struct order){.kind = ORDER_RELOAD});
+}
+
+/* The name of a plugin is part of a file's, and not a way to it. */
+static bool is_plugin_name(const char *name)
+{
+  size_t n = strlen(name);
+  return n && n <= ORDER_PLUGIN_MAX &&
+         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
+}
+
+/* False: fault is filled. */
+static bool read_swap(struct plug_str body, struct order *order, struct api_fault *fault)
+{
+  json_error_t error;
+  json_t *json = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
+  const char *kind = NULL, *plugin = NULL;
+  json_int_t overlap_ms = 0;
+  bool well = false;
+  if (!json_is_object(json))
+    well = api_refuse(fault, 400, "bad-json", NULL, "the body is to be a JSON object");
+  else if (json_unpack(json, "{s:s, s:s, s?I !}", "kind", &kind, "plugin", &plugin, "overlap_ms",
+                       &overlap_ms) != 0)
+    well = api_refuse(fault, 400, "bad-member", NULL,
+                      "the members are 'kind', 'plugin', and if wanted 'overlap_ms', a number");
+  else if (strcmp(kind, "auth") == 0 || strcmp(kind, "app") == 0)
+    well = api_refuse(fault, 422, "not-swapped", "kind",
+                      "only brokers are swapped: plugins for %s are made anew by a reload, when "
+                      "their section has changed",
+                      strcmp(kind, "auth") == 0 ? "auth" : "applications");
+  else if (strcmp(kind, "broker") != 0)
+    well = api_refuse(fault, 400, "bad-member", "kind", "'kind' is to be \"broker\"");
+  else if (!is_plugin_name(plugin))
+    well =
+        api_refuse(fault, 400, "bad-member", "plugin",
+                   "'plugin' is to be a name, as in [broker] plugin; a path is for the file, and "
+                   "a reload");
+  else if (overlap_ms < 0 || overlap_ms > (json_int_t)ORDER_OVERLAP_MAX_MS)
+    well =
+        api_refuse(fault, 400, "bad-member", "overlap_ms",
+                   "'overlap_ms' is to be between 0 and %u, which is a day", ORDER_OVERLAP_MAX_MS);
+  else
+    well = true;
+  if (well) {
+    snprintf(order->plugin, sizeof order->plugin, "%s", plugin);
+    order->overlap_ms = (uint64_t)overlap_ms;
+  }
+  json_decref(json);
+  return well;
+}
+
+void admin_swap(struct admin *admin, struct mount_request *request)
+{
+  struct order order = {.kind = ORDER_SWAP};
+  struct api_fault fault;
+  if (!read_swap(request->body, &order, &fault)) {
+    admin_refuse(request, &fault);
+    return;
+  }
+  log_info("admin", "an operator swaps the broker for %s", order.plugin);
+  give(admin, request, &order);
 }

@@ -1,5 +1,6 @@
 /* GET /admin/api/status and /admin/api/nodes: how the node is, and what it knows of the others. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/counter.h"
@@ -7,6 +8,7 @@
 #include "base/str.h"
 #include "ops/admin_inner.h"
 #include "ops/node_state.h"
+#include "ops/swap.h"
 
 #include "net/generation.h"
 
@@ -48,7 +50,7 @@ static void put_instance(json_t *out, json_t *gauges, struct plugin_instance *in
 }
 
 /* gauges: gets the names of those that go down, too. */
-static json_t *counters_json(const struct admin *admin, const struct net_env *env, json_t *gauges)
+static json_t *counters_json(const struct net_env *env, json_t *gauges)
 {
   const struct net_chains now = generation_chains(env);
   const struct chain *const chains[] = {now.access, now.app};
@@ -61,7 +63,7 @@ static json_t *counters_json(const struct admin *admin, const struct net_env *en
     if (counter_is_gauge((enum counter)i))
       (void)json_array_append_new(gauges, json_string(name));
   }
-  put_instance(out, gauges, admin->parts.broker);
+  put_instance(out, gauges, broker_instance(env->broker));
   for (size_t k = 0; k < 2; k++)
     for (size_t i = 0; chains[k] && i < chains[k]->n; i++)
       put_instance(out, gauges, chains[k]->instances[i]);
@@ -75,25 +77,39 @@ static json_t *rates_json(const struct admin *admin)
                    pulse_per_s(&admin->pulse, PULSE_CONNECTS));
 }
 
+/* Without "broker.". */
+static const char *broker_name(const char *instance)
+{
+  const char *dot = strchr(instance, '.');
+  return dot ? dot + 1 : instance;
+}
+
 void admin_status(struct admin *admin, struct mount_request *request)
 {
   const struct settings *settings = admin->parts.settings;
   struct net_env *env = request->env;
   char why[NODE_WHY_SIZE], text[HEALTH_TEXT_MAX], abi[32];
+  struct swap_status swap;
+  bool swapping = swap_status(admin->parts.swap, &swap);
   enum node_state state = node_state(env->broker, env->leaving, why);
   bool up = broker_ready(env->broker);
   broker_health_text(env->broker, text);
   snprintf(abi, sizeof abi, "%d.%d", PLUG_ABI_MAJOR, PLUG_ABI_MINOR);
-  json_t *gauges = json_array(), *counters = counters_json(admin, env, gauges);
+  json_t *gauges = json_array(), *counters = counters_json(env, gauges);
   json_t *json = json_pack(
-      "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:I, s:I, s:I, s:o, s:o, s:o, "
+      "{s:s, s:s, s:s, s:I, s:I, s:s, s:o*, s:I, s:{s:s, s:s, s:o}, s:o*, s:I, s:I, s:I, s:o, s:o, "
+      "s:o, "
       "s:o}",
       "node", settings->node, "version", PLUGBOARD_VERSION, "abi", abi, "pid", (json_int_t)getpid(),
       "uptime_ms", (json_int_t)(env->now_ms - admin->pulse.started_ms), "state",
       node_state_text(state), "reason", state == NODE_NOT_READY ? admin_string(str_of(why)) : NULL,
-      "workers", (json_int_t)settings->workers, "broker", "plugin", settings->broker_plugin,
-      "state", up ? "up" : "down", "text", admin_string(str_of(text)), "connections",
-      (json_int_t)counter_read(COUNTER_connections), "sessions",
+      "workers", (json_int_t)settings->workers, "broker", "plugin",
+      broker_name(instance_name(broker_instance(env->broker))), "state", up ? "up" : "down", "text",
+      admin_string(str_of(text)), "swap",
+      swapping ? json_pack("{s:o, s:o, s:s}", "from", admin_string(str_of(swap.from)), "to",
+                           admin_string(str_of(swap.to)), "phase", swap.phase)
+               : NULL,
+      "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
       (json_int_t)counter_read(COUNTER_sessions), "subscriptions",
       (json_int_t)counter_read(COUNTER_subscriptions), "rates", rates_json(admin), "warnings",
       warnings_json(admin), "counters", counters, "gauges", gauges);

@@ -29,6 +29,8 @@ void monitor_init(struct monitor *monitor, const struct ops_sources *sources);
 bool monitor_start(struct monitor *monitor);
 /* Threads end from here on, and are not asked any more; somebody else limits how long it takes. */
 void monitor_stopping(struct monitor *monitor);
+/* [any] Returns when the monitor is between two looks at the server. */
+void monitor_pass(struct monitor *monitor);
 /* Before the workers are taken apart; also when it was not started. */
 void monitor_stop(struct monitor *monitor);
 /* Nobody asks any more; also when it was not made. */

@@ -15,10 +15,14 @@
 enum order_kind {
   ORDER_DRAIN,  /* SIGTERM, SIGINT; the second one comes as such again */
   ORDER_RELOAD, /* SIGHUP; answered as ops/reload.h says */
-  ORDER_STATS   /* SIGUSR1 */
+  ORDER_STATS,  /* SIGUSR1 */
+  ORDER_SWAP    /* no signal; answered as server_swap.c says */
 };
 
-#define ORDER_KINDS 3
+#define ORDER_KINDS 3 /* that signals ask for */
+
+#define ORDER_PLUGIN_MAX     63
+#define ORDER_OVERLAP_MAX_MS (24u * 60 * 60 * 1000)
 
 struct order {
   struct mpsc_node queued;
@@ -26,10 +30,13 @@ struct order {
   enum order_kind kind;
   int signal_number; /* 0: another thread posted it */
   /* [main] Called once: status, and a JSON object that says more, or a sentence where status is no
-   * success (but for ORDER_RELOAD with PLUG_EINVAL, an object too); text is gone afterwards. The
+   * success (but for ORDER_RELOAD with PLUG_EINVAL and ORDER_SWAP with that or PLUG_ESTATE, an
+   * object too); text is gone afterwards. The
    * order is whoever posted it's again. NULL: nobody waits. */
   void (*answered)(struct order *order, plug_status status, const char *text);
-  void *ctx; /* of whoever posts */
+  void *ctx;                         /* of whoever posts */
+  char plugin[ORDER_PLUGIN_MAX + 1]; /* ORDER_SWAP: the broker's name */
+  uint64_t overlap_ms;               /* ORDER_SWAP */
 };
 
 struct orders {

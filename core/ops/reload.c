@@ -1,11 +1,13 @@
 #include "ops/reload.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/api_keyring.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/broker_section.h"
 #include "config/fault.h"
 #include "config/settings_page.h"
 #include "message/message_rules.h"
@@ -302,6 +304,15 @@ static bool let_go(struct reload *reload, uint64_t deadline_ms)
   return true;
 }
 
+/* Another plugin, or other options of the one that there is. */
+static bool is_other_broker(const struct settings *settings, const struct config_changes *changes)
+{
+  char section[128], key[160];
+  broker_section_name(settings, section, sizeof section);
+  snprintf(key, sizeof key, "[%s]", section);
+  return changes_touch(changes, "[broker] plugin") || changes_touch(changes, key);
+}
+
 static void switch_over(struct reload *reload, struct reload_set *set,
                         struct config_changes *changes)
 {
@@ -350,6 +361,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
 {
   struct config_changes changes = {0};
   struct plug_err err = {0};
+  reload->broker = false;
   if (!reload->source || !reload->source->file) {
     static const char nothing[] = "the server was started without a file: there is nothing to read";
     log_error("config", "%s", nothing);
@@ -384,6 +396,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
   }
   json_decref(faults);
   switch_over(reload, set, &changes);
+  reload->broker = is_other_broker(&set->settings, &changes);
   put_changes(answer, &changes);
   changes_fini(&changes);
   return PLUG_OK;

@@ -49,6 +49,8 @@ struct reload {
   /* What holds; at first the owner's, which keeps all but access and app for ever. */
   struct generation now;
 
+  bool broker; /* the last one has changed what the broker is to be */
+
   struct reload_set *set; /* what now is made of; NULL: it is the owner's */
 };
 

@@ -231,18 +231,57 @@ bool presence_broker_has(const struct plugin_instance *broker)
   return theirs && has_all(theirs);
 }
 
-void presence_broker_init(struct presence *presence)
+static void take_table(struct presence *presence)
 {
   const struct plug_broker_presence *theirs =
       instance_extension(presence->broker, PLUG_EXT_BROKER_PRESENCE);
+  presence->plugin = (struct plug_broker_presence){0};
   memcpy(&presence->plugin, theirs,
          theirs->size < sizeof presence->plugin ? theirs->size : sizeof presence->plugin);
+}
+
+static const struct instance_presence_up presence_up = {on_user, on_total, on_changed, on_lost,
+                                                        NULL};
+
+static void listen_to(struct presence *presence)
+{
+  struct instance_presence_up up = presence_up;
+  up.ctx = presence;
+  instance_set_presence_up(presence->broker, &up);
+}
+
+void presence_broker_init(struct presence *presence)
+{
+  take_table(presence);
   presence->backend = (struct presence_backend){.change = backend_change,
                                                 .restored = backend_restored,
                                                 .watch = backend_watch,
                                                 .unwatch = backend_unwatch,
                                                 .list = backend_list,
                                                 .ctx = presence};
-  struct instance_presence_up up = {on_user, on_total, on_changed, on_lost, presence};
+  listen_to(presence);
+}
+
+static void ignore_change(void *ctx, const struct plug_presence_change *change)
+{
+  (void)ctx, (void)change;
+}
+
+static void ignore_loss(void *ctx)
+{
+  (void)ctx;
+}
+
+void presence_broker_change(struct presence *presence, struct plugin_instance *broker)
+{
+  /* Lists that the old one still answers are as good as ever. */
+  struct instance_presence_up up = presence_up;
+  up.ctx = presence;
+  up.changed = ignore_change;
+  up.lost = ignore_loss;
   instance_set_presence_up(presence->broker, &up);
+  presence->broker = broker;
+  take_table(presence);
+  listen_to(presence);
+  on_lost(presence);
 }

@@ -11,6 +11,8 @@ bool presence_broker_has(const struct plugin_instance *broker);
 /* [start] Fills in presence->plugin and presence->backend, but for tell, and takes the broker's
  * upcalls. */
 void presence_broker_init(struct presence *presence);
+/* Another broker from here on: as if the backend had lost everything. */
+void presence_broker_change(struct presence *presence, struct plugin_instance *broker);
 /* A list of a room that nobody watches goes straight to who has asked for it. False: out of memory.
  */
 bool presence_broker_list(struct presence_ask *ask);

@@ -704,7 +704,7 @@ static void joining_leaving_and_judging_at_once_loses_nothing(void **state)
     struct list *node, *after;
     for (node = unused.next; node != &unused; node = after) {
       after = node->next;
-      struct interest *old = container_of(node, struct interest, grace);
+      struct interest *old = container_of(node, struct interest, holds[0].grace);
       if (interest_retire(table, old))
         interest_free(old);
     }
