@@ -154,6 +154,7 @@ plug_status engine_create(struct engine *engine, struct plugin_image *image, str
                                               engine->settings.max_unused_topics,
                                               engine->settings.operation_timeout_ms};
   interest_sync_init(&engine->sync, engine->instance, engine->place.group, &limits);
+  engine->sync.slot = engine->place.slot;
   engine->sync.local_patterns = !(engine->caps & PLUG_CAP_CROSS_NODE);
   proof_init(&engine->proof, engine->instance, interests, engine->caps,
              engine->settings.probe_interval_ms, engine->settings.operation_timeout_ms);

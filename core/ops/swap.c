@@ -12,7 +12,6 @@
 #include "config/broker_section.h"
 #include "presence/presence_swap.h"
 
-#define UP_LIMIT_MS    10000u /* for the new broker to come up, and to take all interests */
 #define OVERLAP_MIN_MS 200u
 #define SETTLE_MS      100u /* for what was published to the old broker alone to come in */
 #define LEAVE_MS       50u
@@ -162,7 +161,7 @@ static bool create(struct swap *swap, const struct swap_plan *plan, struct plug_
   if (broker_swap_create(swap->broker, image, section, config_find(plan->config, section), err) !=
       PLUG_OK)
     return false;
-  if (swap->presence && !presence_swap_fits(broker_swap_instance(swap->broker))) {
+  if (swap->presence && !presence_swap_fits(swap->presence, broker_swap_instance(swap->broker))) {
     broker_swap_drop(swap->broker);
     snprintf(err->text, sizeof err->text,
              "%s: %s does not know who is where, and the broker that runs does: applications that "
@@ -202,7 +201,8 @@ void swap_begin(struct swap *swap, const struct swap_plan *plan, swap_end_fn don
     refuse(swap, err.text[0] ? err.text : "it does not start", false);
     return;
   }
-  enter(swap, SWAP_SUBSCRIBING, UP_LIMIT_MS);
+  swap->up_ms = plan->settings->operation_timeout_ms;
+  enter(swap, SWAP_SUBSCRIBING, swap->up_ms);
 }
 
 /* --- the way ------------------------------------------------------------------------------ */
@@ -229,7 +229,7 @@ static uint64_t overlapping(struct swap *swap)
   if (now_ms < swap->until_ms)
     return swap->until_ms - now_ms;
   if (!broker_swap_ready(swap->broker, why, sizeof why, &refused)) {
-    if (now_ms >= swap->until_ms + UP_LIMIT_MS)
+    if (now_ms >= swap->until_ms + swap->up_ms)
       give_up(swap, why);
     return WAIT_MS;
   }

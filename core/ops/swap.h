@@ -60,6 +60,7 @@ struct swap {
   struct swap_status status;
   enum swap_phase phase;
   uint64_t began_ms, until_ms, overlap_ms;
+  uint64_t up_ms; /* for the new broker to come up, and to take all interests */
   uint64_t turns[INTEREST_WORKERS_MAX]; /* of the workers, at the beginning of a quiet point */
   char why[300];
   swap_end_fn done;

@@ -24,6 +24,8 @@ plug_status presence_list_for(struct presence *presence, struct plugin_instance 
     return PLUG_EINVAL;
   if (presence->draining || !presence->running)
     return PLUG_ESTATE;
+  if (presence->off)
+    return PLUG_ENOTSUP;
   struct presence_ask *ask = presence_ask_new(presence, instance, topic, name, done, arg);
   if (!ask)
     return PLUG_ENOMEM;
@@ -103,14 +105,14 @@ static void pump(struct presence *presence)
   uint64_t now_ms = clock_now_ms();
   if (!presence->running)
     return;
-  if (instance_state(presence->broker) == INSTANCE_RUNNING) {
+  if (!presence->off && instance_state(presence->broker) == INSTANCE_RUNNING) {
     members_pump(&presence->members, now_ms);
     if (!presence->draining)
       rooms_pump(&presence->rooms, now_ms);
   }
   presence_asks_tell(presence);
   if (presence->draining &&
-      (members_idle(&presence->members) || presence->members.retry.delay_ms)) {
+      (presence->off || members_idle(&presence->members) || presence->members.retry.delay_ms)) {
     presence->running = false;
     sem_post(&presence->drained);
   }

@@ -29,6 +29,8 @@ static plug_status change_member(const struct plug_host *host, const struct plug
   struct presence *presence = ctx;
   if (!instance || presence->draining)
     return PLUG_ESTATE;
+  if (presence->off && joins)
+    return PLUG_ENOTSUP;
   if (joins && !is_member(presence, member)) {
     COUNT(presence_refused);
     return member->info.len > presence->settings.max_info ? PLUG_ETOOBIG : PLUG_EINVAL;
@@ -78,6 +80,8 @@ static plug_status app_watch(const struct plug_host *host, struct plug_str topic
   struct presence *presence = ctx;
   if (!instance || presence->draining)
     return PLUG_ESTATE;
+  if (presence->off)
+    return PLUG_ENOTSUP;
   if (!topic.len)
     return PLUG_EINVAL;
   struct presence_ask *ask =

@@ -279,8 +279,12 @@ void presence_broker_change(struct presence *presence, struct plugin_instance *b
   up.ctx = presence;
   up.changed = ignore_change;
   up.lost = ignore_loss;
-  instance_set_presence_up(presence->broker, &up);
+  if (!presence->off)
+    instance_set_presence_up(presence->broker, &up);
   presence->broker = broker;
+  presence->off = !presence_broker_has(broker);
+  if (presence->off)
+    return;
   take_table(presence);
   listen_to(presence);
   on_lost(presence);

@@ -26,6 +26,7 @@ struct presence {
   struct loop_task again;
   uv_timer_t *timer;
   bool running, again_posted, draining;
+  bool off; /* the broker of now knows nothing of presence */
   sem_t drained;
   int64_t counted_members, counted_rooms, counted_users;
   uint64_t counted_changes, counted_lists, counted_failed;

@@ -5,8 +5,8 @@
 
 #include "presence/presence.h"
 
-/* Has that broker what presence needs? */
-bool presence_swap_fits(const struct plugin_instance *broker);
+/* Has that broker what presence needs, or does nobody ask for it? */
+bool presence_swap_fits(struct presence *presence, const struct plugin_instance *broker);
 /* The new one runs; the old one is not asked any more. */
 void presence_swap(struct presence *presence, struct plugin_instance *broker);
 

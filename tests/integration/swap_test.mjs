@@ -6,7 +6,7 @@ import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { adminOf, adminSet } from './lib/admin.mjs';
+import { adminOf, adminSet, TOKEN } from './lib/admin.mjs';
 import { isReady, waitReady } from './lib/cluster.mjs';
 import { ctl } from './lib/ctl.mjs';
 import { connectApp, receiptOf, startLoad } from './lib/load.mjs';
@@ -45,11 +45,151 @@ test('memory, Redis and NATS take over from each other, and clients notice nothi
     await waitReady(server);
     // who subscribes now is served by the new one
     const late = await stomp(server, { t });
-    await late.subscribe('/topic/late');
-    await late.request('SEND', { destination: '/topic/late' }, plugin);
+    await late.subscribe('/queue/late');
+    await late.request('SEND', { destination: '/queue/late' }, plugin);
     assert.equal((await late.expect('MESSAGE')).body, plugin);
   }
   await load.more();
   await load.end();
   assert.equal((await server.stats()).swaps, 7);
+});
+
+test('what cannot take over leaves the old broker as it was, and says why', async (t) => {
+  const server = await startNode(t, { set: ['broker.operation-timeout=1s', `broker.redis.url=redis://127.0.0.1:${await freePort()}`, 'broker.nats.servers='] });
+  const load = await startLoad(t, [server], { subscribers: 2, publishers: 1 });
+  const admin = adminOf(server);
+  const refused = async (status, code, body, message) => {
+    const answer = await admin.ask('POST', 'swap', { body: typeof body === 'string' ? body : JSON.stringify(body) });
+    assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
+    assert.match(answer.json.message, message);
+    await load.more(5);
+  };
+  const broker = (plugin, more = {}) => ({ kind: 'broker', plugin, ...more });
+  await refused(422, 'bad-configuration', broker('missing'), /stays memory: .*broker-missing\.so/);
+  await refused(422, 'bad-configuration', broker('nats'), /stays memory: .*servers/);
+  await refused(409, 'not-swapped', broker('redis'), /stays memory: it is not up: .*refused/i);
+  // a second one meanwhile
+  const first = admin.ask('POST', 'swap', { body: JSON.stringify(broker('memory', { overlap_ms: 800 })) });
+  await until(async () => (await status(server)).swap?.phase === 'overlap', 'the overlap');
+  assert.deepEqual((await status(server)).swap, { from: 'memory', to: 'memory', phase: 'overlap' });
+  await refused(409, 'not-swapped', broker('memory'), /another swap is under way/);
+  assert.equal((await first).status, 200);
+  for (const [code, body] of [['bad-json', '[]'], ['bad-member', '{}'], ['bad-member', broker('memory', { more: 1 })], ['bad-member', broker('../x')],
+    ['bad-member', { kind: 'disk', plugin: 'x' }], ['bad-member', broker('memory', { overlap_ms: -1 })], ['bad-member', broker('memory', { overlap_ms: 86400001 })]]) {
+    await refused(400, code, body, /./);
+  }
+  for (const kind of ['auth', 'app']) await refused(422, 'not-swapped', { kind, plugin: 'x' }, /reload/);
+  await load.end();
+  assert.deepEqual([(await server.stats()).swaps, (await server.stats()).swaps_failed], [1, 4]);
+});
+
+test('three nodes go over one after the other, while messages flow between all of them', async (t) => {
+  const [a, b] = await Promise.all([startRedis({ t }), startRedis({ t })]);
+  const nodes = await Promise.all(['n1', 'n2', 'n3'].map((name) => startNode(t, {
+    name, broker: 'redis', http: 0, config: `[broker.redis]\nurl = redis://127.0.0.1:${a.port}\n` })));
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  const load = await startLoad(t, nodes, { subscribers: 6, publishers: 3, pattern: '/topic/*', pause: 5 });
+  await load.more();
+  // The overlap of the first lasts until the last one has begun.
+  const swaps = [];
+  for (const node of nodes) {
+    node.configure(`[broker.redis]\nurl = redis://127.0.0.1:${b.port}\n`);
+    swaps.push(swap(node, 'redis', { overlap_ms: 2500 }));
+    await until(async () => (await status(node)).swap?.phase === 'overlap', 'the overlap');
+    await load.more();
+  }
+  await Promise.all(swaps);
+  await a.kill(); // which nobody needs any more
+  await load.more();
+  await load.end();
+  for (const node of nodes) assert.ok((await node.stats()).swap_duplicates > 0);
+});
+
+test('a Redis that is dead is left for another one at once, and what waited goes there', async (t) => {
+  const [dead, redis] = await Promise.all([startRedis({ t }), startRedis({ t })]);
+  const config = (port) => `[broker.redis]\nurl = redis://127.0.0.1:${port}\n`;
+  const server = await startNode(t, { broker: 'redis', http: 0, config: config(dead.port), set: ['broker.when-down=queue', 'broker.down-queue-time=60s'] });
+  await waitReady(server);
+  const [from, to] = [await connectApp(t, server), await stomp(server, { t })];
+  await to.subscribe('/topic/a');
+  await dead.kill();
+  await waitReady(server, false);
+  const bodies = Array.from({ length: 50 }, (_, i) => `m${i}`);
+  const sent = bodies.map((body) => receiptOf(from, (receipt) => from.client.publish({ destination: '/topic/a', body, headers: { receipt } })));
+  server.configure(config(redis.port));
+  await swap(server, 'redis');
+  await Promise.all(sent);
+  const got = [];
+  while (got.length < bodies.length) got.push((await to.expect('MESSAGE')).body);
+  assert.deepEqual(got, bodies);
+  assert.ok(await isReady(server));
+});
+
+test('a reload that names another broker, or other options of it, swaps', async (t) => {
+  const redis = await startRedis({ t });
+  const config = (plugin, prefix = 'a:') => `[broker]\nplugin = ${plugin}\noperation-timeout = 1s\n[broker.redis]\nurl = redis://127.0.0.1:${redis.port}\nprefix = ${prefix}\n`;
+  const server = await start({ t, config: config('memory'), set: ['server.node=n1', 'server.workers=2', 'destinations.patterns=on', ...adminSet] });
+  const load = await startLoad(t, [server]);
+  const reload = async (text) => { server.configure(text); return (await adminOf(server).ask('POST', 'reload')).json; };
+  assert.deepEqual(await reload(config('redis')), { applied: ['[broker] plugin'], kept: [] });
+  assert.equal((await status(server)).broker.plugin, 'redis');
+  assert.deepEqual(await reload(config('redis', 'b:')), { applied: ['[broker.redis] prefix'], kept: [] });
+  await load.more();
+  assert.deepEqual(await reload(config('redis', 'b:')), { applied: [], kept: [] });
+  // What fails is said, and tried again by the next one.
+  const port = redis.port;
+  const gone = await freePort();
+  const dead = await reload(config('redis', 'b:').replace(port, gone));
+  assert.deepEqual(dead.applied, []);
+  assert.equal(dead.kept[0].key, '[broker.redis] url');
+  assert.match(dead.kept[0].why, /^is not applied, the broker stays redis: it is not up: /);
+  await load.more();
+  const wrong = await reload(config('nats').replace('[broker.redis]', '[broker.nats]\nservers = x\n[broker.redis]'));
+  assert.equal(wrong.code, 'bad-configuration');
+  server.configure(config('memory'));
+  server.signal('SIGHUP');
+  await until(async () => (await status(server)).broker.plugin === 'memory', 'the swap', 10000);
+  await load.more();
+  await load.end();
+});
+
+test('a new version of the same file takes over', async (t) => {
+  const dir = directory(t);
+  const copy = () => { copyFileSync(join(build, 'lib/plugboard/broker-memory.so'), join(dir, 'new')); renameSync(join(dir, 'new'), join(dir, 'broker-memory.so')); };
+  copy();
+  const server = await startNode(t, { set: [`server.plugin-dir=${dir}`] });
+  const load = await startLoad(t, [server], { subscribers: 2 });
+  for (let i = 0; i < 3; i++) {
+    copy();
+    await swap(server, 'memory');
+    await load.more();
+  }
+  await load.end();
+});
+
+test('a server that is told to stop during a swap ends as ever', async (t) => {
+  const redis = await startRedis({ t });
+  const server = await startNode(t, { set: redisSet(redis) });
+  const client = await stomp(server, { t });
+  await client.subscribe('/topic/a');
+  const answer = adminOf(server).ask('POST', 'swap', { body: JSON.stringify({ kind: 'broker', plugin: 'redis', overlap_ms: 600000 }) });
+  await until(async () => (await status(server)).swap?.phase === 'overlap', 'the overlap');
+  await client.request('SEND', { destination: '/topic/a' }, 'x');
+  assert.equal((await client.expect('MESSAGE')).body, 'x');
+  const stopped = server.stop();
+  assert.match((await answer).json.message, /the server is stopping/);
+  await stopped;
+});
+
+test('twenty swaps in a row with two hundred clients, told by plugctl', async (t) => {
+  const server = await startNode(t);
+  const load = await startLoad(t, [server], { subscribers: 200, publishers: 4, pause: 10 });
+  const admin = /http-admin:\/\/(\S+)/.exec(server.log.find((line) => /http-admin/.test(line)))[1];
+  for (let i = 0; i < 20; i++) {
+    const { code, stdout, stderr } = await ctl(['swap', 'broker', 'memory', '--admin', `http://${admin}`, '--admin-token', TOKEN]);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^swapped +memory to memory in \d+ ms\n$/);
+  }
+  await load.end();
+  assert.equal((await server.stats()).swaps, 20);
 });

@@ -210,6 +210,11 @@ class Server {
     this.child.kill(name);
   }
 
+  // What the next reader of the configuration file finds.
+  configure(config) {
+    writeFileSync(this.configFile, config);
+  }
+
   // Writes another configuration, or leaves the file as it is, and has the server read it: gives what
   // the log then says, { applied: ['[section] key'], kept: { '[section] key': why }, faults, done }.
   async reload(config) {
