@@ -5,6 +5,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include <plugboard/ext/foreign.h>
+
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
@@ -136,6 +138,19 @@ static void refuse(struct swap *swap, const char *why, bool mistaken)
 
 /* --- the beginning ------------------------------------------------------------------------ */
 
+/* Messages of such a broker cannot be told apart from those of another one. */
+static bool is_foreign(const struct plugin_instance *instance, struct plug_err *err)
+{
+  if (!instance_extension(instance, PLUG_EXT_BROKER_FOREIGN))
+    return false;
+  snprintf(
+      err->text, sizeof err->text,
+      "the messages of [%s] travel in a format without origin and id, so that what two brokers "
+      "bring could not be told apart: this one needs a restart",
+      instance_name(instance));
+  return true;
+}
+
 static bool create(struct swap *swap, const struct swap_plan *plan, struct plug_err *err)
 {
   struct settings named = *plan->settings;
@@ -161,6 +176,11 @@ static bool create(struct swap *swap, const struct swap_plan *plan, struct plug_
   if (broker_swap_create(swap->broker, image, section, config_find(plan->config, section), err) !=
       PLUG_OK)
     return false;
+  if (is_foreign(broker_instance(swap->broker), err) ||
+      is_foreign(broker_swap_instance(swap->broker), err)) {
+    broker_swap_drop(swap->broker);
+    return false;
+  }
   if (swap->presence && !presence_swap_fits(swap->presence, broker_swap_instance(swap->broker))) {
     broker_swap_drop(swap->broker);
     snprintf(err->text, sizeof err->text,

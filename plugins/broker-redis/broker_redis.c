@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <plugboard/ext/foreign.h>
 #include <plugboard/ext/proof.h>
 
 #include "redis_config.h"
@@ -606,6 +607,7 @@ static uint64_t proven_ms(void *arg) PLUG_NOEXCEPT
   return atomic_load(&((struct redis_broker *)arg)->proven_ms);
 }
 
+static const struct plug_broker_foreign foreign = {.size = sizeof foreign, .reserved = 0};
 static const struct plug_broker_proof proof = {.size = sizeof proof, .proven_ms = proven_ms};
 
 static const void *extension(void *arg, const char *id) PLUG_NOEXCEPT
@@ -613,6 +615,8 @@ static const void *extension(void *arg, const char *id) PLUG_NOEXCEPT
   const struct redis_broker *self = arg;
   if (strcmp(id, PLUG_EXT_BROKER_PROOF) == 0)
     return &proof;
+  if (strcmp(id, PLUG_EXT_BROKER_FOREIGN) == 0)
+    return self->config.channel != NULL ? &foreign : NULL;
   return self->presence != NULL && strcmp(id, PLUG_EXT_BROKER_PRESENCE) == 0 ? &redis_presence_table
                                                                              : NULL;
 }

@@ -2,6 +2,7 @@
  * it needs a new minor (a member added at the tail of a table that may grow) or a new major. */
 #include <plugboard/ext/auth.h>
 #include <plugboard/ext/config.h>
+#include <plugboard/ext/foreign.h>
 #include <plugboard/ext/metrics.h>
 #include <plugboard/ext/presence.h>
 #include <plugboard/ext/proof.h>
@@ -240,6 +241,9 @@ OFFSET(plug_metrics, gauge, 16);
 OFFSET(plug_metrics, add, 24);
 OFFSET(plug_metrics, set, 32);
 
+SIZE(plug_broker_foreign, 8);
+OFFSET(plug_broker_foreign, size, 0);
+OFFSET(plug_broker_foreign, reserved, 4);
 SIZE(plug_broker_proof, 16);
 OFFSET(plug_broker_proof, size, 0);
 OFFSET(plug_broker_proof, reserved, 4);

@@ -45,8 +45,8 @@ test('memory, Redis and NATS take over from each other, and clients notice nothi
     await waitReady(server);
     // who subscribes now is served by the new one
     const late = await stomp(server, { t });
-    await late.subscribe('/queue/late');
-    await late.request('SEND', { destination: '/queue/late' }, plugin);
+    await late.subscribe('/topic/late/one');
+    await late.request('SEND', { destination: '/topic/late/one' }, plugin);
     assert.equal((await late.expect('MESSAGE')).body, plugin);
   }
   await load.more();

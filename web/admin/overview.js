@@ -15,6 +15,14 @@ const TILES = [
   ['connects', 'New connections/s', (s) => s.rates.connects_per_s, rate],
 ];
 
+const PHASES = {
+  subscribing: 'the new one is given all subscriptions',
+  joining: 'the new one is about to carry messages',
+  overlap: 'both carry all messages',
+  switching: 'the new one takes over',
+  cancelling: 'the old one stays',
+};
+
 const tiles = new Map();
 const counters = new Map(); // name -> {series, spark, item, value, last, at}
 
@@ -48,6 +56,7 @@ function showAbout(status) {
     ['Process', status.pid],
     ['Workers', status.workers],
     ['Broker', `${status.broker.plugin}, ${status.broker.state}`],
+    ['Swap', status.swap ? `${status.swap.from} to ${status.swap.to}: ${PHASES[status.swap.phase] ?? status.swap.phase}` : ''],
     ['Broker says', status.broker.text],
     ['Not ready because', status.state === 'ready' ? '' : status.reason],
   ]);
@@ -123,6 +132,8 @@ function showCounters(values, gauges, now) {
 
 export async function refreshOverview() {
   const [status, nodes] = await Promise.all([get('status'), get('nodes')]);
+  byId('swap').disabled = Boolean(status.swap);
+  byId('swap-from').textContent = status.broker.plugin;
   showTiles(status);
   showAbout(status);
   showWarnings(status.warnings);
@@ -149,6 +160,18 @@ async function reload() {
   }
 }
 
+async function swap(form) {
+  const plugin = form.elements.plugin.value;
+  tell(`Swapping the broker for ${plugin} …`);
+  try {
+    const done = await post('swap', { kind: 'broker', plugin, overlap_ms: Number(form.elements.overlap.value) * 1000 });
+    tell(`The broker is ${done.to} now, and was ${done.from}: swapped in ${number(done.took_ms)} ms.`);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    tell([error.message, ...error.faults].join('\n'), true);
+  }
+}
+
 async function drain() {
   try {
     await post('drain');
@@ -163,6 +186,11 @@ export function startOverview() {
   makeTiles();
   byId('counter-filter').addEventListener('input', filterCounters);
   byId('reload').addEventListener('click', reload);
+  byId('swap').addEventListener('click', () => byId('swap-dialog').showModal());
+  byId('swap-dialog').addEventListener('close', (event) => {
+    if (event.target.returnValue === 'swap') swap(byId('swap-form'));
+    event.target.returnValue = '';
+  });
   byId('drain').addEventListener('click', () => byId('drain-dialog').showModal());
   byId('drain-dialog').addEventListener('close', (event) => {
     if (event.target.returnValue === 'drain') drain();
