@@ -29,7 +29,7 @@ async function openPage(context, server, problems, hash = '') {
   tab.setDefaultTimeout(LIMIT);
   tab.on('pageerror', (error) => problems.push(error.message));
   tab.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (401|422|501)|net::ERR_/.test(message.text())) problems.push(message.text());
+    if (message.type() === 'error' && !/status of (401|409|422|501)|net::ERR_/.test(message.text())) problems.push(message.text());
   });
   const response = await tab.goto(server.adminUrl(hash));
   assert.equal(response.status(), 200);
@@ -240,6 +240,38 @@ test('a reload says what has changed, and which line is wrong', { timeout: 4 * L
   await tab.click('#reload');
   await tab.locator('#action-result.bad', { hasText: 'plugboard.ini:2' }).waitFor();
   await screenshot(tab, 'admin-reload');
+  assert.deepEqual(problems, []);
+});
+
+test('the broker is swapped by the page, which shows how far it is', { timeout: 4 * LIMIT }, async (t) => {
+  const server = await startAdmin(t, { set: ['server.node=node-1', 'broker.operation-timeout=1s', 'broker.redis.url=redis://127.0.0.1:1'] });
+  const client = await stomp(server, { t });
+  await client.subscribe('/topic/lobby');
+  const chrome = await browser(t);
+  const context = await chrome.newContext({ viewport: { width: 1180, height: 820 }, colorScheme: 'light' });
+  const problems = [];
+  const tab = await openPage(context, server, problems);
+  await signIn(tab);
+  const order = async (plugin, seconds) => {
+    await tab.click('#swap');
+    await tab.fill('#swap-form [name="plugin"]', plugin);
+    await tab.fill('#swap-form [name="overlap"]', seconds);
+    await screenshot(tab, 'admin-swap-dialog');
+    await tab.click('#swap-form button[value="swap"]');
+  };
+  await tab.click('#swap');
+  await tab.click('#swap-form button[value="cancel"]');
+  assert.equal(await tab.textContent('#action-result'), '');
+  await order('memory', '4');
+  await tab.locator('#about', { hasText: 'memory to memory: both carry all messages' }).waitFor();
+  assert.equal(await tab.isDisabled('#swap'), true);
+  await screenshot(tab, 'admin-swap');
+  await tab.locator('#action-result', { hasText: /^The broker is memory now, and was memory: swapped in / }).waitFor();
+  await until(() => tab.isEnabled('#swap'), 'the button');
+  await order('redis', '0');
+  await tab.locator('#action-result.bad', { hasText: 'the broker stays memory: it is not up' }).waitFor();
+  await client.request('SEND', { destination: '/topic/lobby' }, 'still here');
+  assert.equal((await client.expect('MESSAGE')).body, 'still here');
   assert.deepEqual(problems, []);
 });
 
