@@ -70,9 +70,12 @@ plug_status broker_publish(struct broker *broker, const struct plug_msg *msg,
                            struct inbox_item *answer, struct inbox *inbox)
 {
   const struct broker_route *route = broker_route(broker);
-  const struct publish_to to = {.answer = answer, .inbox = inbox};
+  static const struct publish_to nobody;
   if (__builtin_expect(route->second != NULL, 0))
     return publish_both(route, msg, answer, inbox);
+  if (!answer)
+    return engine_publish(route->first, msg, &nobody);
+  const struct publish_to to = {.answer = answer, .inbox = inbox};
   return engine_publish(route->first, msg, &to);
 }
 

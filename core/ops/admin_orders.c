@@ -244,7 +244,7 @@ static bool read_swap(struct plug_str body, struct order *order, struct api_faul
     well = api_refuse(fault, 400, "bad-json", NULL, "the body is to be a JSON object");
   else if (json_unpack(json, "{s:s, s:s, s?I !}", "kind", &kind, "plugin", &plugin, "overlap_ms",
                        &overlap_ms) != 0)
-    well = api_refuse(fault, 400, "bad-member", NULL,
+    well = api_refuse(fault, 400, "bad-value", NULL,
                       "the members are 'kind', 'plugin', and if wanted 'overlap_ms', a number");
   else if (strcmp(kind, "auth") == 0 || strcmp(kind, "app") == 0)
     well = api_refuse(fault, 422, "not-swapped", "kind",
@@ -252,15 +252,15 @@ static bool read_swap(struct plug_str body, struct order *order, struct api_faul
                       "their section has changed",
                       strcmp(kind, "auth") == 0 ? "auth" : "applications");
   else if (strcmp(kind, "broker") != 0)
-    well = api_refuse(fault, 400, "bad-member", "kind", "'kind' is to be \"broker\"");
+    well = api_refuse(fault, 400, "bad-value", "kind", "'kind' is to be \"broker\"");
   else if (!is_plugin_name(plugin))
     well =
-        api_refuse(fault, 400, "bad-member", "plugin",
+        api_refuse(fault, 400, "bad-value", "plugin",
                    "'plugin' is to be a name, as in [broker] plugin; a path is for the file, and "
                    "a reload");
   else if (overlap_ms < 0 || overlap_ms > (json_int_t)ORDER_OVERLAP_MAX_MS)
     well =
-        api_refuse(fault, 400, "bad-member", "overlap_ms",
+        api_refuse(fault, 400, "bad-value", "overlap_ms",
                    "'overlap_ms' is to be between 0 and %u, which is a day", ORDER_OVERLAP_MAX_MS);
   else
     well = true;

@@ -74,8 +74,8 @@ test('what cannot take over leaves the old broker as it was, and says why', asyn
   assert.deepEqual((await status(server)).swap, { from: 'memory', to: 'memory', phase: 'overlap' });
   await refused(409, 'not-swapped', broker('memory'), /another swap is under way/);
   assert.equal((await first).status, 200);
-  for (const [code, body] of [['bad-json', '[]'], ['bad-member', '{}'], ['bad-member', broker('memory', { more: 1 })], ['bad-member', broker('../x')],
-    ['bad-member', { kind: 'disk', plugin: 'x' }], ['bad-member', broker('memory', { overlap_ms: -1 })], ['bad-member', broker('memory', { overlap_ms: 86400001 })]]) {
+  for (const [code, body] of [['bad-json', '[]'], ['bad-value', '{}'], ['bad-value', broker('memory', { more: 1 })], ['bad-value', broker('../x')],
+    ['bad-value', { kind: 'disk', plugin: 'x' }], ['bad-value', broker('memory', { overlap_ms: -1 })], ['bad-value', broker('memory', { overlap_ms: 86400001 })]]) {
     await refused(400, code, body, /./);
   }
   for (const kind of ['auth', 'app']) await refused(422, 'not-swapped', { kind, plugin: 'x' }, /reload/);

@@ -5,7 +5,7 @@ _plugctl()
   local command=${COMP_WORDS[1]} options=
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W 'pub sub bench status nodes clients topics tail kick drain reload token help --help --version' -- "$word"))
+    COMPREPLY=($(compgen -W 'pub sub bench status nodes clients topics tail kick drain reload swap token help --help --version' -- "$word"))
     return
   fi
   case $command:$before in
@@ -133,6 +133,14 @@ _plugctl()
     reload:--cert) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
     reload:--key) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
     reload:--timeout) return ;;
+    swap:--overlap) return ;;
+    swap:--admin | swap:-a) return ;;
+    swap:--admin-token) return ;;
+    swap:--admin-token-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    swap:--cafile) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    swap:--cert) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    swap:--key) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
+    swap:--timeout) return ;;
     token:--secret) return ;;
     token:--secret-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
     token:--key | token:-k) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -157,8 +165,9 @@ _plugctl()
     kick) options='--user --for --message --admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
     drain) options='--admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
     reload) options='--admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
+    swap) options='--overlap --admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
     token) options='--secret --secret-file --key --alg --kid --sub --role --iss --aud --expires --claim --json --help' ;;
-    help) options='pub sub bench status nodes clients topics tail kick drain reload token' ;;
+    help) options='pub sub bench status nodes clients topics tail kick drain reload swap token' ;;
   esac
   COMPREPLY=($(compgen -W "$options" -- "$word"))
 }
