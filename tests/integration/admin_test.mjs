@@ -393,7 +393,7 @@ test('what docs/admin.md shows is there, and its commands do what it says', asyn
   const client = await stomp(server, as('ada', { t }));
   await client.subscribe('/topic/news');
   const paths = [...text.matchAll(/^## .*`(GET|POST) (\/admin\/api\/[a-z]+)`$/gm)];
-  assert.equal(paths.length, 9);
+  assert.equal(paths.length, 10);
   for (const [, method, path] of paths) {
     const answer = await admin.ask(method === 'GET' ? 'POST' : 'GET', path);
     assert.deepEqual([answer.status, answer.headers.allow.startsWith(method)], [405, true], path);
