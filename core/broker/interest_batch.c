@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/utf8.h"
-#include "plugin/op_pool.h"
+#include "plugin/op.h"
 
 #define REFUSED_PERIOD_MS 10000
 #define REFUSED_LINES     10 /* of a period: who subscribes to a few topics is told of each */
