@@ -60,7 +60,7 @@ struct server {
   struct addresses *addresses;
   struct reload reload;
   struct swap swap;
-  bool broker_owed; /* the configuration names a broker, and the swap to it has failed */
+  bool broker_owed;            /* the configuration names a broker, and the swap to it has failed */
   struct reload_part parts[2]; /* of it */
 };
 

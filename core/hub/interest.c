@@ -497,5 +497,10 @@ bool interest_retire(struct interest_table *table, struct interest *interest)
 
 void interest_free(struct interest *interest)
 {
+  for (int i = 0; i < INTEREST_HOLDS; i++) {
+    list_remove(&interest->holds[i].link);
+    list_remove(&interest->holds[i].grace);
+    list_remove(&interest->holds[i].ask);
+  }
   free(interest);
 }

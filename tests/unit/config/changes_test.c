@@ -209,18 +209,17 @@ static void sections_of_plugins_are_taken_as_a_whole(void **state)
                "[broker.redis]\nurl = b\nlayout = c\n[app.presence x]\nwatch = /b\n[app.route "
                "y]\nto = /b\n[app.route z]\n[auth.jwt]\nsecret = t\n",
                "+[app.route z]\n"
-               "[broker.redis] url: stays as it is until the next start\n"
-               "[broker.redis] layout: stays as it is until the next start\n"
+               "+[broker.redis] url\n+[broker.redis] layout\n"
                "[app.presence x] watch: stays as it is until the next start\n"
                "+[app.route y] to\n+[auth.jwt] secret\n");
-  assert_string_equal(value_of(now, "broker.redis", "url"), "a");
-  assert_null(value_of(now, "broker.redis", "layout"));
+  assert_string_equal(value_of(now, "broker.redis", "url"), "b");
+  assert_string_equal(value_of(now, "broker.redis", "layout"), "c");
   assert_string_equal(value_of(now, "app.presence x", "watch"), "/a");
   assert_string_equal(value_of(now, "app.route y", "to"), "/b");
   assert_string_equal(config_find(now, "broker.redis")->file, "test.ini");
   config_free(now);
-  merge("[broker.redis]\nurl = a\n", "", "[broker.redis]: stays as it is until the next start\n");
-  merge("", "[broker.redis]\nurl = a\n", "[broker.redis]: stays as it is until the next start\n");
+  merge("[broker.redis]\nurl = a\n", "", "+[broker.redis]\n");
+  merge("", "[broker.redis]\nurl = a\n", "+[broker.redis]\n");
 }
 
 static void where_nobody_is_asked_access_control_waits(void **state)
