@@ -71,6 +71,7 @@ plug_status broker_swap_start(struct broker *broker, struct plug_err *err)
     return status;
   end_engine(broker, broker->candidate);
   broker->candidate = NULL;
+  gate_tail(broker->gate);
   loop_call_within(broker->loop, set_patterns_on_home, broker, HOME_LIMIT_MS);
   return status;
 }

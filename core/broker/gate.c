@@ -228,6 +228,8 @@ plug_status gate_deliver(struct gate *gate, unsigned side, uint64_t interest,
   case STAGE_MARK:
     if (side == atomic_load_explicit(&gate->leader, memory_order_relaxed)) {
       status = pass(gate, stripe, side, interest, msg);
+    } else if (get_seen(stripe, msg) != SEEN_NOT) {
+      status = drop();
     } else if (!hold(gate, stripe, side, msg)) {
       /* Rather early than never. */
       release(gate, stripe);

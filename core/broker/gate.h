@@ -4,8 +4,9 @@
  *
  *   OFF ---> MARK ---> MERGE ---> TAIL ---> OFF
  *
- * MARK: the leader delivers as ever, and is noted; what the other one brings is held back. By the
- * end of it the leader must have brought all that was published by it alone.
+ * MARK: the leader delivers as ever, and is noted; what the other one brings is held back, from its
+ * very first message on, since other nodes may use both already. By the end of it the leader must
+ * have brought all that was published by it alone.
  * MERGE: who brings a message first delivers it, to all who match; whatever comes of it later, by
  * the other one or for another interest, is a duplicate.
  * TAIL: one of the two is gone, and the other one delivers as ever, but for what was delivered in

@@ -125,15 +125,11 @@ static void give_up(struct swap *swap, const char *why)
   enter(swap, SWAP_CANCELLING, 0);
 }
 
-static void refuse(struct swap *swap, const char *why, bool mistaken)
+/* Before anything has begun: what is left of the last one goes on. */
+static void refuse(struct swap *swap, const char *why)
 {
-  if (why != swap->why)
-    snprintf(swap->why, sizeof swap->why, "%s", why);
-  enter(swap, SWAP_NONE, 0);
-  pthread_mutex_lock(&swap->mutex);
-  swap->status.phase = NULL;
-  pthread_mutex_unlock(&swap->mutex);
-  finish(swap, mistaken);
+  snprintf(swap->why, sizeof swap->why, "%s", why);
+  finish(swap, true);
 }
 
 /* --- the beginning ------------------------------------------------------------------------ */
@@ -212,29 +208,43 @@ void swap_begin(struct swap *swap, const struct swap_plan *plan, swap_end_fn don
            short_name(instance_name(broker_instance(swap->broker))));
   pthread_mutex_unlock(&swap->mutex);
   if (!create(swap, plan, &err)) {
-    refuse(swap, err.text[0] ? err.text : "out of memory", true);
+    refuse(swap, err.text[0] ? err.text : "out of memory");
     return;
   }
   log_info("core", "the broker %s is about to take over from %s", swap->status.to,
            swap->status.from);
-  if (broker_swap_start(swap->broker, &err) != PLUG_OK) {
-    refuse(swap, err.text[0] ? err.text : "it does not start", false);
-    return;
-  }
   swap->up_ms = plan->settings->operation_timeout_ms;
-  enter(swap, SWAP_SUBSCRIBING, swap->up_ms);
+  broker_swap_mark(swap->broker);
+  quiet_begin(swap);
+  enter(swap, SWAP_MARKING, 0);
 }
 
 /* --- the way ------------------------------------------------------------------------------ */
+
+static uint64_t begin(struct swap *swap)
+{
+  struct plug_err err = {0};
+  if (broker_swap_start(swap->broker, &err) == PLUG_OK) {
+    enter(swap, SWAP_SUBSCRIBING, swap->up_ms);
+    return LOOK_MS;
+  }
+  snprintf(swap->why, sizeof swap->why, "%s", err.text[0] ? err.text : "it does not start");
+  enter(swap, SWAP_TAIL, TAIL_MS);
+  finish(swap, false);
+  return TAIL_MS;
+}
 
 static uint64_t subscribing(struct swap *swap)
 {
   char why[256];
   bool refused;
   if (broker_swap_ready(swap->broker, why, sizeof why, &refused)) {
-    broker_swap_mark(swap->broker);
-    quiet_begin(swap);
-    enter(swap, SWAP_MARKING, 0);
+    if (broker_swap_share(swap->broker)) {
+      quiet_begin(swap);
+      enter(swap, SWAP_JOINING, 0);
+    } else {
+      give_up(swap, "the control thread does not come back");
+    }
   } else if (refused || clock_now_ms() >= swap->until_ms) {
     give_up(swap, why);
   }
@@ -277,18 +287,10 @@ uint64_t swap_tend(struct swap *swap)
   switch (swap->phase) {
   case SWAP_NONE:
     return UINT64_MAX;
+  case SWAP_MARKING:
+    return quiet_passed(swap) ? begin(swap) : LOOK_MS;
   case SWAP_SUBSCRIBING:
     return subscribing(swap);
-  case SWAP_MARKING:
-    if (!quiet_passed(swap))
-      return LOOK_MS;
-    if (!broker_swap_share(swap->broker)) {
-      give_up(swap, "the control thread does not come back");
-      return LOOK_MS;
-    }
-    quiet_begin(swap);
-    enter(swap, SWAP_JOINING, 0);
-    return LOOK_MS;
   case SWAP_JOINING:
     if (quiet_passed(swap))
       enter(swap, SWAP_SETTLING, SETTLE_MS);
@@ -313,7 +315,6 @@ uint64_t swap_tend(struct swap *swap)
     if (left_ms)
       return left_ms;
     broker_swap_over(swap->broker);
-    enter(swap, SWAP_TAIL, 0);
     swap->phase = SWAP_NONE;
     return UINT64_MAX;
   }

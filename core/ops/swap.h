@@ -15,8 +15,8 @@
 
 enum swap_phase {
   SWAP_NONE,
-  SWAP_SUBSCRIBING, /* the new one runs, and is given all interests */
   SWAP_MARKING,     /* what comes by the old one is noted from now on */
+  SWAP_SUBSCRIBING, /* the new one runs, and is given all interests */
   SWAP_JOINING,     /* messages go to both from now on */
   SWAP_SETTLING,    /* what went to the old one alone comes in */
   SWAP_OVERLAP,     /* both carry all messages */

@@ -12,7 +12,7 @@ import { ctl } from './lib/ctl.mjs';
 import { connectApp, receiptOf, startLoad } from './lib/load.mjs';
 import { startNats } from './lib/nats.mjs';
 import { freePort, startRedis } from './lib/redis.mjs';
-import { build, patience, sleep, start, until } from './lib/server.mjs';
+import { build, slowness, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { directory } from './lib/tls.mjs';
 
@@ -94,7 +94,7 @@ test('three nodes go over one after the other, while messages flow between all o
   const swaps = [];
   for (const node of nodes) {
     node.configure(`[broker.redis]\nurl = redis://127.0.0.1:${b.port}\n`);
-    swaps.push(swap(node, 'redis', { overlap_ms: 2500 }));
+    swaps.push(swap(node, 'redis', { overlap_ms: slowness > 1 ? 7500 : 2500 }));
     await until(async () => (await status(node)).swap?.phase === 'overlap', 'the overlap');
     await load.more();
   }

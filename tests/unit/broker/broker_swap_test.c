@@ -90,6 +90,7 @@ static void begin_swap(uint32_t caps)
 static void start_swap(void)
 {
   struct plug_err err = {0};
+  broker_swap_mark(w.broker);
   if (broker_swap_start(w.broker, &err))
     fail_msg("%s", err.text);
 }
@@ -135,7 +136,6 @@ static void join(const char *topic, bool pattern)
 static void share(void)
 {
   wait_swap_ready();
-  broker_swap_mark(w.broker);
   assert_true(broker_swap_share(w.broker));
 }
 
@@ -226,6 +226,41 @@ static void a_receipt_is_for_both(void **state)
   finish();
 }
 
+static void what_the_new_one_brings_before_its_time_comes_once(void **state)
+{
+  (void)state;
+  const struct plug_msg *both = msg_of("/sub/a", STR("both")),
+                        *only = msg_of("/sub/a", STR("only"));
+  start_broker(CAPS, &plain_settings);
+  join("/sub/a", false);
+  assert_int_equal(wait_interest(0, "/sub/a"), PLUG_OK);
+  begin_swap(CAPS);
+  start_swap();
+  wait_swap_ready();
+  /* Another node uses both already, and one has gone over. */
+  other.host->broker->deliver(other.host, 0, both);
+  other.host->broker->deliver(other.host, 0, only);
+  assert_null(post_take(&w.posts[0]));
+  script.host->broker->deliver(script.host, 0, both);
+  other.host->broker->deliver(other.host, 0, both);
+  struct inbox_item *item = wait_item(0);
+  assert_ptr_equal(item->msg, both);
+  inbox_item_free(item);
+  share();
+  assert_null(post_take(&w.posts[0]));
+  broker_swap_merge(w.broker);
+  item = wait_item(0);
+  assert_ptr_equal(item->msg, only);
+  inbox_item_free(item);
+  assert_null(post_take(&w.posts[0]));
+  broker_swap_switch(w.broker);
+  barrier();
+  broker_swap_retire(w.broker);
+  broker_swap_over(w.broker);
+  message_unref(both);
+  message_unref(only);
+}
+
 static void one_that_refuses_a_topic_does_not_take_over(void **state)
 {
   (void)state;
@@ -310,6 +345,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(the_new_one_has_all_interests_before_it_takes_over),
       TEST(a_receipt_is_for_both),
+      TEST(what_the_new_one_brings_before_its_time_comes_once),
       TEST(one_that_refuses_a_topic_does_not_take_over),
       TEST(patterns_that_were_local_are_asked_for),
       TEST(a_backend_that_is_away_is_answered_for_by_the_other),
