@@ -193,3 +193,42 @@ test('twenty swaps in a row with two hundred clients, told by plugctl', async (t
   await load.end();
   assert.equal((await server.stats()).swaps, 20);
 });
+
+test('presence goes along where both brokers know it; what cannot be swapped is refused', async (t) => {
+  const redis = await startRedis({ t });
+  const rooms = '[destinations]\napp = /pub\n[app]\nplugins = presence\n[app.presence rooms]\nwatch = /sub/{room}/watch\nanonymous = on\nlinger = 0\nmembers = /{room}/members\n';
+  const server = await start({ t, config: rooms, set: ['server.node=n1', 'server.workers=2', 'broker.nats.servers=nats://127.0.0.1:1',
+    'presence.settle=200ms', ...redisSet(redis), ...adminSet] });
+  const watchers = [await stomp(server, { t }), await stomp(server, { t })];
+  const count = async (n) => {
+    for (const watcher of watchers.slice(0, n)) {
+      let last;
+      await until(() => {
+        for (const { body } of watcher.frames.splice(0)) last = JSON.parse(body);
+        return last?.count === n;
+      }, `a count of ${n}`).catch((error) => { throw new Error(`${error.message}: ${JSON.stringify(last)}`); });
+    }
+  };
+  await watchers[0].subscribe('/sub/a/watch');
+  await count(1);
+  const admin = adminOf(server);
+  const nats = await admin.ask('POST', 'swap', { body: JSON.stringify({ kind: 'broker', plugin: 'nats' }) });
+  assert.deepEqual([nats.status, nats.json.code], [422, 'bad-configuration'], nats.text);
+  assert.match(nats.json.message, /stays memory: .*who is where/);
+  await swap(server, 'redis');
+  await watchers[1].subscribe('/sub/a/watch');
+  await count(2); // the first one was said to the new one, too
+  await swap(server, 'memory');
+  const third = await stomp(server, { t });
+  watchers.push(third);
+  await third.subscribe('/sub/a/watch');
+  await count(3);
+  await third.disconnect();
+  await until(() => watchers[0].frames.splice(0).some(({ body }) => JSON.parse(body).count === 2), 'the third having left');
+
+  // Messages in Spring's format have neither origin nor number.
+  const other = await start({ t, set: ['server.node=n2', 'broker.redis.layout=single', ...redisSet(redis), ...adminSet] });
+  const single = await adminOf(other).ask('POST', 'swap', { body: JSON.stringify({ kind: 'broker', plugin: 'redis' }) });
+  assert.deepEqual([single.status, single.json.code], [422, 'bad-configuration'], single.text);
+  assert.match(single.json.message, /\[broker\.redis\] travel in a format without origin and id/);
+});
