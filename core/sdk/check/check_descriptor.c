@@ -381,13 +381,15 @@ static const struct check checks[] = {
      "authorize; claims.",
      0, members_are_there},
     {"D5", "capabilities, flags and extensions fit together",
-     "No capability or flag is set that the headers do not know; PLUG_CAP_DIRECT comes with what it "
+     "No capability or flag is set that the headers do not know; PLUG_CAP_DIRECT comes with what "
+     "it "
      "takes; the tables that extension() gives are complete and of the plugin's kind, and there is "
      "none for an id that the plugin cannot know; an application with claims has request, one with "
      "watches has event.",
      0, capabilities_fit},
     {"D6", "no text relocations, no executable stack",
-     "The file has no relocations in its code, does not ask for an executable stack, and no segment "
+     "The file has no relocations in its code, does not ask for an executable stack, and no "
+     "segment "
      "that is both writable and executable: such a plugin weakens the whole server, and a hardened "
      "system does not load it. Compile with -fPIC; give assembler files a .note.GNU-stack.",
      0, segments_are_safe},
