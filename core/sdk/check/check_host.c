@@ -187,7 +187,7 @@ struct check_host *check_try_create(struct check_run *run, const char *node,
   host->run = run;
   host->node = node ? node : "node-1";
   host->fail_at = fail_at;
-  host->lend_guarded = true;
+  host->lend_guarded = !check_order(run)->plain;
   host->options = options_make(run, overrides);
   host->mock =
       mock_new(plugin, host->options, &kit, host, check_order(run)->section, host->node, err);
