@@ -42,9 +42,12 @@ static bool has_kind(const struct check_host *host, enum kind kind)
   }
 }
 
-static struct check_host *start(struct check_run *run)
+/* guarded: what is lent is made inaccessible after its time; whoever looks at it all the same is
+ * O6's to find. */
+static struct check_host *start(struct check_run *run, bool guarded)
 {
   struct check_host *host = check_start(run, NULL);
+  host->lend_guarded = guarded;
   if (host->mock->plugin->auth)
     check_authenticate(host, &granted);
   return host;
@@ -134,7 +137,7 @@ static void once_each(struct check_run *run)
   struct asked *asked = calloc(N_KINDS * 2, sizeof *asked);
   unsigned n_pending = 0;
   CHECK(run, asked, "out of memory");
-  struct check_host *host = start(run);
+  struct check_host *host = start(run, false);
   for (int kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
@@ -200,7 +203,7 @@ static void same_later(struct check_run *run)
 {
   struct asked *asked = calloc(4, sizeof *asked);
   CHECK(run, asked, "out of memory");
-  struct check_host *host = start(run);
+  struct check_host *host = start(run, false);
   for (int kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
@@ -226,7 +229,7 @@ static void late_is_good_enough(struct check_run *run)
   struct asked *asked = calloc(1, sizeof *asked);
   unsigned n = 0;
   CHECK(run, asked, "out of memory");
-  struct check_host *host = start(run);
+  struct check_host *host = start(run, false);
   for (int kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
@@ -253,7 +256,7 @@ static void deadline_or_cancel(struct check_run *run)
   struct asked *asked = calloc(1, sizeof *asked);
   unsigned n = 0;
   CHECK(run, asked, "out of memory");
-  struct check_host *host = start(run);
+  struct check_host *host = start(run, false);
   bool can_cancel = host->mock->plugin->cancel != NULL;
   for (int kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
@@ -319,7 +322,7 @@ static void before_return(struct check_run *run)
   struct asked *asked = calloc(1, sizeof *asked);
   unsigned n = 0;
   CHECK(run, asked, "out of memory");
-  struct check_host *host = start(run);
+  struct check_host *host = start(run, true);
   for (int kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
