@@ -497,7 +497,8 @@ static void without_memory(struct check_run *run)
     char when[96];
     snprintf(when, sizeof when, "%s had no memory (allocation %u of the host)",
              host->failed_in ? host->failed_in : "nothing", n);
-    check_drain(host);
+    if (status == PLUG_OK)
+      check_drain(host);
     check_stop(host);
     check_destroy(host);
     if (!over)
