@@ -137,8 +137,8 @@ static int kit_idle(struct plug_mock *mock)
   pthread_mutex_lock(&mock->lock);
   int posted = mock->calls != NULL;
   pthread_mutex_unlock(&mock->lock);
-  /* With a descriptor of its own a plugin may wait for what has a clock of its own, as libraries that
-   * speak to a server do, although it does not have it watched at the moment. */
+  /* With a descriptor of its own a plugin may wait for what has a clock of its own, as libraries
+   * that speak to a server do, although it does not have it watched at the moment. */
   return !posted && !host_of(mock)->n_jobs && check_count_threads() <= n_own_threads &&
          check_count_fds() <= n_own_fds;
 }
