@@ -317,6 +317,30 @@ bool check_run_until(struct check_host *host, bool (*done)(void *arg), void *arg
   return true;
 }
 
+struct awaited {
+  struct check_host *host;
+  size_t least, n;
+};
+
+static bool has_come(void *arg)
+{
+  struct awaited *awaited = arg;
+  struct plug_mock *mock = awaited->host->mock;
+  pthread_mutex_lock(&mock->lock);
+  awaited->n = mock->n_deliveries;
+  pthread_mutex_unlock(&mock->lock);
+  return awaited->n >= awaited->least;
+}
+
+size_t check_deliveries(struct check_host *host, size_t least)
+{
+  struct awaited awaited = {host, least, 0};
+  if (check_run_until(host, has_come, &awaited, 5000) && least)
+    check_run_for(host, 10);
+  has_come(&awaited);
+  return awaited.n;
+}
+
 /* ---- Operations ---- */
 
 struct plug_op *check_op(struct check_host *host, uint64_t limit_ms)
