@@ -84,7 +84,8 @@ static uint64_t limit_us(const char *function)
 static void kit_enter(struct plug_mock *mock, const char *function)
 {
   struct check_host *host = host_of(mock);
-  host->mock = mock; /* not known before create otherwise */
+  if (!host->mock)
+    host->mock = mock; /* create has not returned yet */
   host->calling = function;
   check_in(function);
   if (host->timed) {
@@ -183,8 +184,11 @@ struct check_host *check_try_create(struct check_run *run, const char *node,
                                     struct plug_err *err)
 {
   const struct plug_plugin *plugin = check_plugin(run);
-  if (!n_own_threads)
-    n_own_threads = check_count_threads(), n_own_fds = check_count_fds();
+  if (!n_own_threads) {
+    waited_us(); /* opens a descriptor */
+    n_own_threads = check_count_threads();
+    n_own_fds = check_count_fds();
+  }
   struct check_host *host = calloc(1, sizeof *host);
   if (!host)
     abort();

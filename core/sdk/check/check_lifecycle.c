@@ -463,10 +463,10 @@ static void after_a_failed_start(struct check_run *run)
     host->fail_at = in_create + n;
     plug_status status = check_start_it(host);
     bool over = host->n_allocs < host->fail_at;
-    const char *failed_in = host->failed_in;
     failures += status < 0;
     check_stop(host);
     check_destroy(host);
+    const char *failed_in = host->failed_in;
     if (status < 0)
       check_no_breach(host, after_failure | CHECK_BREACH(MOCK_OP),
                       failed_in ? failed_in : "after a start that fails");
@@ -518,16 +518,16 @@ static void without_memory(struct check_run *run)
       continue;
     }
     plug_status status = check_start_it(host);
-    if (status == PLUG_OK)
+    if (status == PLUG_OK) {
       check_exercise(host);
+      check_drain(host);
+    }
+    check_stop(host);
+    check_destroy(host);
     bool over = host->n_allocs < n;
     char when[96];
     snprintf(when, sizeof when, "%s had no memory (allocation %u of the host)",
              host->failed_in ? host->failed_in : "nothing", n);
-    if (status == PLUG_OK)
-      check_drain(host);
-    check_stop(host);
-    check_destroy(host);
     if (!over)
       check_no_breach(host, CHECK_ANY_BREACH & ~known, when);
     check_free(host);
