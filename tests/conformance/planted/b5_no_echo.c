@@ -1,0 +1,11 @@
+/* B5: ECHO is declared, and the node's own messages do not come back. */
+#include "planted_broker.h"
+
+static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
+{
+  (void)self, (void)msg, (void)op;
+  return PLUG_OK;
+}
+
+#define PUBLISH publish
+#include "planted_broker_entry.h"

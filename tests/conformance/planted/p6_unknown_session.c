@@ -1,0 +1,15 @@
+/* P6: the end of a session that it never heard of makes it fall. */
+#include "planted_app.h"
+
+static void event(void *self, const struct plug_app_event *event)
+{
+  struct base *base = self;
+  if (event->kind == PLUG_APP_UNSUBSCRIBED) {
+    struct watcher *volatile watcher = *find_watcher(base, event->session);
+    watcher->n_subscriptions += 0;
+  }
+  base_event(self, event);
+}
+
+#define EVENT event
+#include "planted_app_entry.h"
