@@ -18,6 +18,39 @@ enum { MAX_METRICS = 64, MAX_PUBLISHED = 64 };
 
 enum mock_phase { PHASE_CREATED, PHASE_RUNNING, PHASE_STOPPED };
 
+/* What was broken, for those who count more than how often. */
+enum mock_breach_kind {
+  MOCK_THREAD,  /* a function away from its thread, or not in its phase */
+  MOCK_USE,     /* what no thread may do: freed twice, a name that is none */
+  MOCK_STOPPED, /* a call of the host after stop */
+  MOCK_OP,      /* an operation that is not to be completed now, or not so */
+  MOCK_BOTH,    /* an operation that is completed and answered by the call, too */
+  MOCK_LATE,    /* an operation that is not completed in time */
+  MOCK_LEFT     /* something left behind by stop or destroy */
+};
+
+struct plug_mock;
+
+/* What plugboard-check adds to the mock; NULL in unit tests. */
+struct mock_kit {
+  /* Under the lock. */
+  void (*breach)(struct plug_mock *mock, enum mock_breach_kind kind, const char *what);
+  /* [any] A function of the host was called. 1: it is to fail, if it is one that can for want of
+   * memory. */
+  int (*used)(struct plug_mock *mock, const char *function, int can_fail);
+  /* [home] Around each call into the plugin. */
+  void (*enter)(struct plug_mock *mock, const char *function);
+  void (*leave)(struct plug_mock *mock);
+  const void *(*extension)(const struct plug_host *host, const char *id);
+  /* Memory that the plugin may look at until it is taken back; head bytes before it stay the
+   * host's. Zeroed. */
+  void *(*lend)(struct plug_mock *mock, size_t head, size_t size, const char *what);
+  void (*take_back)(struct plug_mock *mock, void *lent);
+  void (*free_lent)(struct plug_mock *mock, void *lent);
+  /* [home] 1: nothing will happen before the clock moves. */
+  int (*idle)(struct plug_mock *mock);
+};
+
 struct plug_io {
   struct plug_io *next;
   struct plug_mock *mock;
@@ -48,6 +81,9 @@ struct plug_op {
   struct plug_mock_verdict *verdict;
   struct plug_decision *decision;
   struct plug_mock_answer *answer;
+  /* A reference is given back with the completion, once the call has returned. */
+  const struct plug_msg *lent;
+  int returned;
 };
 
 struct plug_metric {
@@ -57,14 +93,14 @@ struct plug_metric {
   int is_gauge;
 };
 
+/* Stands right before the struct plug_msg that the plugin sees, with its headers and bytes. */
 struct mock_msg {
-  struct plug_msg msg; /* first: the plugin's pointer is ours */
   struct mock_msg *next;
   struct plug_mock *mock;
-  int refs, kept; /* kept: those of refs that the record of deliveries holds */
-  struct plug_kv *headers;
-  char *bytes, *wire;
+  char *wire;
   size_t wire_len;
+  int refs, kept; /* kept: those of refs that the record of deliveries holds */
+  uint64_t spare; /* what follows is aligned to 16 bytes */
 };
 
 struct mock_call {
@@ -81,6 +117,8 @@ struct mock_delivery {
 
 struct plug_mock {
   struct plug_host host; /* first: the plugin's pointer is ours */
+  const struct mock_kit *kit;
+  void *kit_data;
   const struct plug_plugin *plugin;
   const char *const *options;
   void *self;
@@ -114,12 +152,49 @@ static inline struct plug_mock *mock_of(const struct plug_host *host)
   return (struct plug_mock *)(uintptr_t)host;
 }
 
+static inline struct mock_msg *mock_msg_of(const struct plug_msg *msg)
+{
+  return (struct mock_msg *)(uintptr_t)msg - 1;
+}
+
+static inline struct plug_msg *mock_msg_seen(struct mock_msg *m)
+{
+  return (struct plug_msg *)(m + 1);
+}
+
+static inline void mock_enter(struct plug_mock *mock, const char *function)
+{
+  if (mock->kit)
+    mock->kit->enter(mock, function);
+}
+
+static inline void mock_leave(struct plug_mock *mock)
+{
+  if (mock->kit)
+    mock->kit->leave(mock);
+}
+
+/* At the begin of a function of the host. 1: it has no memory. */
+static inline int mock_used(struct plug_mock *mock, const char *function, int can_fail)
+{
+  return mock->kit ? mock->kit->used(mock, function, can_fail) : 0;
+}
+
 void *mock_must(void *memory);
+/* plug_mock_new with a kit, and plug_mock_free in its steps: stop and audit; destroy and audit;
+ * free. */
+struct plug_mock *mock_new(const struct plug_plugin *plugin, const char *const *options,
+                           const struct mock_kit *kit, void *kit_data, const char *instance,
+                           const char *node, struct plug_err *err);
+plug_status mock_stop(struct plug_mock *mock);
+void mock_audit(struct plug_mock *mock);
+void mock_destroy(struct plug_mock *mock);
+void mock_free(struct plug_mock *mock);
 /* Under the lock. */
 void mock_append_log(struct plug_mock *mock, const char *level, struct plug_str line);
-void mock_breach_locked(struct plug_mock *mock, const char *what);
+void mock_breach_locked(struct plug_mock *mock, enum mock_breach_kind kind, const char *what);
 /* Takes the lock. */
-void mock_breach(struct plug_mock *mock, const char *what);
+void mock_breach(struct plug_mock *mock, enum mock_breach_kind kind, const char *what);
 /* For what is tagged [home] and needs an instance that has not been stopped. */
 void mock_check_home(struct plug_mock *mock, const char *what);
 /* As a C string, cut to the room. */
@@ -138,6 +213,12 @@ int mock_take_completion(struct plug_op *op, const char *how);
 struct plug_op *mock_new_op(struct plug_mock *mock, uint64_t limit_ms);
 /* The outcome of a callback that has returned status. */
 plug_status mock_wait_for(struct plug_op *op, plug_status status);
+
+/* msg_unref, under the lock. */
+void mock_unref_locked(const struct plug_msg *msg);
+/* A message whose origin is another node's, or this one's; id 0: the next of this node. */
+const struct plug_msg *mock_make_msg(struct plug_mock *mock, const struct plug_msg_init *init,
+                                     struct plug_str origin, uint64_t id);
 
 /* Each sets its members of the table. */
 void mock_fill_services(struct plug_host *host);

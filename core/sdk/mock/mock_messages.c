@@ -41,8 +41,15 @@ static struct plug_str put(char **at, struct plug_str s)
   return copy;
 }
 
-static struct mock_msg *make_msg(struct plug_mock *mock, const struct plug_msg_init *init,
-                                 struct plug_str origin, uint64_t id)
+/* Zeroed, with head bytes before it that the plugin does not see. */
+static void *lend(struct plug_mock *mock, size_t head, size_t size, const char *what)
+{
+  return mock->kit ? mock->kit->lend(mock, head, size, what)
+                   : mock_must(calloc(1, head + (size ? size : 1)));
+}
+
+const struct plug_msg *mock_make_msg(struct plug_mock *mock, const struct plug_msg_init *init,
+                                     struct plug_str origin, uint64_t id)
 {
   static const char *const ours[] = {"destination", "message-id",   "subscription",
                                      "ack",         "content-type", "content-length"};
@@ -63,38 +70,42 @@ static struct mock_msg *make_msg(struct plug_mock *mock, const struct plug_msg_i
     pthread_mutex_unlock(&mock->lock);
     return NULL;
   }
-  struct mock_msg *m = (struct mock_msg *)mock_must(calloc(1, sizeof *m));
-  m->bytes = (char *)mock_must(malloc(total + 1));
-  m->headers = (struct plug_kv *)mock_must(calloc(init->n_headers + 1, sizeof *m->headers));
-  char *at = m->bytes;
-  m->msg.size = (uint32_t)sizeof m->msg;
-  m->msg.flags = is_utf8(init->payload) ? 0 : PLUG_MSG_BINARY;
-  m->msg.topic = put(&at, init->topic);
-  m->msg.content_type = put(&at, init->content_type);
-  m->msg.payload = put(&at, init->payload);
-  m->msg.origin = put(&at, origin);
-  for (size_t i = 0; i < init->n_headers; i++) {
-    m->headers[i].key = put(&at, init->headers[i].key);
-    m->headers[i].value = put(&at, init->headers[i].value);
+  size_t n_headers = init->n_headers;
+  struct mock_msg *m = (struct mock_msg *)lend(
+      mock, sizeof *m, sizeof(struct plug_msg) + n_headers * sizeof(struct plug_kv) + total + 1,
+      "a message");
+  struct plug_msg *msg = mock_msg_seen(m);
+  struct plug_kv *headers = (struct plug_kv *)(msg + 1);
+  char *at = (char *)(headers + n_headers);
+  msg->size = (uint32_t)sizeof *msg;
+  msg->flags = is_utf8(init->payload) ? 0 : PLUG_MSG_BINARY;
+  msg->topic = put(&at, init->topic);
+  msg->content_type = put(&at, init->content_type);
+  msg->payload = put(&at, init->payload);
+  msg->origin = put(&at, origin);
+  for (size_t i = 0; i < n_headers; i++) {
+    headers[i].key = put(&at, init->headers[i].key);
+    headers[i].value = put(&at, init->headers[i].value);
   }
-  m->msg.headers = m->headers;
-  m->msg.n_headers = init->n_headers;
-  m->msg.pos = init->pos;
+  msg->headers = headers;
+  msg->n_headers = n_headers;
+  msg->pos = init->pos;
   m->mock = mock;
   m->refs = 1;
   pthread_mutex_lock(&mock->lock);
-  m->msg.id = id ? id : ++mock->next_id;
+  msg->id = id ? id : ++mock->next_id;
   m->next = mock->msgs;
   mock->msgs = m;
   pthread_mutex_unlock(&mock->lock);
-  return m;
+  return msg;
 }
 
 static const struct plug_msg *host_msg_make(const struct plug_host *host,
                                             const struct plug_msg_init *init) PLUG_NOEXCEPT
 {
-  struct mock_msg *m = make_msg(mock_of(host), init, plug_mock_str(host->node), 0);
-  return m ? &m->msg : NULL;
+  if (mock_used(mock_of(host), "msg_make", 1))
+    return NULL;
+  return mock_make_msg(mock_of(host), init, plug_mock_str(host->node), 0);
 }
 
 /* The wire format: "MOCK", id, how many headers, and each string with its length before it. The
@@ -109,8 +120,12 @@ static void put_str(char **at, struct plug_str s)
 
 static struct plug_str host_msg_encode(const struct plug_msg *msg) PLUG_NOEXCEPT
 {
-  struct mock_msg *m = (struct mock_msg *)(uintptr_t)msg;
+  struct mock_msg *m = mock_msg_of(msg);
   struct plug_str strings[4] = {msg->topic, msg->content_type, msg->payload, msg->origin};
+  if (mock_used(m->mock, "msg_encode", 1)) {
+    strings[0].len = 0;
+    return strings[0];
+  }
   pthread_mutex_lock(&m->mock->lock);
   if (!m->wire) {
     uint32_t n_headers = (uint32_t)msg->n_headers;
@@ -119,7 +134,7 @@ static struct plug_str host_msg_encode(const struct plug_msg *msg) PLUG_NOEXCEPT
       len += 4 + strings[i].len;
     for (size_t i = 0; i < n_headers; i++)
       len += 8 + msg->headers[i].key.len + msg->headers[i].value.len;
-    char *at = m->wire = (char *)mock_must(malloc(len));
+    char *at = m->wire = (char *)lend(m->mock, 0, len, "the wire format of a message");
     m->wire_len = len;
     put(&at, plug_mock_str("MOCK"));
     memcpy(at, &msg->id, sizeof msg->id);
@@ -168,6 +183,8 @@ static const struct plug_msg *host_msg_decode(const struct plug_host *host,
   char mark[4];
   uint64_t id;
   uint32_t n_headers;
+  if (mock_used(mock_of(host), "msg_decode", 1))
+    return NULL;
   memset(&init, 0, sizeof init);
   if (!get_bytes(&wire, mark, 4) || memcmp(mark, "MOCK", 4) != 0 ||
       !get_bytes(&wire, &id, sizeof id) || !get_bytes(&wire, &n_headers, sizeof n_headers) ||
@@ -182,29 +199,44 @@ static const struct plug_msg *host_msg_decode(const struct plug_host *host,
   init.size = (uint32_t)sizeof init;
   init.headers = headers;
   init.n_headers = n_headers;
-  struct mock_msg *m = good && wire.len == 0 ? make_msg(mock_of(host), &init, origin, id) : NULL;
+  const struct plug_msg *msg =
+      good && wire.len == 0 ? mock_make_msg(mock_of(host), &init, origin, id) : NULL;
   free(headers);
-  return m ? &m->msg : NULL;
+  return msg;
 }
 
 static void host_msg_ref(const struct plug_msg *msg) PLUG_NOEXCEPT
 {
-  struct mock_msg *m = (struct mock_msg *)(uintptr_t)msg;
+  struct mock_msg *m = mock_msg_of(msg);
+  mock_used(m->mock, "msg_ref", 0);
   pthread_mutex_lock(&m->mock->lock);
-  m->refs++;
+  if (m->refs == 0)
+    mock_breach_locked(m->mock, MOCK_USE, "msg_ref of a message that is gone");
+  else
+    m->refs++;
   pthread_mutex_unlock(&m->mock->lock);
 }
 
 /* A message is freed with the mock, so that one reference too many given back is seen. */
+void mock_unref_locked(const struct plug_msg *msg)
+{
+  struct mock_msg *m = mock_msg_of(msg);
+  struct plug_mock *mock = m->mock;
+  if (m->refs <= m->kept)
+    mock_breach_locked(mock, MOCK_USE, "msg_unref without a reference");
+  else if (--m->refs == 0 && mock->kit) {
+    mock->kit->take_back(mock, m);
+    if (m->wire)
+      mock->kit->take_back(mock, m->wire);
+  }
+}
+
 static void host_msg_unref(const struct plug_msg *msg) PLUG_NOEXCEPT
 {
-  struct mock_msg *m = (struct mock_msg *)(uintptr_t)msg;
-  pthread_mutex_lock(&m->mock->lock);
-  if (m->refs <= m->kept)
-    mock_breach_locked(m->mock, "msg_unref without a reference");
-  else
-    m->refs--;
-  pthread_mutex_unlock(&m->mock->lock);
+  struct plug_mock *mock = mock_msg_of(msg)->mock;
+  pthread_mutex_lock(&mock->lock);
+  mock_unref_locked(msg);
+  pthread_mutex_unlock(&mock->lock);
 }
 
 void mock_fill_messages(struct plug_host *host)

@@ -24,16 +24,19 @@ void mock_append_log(struct plug_mock *mock, const char *level, struct plug_str 
                                     level, (int)line.len, line.len ? line.ptr : "");
 }
 
-void mock_breach_locked(struct plug_mock *mock, const char *what)
+void mock_breach_locked(struct plug_mock *mock, enum mock_breach_kind kind, const char *what)
 {
   mock->n_breaches++;
-  fprintf(stderr, "%s: breach of contract: %s\n", mock->plugin->id, what);
+  if (mock->kit)
+    mock->kit->breach(mock, kind, what);
+  else
+    fprintf(stderr, "%s: breach of contract: %s\n", mock->plugin->id, what);
 }
 
-void mock_breach(struct plug_mock *mock, const char *what)
+void mock_breach(struct plug_mock *mock, enum mock_breach_kind kind, const char *what)
 {
   pthread_mutex_lock(&mock->lock);
-  mock_breach_locked(mock, what);
+  mock_breach_locked(mock, kind, what);
   pthread_mutex_unlock(&mock->lock);
 }
 
@@ -42,11 +45,11 @@ void mock_check_home(struct plug_mock *mock, const char *what)
   char line[128];
   if (!pthread_equal(pthread_self(), mock->home)) {
     snprintf(line, sizeof line, "%s away from the home thread", what);
-    mock_breach(mock, line);
+    mock_breach(mock, MOCK_THREAD, line);
   }
   if (mock->phase == PHASE_STOPPED || mock->in_create) {
     snprintf(line, sizeof line, "%s %s", what, mock->in_create ? "in create" : "after stop");
-    mock_breach(mock, line);
+    mock_breach(mock, mock->in_create ? MOCK_THREAD : MOCK_STOPPED, line);
   }
 }
 
@@ -85,9 +88,9 @@ static void host_log(const struct plug_host *host, int32_t level,
   struct plug_mock *mock = mock_of(host);
   pthread_mutex_lock(&mock->lock);
   if (level < PLUG_LOG_DEBUG || level > PLUG_LOG_VIOLATION)
-    mock_breach_locked(mock, "log with a level that there is not");
+    mock_breach_locked(mock, MOCK_USE, "log with a level that there is not");
   else if (line.len && memchr(line.ptr, '\n', line.len))
-    mock_breach_locked(mock, "log with more than one line");
+    mock_breach_locked(mock, MOCK_USE, "log with more than one line");
   else
     mock_append_log(mock, names[level], line);
   pthread_mutex_unlock(&mock->lock);
@@ -160,14 +163,15 @@ static plug_status read_option(const struct plug_host *host, const char *key, in
 {
   struct plug_mock *mock = mock_of(host);
   const struct plug_option *option = mock_find_option(mock->plugin, key);
+  mock_used(mock, number ? "cfg_i64" : "cfg_str", 0);
   if (!mock->in_create)
-    mock_breach(mock, "configuration is read outside create");
+    mock_breach(mock, MOCK_THREAD, "configuration is read outside create");
   if (!option) {
-    mock_breach(mock, "an option is read that the table does not have");
+    mock_breach(mock, MOCK_USE, "an option is read that the table does not have");
     return PLUG_EINVAL;
   }
   if (mock_is_number(option->type) != number) {
-    mock_breach(mock, "an option is read as what it is not: number or text");
+    mock_breach(mock, MOCK_USE, "an option is read as what it is not: number or text");
     return PLUG_EINVAL;
   }
   *out = mock_value_of(mock, option);
@@ -199,6 +203,7 @@ static plug_status host_cfg_i64(const struct plug_host *host, const char *key,
 static uint64_t host_now_ms(const struct plug_host *host) PLUG_NOEXCEPT
 {
   struct plug_mock *mock = mock_of(host);
+  mock_used(mock, "now_ms", 0);
   pthread_mutex_lock(&mock->lock);
   uint64_t now = mock->now_ms;
   pthread_mutex_unlock(&mock->lock);
@@ -207,6 +212,7 @@ static uint64_t host_now_ms(const struct plug_host *host) PLUG_NOEXCEPT
 
 static int32_t host_on_home(const struct plug_host *host) PLUG_NOEXCEPT
 {
+  mock_used(mock_of(host), "on_home", 0);
   return pthread_equal(pthread_self(), mock_of(host)->home) != 0;
 }
 
@@ -218,7 +224,7 @@ void mock_post_call(struct plug_mock *mock, plug_fn fn, plug_app_published_fn pu
   call->arg = arg;
   pthread_mutex_lock(&mock->lock);
   if (mock->phase == PHASE_STOPPED)
-    mock_breach_locked(mock, "post after stop");
+    mock_breach_locked(mock, MOCK_STOPPED, "post after stop");
   *mock->calls_end = call;
   mock->calls_end = &call->next;
   pthread_mutex_unlock(&mock->lock);
@@ -226,6 +232,8 @@ void mock_post_call(struct plug_mock *mock, plug_fn fn, plug_app_published_fn pu
 
 static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg) PLUG_NOEXCEPT
 {
+  if (mock_used(mock_of(host), "post", 1))
+    return PLUG_ENOMEM;
   mock_post_call(mock_of(host), fn, NULL, arg);
   return PLUG_OK;
 }
@@ -236,11 +244,13 @@ static struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32
                                     plug_io_fn fn, void *arg) PLUG_NOEXCEPT
 {
   struct plug_mock *mock = mock_of(host);
+  if (mock_used(mock, "io_open", 1))
+    return NULL;
   struct plug_io *io = (struct plug_io *)mock_must(calloc(1, sizeof *io));
   mock_check_home(mock, "io_open");
   for (const struct plug_io *other = mock->ios; other; other = other->next)
     if (!other->closed && other->fd == fd)
-      mock_breach(mock, "two watches on one descriptor");
+      mock_breach(mock, MOCK_USE, "two watches on one descriptor");
   io->mock = mock;
   io->fn = fn;
   io->arg = arg;
@@ -255,7 +265,7 @@ static void host_io_want(struct plug_io *io, uint32_t want) PLUG_NOEXCEPT
 {
   mock_check_home(io->mock, "io_want");
   if (io->closed)
-    mock_breach(io->mock, "io_want after io_close");
+    mock_breach(io->mock, MOCK_USE, "io_want after io_close");
   io->want = want;
 }
 
@@ -263,7 +273,7 @@ static void host_io_close(struct plug_io *io) PLUG_NOEXCEPT
 {
   mock_check_home(io->mock, "io_close");
   if (io->closed)
-    mock_breach(io->mock, "io_close twice");
+    mock_breach(io->mock, MOCK_USE, "io_close twice");
   io->closed = 1;
 }
 
@@ -271,6 +281,8 @@ static struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn f
                                          void *arg) PLUG_NOEXCEPT
 {
   struct plug_mock *mock = mock_of(host);
+  if (mock_used(mock, "timer_new", 1))
+    return NULL;
   struct plug_timer *timer = (struct plug_timer *)mock_must(calloc(1, sizeof *timer));
   mock_check_home(mock, "timer_new");
   timer->mock = mock;
@@ -285,7 +297,7 @@ static void host_timer_set(struct plug_timer *timer, uint64_t after_ms) PLUG_NOE
 {
   mock_check_home(timer->mock, "timer_set");
   if (timer->freed)
-    mock_breach(timer->mock, "timer_set after timer_free");
+    mock_breach(timer->mock, MOCK_USE, "timer_set after timer_free");
   timer->armed = 1;
   timer->set_ms = timer->mock->now_ms;
   timer->due_ms = timer->set_ms + after_ms;
@@ -302,7 +314,7 @@ static void host_timer_free(struct plug_timer *timer) PLUG_NOEXCEPT
 {
   mock_check_home(timer->mock, "timer_free");
   if (timer->freed)
-    mock_breach(timer->mock, "timer_free twice");
+    mock_breach(timer->mock, MOCK_USE, "timer_free twice");
   timer->freed = 1;
   timer->armed = 0;
 }
@@ -314,20 +326,25 @@ int mock_take_completion(struct plug_op *op, const char *how)
   char line[96];
   if (!op->done && op->offered) {
     op->done = 1;
+    if (op->lent && op->returned) {
+      mock_unref_locked(op->lent);
+      op->lent = NULL;
+    }
     return 1;
   }
   snprintf(line, sizeof line, "%s on an operation that is %s", how,
            op->done ? "completed already" : "not pending");
-  mock_breach_locked(op->mock, line);
+  mock_breach_locked(op->mock, MOCK_OP, line);
   return 0;
 }
 
 static void host_op_done(struct plug_op *op, plug_status status,
                          struct plug_str detail) PLUG_NOEXCEPT
 {
+  mock_used(op->mock, "op_done", 0);
   pthread_mutex_lock(&op->mock->lock);
   if (status == PLUG_PENDING)
-    mock_breach_locked(op->mock, "op_done with PLUG_PENDING");
+    mock_breach_locked(op->mock, MOCK_OP, "op_done with PLUG_PENDING");
   else if (mock_take_completion(op, "op_done"))
     op->status = status;
   if (detail.len)
@@ -337,6 +354,7 @@ static void host_op_done(struct plug_op *op, plug_status status,
 
 static uint64_t host_op_deadline_ms(const struct plug_op *op) PLUG_NOEXCEPT
 {
+  mock_used(op->mock, "op_deadline_ms", 0);
   return op->deadline_ms;
 }
 
@@ -371,7 +389,8 @@ plug_status mock_wait_for(struct plug_op *op, plug_status status)
     int done = op->done;
     if (status != PLUG_PENDING) {
       if (done)
-        mock_breach_locked(mock, "an operation is completed, and a result is returned, too");
+        mock_breach_locked(mock, MOCK_BOTH,
+                           "an operation is completed, and a result is returned, too");
       op->offered = 0;
     }
     pthread_mutex_unlock(&mock->lock);
@@ -381,12 +400,21 @@ plug_status mock_wait_for(struct plug_op *op, plug_status status)
       return op->status;
     if (mock->now_ms >= op->deadline_ms)
       break;
+    if (mock->kit && mock->kit->idle(mock)) {
+      uint64_t until = op->deadline_ms;
+      for (const struct plug_timer *timer = mock->timers; timer; timer = timer->next)
+        if (timer->armed && timer->due_ms < until)
+          until = timer->due_ms;
+      plug_mock_advance(mock, until > mock->now_ms ? until - mock->now_ms : 0);
+      last = wall_ms();
+      continue;
+    }
     plug_mock_turn(mock, 2);
     uint64_t now = wall_ms();
     plug_mock_advance(mock, now - last);
     last = now;
   }
-  mock_breach(mock, "an operation is not completed in time");
+  mock_breach(mock, MOCK_LATE, "an operation is not completed in time");
   return PLUG_ETIMEDOUT;
 }
 

@@ -14,13 +14,15 @@
 static struct plug_metric *new_metric(const struct plug_host *host, const char *name, int is_gauge)
 {
   struct plug_mock *mock = mock_of(host);
+  if (mock_used(mock, is_gauge ? "gauge" : "counter", 1))
+    return NULL;
   for (size_t i = 0; i < mock->n_metrics; i++)
     if (strcmp(mock->metrics[i].name, name) == 0)
       return &mock->metrics[i];
   size_t len = strlen(name);
   if (len == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != len ||
       len >= sizeof mock->metrics[0].name || mock->n_metrics == MAX_METRICS) {
-    mock_breach(mock, "a metric with a name that is none, or too many of them");
+    mock_breach(mock, MOCK_USE, "a metric with a name that is none, or too many of them");
     return NULL;
   }
   struct plug_metric *metric = &mock->metrics[mock->n_metrics++];
@@ -46,18 +48,20 @@ static struct plug_metric *metrics_gauge(const struct plug_host *host, const cha
 
 static void metrics_add(struct plug_metric *metric, int64_t n) PLUG_NOEXCEPT
 {
+  mock_used(metric->mock, "add", 0);
   pthread_mutex_lock(&metric->mock->lock);
   if (n < 0 && !metric->is_gauge)
-    mock_breach_locked(metric->mock, "a counter falls");
+    mock_breach_locked(metric->mock, MOCK_USE, "a counter falls");
   metric->value += n;
   pthread_mutex_unlock(&metric->mock->lock);
 }
 
 static void metrics_set(struct plug_metric *metric, int64_t value) PLUG_NOEXCEPT
 {
+  mock_used(metric->mock, "set", 0);
   pthread_mutex_lock(&metric->mock->lock);
   if (!metric->is_gauge)
-    mock_breach_locked(metric->mock, "a counter is set");
+    mock_breach_locked(metric->mock, MOCK_USE, "a counter is set");
   metric->value = value;
   pthread_mutex_unlock(&metric->mock->lock);
 }
@@ -68,31 +72,57 @@ static const struct plug_metrics metrics_table = {
 
 static const void *host_extension(const struct plug_host *host, const char *id) PLUG_NOEXCEPT
 {
-  (void)host;
-  return strcmp(id, PLUG_EXT_METRICS) == 0 ? &metrics_table : NULL;
+  struct plug_mock *mock = mock_of(host);
+  mock_used(mock, "extension", 0);
+  if (strcmp(id, PLUG_EXT_METRICS) == 0)
+    return &metrics_table;
+  return mock->kit ? mock->kit->extension(host, id) : NULL;
 }
 
 /* ---- Upcalls of brokers ---- */
+
+/* The kit takes the memory of a message back with its last reference, which is then not to be one
+ * of the record. */
+static const struct plug_msg *copy_of(struct plug_mock *mock, const struct plug_msg *msg)
+{
+  struct plug_msg_init init;
+  memset(&init, 0, sizeof init);
+  init.size = (uint32_t)sizeof init;
+  init.topic = msg->topic;
+  init.content_type = msg->content_type;
+  init.payload = msg->payload;
+  init.headers = msg->headers;
+  init.n_headers = msg->n_headers;
+  init.pos = msg->pos;
+  const struct plug_msg *copy = mock_make_msg(mock, &init, msg->origin, msg->id);
+  if (copy)
+    mock_msg_of(copy)->kept = 1;
+  return copy;
+}
 
 static plug_status broker_deliver(const struct plug_host *host, uint64_t interest,
                                   const struct plug_msg *msg) PLUG_NOEXCEPT
 {
   struct plug_mock *mock = mock_of(host);
-  struct mock_msg *m = (struct mock_msg *)(uintptr_t)msg;
+  struct mock_msg *m = mock_msg_of(msg);
+  int no_memory = mock_used(mock, "deliver", 1);
+  const struct plug_msg *kept = mock->kit && !no_memory ? copy_of(mock, msg) : NULL;
   pthread_mutex_lock(&mock->lock);
-  plug_status status = mock->deliver_status;
+  plug_status status = no_memory ? PLUG_ENOMEM : mock->deliver_status;
   if (mock->phase == PHASE_STOPPED) {
-    mock_breach_locked(mock, "deliver after stop");
+    mock_breach_locked(mock, MOCK_STOPPED, "deliver after stop");
     status = PLUG_ESTATE;
   } else if (m->refs <= m->kept) {
-    mock_breach_locked(mock, "deliver without a reference to the message");
-  } else {
+    mock_breach_locked(mock, MOCK_USE, "deliver without a reference to the message");
+  } else if (!no_memory) {
     mock->deliveries = (struct mock_delivery *)mock_must(
         realloc(mock->deliveries, (mock->n_deliveries + 1) * sizeof *mock->deliveries));
-    mock->deliveries[mock->n_deliveries].msg = msg;
+    mock->deliveries[mock->n_deliveries].msg = kept ? kept : msg;
     mock->deliveries[mock->n_deliveries++].interest = interest;
-    m->refs++;
-    m->kept++;
+    if (!kept) {
+      m->refs++;
+      m->kept++;
+    }
   }
   pthread_mutex_unlock(&mock->lock);
   return status;
@@ -121,11 +151,13 @@ static const struct plug_broker_up broker_up = {
 
 static void auth_grant(struct plug_op *op, const struct plug_identity *who) PLUG_NOEXCEPT
 {
+  mock_used(op->mock, "grant", 0);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->verdict)
-    mock_breach_locked(op->mock, "grant on an operation that is not of authenticate");
+    mock_breach_locked(op->mock, MOCK_OP, "grant on an operation that is not of authenticate");
   else if (who->size == 0 || who->user.len == 0 || who->user.len > 255)
-    mock_breach_locked(op->mock, "grant without size, or with a user of no or over 255 bytes");
+    mock_breach_locked(op->mock, MOCK_OP,
+                       "grant without size, or with a user of no or over 255 bytes");
   else if (mock_take_completion(op, "grant")) {
     struct plug_mock_verdict *out = op->verdict;
     size_t at = 0;
@@ -145,9 +177,10 @@ static void auth_grant(struct plug_op *op, const struct plug_identity *who) PLUG
 static void auth_decide(struct plug_op *op, plug_status verdict,
                         const struct plug_decision *decision) PLUG_NOEXCEPT
 {
+  mock_used(op->mock, "decide", 0);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->decision)
-    mock_breach_locked(op->mock, "decide on an operation that is not of authorize");
+    mock_breach_locked(op->mock, MOCK_OP, "decide on an operation that is not of authorize");
   else if (mock_take_completion(op, "decide")) {
     op->status = verdict;
     if (decision)
@@ -158,9 +191,10 @@ static void auth_decide(struct plug_op *op, plug_status verdict,
 
 static void auth_refuse(struct plug_op *op, const struct plug_refusal *refusal) PLUG_NOEXCEPT
 {
+  mock_used(op->mock, "refuse", 0);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->verdict)
-    mock_breach_locked(op->mock, "refuse on an operation that is not of authenticate");
+    mock_breach_locked(op->mock, MOCK_OP, "refuse on an operation that is not of authenticate");
   else if (mock_take_completion(op, "refuse")) {
     op->status = PLUG_DENY;
     mock_keep_text(op->verdict->code, sizeof op->verdict->code, refusal->code);
@@ -185,9 +219,10 @@ static void keep_message(struct plug_mock_message *out, const struct plug_app_me
 
 static void app_answer(struct plug_op *op, const struct plug_app_answer *answer) PLUG_NOEXCEPT
 {
+  mock_used(op->mock, "answer", 0);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->answer)
-    mock_breach_locked(op->mock, "answer on an operation that is not of request");
+    mock_breach_locked(op->mock, MOCK_OP, "answer on an operation that is not of request");
   else if (mock_take_completion(op, "answer")) {
     struct plug_mock_answer *out = op->answer;
     op->status = PLUG_OK;
@@ -225,6 +260,8 @@ static plug_status keep_published(struct plug_mock *mock, const struct plug_app_
 static plug_status app_publish(const struct plug_host *host, const struct plug_app_message *message,
                                plug_app_published_fn done, void *arg) PLUG_NOEXCEPT
 {
+  if (mock_used(mock_of(host), "publish", 1))
+    return PLUG_ENOMEM;
   plug_status status = keep_published(mock_of(host), message);
   if (status == PLUG_OK && done)
     mock_post_call(mock_of(host), NULL, done, arg);
@@ -237,13 +274,15 @@ static plug_status app_publish_local(const struct plug_host *host,
 {
   (void)session;
   (void)subscription;
+  if (mock_used(mock_of(host), "publish_local", 1))
+    return PLUG_ENOMEM;
   return keep_published(mock_of(host), message);
 }
 
 static plug_status app_check(const struct plug_host *host,
                              const struct plug_app_message *message) PLUG_NOEXCEPT
 {
-  (void)host;
+  mock_used(mock_of(host), "check", 0);
   return message->destination.len && message->destination.ptr[0] == '/' ? PLUG_OK : PLUG_EINVAL;
 }
 

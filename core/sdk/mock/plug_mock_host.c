@@ -22,8 +22,6 @@ static void fill_host(struct plug_mock *mock)
   host->abi_major = PLUG_ABI_MAJOR;
   host->abi_minor = PLUG_ABI_MINOR;
   host->server = "plug_mock_host";
-  host->instance = "mock";
-  host->node = "node-1";
   mock_fill_services(host);
   mock_fill_messages(host);
   mock_fill_upcalls(host, mock->plugin);
@@ -53,7 +51,15 @@ static int options_are_good(const struct plug_mock *mock, struct plug_err *err)
   return 1;
 }
 
-static void free_mock(struct plug_mock *mock)
+static void free_lent(struct plug_mock *mock, void *lent)
+{
+  if (mock->kit && lent)
+    mock->kit->free_lent(mock, lent);
+  else
+    free(lent);
+}
+
+void mock_free(struct plug_mock *mock)
 {
   while (mock->ops) {
     struct plug_op *next = mock->ops->next;
@@ -62,10 +68,8 @@ static void free_mock(struct plug_mock *mock)
   }
   while (mock->msgs) {
     struct mock_msg *next = mock->msgs->next;
-    free(mock->msgs->bytes);
-    free(mock->msgs->headers);
-    free(mock->msgs->wire);
-    free(mock->msgs);
+    free_lent(mock, mock->msgs->wire);
+    free_lent(mock, mock->msgs);
     mock->msgs = next;
   }
   while (mock->calls) {
@@ -89,11 +93,40 @@ static void free_mock(struct plug_mock *mock)
   free(mock);
 }
 
-struct plug_mock *plug_mock_new(const struct plug_plugin *plugin, const char *const *options,
-                                struct plug_err *err)
+static plug_status create(struct plug_mock *mock, struct plug_err *err)
+{
+  const struct plug_plugin *plugin = mock->plugin;
+  mock->in_create = 1;
+  mock_enter(mock, "create");
+  plug_status status = plugin->create(&mock->host, &mock->self, err);
+  mock_leave(mock);
+  if (status == PLUG_OK && plugin->app && plugin->app->claims) {
+    mock->claims.size = (uint32_t)sizeof mock->claims;
+    mock_enter(mock, "claims");
+    plugin->app->claims(mock->self, &mock->claims);
+    mock_leave(mock);
+  }
+  if (status == PLUG_OK && plugin->auth &&
+      plugin->auth->size > offsetof(struct plug_auth, credentials) && plugin->auth->credentials) {
+    struct plug_credentials credentials;
+    memset(&credentials, 0, sizeof credentials);
+    credentials.size = (uint32_t)sizeof credentials;
+    mock_enter(mock, "credentials");
+    plugin->auth->credentials(mock->self, &credentials);
+    mock_leave(mock);
+  }
+  mock->in_create = 0;
+  return status;
+}
+
+struct plug_mock *mock_new(const struct plug_plugin *plugin, const char *const *options,
+                           const struct mock_kit *kit, void *kit_data, const char *instance,
+                           const char *node, struct plug_err *err)
 {
   struct plug_mock *mock = (struct plug_mock *)mock_must(calloc(1, sizeof *mock));
   memset(err, 0, sizeof *err);
+  mock->kit = kit;
+  mock->kit_data = kit_data;
   mock->plugin = plugin;
   mock->options = options;
   mock->home = pthread_self();
@@ -101,28 +134,22 @@ struct plug_mock *plug_mock_new(const struct plug_plugin *plugin, const char *co
   mock->calls_end = &mock->calls;
   mock->now_ms = 1000000;
   mock->state = -1;
+  mock->host.instance = instance;
+  mock->host.node = node;
   fill_host(mock);
   err->code = PLUG_EINVAL;
-  if (options_are_good(mock, err)) {
-    mock->in_create = 1;
-    err->code = plugin->create(&mock->host, &mock->self, err);
-    if (err->code == PLUG_OK && plugin->app && plugin->app->claims) {
-      mock->claims.size = (uint32_t)sizeof mock->claims;
-      plugin->app->claims(mock->self, &mock->claims);
-    }
-    if (err->code == PLUG_OK && plugin->auth &&
-        plugin->auth->size > offsetof(struct plug_auth, credentials) && plugin->auth->credentials) {
-      struct plug_credentials credentials;
-      memset(&credentials, 0, sizeof credentials);
-      credentials.size = (uint32_t)sizeof credentials;
-      plugin->auth->credentials(mock->self, &credentials);
-    }
-    mock->in_create = 0;
-  }
+  if (options_are_good(mock, err))
+    err->code = create(mock, err);
   if (err->code == PLUG_OK)
     return mock;
-  free_mock(mock);
+  mock_free(mock);
   return NULL;
+}
+
+struct plug_mock *plug_mock_new(const struct plug_plugin *plugin, const char *const *options,
+                                struct plug_err *err)
+{
+  return mock_new(plugin, options, NULL, NULL, "mock", "node-1", err);
 }
 
 void *plug_mock_self(const struct plug_mock *mock)
@@ -130,57 +157,80 @@ void *plug_mock_self(const struct plug_mock *mock)
   return mock->self;
 }
 
-static plug_status run_step(struct plug_mock *mock,
+static plug_status run_step(struct plug_mock *mock, const char *name,
                             plug_status (*step)(void *self, struct plug_op *) PLUG_NOEXCEPT,
                             uint64_t limit_ms)
 {
   if (!step)
     return PLUG_OK;
   struct plug_op *op = mock_new_op(mock, limit_ms);
-  return mock_wait_for(op, step(mock->self, op));
+  mock_enter(mock, name);
+  plug_status status = step(mock->self, op);
+  mock_leave(mock);
+  return mock_wait_for(op, status);
 }
 
 plug_status plug_mock_start(struct plug_mock *mock)
 {
   mock->phase = PHASE_RUNNING;
-  return run_step(mock, mock->plugin->start, OP_LIMIT_MS);
+  return run_step(mock, "start", mock->plugin->start, OP_LIMIT_MS);
 }
 
 plug_status plug_mock_drain(struct plug_mock *mock)
 {
-  return run_step(mock, mock->plugin->drain, STOP_LIMIT_MS);
+  return run_step(mock, "drain", mock->plugin->drain, STOP_LIMIT_MS);
 }
 
 static void check_nothing_left(struct plug_mock *mock)
 {
   for (const struct plug_timer *timer = mock->timers; timer; timer = timer->next)
     if (!timer->freed)
-      mock_breach_locked(mock, "a timer is left after stop");
+      mock_breach_locked(mock, MOCK_LEFT, "a timer is left after stop");
   for (const struct plug_io *io = mock->ios; io; io = io->next)
     if (!io->closed)
-      mock_breach_locked(mock, "a watch is left after stop");
+      mock_breach_locked(mock, MOCK_LEFT, "a watch is left after stop");
   for (const struct plug_op *op = mock->ops; op; op = op->next)
     if (op->offered && !op->done)
-      mock_breach_locked(mock, "an operation is left after stop");
+      mock_breach_locked(mock, MOCK_LEFT, "an operation is left after stop");
+}
+
+plug_status mock_stop(struct plug_mock *mock)
+{
+  plug_status status = run_step(mock, "stop", mock->plugin->stop, STOP_LIMIT_MS);
+  plug_mock_turn(mock, 0);
+  pthread_mutex_lock(&mock->lock);
+  mock->phase = PHASE_STOPPED;
+  pthread_mutex_unlock(&mock->lock);
+  return status;
+}
+
+void mock_audit(struct plug_mock *mock)
+{
+  pthread_mutex_lock(&mock->lock);
+  check_nothing_left(mock);
+  pthread_mutex_unlock(&mock->lock);
+}
+
+void mock_destroy(struct plug_mock *mock)
+{
+  mock_enter(mock, "destroy");
+  mock->plugin->destroy(mock->self);
+  mock_leave(mock);
+  for (const struct mock_msg *m = mock->msgs; m; m = m->next)
+    if (m->refs > m->kept)
+      mock_breach(mock, MOCK_LEFT, "a message is left after destroy");
 }
 
 size_t plug_mock_free(struct plug_mock *mock)
 {
   if (mock->phase == PHASE_RUNNING) {
-    if (run_step(mock, mock->plugin->stop, STOP_LIMIT_MS) < 0)
-      mock_breach(mock, "stop fails");
-    plug_mock_turn(mock, 0);
-    pthread_mutex_lock(&mock->lock);
-    mock->phase = PHASE_STOPPED;
-    check_nothing_left(mock);
-    pthread_mutex_unlock(&mock->lock);
+    if (mock_stop(mock) < 0)
+      mock_breach(mock, MOCK_USE, "stop fails");
+    mock_audit(mock);
   }
-  mock->plugin->destroy(mock->self);
-  for (const struct mock_msg *m = mock->msgs; m; m = m->next)
-    if (m->refs > m->kept)
-      mock_breach(mock, "a message is left after destroy");
+  mock_destroy(mock);
   size_t n = mock->n_breaches;
-  free_mock(mock);
+  mock_free(mock);
   return n;
 }
 
@@ -200,10 +250,12 @@ static void run_calls(struct plug_mock *mock)
   pthread_mutex_unlock(&mock->lock);
   while (call) {
     struct mock_call *next = call->next;
+    mock_enter(mock, call->published ? "a function told of a publish" : "a posted function");
     if (call->published)
       call->published(call->arg, PLUG_OK);
     else
       call->fn(call->arg);
+    mock_leave(mock);
     free(call);
     call = next;
   }
@@ -229,8 +281,11 @@ void plug_mock_turn(struct plug_mock *mock, int wait_ms)
   for (nfds_t i = 0; ready > 0 && i < n; i++) {
     uint32_t what = (fds[i].revents & (POLLIN | POLLERR | POLLHUP) ? PLUG_IO_READ : 0) |
                     (fds[i].revents & POLLOUT ? PLUG_IO_WRITE : 0);
-    if (what && !ios[i]->closed && ios[i]->want)
-      ios[i]->fn(ios[i]->arg, ios[i]->fd, what);
+    if (!what || ios[i]->closed || !ios[i]->want)
+      continue;
+    mock_enter(mock, "a watch");
+    ios[i]->fn(ios[i]->arg, ios[i]->fd, what);
+    mock_leave(mock);
   }
   run_calls(mock);
 }
@@ -259,7 +314,9 @@ void plug_mock_advance(struct plug_mock *mock, uint64_t ms)
     if (first->due_ms > mock->now_ms)
       set_clock(mock, first->due_ms);
     first->armed = 0;
+    mock_enter(mock, "a timer");
     first->fn(first->arg);
+    mock_leave(mock);
     plug_mock_turn(mock, 0);
   }
   set_clock(mock, end);
@@ -284,13 +341,19 @@ int64_t plug_mock_metric(const struct plug_mock *mock, const char *name)
 plug_status plug_mock_subscribe(struct plug_mock *mock, const struct plug_interest *interest)
 {
   struct plug_op *op = mock_new_op(mock, OP_LIMIT_MS);
-  return mock_wait_for(op, mock->plugin->broker->subscribe(mock->self, interest, 1, op));
+  mock_enter(mock, "subscribe");
+  plug_status status = mock->plugin->broker->subscribe(mock->self, interest, 1, op);
+  mock_leave(mock);
+  return mock_wait_for(op, status);
 }
 
 plug_status plug_mock_unsubscribe(struct plug_mock *mock, const struct plug_interest *interest)
 {
   struct plug_op *op = mock_new_op(mock, OP_LIMIT_MS);
-  return mock_wait_for(op, mock->plugin->broker->unsubscribe(mock->self, interest, 1, op));
+  mock_enter(mock, "unsubscribe");
+  plug_status status = mock->plugin->broker->unsubscribe(mock->self, interest, 1, op);
+  mock_leave(mock);
+  return mock_wait_for(op, status);
 }
 
 plug_status plug_mock_publish(struct plug_mock *mock, const char *topic, struct plug_str payload)
@@ -304,7 +367,10 @@ plug_status plug_mock_publish(struct plug_mock *mock, const char *topic, struct 
   if (!msg)
     return PLUG_EINVAL;
   struct plug_op *op = mock_new_op(mock, OP_LIMIT_MS);
-  plug_status status = mock_wait_for(op, mock->plugin->broker->publish(mock->self, msg, op));
+  mock_enter(mock, "publish");
+  plug_status status = mock->plugin->broker->publish(mock->self, msg, op);
+  mock_leave(mock);
+  status = mock_wait_for(op, status);
   mock->host.msg_unref(msg);
   return status;
 }
@@ -343,7 +409,10 @@ void plug_mock_authenticate(struct plug_mock *mock, struct plug_auth_request *re
   memset(out, 0, sizeof *out);
   request->size = (uint32_t)sizeof *request;
   op->verdict = out;
-  out->status = mock_wait_for(op, mock->plugin->auth->authenticate(mock->self, request, op));
+  mock_enter(mock, "authenticate");
+  plug_status status = mock->plugin->auth->authenticate(mock->self, request, op);
+  mock_leave(mock);
+  out->status = mock_wait_for(op, status);
   op->verdict = NULL;
 }
 
@@ -356,8 +425,10 @@ plug_status plug_mock_authorize(struct plug_mock *mock, struct plug_authz_reques
   decision.size = (uint32_t)sizeof decision;
   request->size = (uint32_t)sizeof *request;
   op->decision = &decision;
-  plug_status status =
-      mock_wait_for(op, mock->plugin->auth->authorize(mock->self, request, &decision, op));
+  mock_enter(mock, "authorize");
+  plug_status status = mock->plugin->auth->authorize(mock->self, request, &decision, op);
+  mock_leave(mock);
+  status = mock_wait_for(op, status);
   op->decision = NULL;
   if (out)
     *out = decision;
@@ -371,7 +442,10 @@ void plug_mock_request(struct plug_mock *mock, struct plug_app_request *request,
   memset(out, 0, sizeof *out);
   request->size = (uint32_t)sizeof *request;
   op->answer = out;
-  out->status = mock_wait_for(op, mock->plugin->app->request(mock->self, request, op));
+  mock_enter(mock, "request");
+  plug_status status = mock->plugin->app->request(mock->self, request, op);
+  mock_leave(mock);
+  out->status = mock_wait_for(op, status);
   op->answer = NULL;
 }
 

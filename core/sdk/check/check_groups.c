@@ -1,0 +1,10 @@
+#include "check.h"
+
+/* In the order in which they run. */
+extern const struct check_group check_group_descriptor, check_group_lifecycle;
+
+const struct check_group *const check_groups[] = {
+    &check_group_descriptor,
+    &check_group_lifecycle,
+    NULL,
+};

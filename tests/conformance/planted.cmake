@@ -1,0 +1,38 @@
+cmake_minimum_required(VERSION 3.25)
+# cmake -DKIT=plugboard-check -DPLUGIN=x.so -DSOURCE=planted/x.c -P planted.cmake
+# The planted bug is caught by the check that the source names in its first line, by a FAIL, and no
+# check before it has failed. "also fails: D2, D4" in that line names those that cannot help it.
+file(STRINGS ${SOURCE} first LIMIT_COUNT 1 ENCODING UTF-8)
+if(NOT first MATCHES "caught by: ([A-Z][0-9]+) ")
+  message(FATAL_ERROR "${SOURCE}: the first line has no 'caught by: ID '")
+endif()
+set(id ${CMAKE_MATCH_1})
+set(also)
+if(first MATCHES "also fails: ([A-Z0-9, ]+)")
+  string(REGEX MATCHALL "[A-Z][0-9]+" also "${CMAKE_MATCH_1}")
+endif()
+
+execute_process(COMMAND ${KIT} --list OUTPUT_VARIABLE list COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "(^|\n)[A-Z][0-9]+" ids "${list}")
+set(wanted)
+foreach(one ${ids})
+  string(STRIP "${one}" one)
+  list(APPEND wanted ${one})
+  if(one STREQUAL id)
+    break()
+  endif()
+endforeach()
+list(JOIN wanted , only)
+
+execute_process(COMMAND ${KIT} --time-limit 20 --only ${only} ${PLUGIN}
+  OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE status)
+if(NOT status EQUAL 1 OR NOT out MATCHES "(^|\n)${id} +FAIL ")
+  message(FATAL_ERROR "${id} does not catch it (status ${status}):\n${out}\n${err}")
+endif()
+string(REGEX MATCHALL "(^|\n)[A-Z][0-9]+ +FAIL " failed "${out}")
+foreach(one ${failed})
+  string(REGEX MATCH "[A-Z][0-9]+" one "${one}")
+  if(NOT one STREQUAL id AND NOT one IN_LIST also)
+    message(FATAL_ERROR "${one} fails, too, and was not meant to:\n${out}\n${err}")
+  endif()
+endforeach()
