@@ -117,6 +117,14 @@ static void kit_free_lent(struct plug_mock *mock, void *lent)
   lend_free(lent);
 }
 
+static void kit_seen(struct plug_mock *mock, struct plug_op *op, enum mock_seen kind,
+                     const void *what)
+{
+  struct check_host *host = host_of(mock);
+  if (host->seen)
+    host->seen(host->seen_arg, op, kind, what);
+}
+
 static size_t n_own_threads;
 
 static int kit_idle(struct plug_mock *mock)
@@ -144,6 +152,7 @@ static const struct mock_kit kit = {
     .lend = kit_lend,
     .take_back = kit_take_back,
     .free_lent = kit_free_lent,
+    .seen = kit_seen,
     .idle = kit_idle,
 };
 
@@ -167,6 +176,13 @@ struct check_host *check_try_create(struct check_run *run, const char *node,
                                     const char *const *overrides, unsigned fail_at,
                                     struct plug_err *err)
 {
+  struct check_making making = {.overrides = overrides, .fail_at = fail_at};
+  return check_make(run, node, &making, err);
+}
+
+struct check_host *check_make(struct check_run *run, const char *node,
+                              const struct check_making *making, struct plug_err *err)
+{
   const struct plug_plugin *plugin = check_plugin(run);
   if (!n_own_threads)
     n_own_threads = check_count_threads();
@@ -175,9 +191,14 @@ struct check_host *check_try_create(struct check_run *run, const char *node,
     abort();
   host->run = run;
   host->node = node ? node : "node-1";
-  host->fail_at = fail_at;
+  host->fail_at = making->fail_at;
+  host->presence_up = making->presence_up;
+  host->app_presence = making->app_presence;
+  host->presence_arg = making->presence_arg;
+  host->seen = making->seen;
+  host->seen_arg = making->seen_arg;
   host->lend_guarded = true;
-  host->options = options_make(run, overrides);
+  host->options = options_make(run, making->overrides);
   host->mock =
       mock_new(plugin, host->options, &kit, host, check_order(run)->section, host->node, err);
   if (host->mock)

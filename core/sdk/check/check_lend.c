@@ -61,11 +61,16 @@ void *lend_new(bool guarded, size_t head, size_t size, const char *what)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t before = (head + page - 1) / page * page;
     piece->n_memory = (size + page) / page * page;
-    piece->map_len = before + piece->n_memory;
+    piece->map_len = before + piece->n_memory + page;
     piece->map = must(
         mmap(NULL, piece->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     piece->memory = piece->map + before;
     piece->lent = piece->memory - head;
+    /* Without a head it ends where the memory does: one byte further is outside. What has a size
+     * that is a multiple of 8 stays aligned to that. */
+    if (!head)
+      piece->lent += piece->n_memory - size;
+    mprotect(piece->memory + piece->n_memory, page, PROT_NONE);
   } else {
     piece->lent = must(calloc(1, head + (size ? size : 1)));
   }

@@ -80,7 +80,7 @@ size_t check_pair_await(struct check_pair *pair, size_t want, const char *payloa
 /* The check fails unless every payload "PREFIX N", N below n, has come exactly once for an interest
  * of the last node. */
 void check_pair_await_all(struct check_pair *pair, size_t want, const char *prefix, size_t n);
-/* Fails the check on a delivery under an interest that does not match, or that was never given. */
+/* Fails the check on a delivery under the interest of another topic, or one that was never given. */
 void check_node_judge(const struct check_node *node);
 
 #endif

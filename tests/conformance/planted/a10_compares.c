@@ -1,4 +1,4 @@
-/* A10: a password is compared up to its first wrong byte. */
+/* caught by: A10 — a password is compared up to its first wrong byte. */
 #include "planted_auth.h"
 
 static int differs(struct plug_str a, struct plug_str b)

@@ -1,4 +1,4 @@
-/* A1: who is let in is not granted an identity: authenticate returns PLUG_ALLOW. */
+/* caught by: A1 — who is let in is not granted an identity: authenticate returns PLUG_ALLOW. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A1: a refusal has a code that is a sentence. */
+/* caught by: A1 — a refusal has a code that is a sentence. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A1: nobody is let in, not with the right password either. */
+/* caught by: A1 — nobody is let in, not with the right password either. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A1: an identity is granted, and PLUG_DENY is returned, too. */
+/* caught by: A1 — an identity is granted, and PLUG_DENY is returned, too. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A1: whoever has a name is let in, with whatever password. */
+/* caught by: A1 — whoever has a name is let in, with whatever password. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

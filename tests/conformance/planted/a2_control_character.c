@@ -1,4 +1,4 @@
-/* A2: the name that is granted ends with a newline. */
+/* caught by: A2 — the name that is granted ends with a newline. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A2: an identity has a role without a name. */
+/* caught by: A2 — an identity has a role without a name. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

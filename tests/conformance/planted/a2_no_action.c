@@ -1,4 +1,4 @@
-/* A2: a permission permits neither to subscribe nor to publish. */
+/* caught by: A2 — a permission permits neither to subscribe nor to publish. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

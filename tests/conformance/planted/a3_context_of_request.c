@@ -1,4 +1,4 @@
-/* A3: the context of an identity is a part of the request, and read at the end. */
+/* caught by: A3 — the context of an identity is a part of the request, and read at the end. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A3: the name of the last request is pointed to, and looked at with the next. */
+/* caught by: A3 — the name of the last request is pointed to, and looked at with the next. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A3: the request is looked at again after its operation was completed. */
+/* caught by: A3 — the request is looked at again after its operation was completed. */
 #include "planted_auth.h"
 
 static void look_again(void *arg)

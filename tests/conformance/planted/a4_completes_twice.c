@@ -1,4 +1,4 @@
-/* A4: an operation that is cancelled is completed at once, and once more by its answer. */
+/* caught by: A4 — an operation that is cancelled is completed at once, and once more by its answer. */
 #include "planted_auth.h"
 
 static void cancel(void *self, struct plug_op *op)

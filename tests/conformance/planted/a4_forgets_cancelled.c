@@ -1,4 +1,4 @@
-/* A4: an operation that is cancelled is never completed. */
+/* caught by: A4 — an operation that is cancelled is never completed. */
 #include "planted_auth.h"
 
 static void answer(void *arg)

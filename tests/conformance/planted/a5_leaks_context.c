@@ -1,4 +1,4 @@
-/* A5: the context of an identity is not freed when its session ends. */
+/* caught by: A5 — the context of an identity is not freed when its session ends. */
 #include "planted_auth.h"
 
 static void session_end(void *self, void *ctx)

@@ -1,4 +1,4 @@
-/* A6: an identity is granted that has expired long ago. */
+/* caught by: A6 — an identity is granted that has expired long ago. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A6: a REFRESH gives the session of one user to another. */
+/* caught by: A6 — a REFRESH gives the session of one user to another. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A7: a decision may be kept for 49 days. */
+/* caught by: A7 — a decision may be kept for 49 days. */
 #include "planted_auth.h"
 
 static plug_status authorize(void *self, const struct plug_authz_request *request,

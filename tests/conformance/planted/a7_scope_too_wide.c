@@ -1,4 +1,4 @@
-/* A7: a decision is said to hold for all topics below, and does not. */
+/* caught by: A7 — a decision is said to hold for all topics below, and does not. */
 #include "planted_auth.h"
 
 static plug_status authorize(void *self, const struct plug_authz_request *request,

@@ -1,4 +1,4 @@
-/* A7: a decision has a scope that there is not. */
+/* caught by: A7 — a decision has a scope that there is not. */
 #include "planted_auth.h"
 
 static plug_status authorize(void *self, const struct plug_authz_request *request,

@@ -1,4 +1,4 @@
-/* A8: a password is read up to a NUL that it does not have. */
+/* caught by: A8 — a password is read up to a NUL that it does not have. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A8: a name is copied to where 64 bytes have room. */
+/* caught by: A8 — a name is copied to where 64 bytes have room. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A9: the password is in the detail of a refusal, which is logged. */
+/* caught by: A9 — the password is in the detail of a refusal, which is logged. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* A9: the password of a client that is refused is written to the log. */
+/* caught by: A9 — the password of a client that is refused is written to the log. */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

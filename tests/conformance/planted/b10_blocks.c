@@ -1,4 +1,4 @@
-/* B10: health waits for the backend. */
+/* caught by: B10 — health waits for the backend. */
 #include "planted_broker.h"
 
 #include <time.h>

@@ -1,4 +1,4 @@
-/* B10: health fills its text to the last byte. */
+/* caught by: B10 — health fills its text to the last byte. */
 #include "planted_broker.h"
 
 static void health(void *self, struct plug_health *out)

@@ -1,4 +1,4 @@
-/* B11: two stars do not stand for no segment at all. */
+/* caught by: B11 — two stars do not stand for no segment at all. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

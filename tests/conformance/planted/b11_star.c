@@ -1,24 +1,21 @@
-/* B11: a star matches across segments. */
+/* caught by: B11 — two stars that are not at the end stand for one segment. */
 #include "planted_broker.h"
-
-static int loose(const char *p, const char *p_end, const char *t, const char *t_end)
-{
-  if (p == p_end)
-    return t == t_end;
-  if (*p == '*')
-    return loose(p + 1, p_end, t, t_end) || (t < t_end && loose(p, p_end, t + 1, t_end));
-  return t < t_end && (*p == '?' || *p == *t) && loose(p + 1, p_end, t + 1, t_end);
-}
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {
   struct base *base = self;
-  struct plug_str t = msg->topic;
   (void)op;
-  for (const struct interest *i = base->interests; i; i = i->next)
-    if (wants(i, t) || ((i->flags & PLUG_INTEREST_PATTERN) &&
-                        loose(i->topic.ptr, i->topic.ptr + i->topic.len, t.ptr, t.ptr + t.len)))
+  for (const struct interest *i = base->interests; i; i = i->next) {
+    char narrow[64];
+    size_t n = 0;
+    for (size_t k = 0; k < i->topic.len && n + 1 < sizeof narrow; k++)
+      if (memcmp(i->topic.ptr + k, "*", 1) != 0 || k + 2 >= i->topic.len || n == 0 ||
+          narrow[n - 1] != '*')
+        narrow[n++] = i->topic.ptr[k];
+    if (wants(i, msg->topic) &&
+        (!i->flags || matches(narrow, narrow + n, msg->topic.ptr, msg->topic.ptr + msg->topic.len)))
       base->host->broker->deliver(base->host, i->id, msg);
+  }
   return PLUG_OK;
 }
 

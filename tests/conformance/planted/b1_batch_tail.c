@@ -1,4 +1,4 @@
-/* B1: of a batch of interests the last is forgotten. */
+/* caught by: B1 — of a batch of interests the last is forgotten. */
 #include "planted_broker.h"
 
 static plug_status subscribe(void *self, const struct plug_interest *v, size_t n,

@@ -1,4 +1,4 @@
-/* B1: the interests of a batch are looked at after subscribe has returned. */
+/* caught by: B1 — the interests of a batch are looked at after subscribe has returned. */
 #include "planted_broker.h"
 
 /* Their ids are kept, their topics only pointed to. */

@@ -1,4 +1,4 @@
-/* B1: of several interests that match, only the newest gets the message. */
+/* caught by: B1 — of several interests that match, only the newest gets the message. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B1: the headers of a message do not arrive. */
+/* caught by: B1 — the headers of a message do not arrive. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B1: a message is delivered twice under one interest. */
+/* caught by: B1 — a message is delivered twice under one interest. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B2: a topic with a star in it, which is a name, is taken for a pattern. */
+/* caught by: B2 — a topic with a star in it, which is a name, is taken for a pattern. */
 #include "planted_broker.h"
 
 static plug_status subscribe(void *self, const struct plug_interest *v, size_t n,

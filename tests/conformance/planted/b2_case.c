@@ -1,4 +1,4 @@
-/* B2: topics that differ by the case of their letters are taken for one. */
+/* caught by: B2 — topics that differ by the case of their letters are taken for one. */
 #include "planted_broker.h"
 
 #include <strings.h>

@@ -1,4 +1,4 @@
-/* B2: whoever wants a topic gets those, too, that begin like it. */
+/* caught by: B2 — whoever wants a topic gets those, too, that begin like it. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

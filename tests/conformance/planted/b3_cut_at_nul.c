@@ -1,4 +1,4 @@
-/* B3: a payload ends at its first NUL. */
+/* caught by: B3 — a payload ends at its first NUL. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B3: a message without a payload is swallowed. */
+/* caught by: B3 — a message without a payload is swallowed. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B3: more than max_payload says is taken, and delivered. */
+/* caught by: B3 — more than max_payload says is taken, and delivered. */
 #include "planted_broker.h"
 
 #define MAX_PAYLOAD 4096

@@ -1,4 +1,4 @@
-/* B3: a payload of exactly max_payload bytes is refused. */
+/* caught by: B3 — a payload of exactly max_payload bytes is refused. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B5: the node's own messages come back, and ECHO is not declared. */
+/* caught by: B5 — the node's own messages come back, and ECHO is not declared. */
 #include "planted_broker.h"
 
 #define CAPS PLUG_CAP_ORDERED

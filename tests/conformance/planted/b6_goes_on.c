@@ -1,4 +1,4 @@
-/* B6: what is published after an unsubscribe has completed is delivered under its interest. */
+/* caught by: B6 — what is published after an unsubscribe has completed is delivered under its interest. */
 #include "planted_broker.h"
 
 static plug_status unsubscribe(void *self, const struct plug_interest *v, size_t n,

@@ -1,4 +1,4 @@
-/* B7: after 65536 interests the next ones replace the oldest, and nobody is told. */
+/* caught by: B7 — after 65536 interests the next ones replace the oldest, and nobody is told. */
 #include "planted_broker.h"
 
 static plug_status subscribe(void *self, const struct plug_interest *v, size_t n,

@@ -1,4 +1,4 @@
-/* B9: that its own node is congested is reported to the publisher as a failure. */
+/* caught by: B9 — that its own node is congested is reported to the publisher as a failure. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* B9: a delivery that is answered with EAGAIN, which has arrived, is made once more. */
+/* caught by: B9 — a delivery that is answered with EAGAIN, which has arrived, is made once more. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

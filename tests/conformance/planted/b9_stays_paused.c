@@ -1,4 +1,4 @@
-/* B9: once paused by flow it does not deliver any more. */
+/* caught by: B9 — once paused by flow it does not deliver any more. */
 #include "planted_broker.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* P1: a claim has more variables than there may be. */
+/* caught by: P1 — a claim has more variables than there may be. */
 #include "planted_app.h"
 
 static void claims(void *self, struct plug_app_claims *out)

@@ -1,4 +1,4 @@
-/* P1: a claim is for neither SEND nor SUBSCRIBE. */
+/* caught by: P1 — a claim is for neither SEND nor SUBSCRIBE. */
 #include "planted_app.h"
 
 static void claims(void *self, struct plug_app_claims *out)

@@ -1,4 +1,4 @@
-/* P1: a claim does not begin with a slash. */
+/* caught by: P1 — a claim does not begin with a slash. */
 #include "planted_app.h"
 
 static void claims(void *self, struct plug_app_claims *out)

@@ -1,4 +1,4 @@
-/* P1: a variable of a claim does not end. */
+/* caught by: P1 — a variable of a claim does not end. */
 #include "planted_app.h"
 
 static void claims(void *self, struct plug_app_claims *out)

@@ -1,4 +1,4 @@
-/* P2: a request has an outcome that only auth plugins have. */
+/* caught by: P2 — a request has an outcome that only auth plugins have. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

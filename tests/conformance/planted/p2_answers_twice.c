@@ -1,4 +1,4 @@
-/* P2: a request is answered twice. */
+/* caught by: P2 — a request is answered twice. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

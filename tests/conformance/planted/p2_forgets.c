@@ -1,4 +1,4 @@
-/* P2: every fifth request is never answered. */
+/* caught by: P2 — every fifth request is never answered. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* P3: the code of an error is a sentence. */
+/* caught by: P3 — the code of an error is a sentence. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* P3: a reply has a header that only the server writes. */
+/* caught by: P3 — a reply has a header that only the server writes. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

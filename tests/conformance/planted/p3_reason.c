@@ -1,4 +1,4 @@
-/* P3: the reason of an error is a copy of the body, whatever bytes that are. */
+/* caught by: P3 — the reason of an error is a copy of the body, whatever bytes that are. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

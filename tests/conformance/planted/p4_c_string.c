@@ -1,4 +1,4 @@
-/* P4: a body is read up to a NUL that it does not have. */
+/* caught by: P4 — a body is read up to a NUL that it does not have. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

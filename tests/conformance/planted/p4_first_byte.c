@@ -1,4 +1,4 @@
-/* P4: the first byte of a body is looked at, also when there is none. */
+/* caught by: P4 — the first byte of a body is looked at, also when there is none. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* P4: each bracket of a body takes a stack frame of its own. */
+/* caught by: P4 — each bracket of a body takes a stack frame of its own. */
 #include "planted_app.h"
 
 static const char *skip(const char *at, const char *end, unsigned char *deepest)

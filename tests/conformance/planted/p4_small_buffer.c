@@ -1,4 +1,4 @@
-/* P4: a body is copied to where 256 bytes have room. */
+/* caught by: P4 — a body is copied to where 256 bytes have room. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* P5: an answer comes a minute later, whatever the deadline is. */
+/* caught by: P5 — an answer comes a minute later, whatever the deadline is. */
 #include "planted_app.h"
 
 static void ring(void *arg)
