@@ -1,5 +1,9 @@
 /* Group D: the file and the descriptor in it, before any of the plugin's functions is called. */
 #include <dlfcn.h>
+#include <locale.h>
+#include <plugboard/ext/presence.h>
+#include <plugboard/ext/proof.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +171,194 @@ static void names_are_good(struct check_run *run)
   check_say(run, "%s %s, %zu options", id, entry->version, entry->n_options);
 }
 
+/* ---- D4 ---- */
+
+static void need(struct check_run *run, bool there, const char *function, const char *table)
+{
+  CHECK(run, there, "the required function '%s' is missing in %s", function, table);
+}
+
+static void members_are_there(struct check_run *run)
+{
+  const struct plug_plugin *entry = whole_entry(run);
+  const struct plug_broker *broker = entry->broker;
+  const struct plug_auth *auth = entry->auth;
+  const struct plug_app *app = entry->app;
+  CHECK(run, broker || auth || app, "it has neither a broker nor an auth nor an app table");
+  need(run, entry->create, "create", "the descriptor");
+  need(run, entry->destroy, "destroy", "the descriptor");
+  if (broker) {
+    CHECK(run, broker->size >= sizeof *broker, "the broker table has %u bytes, %zu are the least",
+          broker->size, sizeof *broker);
+    need(run, broker->subscribe, "subscribe", "the broker table");
+    need(run, broker->unsubscribe, "unsubscribe", "the broker table");
+    need(run, broker->publish, "publish", "the broker table");
+    need(run, broker->health, "health", "the broker table");
+  }
+  if (auth) {
+    size_t least = entry->abi_minor < 2 ? offsetof(struct plug_auth, credentials) : sizeof *auth;
+    CHECK(run, auth->size >= least, "the auth table has %u bytes, %zu are the least", auth->size,
+          least);
+    need(run, auth->authenticate, "authenticate", "the auth table");
+    need(run, auth->authorize, "authorize", "the auth table");
+  }
+  if (app) {
+    CHECK(run, app->size >= sizeof *app, "the app table has %u bytes, %zu are the least", app->size,
+          sizeof *app);
+    need(run, app->claims, "claims", "the app table");
+  }
+  check_say(run, "%s%s%s", broker ? "broker " : "", auth ? "auth " : "", app ? "app" : "");
+}
+
+/* ---- D5 ---- */
+
+#define CAPS_KNOWN                                                                            \
+  (PLUG_CAP_CROSS_NODE | PLUG_CAP_ECHO | PLUG_CAP_PATTERN | PLUG_CAP_ORDERED | PLUG_CAP_ACK | \
+   PLUG_CAP_NO_GAPS | PLUG_CAP_PUBLISH_ANY | PLUG_CAP_DIRECT)
+
+static void flags_are_known(struct check_run *run, const struct plug_plugin *entry)
+{
+  if (entry->broker) {
+    uint32_t caps = entry->broker->caps, needed = PLUG_CAP_ECHO | PLUG_CAP_PUBLISH_ANY;
+    CHECK(run, !(caps & ~CAPS_KNOWN), "unknown capabilities 0x%08x", caps & ~CAPS_KNOWN);
+    CHECK(run, !(caps & PLUG_CAP_DIRECT) || (caps & needed) == needed,
+          "PLUG_CAP_DIRECT takes PLUG_CAP_ECHO and PLUG_CAP_PUBLISH_ANY");
+    CHECK(run, !(caps & PLUG_CAP_DIRECT) || !(caps & PLUG_CAP_CROSS_NODE),
+          "PLUG_CAP_DIRECT and PLUG_CAP_CROSS_NODE rule each other out");
+  }
+  CHECK(run, !entry->auth || !(entry->auth->flags & ~PLUG_AUTHORIZE_ANY),
+        "unknown flags 0x%08x in the auth table", entry->auth->flags);
+  CHECK(run, !entry->app || !(entry->app->flags & ~PLUG_APP_ANY),
+        "unknown flags 0x%08x in the app table", entry->app->flags);
+}
+
+static const void *ask(struct check_host *host, const char *id)
+{
+  const void *table;
+  CHECK_CALL(host, "extension", table = host->mock->plugin->extension(host->mock->self, id));
+  return table;
+}
+
+static void extensions_fit(struct check_run *run, struct check_host *host)
+{
+  const struct plug_plugin *plugin = check_plugin(run);
+  const struct plug_broker_presence *presence = ask(host, PLUG_EXT_BROKER_PRESENCE);
+  const struct plug_broker_proof *proof = ask(host, PLUG_EXT_BROKER_PROOF);
+  const struct plug_presence_app *watcher = ask(host, PLUG_EXT_PRESENCE);
+  CHECK(run, !ask(host, "org.example.nothing/1"),
+        "its extension() has a table for an id that it cannot know");
+  CHECK(run, !presence || plugin->broker, "it has " PLUG_EXT_BROKER_PRESENCE ", but is no broker");
+  CHECK(run,
+        !presence || (presence->size >= sizeof *presence && presence->join && presence->leave &&
+                      presence->watch && presence->unwatch && presence->list && presence->restored),
+        "its table of " PLUG_EXT_BROKER_PRESENCE " is too short, or has a function missing");
+  CHECK(run, !proof || (plugin->broker && plugin->broker->caps & PLUG_CAP_ECHO),
+        "it has " PLUG_EXT_BROKER_PROOF ", which is of brokers with PLUG_CAP_ECHO");
+  CHECK(run, !proof || (proof->size >= sizeof *proof && proof->proven_ms),
+        "its table of " PLUG_EXT_BROKER_PROOF " is too short, or has a function missing");
+  CHECK(run, !watcher || plugin->app, "it has " PLUG_EXT_PRESENCE ", but is no application");
+  CHECK(run, !watcher || (watcher->size >= sizeof *watcher && watcher->changed),
+        "its table of " PLUG_EXT_PRESENCE " is too short, or has a function missing");
+}
+
+static void claims_fit(struct check_run *run, const struct check_host *host)
+{
+  const struct plug_app *app = host->mock->plugin->app;
+  const struct plug_app_claims *claims = &host->mock->claims;
+  CHECK(run, !claims->n_claims || app->request,
+        "it claims %zu patterns, but has no function 'request'", claims->n_claims);
+  CHECK(run, !claims->n_watches || app->event,
+        "it watches %zu patterns, but has no function 'event'", claims->n_watches);
+}
+
+static void capabilities_fit(struct check_run *run)
+{
+  const struct plug_plugin *entry = whole_entry(run);
+  flags_are_known(run, entry);
+  if (entry->extension || entry->app) {
+    struct check_host *host = check_create(run, NULL);
+    if (entry->extension)
+      extensions_fit(run, host);
+    if (entry->app)
+      claims_fit(run, host);
+    check_destroy(host);
+  }
+}
+
+/* ---- D6 ---- */
+
+static void segments_are_safe(struct check_run *run)
+{
+  struct check_elf elf;
+  size_t flags = 0, ignored;
+  open_elf(run, &elf);
+  elf_tag(&elf, DT_FLAGS, &flags);
+  CHECK(run, !(flags & DF_TEXTREL) && !elf_tag(&elf, DT_TEXTREL, &ignored),
+        "it has text relocations: compile all of it with -fPIC");
+  const ElfW(Phdr) *stack = elf_part(&elf, PT_GNU_STACK);
+  CHECK(run, stack && !(stack->p_flags & PF_X),
+        "it asks for an executable stack: an assembler file of its lacks .note.GNU-stack, or it is "
+        "linked with -z execstack");
+  for (size_t i = 0; i < elf.n_parts; i++)
+    CHECK(run,
+          elf.parts[i].p_type != PT_LOAD || (elf.parts[i].p_flags & (PF_W | PF_X)) != (PF_W | PF_X),
+          "a segment of it is both writable and executable");
+}
+
+/* ---- D7 ---- */
+
+struct world {
+  size_t fds, threads;
+  struct sigaction actions[65];
+  sigset_t mask;
+  mode_t umask;
+  char dir[512], locale[128];
+  unsigned long environment; /* a sum over all of it */
+};
+
+static void look_around(struct world *world)
+{
+  memset(world, 0, sizeof *world);
+  world->fds = check_count_fds();
+  world->threads = check_count_threads();
+  for (int i = 1; i < 65; i++)
+    sigaction(i, NULL, &world->actions[i]);
+  pthread_sigmask(SIG_SETMASK, NULL, &world->mask);
+  world->umask = umask(0);
+  umask(world->umask);
+  if (!getcwd(world->dir, sizeof world->dir))
+    world->dir[0] = '\0';
+  snprintf(world->locale, sizeof world->locale, "%s", setlocale(LC_ALL, NULL));
+  for (char **e = environ; *e; e++)
+    for (const char *c = *e; *c; c++)
+      world->environment = world->environment * 31 + (unsigned char)*c;
+}
+
+static void loading_does_nothing(struct check_run *run)
+{
+  struct world before, after;
+  static const struct world nothing;
+  before = nothing;
+  look_around(&before);
+  check_in("dlopen");
+  CHECK(run, dlopen(check_order(run)->file, RTLD_NOW | RTLD_LOCAL), "it cannot be loaded: %s",
+        dlerror());
+  look_around(&after);
+  CHECK(run, after.fds == before.fds, "dlopen alone opens %zd descriptors",
+        (ssize_t)(after.fds - before.fds));
+  CHECK(run, after.threads == before.threads, "dlopen alone starts a thread");
+  for (int i = 1; i < 65; i++)
+    CHECK(run, !memcmp(&before.actions[i].sa_handler, &after.actions[i].sa_handler, sizeof(void *)),
+          "dlopen alone changes what signal %d does", i);
+  for (int i = 1; i < 65; i++)
+    CHECK(run, sigismember(&before.mask, i) == sigismember(&after.mask, i),
+          "dlopen alone changes the mask of signals");
+  CHECK(run, before.umask == after.umask, "dlopen alone changes the umask");
+  CHECK(run, !strcmp(before.dir, after.dir), "dlopen alone changes the working directory");
+  CHECK(run, !strcmp(before.locale, after.locale), "dlopen alone changes the locale");
+  CHECK(run, before.environment == after.environment, "dlopen alone changes the environment");
+}
+
 static const struct check checks[] = {
     {"D1", "exports one symbol, and needs none that nobody has",
      "The file exports plug_plugin_entry and no other symbol, so that two plugins may bundle "
@@ -182,6 +374,30 @@ static const struct check checks[] = {
      "each option has a name of its own, a known type, a default that lies in its range, and one "
      "line of help. A required option has no default.",
      0, names_are_good},
+    {"D4", "each table has what it must have",
+     "The plugin has at least one table, broker, auth or app; each is as long as the minor says "
+     "that the plugin was built for; and the functions that the headers do not call optional are "
+     "there: create and destroy; subscribe, unsubscribe, publish and health; authenticate and "
+     "authorize; claims.",
+     0, members_are_there},
+    {"D5", "capabilities, flags and extensions fit together",
+     "No capability or flag is set that the headers do not know; PLUG_CAP_DIRECT comes with what "
+     "it "
+     "takes; the tables that extension() gives are complete and of the plugin's kind, and there is "
+     "none for an id that the plugin cannot know; an application with claims has request, one with "
+     "watches has event.",
+     0, capabilities_fit},
+    {"D6", "no text relocations, no executable stack",
+     "The file has no relocations in its code, does not ask for an executable stack, and no "
+     "segment "
+     "that is both writable and executable: such a plugin weakens the whole server, and a hardened "
+     "system does not load it. Compile with -fPIC; give assembler files a .note.GNU-stack.",
+     0, segments_are_safe},
+    {"D7", "loading it does nothing that can be seen",
+     "Between before and after dlopen nothing has changed: open descriptors, threads, what signals "
+     "do and which are blocked, umask, working directory, locale, environment. Constructors run "
+     "also for --plugin-info and --check; whatever has to be done belongs into create or start.",
+     0, loading_does_nothing},
 };
 
 const struct check_group check_group_descriptor =

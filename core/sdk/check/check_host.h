@@ -32,10 +32,12 @@ struct check_host {
   void *presence_arg;        /* for the functions of those tables */
   check_seen_fn seen;        /* is shown what the plugin gives, on its thread; may be NULL */
   void *seen_arg;
-  /* The slowest call since timed was set. */
-  uint64_t slowest_us;
+  /* The slowest of those calls that took longer than they may, or NULL. */
   const char *slowest;
+  uint64_t slowest_us;
   /* private */
+  void **lents;
+  size_t n_lents, n_back;
   const char *calling;
   uint64_t begin_us, begin_waited_us;
   _Atomic unsigned n_jobs;
@@ -117,12 +119,20 @@ struct plug_str check_lend_str(struct check_host *host, struct plug_str s, const
 void check_take_back(struct check_host *host, const void *lent);
 /* All that has been lent by these two since the last call. */
 void check_take_all_back(struct check_host *host);
+void check_free_lents(struct check_host *host); /* check_free does */
+/* What create has broken when check_try_create gave NULL, or NULL. */
+const char *check_create_breach(void);
 
-/* ---- What each kind of plugin is asked; waits until it is answered. ---- */
+/* ---- What each kind of plugin is asked. Waits until it is answered; with _op in its name it
+ * returns what the call has returned, and what was lent is to be taken back by the caller. ---- */
 /* One reference, the caller's. payload may be anything. */
 const struct plug_msg *check_message(struct check_host *host, const char *topic,
                                      struct plug_str payload);
 void check_unref(const struct plug_msg *msg);
+plug_status check_subscribe_op(struct check_host *host, const struct plug_interest *v, size_t n,
+                               struct plug_op *op);
+plug_status check_unsubscribe_op(struct check_host *host, const struct plug_interest *v, size_t n,
+                                 struct plug_op *op);
 plug_status check_subscribe(struct check_host *host, const struct plug_interest *v, size_t n);
 plug_status check_unsubscribe(struct check_host *host, const struct plug_interest *v, size_t n);
 plug_status check_publish(struct check_host *host, const char *topic, struct plug_str payload);
@@ -130,8 +140,17 @@ plug_status check_publish(struct check_host *host, const char *topic, struct plu
 plug_status check_publish_op(struct check_host *host, const char *topic, struct plug_str payload,
                              struct plug_op *op);
 /* login and passcode: those of [check] in the configuration, or made up ones. */
+plug_status check_authenticate_op(struct check_host *host, struct plug_op *op,
+                                  struct plug_mock_verdict *out);
 void check_authenticate(struct check_host *host, struct plug_mock_verdict *out);
+/* who: of a grant. */
+plug_status check_authorize_op(struct check_host *host, struct plug_op *op, int32_t action,
+                               const struct plug_mock_verdict *who, struct plug_decision *out);
+plug_status check_authorize(struct check_host *host, int32_t action,
+                            const struct plug_mock_verdict *who, struct plug_decision *out);
 /* A request for the nth claim of the plugin. */
+plug_status check_request_op(struct check_host *host, struct plug_op *op, size_t claim,
+                             uint32_t action, const char *body, struct plug_mock_answer *out);
 void check_request(struct check_host *host, size_t claim, uint32_t action, const char *body,
                    struct plug_mock_answer *out);
 

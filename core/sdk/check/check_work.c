@@ -10,27 +10,29 @@
 
 /* ---- Lending ---- */
 
-enum { MAX_LENT = 256 };
-static struct {
-  const struct check_host *host;
-  void *lent;
-} lents[MAX_LENT];
-static size_t n_lents;
+static void *lend(struct check_host *host, enum lend_how how, const void *bytes, size_t size,
+                  const char *what)
+{
+  void *lent = lend_new(how, 0, size, what);
+  if (size)
+    memcpy(lent, bytes, size);
+  if (host->n_lents % 64 == 0) {
+    host->lents = realloc(host->lents, (host->n_lents + 64) * sizeof *host->lents);
+    CHECK(host->run, host->lents, "out of memory");
+  }
+  host->lents[host->n_lents++] = lent;
+  return lent;
+}
 
 void *check_lend(struct check_host *host, const void *bytes, size_t size, const char *what)
 {
-  void *lent = lend_new(host->lend_guarded, 0, size, what);
-  if (size)
-    memcpy(lent, bytes, size);
-  CHECK(host->run, n_lents < MAX_LENT, "the check lends more than it can remember");
-  lents[n_lents].host = host;
-  lents[n_lents++].lent = lent;
-  return lent;
+  return lend(host, host->lend_guarded ? LEND_GUARDED : LEND_PLAIN, bytes, size, what);
 }
 
 struct plug_str check_lend_str(struct check_host *host, struct plug_str s, const char *what)
 {
-  return str_from(s.len ? check_lend(host, s.ptr, s.len, what) : NULL, s.len);
+  enum lend_how how = host->lend_guarded ? LEND_EDGE : LEND_PLAIN;
+  return str_from(s.len ? lend(host, how, s.ptr, s.len, what) : NULL, s.len);
 }
 
 void check_take_back(struct check_host *host, const void *lent)
@@ -41,13 +43,17 @@ void check_take_back(struct check_host *host, const void *lent)
 
 void check_take_all_back(struct check_host *host)
 {
-  size_t kept = 0;
-  for (size_t i = 0; i < n_lents; i++)
-    if (lents[i].host == host)
-      lend_take_back(lents[i].lent);
-    else
-      lents[kept++] = lents[i];
-  n_lents = kept;
+  for (; host->n_back < host->n_lents; host->n_back++)
+    lend_take_back(host->lents[host->n_back]);
+}
+
+void check_free_lents(struct check_host *host)
+{
+  for (size_t i = 0; i < host->n_lents; i++)
+    lend_free(host->lents[i]);
+  free(host->lents);
+  host->lents = NULL;
+  host->n_lents = host->n_back = 0;
 }
 
 /* After the answer to op: if it is still open, what it was lent stays. */
@@ -103,26 +109,38 @@ static const struct plug_interest *lend_interests(struct check_host *host,
   return lent;
 }
 
+plug_status check_subscribe_op(struct check_host *host, const struct plug_interest *v, size_t n,
+                               struct plug_op *op)
+{
+  const struct plug_interest *lent = lend_interests(host, v, n);
+  plug_status status;
+  CHECK_CALL(host, "subscribe",
+             status = host->mock->plugin->broker->subscribe(host->mock->self, lent, n, op));
+  return status;
+}
+
+plug_status check_unsubscribe_op(struct check_host *host, const struct plug_interest *v, size_t n,
+                                 struct plug_op *op)
+{
+  const struct plug_interest *lent = lend_interests(host, v, n);
+  plug_status status;
+  CHECK_CALL(host, "unsubscribe",
+             status = host->mock->plugin->broker->unsubscribe(host->mock->self, lent, n, op));
+  return status;
+}
+
 plug_status check_subscribe(struct check_host *host, const struct plug_interest *v, size_t n)
 {
-  const struct plug_broker *broker = host->mock->plugin->broker;
-  const struct plug_interest *lent = lend_interests(host, v, n);
   struct plug_op *op = check_op(host, 10000);
-  plug_status status;
-  CHECK_CALL(host, "subscribe", status = broker->subscribe(host->mock->self, lent, n, op));
-  status = check_wait(host, op, status);
+  plug_status status = check_wait(host, op, check_subscribe_op(host, v, n, op));
   take_back_after(host, op);
   return status;
 }
 
 plug_status check_unsubscribe(struct check_host *host, const struct plug_interest *v, size_t n)
 {
-  const struct plug_broker *broker = host->mock->plugin->broker;
-  const struct plug_interest *lent = lend_interests(host, v, n);
   struct plug_op *op = check_op(host, 10000);
-  plug_status status;
-  CHECK_CALL(host, "unsubscribe", status = broker->unsubscribe(host->mock->self, lent, n, op));
-  status = check_wait(host, op, status);
+  plug_status status = check_wait(host, op, check_unsubscribe_op(host, v, n, op));
   take_back_after(host, op);
   return status;
 }
@@ -158,7 +176,8 @@ plug_status check_publish(struct check_host *host, const char *topic, struct plu
 
 /* ---- Auth plugins ---- */
 
-void check_authenticate(struct check_host *host, struct plug_mock_verdict *out)
+plug_status check_authenticate_op(struct check_host *host, struct plug_op *op,
+                                  struct plug_mock_verdict *out)
 {
   struct check_run *run = host->run;
   const char *header = options_of_check(run, "header", "");
@@ -190,15 +209,57 @@ void check_authenticate(struct check_host *host, struct plug_mock_verdict *out)
   };
   struct plug_auth_request *lent =
       check_lend(host, &request, sizeof request, "the request of authenticate");
-  struct plug_op *op = check_op(host, 10000);
   plug_status status;
   memset(out, 0, sizeof *out);
   op->verdict = out;
   CHECK_CALL(host, "authenticate",
              status = host->mock->plugin->auth->authenticate(host->mock->self, lent, op));
+  return status;
+}
+
+void check_authenticate(struct check_host *host, struct plug_mock_verdict *out)
+{
+  struct plug_op *op = check_op(host, 10000);
+  plug_status status = check_authenticate_op(host, op, out);
   out->status = check_wait(host, op, status);
   op->verdict = NULL;
   take_back_after(host, op);
+}
+
+plug_status check_authorize_op(struct check_host *host, struct plug_op *op, int32_t action,
+                               const struct plug_mock_verdict *who, struct plug_decision *out)
+{
+  struct plug_identity identity = {
+      .size = sizeof identity,
+      .user = check_lend_str(host, str_of(who->user), "the user of authorize"),
+      .ctx = who->ctx,
+  };
+  struct plug_authz_request request = {
+      .size = sizeof request,
+      .action = action,
+      .session = 1,
+      .who = check_lend(host, &identity, sizeof identity, "the identity of authorize"),
+      .topic = check_lend_str(host, str_of("/topic/check.a"), "the topic of authorize"),
+  };
+  struct plug_authz_request *lent =
+      check_lend(host, &request, sizeof request, "the request of authorize");
+  plug_status status;
+  *out = (struct plug_decision){.size = sizeof *out};
+  op->decision = out;
+  CHECK_CALL(host, "authorize",
+             status = host->mock->plugin->auth->authorize(host->mock->self, lent, out, op));
+  return status;
+}
+
+plug_status check_authorize(struct check_host *host, int32_t action,
+                            const struct plug_mock_verdict *who, struct plug_decision *out)
+{
+  struct plug_op *op = check_op(host, 10000);
+  plug_status status = check_authorize_op(host, op, action, who, out);
+  status = check_wait(host, op, status);
+  op->decision = NULL;
+  take_back_after(host, op);
+  return status;
 }
 
 /* ---- Applications ---- */
@@ -233,8 +294,8 @@ static size_t fill_pattern(struct plug_str pattern, char *path, size_t room, str
   return n;
 }
 
-void check_request(struct check_host *host, size_t claim, uint32_t action, const char *body,
-                   struct plug_mock_answer *out)
+plug_status check_request_op(struct check_host *host, struct plug_op *op, size_t claim,
+                             uint32_t action, const char *body, struct plug_mock_answer *out)
 {
   const struct plug_app *app = host->mock->plugin->app;
   struct plug_kv variables[PLUG_APP_VARIABLES_MAX];
@@ -264,11 +325,18 @@ void check_request(struct check_host *host, size_t claim, uint32_t action, const
   };
   struct plug_app_request *lent =
       check_lend(host, &request, sizeof request, "the request of request");
-  struct plug_op *op = check_op(host, 10000);
   plug_status status;
   memset(out, 0, sizeof *out);
   op->answer = out;
   CHECK_CALL(host, "request", status = app->request(host->mock->self, lent, op));
+  return status;
+}
+
+void check_request(struct check_host *host, size_t claim, uint32_t action, const char *body,
+                   struct plug_mock_answer *out)
+{
+  struct plug_op *op = check_op(host, 10000);
+  plug_status status = check_request_op(host, op, claim, action, body, out);
   out->status = check_wait(host, op, status);
   op->answer = NULL;
   take_back_after(host, op);
@@ -298,24 +366,11 @@ static void exercise_auth(struct check_host *host)
   const struct plug_auth *auth = mock->plugin->auth;
   struct plug_mock_verdict verdict;
   check_authenticate(host, &verdict);
-  struct plug_identity who = {.size = sizeof who, .user = str_of("check")};
-  if (verdict.status == PLUG_ALLOW) {
-    who.user = str_of(verdict.user);
-    who.ctx = verdict.ctx;
-  }
   if (verdict.status != PLUG_ALLOW)
     return;
-  struct plug_authz_request request = {
-      .size = sizeof request,
-      .action = PLUG_SUBSCRIBE,
-      .session = 1,
-      .who = &who,
-      .topic = str_of("/topic/check.a"),
-  };
   struct plug_decision decision;
-  plug_mock_authorize(mock, &request, &decision);
-  request.action = PLUG_PUBLISH;
-  plug_mock_authorize(mock, &request, &decision);
+  check_authorize(host, PLUG_SUBSCRIBE, &verdict, &decision);
+  check_authorize(host, PLUG_PUBLISH, &verdict, &decision);
   if (auth->session_end)
     CHECK_CALL(host, "session_end", auth->session_end(mock->self, verdict.ctx));
 }

@@ -142,6 +142,8 @@ struct plug_mock *mock_new(const struct plug_plugin *plugin, const char *const *
     err->code = create(mock, err);
   if (err->code == PLUG_OK)
     return mock;
+  if (mock->self && kit)
+    mock_breach(mock, MOCK_USE, "create fails, and has set self");
   mock_free(mock);
   return NULL;
 }
