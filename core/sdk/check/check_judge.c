@@ -113,7 +113,7 @@ const char *judge_message(const struct plug_app_message *message, int needs_dest
     if (!is_text(value) || (value.len && memchr(value.ptr, '\0', value.len)))
       return say("it has a header whose value is no text", key);
     for (size_t k = 0; k < sizeof ours / sizeof ours[0]; k++)
-      if (str_equal(key, str_of(ours[k])))
+      if (str_eq(key, str_of(ours[k])))
         return say("it has a header that only the server writes", key);
   }
   return NULL;

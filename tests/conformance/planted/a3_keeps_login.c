@@ -5,7 +5,7 @@ static plug_status authenticate(void *self, const struct plug_auth_request *requ
                                 struct plug_op *op)
 {
   struct base *base = self;
-  if (base->kept.len && same(base->kept, text_of("root")))
+  if (base->kept.len && *(const volatile char *)base->kept.ptr == '#')
     return PLUG_DENY;
   base->kept = request->login;
   return base_authenticate(self, request, op);

@@ -1,4 +1,4 @@
-/* caught by: A5 — two sessions of one user have one context, which the end of either frees. */
+/* caught by: A5 — two sessions of one user have one context, which the end of either frees; also fails: A3 */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,

@@ -1,4 +1,4 @@
-/* caught by: A8 — a password is read up to a NUL that it does not have. */
+/* caught by: A8 — a password is read up to a NUL that it does not have; also fails: A3 */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,
