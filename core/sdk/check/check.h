@@ -30,10 +30,15 @@ struct check_group {
   const char *letter, *title;
   const struct check *checks;
   size_t n;
+  bool plain; /* see CHECK_GROUP_PLAIN */
 };
 
+/* PLAIN: what its instances are lent stays readable (check_host.h), so that a pointer kept too long
+ * is found by the checks that are about it. */
+#define CHECK_GROUP_PLAIN(its_letter, its_title, its_checks) \
+  {its_letter, its_title, its_checks, sizeof(its_checks) / sizeof(its_checks)[0], true}
 #define CHECK_GROUP(its_letter, its_title, its_checks) \
-  {its_letter, its_title, its_checks, sizeof(its_checks) / sizeof(its_checks)[0]}
+  {its_letter, its_title, its_checks, sizeof(its_checks) / sizeof(its_checks)[0], false}
 
 /* NULL at the end. */
 extern const struct check_group *const check_groups[];
@@ -44,6 +49,7 @@ struct check_order {
   const char *section;   /* "broker.redis": the instance's name */
   struct config *config; /* NULL: none was given */
   unsigned limit_s;      /* for every check; 0: its own */
+  bool plain;            /* of the group that runs */
 };
 
 /* ---- The end of a check ---- */

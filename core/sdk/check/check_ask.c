@@ -95,7 +95,7 @@ struct check_host *ask_start(struct check_run *run, bool guarded)
   check_auth(run);
   struct check_host *host = check_make(run, NULL, &making, &err);
   CHECK(run, host, "create fails with these options: %s", err.text);
-  host->lend_guarded = guarded;
+  host->lend_guarded = guarded && host->lend_guarded;
   plug_status status = check_start_it(host);
   CHECK(run, status == PLUG_OK, "start ends with %d: %s", status, plug_mock_log(host->mock));
   return host;

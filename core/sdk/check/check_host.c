@@ -208,7 +208,7 @@ struct check_host *check_make(struct check_run *run, const char *node,
   host->presence_arg = making->presence_arg;
   host->seen = making->seen;
   host->seen_arg = making->seen_arg;
-  host->lend_guarded = true;
+  host->lend_guarded = !check_order(run)->plain;
   host->options = options_make(run, making->overrides);
   host->mock =
       mock_new(plugin, host->options, &kit, host, check_order(run)->section, host->node, err);

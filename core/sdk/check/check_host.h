@@ -154,6 +154,10 @@ plug_status check_request_op(struct check_host *host, struct plug_op *op, size_t
 void check_request(struct check_host *host, size_t claim, uint32_t action, const char *body,
                    struct plug_mock_answer *out);
 
+/* A path that the pattern matches, in path; returns how many variables it has, at most
+ * PLUG_APP_VARIABLES_MAX. */
+size_t check_fill_pattern(struct plug_str pattern, char *path, size_t room, struct plug_kv *out);
+
 /* A bit of all that the plugin does for the server; fails the check only on what hangs. */
 void check_exercise(struct check_host *host);
 

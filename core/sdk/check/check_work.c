@@ -265,7 +265,7 @@ plug_status check_authorize(struct check_host *host, int32_t action,
 /* ---- Applications ---- */
 
 /* What the pattern would match: a word for each variable and star. Returns the variables. */
-static size_t fill_pattern(struct plug_str pattern, char *path, size_t room, struct plug_kv *out)
+size_t check_fill_pattern(struct plug_str pattern, char *path, size_t room, struct plug_kv *out)
 {
   size_t n = 0, at = 0;
   for (size_t i = 0; i < pattern.len && at + 8 < room;) {
@@ -300,7 +300,8 @@ plug_status check_request_op(struct check_host *host, struct plug_op *op, size_t
   const struct plug_app *app = host->mock->plugin->app;
   struct plug_kv variables[PLUG_APP_VARIABLES_MAX];
   char path[512], destination[520];
-  size_t n = fill_pattern(host->mock->claims.claims[claim].pattern, path, sizeof path, variables);
+  size_t n =
+      check_fill_pattern(host->mock->claims.claims[claim].pattern, path, sizeof path, variables);
   snprintf(destination, sizeof destination, "/app%s", path);
   for (size_t i = 0; i < n; i++) {
     variables[i].key = check_lend_str(host, variables[i].key, "a variable's name of request");
@@ -390,7 +391,7 @@ static void exercise_app(struct check_host *host)
   for (size_t i = 0; app->event && i < mock->claims.n_watches && i < 8; i++) {
     struct plug_kv variables[PLUG_APP_VARIABLES_MAX];
     char path[512];
-    size_t n = fill_pattern(mock->claims.watches[i], path, sizeof path, variables);
+    size_t n = check_fill_pattern(mock->claims.watches[i], path, sizeof path, variables);
     struct plug_app_event event = {
         .size = sizeof event,
         .kind = PLUG_APP_SUBSCRIBED,

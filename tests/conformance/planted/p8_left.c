@@ -1,4 +1,4 @@
-/* caught by: P9 — a request that waits is forgotten by stop. */
+/* caught by: P8 — a request that waits is forgotten by stop. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

@@ -1,4 +1,4 @@
-/* caught by: P8 — when one session has gone, the requests of all others fail. */
+/* caught by: P7 — when one session has gone, the requests of all others fail. */
 #include "planted_app.h"
 
 static void event(void *self, const struct plug_app_event *event)

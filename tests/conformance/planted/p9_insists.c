@@ -1,4 +1,4 @@
-/* caught by: P10 — what cannot be published is tried again until it can. */
+/* caught by: P9 — what cannot be published is tried again until it can. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

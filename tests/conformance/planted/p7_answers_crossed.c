@@ -1,4 +1,4 @@
-/* caught by: P8 — a request that waits is answered to whoever asks next. */
+/* caught by: P7 — a request that waits is answered to whoever asks next. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

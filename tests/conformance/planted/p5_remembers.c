@@ -1,4 +1,4 @@
-/* caught by: P6 — what is kept of a session is not forgotten when it ends. */
+/* caught by: P5 — what is kept of a session is not forgotten when it ends. */
 #include "planted_app.h"
 
 static void event(void *self, const struct plug_app_event *event)

@@ -1,4 +1,4 @@
-/* caught by: P6 — the end of a session that it never heard of makes it fall. */
+/* caught by: P5 — the end of a session that it never heard of makes it fall. */
 #include "planted_app.h"
 
 static void event(void *self, const struct plug_app_event *event)

@@ -1,4 +1,4 @@
-/* caught by: P10 — it publishes unasked to what is no destination. */
+/* caught by: P9 — it publishes unasked to what is no destination. */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

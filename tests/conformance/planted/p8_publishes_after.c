@@ -1,4 +1,4 @@
-/* caught by: P9 — something is published when stop has completed. */
+/* caught by: P8 — something is published when stop has completed. */
 #include "planted_app.h"
 
 static void publish(void *arg)

@@ -1,4 +1,4 @@
-/* caught by: P6 — the destination of an event is looked at with the next. */
+/* caught by: P5 — the destination of an event is looked at with the next. */
 #include "planted_app.h"
 
 static void event(void *self, const struct plug_app_event *event)

@@ -1,0 +1,10 @@
+/* caught by: O4 — refuses to publish without an operation */
+#define PLANTED_PUBLISH publish
+#include "good.h"
+
+static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
+{
+  return op ? good_publish(self, msg, op) : PLUG_EINVAL;
+}
+
+PLANT_BROKER;

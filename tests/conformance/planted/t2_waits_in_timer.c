@@ -1,0 +1,23 @@
+/* caught by: T2 — waits in a timer */
+#define PLANTED_START start
+#include "good.h"
+
+static void fire(void *self)
+{
+  struct good *good = self;
+  usleep(100000);
+  good->host->timer_set(good->timer, 30000);
+}
+
+static plug_status start(void *self, struct plug_op *op)
+{
+  struct good *good = self;
+  (void)op;
+  good->timer = good->host->timer_new(good->host, fire, good);
+  if (!good->timer)
+    return PLUG_ENOMEM;
+  good->host->timer_set(good->timer, 30000);
+  return PLUG_OK;
+}
+
+PLANT_BROKER;

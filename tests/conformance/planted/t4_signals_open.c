@@ -1,0 +1,31 @@
+/* caught by: T4 — its thread takes the signals of the server */
+#define PLANTED_START start
+#define PLANTED_STOP  stop
+#include "good.h"
+
+static void *run(void *arg)
+{
+  struct good *good = arg;
+  while (!__atomic_load_n(&good->stopping, __ATOMIC_ACQUIRE))
+    usleep(1000);
+  return NULL;
+}
+
+static plug_status start(void *self, struct plug_op *op)
+{
+  struct good *good = self;
+  (void)op;
+  good->has_thread = !pthread_create(&good->thread, NULL, run, good);
+  return good->has_thread ? PLUG_OK : PLUG_ENOMEM;
+}
+
+static plug_status stop(void *self, struct plug_op *op)
+{
+  struct good *good = self;
+  __atomic_store_n(&good->stopping, 1, __ATOMIC_RELEASE);
+  if (good->has_thread)
+    pthread_join(good->thread, NULL);
+  return good_stop(self, op);
+}
+
+PLANT_BROKER;
