@@ -1,4 +1,4 @@
-/* caught by: P6 — the body of a request is looked at when the next has come. */
+/* caught by: P6 — the body of a request is looked at when the next has come; also fails: P4 */
 #include "planted_app.h"
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)

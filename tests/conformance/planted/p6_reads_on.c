@@ -1,4 +1,4 @@
-/* caught by: P6 — a request is looked at again after its operation was completed. */
+/* caught by: P6 — a request is looked at again after its operation was completed; also fails: P4 */
 #include "planted_app.h"
 
 static void look_again(void *arg)

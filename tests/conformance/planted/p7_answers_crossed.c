@@ -1,28 +1,33 @@
-/* caught by: P7 — a request that waits is answered to whoever asks next. */
+/* caught by: P7 — a request that waits is answered with what the next one asks. */
 #include "planted_app.h"
+
+static void answer_it(void *arg)
+{
+  struct base *base = arg;
+  struct plug_op *op = base->op;
+  base->op = NULL;
+  if (op)
+    base_request(base, base->request, op);
+}
 
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)
 {
   struct base *base = self;
-  struct plug_op *other = base->op;
-  base->op = NULL;
-  if (request->session == 1 && !other) {
-    base->op = op;
-    return PLUG_PENDING;
-  }
-  if (other) {
+  if (base->op) {
     base->request = request;
-    base_request(self, request, other);
+    answer_it(base);
+    return base_request(self, request, op);
   }
-  return base_request(self, request, op);
+  base->request = request;
+  base->op = op;
+  base->host->post(base->host, answer_it, base);
+  return PLUG_PENDING;
 }
 
 static plug_status stop(void *self, struct plug_op *op)
 {
-  struct base *base = self;
   (void)op;
-  if (base->op)
-    base->host->op_done(base->op, PLUG_ECANCELED, text_of(""));
+  answer_it(self);
   return PLUG_OK;
 }
 
