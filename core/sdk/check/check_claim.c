@@ -49,7 +49,8 @@ bool claim_next(const struct check_host *host, size_t *i, struct claim_request *
   const struct plug_app_claims *claims = &host->mock->claims;
   for (; *i / 2 < claims->n_claims && *i / 2 < MAX_CLAIMS; ++*i) {
     uint32_t action = *i % 2 ? PLUG_APP_SUBSCRIBE : PLUG_APP_SEND;
-    if (!(claims->claims[*i / 2].actions & action))
+    if (!(claims->claims[*i / 2].actions & action) ||
+        check_pattern_has_expression(claims->claims[*i / 2].pattern))
       continue;
     *out = (struct claim_request){.claim = *i / 2, .action = action, .session = 1};
     if (action == PLUG_APP_SEND) {
@@ -84,6 +85,14 @@ static const struct plug_kv *lend_variables(struct check_host *host, struct plug
     variables[i].value = check_lend_str(host, variables[i].value, "a variable");
   }
   return n ? check_lend(host, variables, n * sizeof *variables, "the variables") : NULL;
+}
+
+bool claim_next_watch(const struct check_host *host, size_t *w)
+{
+  const struct plug_app_claims *claims = &host->mock->claims;
+  while (*w < claims->n_watches && check_pattern_has_expression(claims->watches[*w]))
+    ++*w;
+  return *w < claims->n_watches && *w < MAX_CLAIMS;
 }
 
 struct plug_op *claim_begin(struct check_host *host, const struct claim_request *request,

@@ -25,8 +25,11 @@ struct claim_outcome {
  * is wrong with what it publishes by itself is put there, 256 bytes. */
 struct check_host *claim_start(struct check_run *run, bool guarded, char *unasked);
 
-/* Claims with their actions, one after the other, at most 16: false behind the last. */
+/* Claims with their actions, one after the other, at most 16: false behind the last. Those with
+ * expressions are left out: the kit makes up no value that matches. */
 bool claim_next(const struct check_host *host, size_t *i, struct claim_request *out);
+/* From *w on, the next watch likewise; true: *w is one. */
+bool claim_next_watch(const struct check_host *host, size_t *w);
 
 void claim_request(struct check_host *host, const struct claim_request *request,
                    struct claim_outcome *out);

@@ -29,6 +29,17 @@ const char *check_pattern_fault(struct plug_str pattern, size_t *n_variables)
   return NULL;
 }
 
+int check_pattern_has_expression(struct plug_str pattern)
+{
+  int inside = 0;
+  for (size_t i = 0; i < pattern.len; i++) {
+    if (inside && pattern.ptr[i] == ':')
+      return 1;
+    inside = pattern.ptr[i] == '{' || (inside && pattern.ptr[i] != '}');
+  }
+  return 0;
+}
+
 /* The length of a segment. */
 static size_t segment_len(const char *at, const char *end)
 {

@@ -14,6 +14,9 @@ enum { CHECK_PATTERN_VARIABLES = 8 };
  * variables. */
 const char *check_pattern_fault(struct plug_str pattern, size_t *n_variables);
 
+/* 1 if it has a {name:expression}, for which check_pattern_fill has no value. */
+int check_pattern_has_expression(struct plug_str pattern);
+
 /* 1 if the topic matches, else 0. Neither has empty segments. */
 int check_pattern_matches(struct plug_str pattern, struct plug_str topic);
 
