@@ -44,8 +44,17 @@ async function exportsOneSymbol(plugin) {
   assert.match((await sh(`nm -D --defined-only "${plugin}"`)).trim(), /^[0-9a-f]+ [DR] plug_plugin_entry$/);
 }
 
+// The kit has no word against any of them.
+async function conforms(file) {
+  const ini = join(work, 'check.ini');
+  writeFileSync(ini, '[auth.template]\npassword = open sesame\n[check]\nlogin = check\npasscode = open sesame\n');
+  await Promise.all(kinds.map((kind) => sh(
+    `"${prefix}/bin/plugboard-check" ${kind === 'auth' ? `--config "${ini}" --section auth.template` : ''} "${file(kind)}"`)));
+}
+
 // One server with the three of them.
 async function loads(t, file) {
+  await conforms(file);
   for (const kind of kinds) {
     await exportsOneSymbol(file(kind));
     const { code, stdout } = await run(['--plugin-info', file(kind)]);
@@ -72,11 +81,11 @@ async function loads(t, file) {
 
 test('the prefix holds what the guide says, and nothing of the server', async () => {
   const files = (await sh(`cd "${prefix}" && find . -type f`)).trim().split('\n').map((name) => name.slice(2));
-  assert.ok(files.every((name) => /^(include\/plugboard|share\/(plugboard\/sdk|cmake\/plugboard-plugin|pkgconfig|man\/man7))\//.test(name)), files.join('\n'));
+  assert.ok(files.every((name) => /^(bin\/plugboard-check$|(include\/plugboard|share\/(plugboard\/sdk|cmake\/plugboard-plugin|pkgconfig|man\/man[17]))\/)/.test(name)), files.join('\n'));
   const guide = readFileSync(join(root, 'docs/plugin-guide.md'), 'utf8');
-  const chapter = guide.slice(guide.indexOf('\n## The SDK\n'), guide.indexOf('\n## Looking at a plugin\n'));
+  const chapter = guide.slice(guide.indexOf('\n## The SDK\n'), guide.indexOf('\n## Checking a plugin\n'));
   const paths = [...chapter.matchAll(/^\| `([a-z][^`]*)` \|/gm)].map((found) => found[1]);
-  assert.equal(paths.length, 9);
+  assert.equal(paths.length, 10);
   for (const path of paths) assert.ok(files.some((name) => name.startsWith(path)), path);
   const env = { PKG_CONFIG_LIBDIR: join(prefix, 'share/pkgconfig') };
   const header = (name) => new RegExp(`define PLUG_ABI_${name} (\\d+)`).exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8'))[1];
@@ -103,7 +112,7 @@ test('plugboard-plugin(7) has the files and every minor of the ABI', () => {
   const [newest] = /define PLUG_ABI_MINOR (\d+)/.exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8')).slice(1).map(Number);
   const minors = [...page.matchAll(/^\.B 0\.(\d+)$/gm)].map((found) => Number(found[1]));
   assert.deepEqual(minors, Array.from({ length: newest }, (_, i) => i + 1));
-  for (const [, path] of page.matchAll(/^\.I (share\/\S+|include\/\S+)$/gm)) assert.ok(existsSync(join(prefix, path)), path);
+  for (const [, path] of page.matchAll(/^\.I (share\/\S+|include\/\S+|bin\/\S+)$/gm)) assert.ok(existsSync(join(prefix, path)), path);
 });
 
 unsanitized('another major version is not taken', async () => {

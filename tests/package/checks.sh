@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 packages=$(dirname "${BASH_SOURCE[0]}")
 here=$(echo "$packages"/plugboard_*_*.deb)
-dev=$(echo "$packages"/plugboard-dev_*_all.deb)
+dev=$(echo "$packages"/plugboard-dev_*.deb)
 work=$(mktemp -d)
 good=0
 bad=0

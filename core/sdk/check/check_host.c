@@ -134,7 +134,8 @@ static void kit_seen(struct plug_mock *mock, struct plug_op *op, enum mock_seen 
     host->seen(host->seen_arg, op, kind, what);
 }
 
-static size_t n_own_threads;
+/* Of the process, before the plugin has anything. */
+static size_t n_own_threads, n_own_fds;
 
 static int kit_idle(struct plug_mock *mock)
 {
@@ -144,7 +145,10 @@ static int kit_idle(struct plug_mock *mock)
   pthread_mutex_lock(&mock->lock);
   int posted = mock->calls != NULL;
   pthread_mutex_unlock(&mock->lock);
-  return !posted && !host_of(mock)->n_jobs && check_count_threads() <= n_own_threads;
+  /* With a descriptor of its own a plugin may wait for what has a clock of its own, as libraries that
+   * speak to a server do, although it does not have it watched at the moment. */
+  return !posted && !host_of(mock)->n_jobs && check_count_threads() <= n_own_threads &&
+         check_count_fds() <= n_own_fds;
 }
 
 static const void *kit_extension(const struct plug_host *host, const char *id)
@@ -196,7 +200,7 @@ struct check_host *check_make(struct check_run *run, const char *node,
 {
   const struct plug_plugin *plugin = check_plugin(run);
   if (!n_own_threads)
-    n_own_threads = check_count_threads();
+    n_own_threads = check_count_threads(), n_own_fds = check_count_fds();
   struct check_host *host = calloc(1, sizeof *host);
   if (!host)
     abort();

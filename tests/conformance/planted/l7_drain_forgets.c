@@ -1,5 +1,6 @@
-/* caught by: L7 — drain is over before what it took */
+/* caught by: L7 — drain stops the timer that would have answered */
 #define PLANTED_PUBLISH publish
+#define PLANTED_DRAIN   drain
 #include "good.h"
 
 static void fire(void *self)
@@ -23,6 +24,15 @@ static plug_status publish(void *self, const struct plug_msg *msg, struct plug_o
   good->laters = later;
   good->host->timer_set(good->timer, 20);
   return PLUG_PENDING;
+}
+
+static plug_status drain(void *self, struct plug_op *op)
+{
+  struct good *good = self;
+  (void)op;
+  if (good->timer)
+    good->host->timer_stop(good->timer);
+  return PLUG_OK;
 }
 
 PLANT_BROKER;
