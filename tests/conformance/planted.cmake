@@ -1,5 +1,5 @@
 cmake_minimum_required(VERSION 3.25)
-# cmake -DKIT=plugboard-check -DPLUGIN=x.so -DSOURCE=planted/x.c -P planted.cmake
+# cmake -DKIT=plugboard-check -DPLUGIN=x.so -DSOURCE=planted/x.c -DBACKEND=with_backend -P planted.cmake
 # The planted bug is caught by the check that the source names in its first line, by a FAIL, and no
 # check before it has failed. "also fails: D2, D4" in that line names those that cannot help it.
 file(STRINGS ${SOURCE} first LIMIT_COUNT 1 ENCODING UTF-8)
@@ -37,7 +37,12 @@ get_filename_component(folder ${SOURCE} DIRECTORY)
 if(id MATCHES "^A")
   set(config --config ${folder}/planted_auth.ini --section auth.planted)
 endif()
-execute_process(COMMAND ${KIT} --time-limit 20 ${config} --only ${only} ${PLUGIN}
+set(command ${KIT})
+if(first MATCHES "with a backend")
+  set(command ${BACKEND} ${KIT})
+  set(config --config @CONFIG --section broker.planted)
+endif()
+execute_process(COMMAND ${command} --time-limit 60 ${config} --only ${only} ${PLUGIN}
   OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE status)
 if(NOT status EQUAL 1 OR NOT out MATCHES "(^|\n)${id} +FAIL ")
   message(FATAL_ERROR "${id} does not catch it (status ${status}):\n${out}\n${err}")
