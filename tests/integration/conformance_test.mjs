@@ -49,7 +49,7 @@ test('app-webhook', async (t) => {
 secret = ${secret}
 timeout = 500ms
 [app.webhook chat]
-url = http://127.0.0.1:${backend.port}/hook
+url = ${backend.url}
 send = /rooms/{room}/chat
 subscribe = /rooms/{room}/info
 watch = /topic/rooms/{room}

@@ -23,6 +23,8 @@ struct check_elf {
 
 /* NULL, or what is wrong with the file. */
 const char *elf_open(struct check_elf *elf, const char *file);
+/* The same of a file in memory, which stays the caller's and is aligned as by malloc. */
+const char *elf_parse(struct check_elf *elf, const void *bytes, size_t size);
 /* "" where the table has none there. */
 const char *elf_name(const struct check_elf *elf, size_t at);
 /* The value of the first entry of the dynamic section with this tag; false: there is none. */

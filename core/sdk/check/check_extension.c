@@ -18,9 +18,12 @@ static struct check_host *host_of(const struct plug_host *host)
 static bool is_running(const struct plug_host *plug_host, const char *function)
 {
   struct plug_mock *mock = mock_of(plug_host);
-  if (mock->phase == PHASE_RUNNING)
+  pthread_mutex_lock(&mock->lock);
+  enum mock_phase phase = mock->phase;
+  pthread_mutex_unlock(&mock->lock);
+  if (phase == PHASE_RUNNING)
     return true;
-  if (mock->phase == PHASE_CREATED)
+  if (phase == PHASE_CREATED)
     mock_breach(mock, MOCK_THREAD, function);
   return false;
 }

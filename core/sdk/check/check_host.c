@@ -84,7 +84,8 @@ static uint64_t limit_us(const char *function)
 static void kit_enter(struct plug_mock *mock, const char *function)
 {
   struct check_host *host = host_of(mock);
-  host->mock = mock; /* not known before create otherwise */
+  if (!host->mock)
+    host->mock = mock; /* create has not returned yet */
   host->calling = function;
   check_in(function);
   if (host->timed) {
@@ -145,8 +146,8 @@ static int kit_idle(struct plug_mock *mock)
   pthread_mutex_lock(&mock->lock);
   int posted = mock->calls != NULL;
   pthread_mutex_unlock(&mock->lock);
-  /* With a descriptor of its own a plugin may wait for what has a clock of its own, as libraries that
-   * speak to a server do, although it does not have it watched at the moment. */
+  /* With a descriptor of its own a plugin may wait for what has a clock of its own, as libraries
+   * that speak to a server do, although it does not have it watched at the moment. */
   return !posted && !host_of(mock)->n_jobs && check_count_threads() <= n_own_threads &&
          check_count_fds() <= n_own_fds;
 }
@@ -199,8 +200,11 @@ struct check_host *check_make(struct check_run *run, const char *node,
                               const struct check_making *making, struct plug_err *err)
 {
   const struct plug_plugin *plugin = check_plugin(run);
-  if (!n_own_threads)
-    n_own_threads = check_count_threads(), n_own_fds = check_count_fds();
+  if (!n_own_threads) {
+    waited_us(); /* opens a descriptor */
+    n_own_threads = check_count_threads();
+    n_own_fds = check_count_fds();
+  }
   struct check_host *host = calloc(1, sizeof *host);
   if (!host)
     abort();
@@ -336,6 +340,30 @@ bool check_run_until(struct check_host *host, bool (*done)(void *arg), void *arg
     last = now;
   }
   return true;
+}
+
+struct awaited {
+  struct check_host *host;
+  size_t least, n;
+};
+
+static bool has_come(void *arg)
+{
+  struct awaited *awaited = arg;
+  struct plug_mock *mock = awaited->host->mock;
+  pthread_mutex_lock(&mock->lock);
+  awaited->n = mock->n_deliveries;
+  pthread_mutex_unlock(&mock->lock);
+  return awaited->n >= awaited->least;
+}
+
+size_t check_deliveries(struct check_host *host, size_t least)
+{
+  struct awaited awaited = {host, least, 0};
+  if (check_run_until(host, has_come, &awaited, 5000) && least)
+    check_run_for(host, 10);
+  has_come(&awaited);
+  return awaited.n;
 }
 
 /* ---- Operations ---- */

@@ -94,6 +94,10 @@ void check_run_for(struct check_host *host, unsigned ms);
 bool check_run_until(struct check_host *host, bool (*done)(void *arg), void *arg,
                      unsigned limit_ms);
 
+/* Runs the loop until at least so many messages have been delivered, at most 5 s, and a moment more
+ * for those that are too many. Returns how many there are. */
+size_t check_deliveries(struct check_host *host, size_t least);
+
 /* ---- Operations ---- */
 struct plug_op *check_op(struct check_host *host, uint64_t limit_ms);
 /* What has become of it after the call returned status: waits to the deadline. PLUG_ETIMEDOUT is a
@@ -158,7 +162,9 @@ void check_request(struct check_host *host, size_t claim, uint32_t action, const
  * PLUG_APP_VARIABLES_MAX. */
 size_t check_fill_pattern(struct plug_str pattern, char *path, size_t room, struct plug_kv *out);
 
-/* A bit of all that the plugin does for the server; fails the check only on what hangs. */
+/* A bit of all that the plugin does for the server; fails the check only on what hangs. So much of
+ * it is published by a broker, to topics that are subscribed to. */
+#define CHECK_EXERCISE_PUBLISHES 4
 void check_exercise(struct check_host *host);
 
 /* ---- The process ---- */

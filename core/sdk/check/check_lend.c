@@ -72,8 +72,8 @@ void *lend_new(enum lend_how how, size_t head, size_t size, const char *what)
   } else {
     piece->lent = must(calloc(1, head + (size ? size : 1)));
   }
-  check_run_name_address = name_address;
   pthread_mutex_lock(&lock);
+  check_run_name_address = name_address;
   struct piece **bucket = bucket_of(piece->lent);
   piece->next = *bucket;
   *bucket = piece;

@@ -1,6 +1,7 @@
 #include "check_run.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -140,6 +141,24 @@ static void on_memory_signal(int number, siginfo_t *info, void *context)
   raise(number);
 }
 
+static void *nothing(void *arg)
+{
+  return arg;
+}
+
+/* ThreadSanitizer starts a thread of its own with the first one, which is not to be the plugin's.
+ */
+static void start_its_thread(void)
+{
+#ifdef __SANITIZE_THREAD__
+  pthread_t thread;
+  if (!pthread_create(&thread, NULL, nothing, NULL))
+    pthread_join(thread, NULL);
+#else
+  (void)nothing;
+#endif
+}
+
 _Noreturn static void run_child(const struct check *check, const struct check_order *order)
 {
   struct check_run run = {check, order, NULL};
@@ -149,6 +168,7 @@ _Noreturn static void run_child(const struct check *check, const struct check_or
   struct sigaction action = {.sa_sigaction = on_memory_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
   sigaction(SIGSEGV, &action, NULL);
   sigaction(SIGBUS, &action, NULL);
+  start_its_thread();
   check->run(&run);
   end(CHECK_OK);
 }

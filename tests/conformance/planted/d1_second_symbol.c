@@ -1,5 +1,5 @@
 /* caught by: D1 — it exports a helper of its own beside the entry */
-#include "good.h"
+#include "../good.h"
 
 __attribute__((visibility("default"))) int planted_helper(void);
 

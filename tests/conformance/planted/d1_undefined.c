@@ -1,6 +1,6 @@
 /* caught by: D1 — a symbol that no library has, for want of -z defs */
 #define PLANTED_CREATE create
-#include "good.h"
+#include "../good.h"
 
 extern int planted_nobody_has_this(void) __attribute__((visibility("default")));
 

@@ -1,5 +1,5 @@
 /* caught by: D2 — the magic number of something else */
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_broker broker = {
     .size = sizeof broker,

@@ -1,5 +1,5 @@
 /* caught by: D2 — the headers of another major */
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_broker broker = {
     .size = sizeof broker,

@@ -1,5 +1,5 @@
 /* caught by: D2 — says that it is longer than it is */
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_broker broker = {
     .size = sizeof broker,

@@ -1,5 +1,5 @@
 /* caught by: D3 — capitals in its id */
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_broker broker = {
     .size = sizeof broker,

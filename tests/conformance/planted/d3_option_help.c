@@ -4,6 +4,6 @@
 static const struct plug_option options[] = {{"size", PLUG_OPT_INTEGER, 0, "1", "0..9", NULL}};
 #define PLANTED_OPTIONS   options
 #define PLANTED_N_OPTIONS 1
-#include "good.h"
+#include "../good.h"
 
 PLANT_BROKER;

@@ -6,6 +6,6 @@ static const struct plug_option options[] = {
     {"size", PLUG_OPT_INTEGER, 0, "2", "0..9", "The size again."}};
 #define PLANTED_OPTIONS   options
 #define PLANTED_N_OPTIONS (sizeof options / sizeof options[0])
-#include "good.h"
+#include "../good.h"
 
 PLANT_BROKER;

@@ -1,5 +1,5 @@
 /* caught by: D3 — a summary of two lines */
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_broker broker = {
     .size = sizeof broker,

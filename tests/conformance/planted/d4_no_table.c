@@ -1,5 +1,5 @@
 /* caught by: D4 — neither a broker nor an auth nor an app table */
-#include "good.h"
+#include "../good.h"
 
 UNUSED static const struct plug_broker broker = {
     .size = sizeof broker,

@@ -2,7 +2,7 @@
 #define PLANTED_EXTENSION extension
 #include <plugboard/ext/presence.h>
 
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_broker_presence table = {.size = sizeof table};
 

@@ -1,5 +1,5 @@
 /* caught by: D7 — ignores SIGHUP as soon as it is loaded */
-#include "good.h"
+#include "../good.h"
 
 __attribute__((constructor)) static void at_load(void)
 {

@@ -1,5 +1,5 @@
 /* caught by: D7 — starts a thread as soon as it is loaded */
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

@@ -1,7 +1,7 @@
 /* caught by: L10 — waits for a post that was refused */
 #define PLANTED_PUBLISH publish
 #define PLANTED_DRAIN   drain
-#include "good.h"
+#include "../good.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {

@@ -1,6 +1,6 @@
 /* caught by: L10 — uses a timer that it may not have got */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

@@ -1,7 +1,7 @@
 /* caught by: L1 — destroy without start leaves a descriptor open */
 #define PLANTED_CREATE create
 #define PLANTED_STOP   stop
-#include "good.h"
+#include "../good.h"
 
 static plug_status create(const struct plug_host *host, void **self, struct plug_err *err)
 {

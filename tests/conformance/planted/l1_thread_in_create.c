@@ -1,7 +1,7 @@
 /* caught by: L1 — starts its thread in create */
 #define PLANTED_CREATE  create
 #define PLANTED_DESTROY destroy
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

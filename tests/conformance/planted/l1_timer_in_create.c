@@ -1,6 +1,6 @@
 /* caught by: L1 — makes its timer in create */
 #define PLANTED_CREATE create
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

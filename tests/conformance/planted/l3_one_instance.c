@@ -1,7 +1,7 @@
 /* caught by: L3 — can be there only once */
 #define PLANTED_CREATE  create
 #define PLANTED_DESTROY destroy
-#include "good.h"
+#include "../good.h"
 
 static struct good *the_good;
 

@@ -1,7 +1,7 @@
 /* caught by: L3 — keeps its host in a static variable */
 #define PLANTED_CREATE  create
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static const struct plug_host *the_host;
 

@@ -1,6 +1,6 @@
 /* caught by: L4 — loses a descriptor with each restart */
 #define PLANTED_START start
-#include "good.h"
+#include "../good.h"
 
 static plug_status start(void *self, struct plug_op *op)
 {

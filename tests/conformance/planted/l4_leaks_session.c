@@ -1,7 +1,7 @@
 /* caught by: L4 — loses what belongs to a session that ends */
 #define PLANTED_AUTHENTICATE authenticate
 #define PLANTED_SESSION_END  session_end
-#include "good.h"
+#include "../good.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,
                                 struct plug_op *op)

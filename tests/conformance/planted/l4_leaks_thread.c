@@ -1,6 +1,6 @@
 /* caught by: L4 — its thread never ends */
 #define PLANTED_START start
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

@@ -7,7 +7,7 @@ static const struct plug_option options[] = {
 #define PLANTED_N_OPTIONS (sizeof options / sizeof options[0])
 #define PLANTED_CREATE    create
 #define PLANTED_START     start
-#include "good.h"
+#include "../good.h"
 
 static plug_status create(const struct plug_host *host, void **self, struct plug_err *err)
 {

@@ -1,6 +1,6 @@
 /* caught by: L6 — stop forgets that start is still open */
 #define PLANTED_START start
-#include "good.h"
+#include "../good.h"
 
 static void started(void *self)
 {

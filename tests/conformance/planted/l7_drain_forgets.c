@@ -1,7 +1,7 @@
 /* caught by: L7 — drain stops the timer that would have answered */
 #define PLANTED_PUBLISH publish
 #define PLANTED_DRAIN   drain
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

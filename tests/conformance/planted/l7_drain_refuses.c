@@ -1,7 +1,7 @@
 /* caught by: L7 — drain refuses what was taken before it */
 #define PLANTED_PUBLISH publish
 #define PLANTED_DRAIN   drain
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

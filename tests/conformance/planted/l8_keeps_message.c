@@ -2,7 +2,7 @@
 #define PLANTED_PUBLISH publish
 #include <stdint.h>
 
-#include "good.h"
+#include "../good.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {

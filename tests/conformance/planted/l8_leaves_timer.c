@@ -1,6 +1,6 @@
 /* caught by: L8 — leaves a timer of the first publish */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

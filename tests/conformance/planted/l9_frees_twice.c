@@ -1,6 +1,6 @@
 /* caught by: L9 — a start that fails frees what stop frees again */
 #define PLANTED_START start
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

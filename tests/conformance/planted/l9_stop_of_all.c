@@ -1,7 +1,7 @@
 /* caught by: L9 — stop takes it that start has done all */
 #define PLANTED_START start
 #define PLANTED_STOP  stop
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

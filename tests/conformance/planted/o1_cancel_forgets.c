@@ -1,7 +1,7 @@
 /* caught by: O1 — forgets an operation that is cancelled */
 #define PLANTED_PUBLISH later_publish
 #define PLANTED_CANCEL  cancel
-#include "good.h"
+#include "../good.h"
 
 static void cancel(void *self, struct plug_op *op)
 {

@@ -1,6 +1,6 @@
 /* caught by: O1 — completes a publish twice */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

@@ -1,6 +1,6 @@
 /* caught by: O2 — an answer from the cache lacks its message */
 #define PLANTED_REQUEST request
-#include "good.h"
+#include "../good.h"
 
 static plug_status request(void *self, const struct plug_app_request *asked, struct plug_op *op)
 {

@@ -1,6 +1,6 @@
 /* caught by: O2 — decides otherwise when it is asked again */
 #define PLANTED_AUTHORIZE authorize
-#include "good.h"
+#include "../good.h"
 
 static plug_status authorize(void *self, const struct plug_authz_request *request,
                              struct plug_decision *out, struct plug_op *op)

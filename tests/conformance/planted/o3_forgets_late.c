@@ -1,7 +1,7 @@
 /* caught by: O3 — forgets an operation whose deadline has passed */
 #define PLANTED_PUBLISH publish
 #define PLANTED_DRAIN   drain
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

@@ -1,6 +1,6 @@
 /* caught by: O4 — refuses to publish without an operation */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {

@@ -2,7 +2,7 @@
 #define PLANTED_PUBLISH publish
 #define PLANTED_DRAIN   drain
 #define PLANTED_CANCEL  NULL
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

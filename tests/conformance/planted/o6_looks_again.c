@@ -2,7 +2,7 @@
 #define PLANTED_AUTHENTICATE authenticate
 #include <stdint.h>
 
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

@@ -1,6 +1,6 @@
 /* caught by: O6 — completes the operation, and returns a result, too */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {

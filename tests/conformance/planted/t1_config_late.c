@@ -6,7 +6,7 @@ static const struct plug_option options[] = {
 #define PLANTED_OPTIONS   options
 #define PLANTED_N_OPTIONS (sizeof options / sizeof options[0])
 #define PLANTED_PUBLISH   publish
-#include "good.h"
+#include "../good.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {

@@ -1,6 +1,6 @@
 /* caught by: T1 — reports its state from a thread of its own */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

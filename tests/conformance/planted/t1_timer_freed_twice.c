@@ -1,6 +1,6 @@
 /* caught by: T1 — frees a timer twice */
 #define PLANTED_PUBLISH publish
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

@@ -1,6 +1,6 @@
 /* caught by: T2 — waits in a timer */
 #define PLANTED_START start
-#include "good.h"
+#include "../good.h"
 
 static void fire(void *self)
 {

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <stdint.h>
 
-#include "good.h"
+#include "../good.h"
 
 static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
 {

@@ -3,7 +3,7 @@
 #define PLANTED_AUTHORIZE  authorize
 #include <sched.h>
 
-#include "good.h"
+#include "../good.h"
 
 static char asked;
 

@@ -1,7 +1,7 @@
 /* caught by: T4 — leaves the home thread with signals blocked */
 #define PLANTED_START start
 #define PLANTED_STOP  stop
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

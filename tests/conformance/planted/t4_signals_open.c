@@ -1,7 +1,7 @@
 /* caught by: T4 — its thread takes the signals of the server */
 #define PLANTED_START start
 #define PLANTED_STOP  stop
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

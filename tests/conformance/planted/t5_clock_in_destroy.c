@@ -1,6 +1,6 @@
 /* caught by: T5 — asks for the time in destroy */
 #define PLANTED_DESTROY destroy
-#include "good.h"
+#include "../good.h"
 
 static void destroy(void *self)
 {

@@ -1,7 +1,7 @@
 /* caught by: T5 — stop does not wait for its thread */
 #define PLANTED_START   start
 #define PLANTED_DESTROY destroy
-#include "good.h"
+#include "../good.h"
 
 static void *run(void *arg)
 {

@@ -1,8 +1,8 @@
 /* A plugin that keeps the contract, of each kind, for the planted ones to be this one but for one
  * bug. A planted file defines what it does otherwise: PLANTED_X before the include replaces the
  * member x of the table or what is assigned to it. */
-#ifndef TESTS_CONFORMANCE_PLANTED_GOOD_H
-#define TESTS_CONFORMANCE_PLANTED_GOOD_H
+#ifndef TESTS_CONFORMANCE_GOOD_H
+#define TESTS_CONFORMANCE_GOOD_H
 
 #include <plugboard/plugin.h>
 #include <pthread.h>

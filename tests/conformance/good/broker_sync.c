@@ -1,0 +1,4 @@
+/* A broker that does all at once, at home. */
+#include "../good.h"
+
+PLANT_BROKER;
