@@ -1,6 +1,6 @@
 /* with_backend KIT ARGS...: runs the conformance kit beside a backend for the planted brokers, and
- * ends with its status. The backend takes connections and sends each frame, a length of four bytes
- * and that many bytes, to all of them. "@CONFIG" among the arguments becomes a file that says where
+ * ends with its status. The backend greets connections with an empty frame and sends each frame, a
+ * length of four bytes and that many bytes, to all of them. "@CONFIG" among the arguments becomes a file that says where
  * it listens. */
 #include <errno.h>
 #include <netinet/in.h>
@@ -81,7 +81,7 @@ static void serve(int listener)
     if (fds[0].revents && n_peers < MAX_PEERS) {
       struct peer *peer = &peers[n_peers];
       *peer = (struct peer){accept(listener, NULL, NULL), 0, malloc(MAX_FRAME + 4)};
-      if (peer->fd >= 0 && peer->bytes)
+      if (peer->fd >= 0 && peer->bytes && send(peer->fd, "\0\0\0", 4, MSG_NOSIGNAL) == 4)
         n_peers++;
     }
   }

@@ -143,6 +143,8 @@ static void b8(struct check_run *run)
     CHECK(run, is_not_up(pair.to), "it has reported PLUG_STATE_DOWN, and health says that it is up");
     snprintf(prefix, sizeof prefix, "away %u", round);
     publish_in_vain(&pair, prefix, 3);
+    for (unsigned i = 0; i < 5; i++)
+      check_nodes_settle(pair.nodes, pair.n); /* time for tries that fail */
     /* Whoever wants something meanwhile gets it when the backend is back. */
     check_relay_set(detour.relay, round ? CHECK_RELAY_SPLIT : CHECK_RELAY_PASS);
     for (size_t i = 0; i < pair.n; i++)

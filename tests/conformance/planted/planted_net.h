@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum { NET_FRAME_MAX = 4 << 20, NET_RETRY_MS = 50 };
@@ -73,7 +74,12 @@ static MAYBE int net_connect(struct net *net)
   net->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (net->fd < 0)
     return 0;
+  /* Its first frame, an empty one, says that it hears us. */
+  char hello[4];
+  struct timeval limit = {1, 0};
+  setsockopt(net->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   if (connect(net->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+      recv(net->fd, hello, sizeof hello, MSG_WAITALL) != sizeof hello ||
       !(net->io = host->io_open(host, net->fd, PLUG_IO_READ, net_on_ready, net))) {
     close(net->fd);
     net->fd = -1;
