@@ -163,7 +163,7 @@ static void b3(struct check_run *run)
 {
   struct check_pair pair;
   check_pair_start(run, &pair);
-  size_t max = check_broker(run)->max_payload, big = max && max < (1u << 20) ? max : 1u << 20;
+  size_t max = check_broker(run)->max_payload, big = max && max <= (1u << 20) ? max : 1u << 19;
   size_t want = check_node_want_one(pair.to, "/topic/check/bytes", 0);
   char *bytes = malloc(big + 1), all[256];
   if (!bytes)
@@ -181,7 +181,7 @@ static void b3(struct check_run *run)
   if (!max || max >= sizeof all)
     b3_one(run, &pair, want, "a payload of all values of a byte",
            (struct plug_str){all, sizeof all});
-  b3_one(run, &pair, want, max == big ? "a payload of max_payload bytes" : "a payload of 1 MiB",
+  b3_one(run, &pair, want, max == big ? "a payload of max_payload bytes" : "a payload of 512 KiB",
          (struct plug_str){bytes, big});
   if (max == big) {
     plug_status status =
@@ -493,7 +493,7 @@ static const struct check checks[] = {
      60, b2},
     {"B3", "payloads of any bytes and up to the declared size arrive as they were",
      "No bytes, one, a NUL, line ends, all values of a byte, what is not UTF-8, and as many bytes "
-     "as max_payload says, or 1 MiB where it says that there is no limit. One byte more than "
+     "as max_payload says, or 512 KiB where that is more than 1 MiB or no limit. One byte more than "
      "max_payload has to be refused with PLUG_ETOOBIG. Length and bytes of the payload are to be "
      "passed on as msg_encode gives them; nothing in it ends it.",
      60, b3},

@@ -31,7 +31,9 @@ static void on_seen(void *arg, struct plug_op *op, enum mock_seen kind, const vo
     node->n_states[state->state]++;
   if (state->flags & PLUG_INTERESTS_LOST) {
     node->n_lost++;
-    node->must_replay = true;
+    /* What is subscribed from now on is not lost. */
+    node->must_replay = node->n_wants > 0;
+    node->n_to_replay = node->n_wants;
   }
 }
 
@@ -192,10 +194,11 @@ void check_node_unwant(struct check_node *node, size_t first, size_t n)
 static void replay(struct check_node *node)
 {
   enum { BATCH = 500 };
+  size_t n = node->n_to_replay;
   node->must_replay = false;
   /* Whatever fails comes again: the backend has gone once more, and that is told. */
-  for (size_t i = 0; i < node->n_wants && !node->must_replay; i += BATCH)
-    subscribe(node, i, node->n_wants - i < BATCH ? node->n_wants - i : BATCH);
+  for (size_t i = 0; i < n && !node->must_replay; i += BATCH)
+    subscribe(node, i, n - i < BATCH ? n - i : BATCH);
 }
 
 plug_status check_node_publish(struct check_node *node, const char *topic, const char *payload)

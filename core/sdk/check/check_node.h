@@ -21,6 +21,7 @@ struct check_node {
   size_t n_wants;
   size_t n_lost;  /* reports that interests are lost */
   size_t n_states[3]; /* reports of each state */
+  size_t n_to_replay; /* of wants, those that have been lost */
   bool must_replay;
   uint64_t wall_ms;
 };

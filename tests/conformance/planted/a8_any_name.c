@@ -1,4 +1,4 @@
-/* caught by: A8 — with the right password any name is granted, of whatever bytes. */
+/* caught by: A8 — with the right password any name is granted, of whatever bytes; also fails: A6 */
 #include "planted_auth.h"
 
 static plug_status authenticate(void *self, const struct plug_auth_request *request,
