@@ -32,7 +32,7 @@ static void publish_all(struct check_run *run, struct check_node *node, const ch
 
 static const struct plug_kv some_headers[] = {
     {{"x-first", 7}, {"1", 1}},
-    {{"x-second", 8}, {"two: \xC3\xA4, \\n", 13}},
+    {{"x-second", 8}, {"two: \xC3\xA4, \\n", 11}},
     {{"x-first", 7}, {"", 0}},
 };
 
