@@ -29,12 +29,6 @@ void watch_env_stop(struct watch_env *env)
   if (env->timer)
     env->host->timer_free(env->timer);
   env->timer = NULL;
-  /* Whatever is still there goes with destroy, when nothing may be counted any more. */
-  if (env->n_rooms)
-    env->metrics->set(env->n_rooms, 0);
-  if (env->n_seats)
-    env->metrics->set(env->n_seats, 0);
-  env->n_rooms = env->n_seats = env->n_events = env->n_merged = env->n_ignored = NULL;
 }
 
 void watch_env_arm(struct watch_env *env, uint64_t at_ms)

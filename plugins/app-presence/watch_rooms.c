@@ -149,17 +149,18 @@ bool watch_rooms_start(struct watch_rooms *rooms)
   return watch_env_start(&rooms->env, tick, rooms);
 }
 
+/* Here and not in fini: after stop nothing may be counted any more. */
 void watch_rooms_stop(struct watch_rooms *rooms)
 {
+  struct name_iter it = {0};
+  struct name_entry *entry;
   watch_env_stop(&rooms->env);
+  while ((entry = name_map_next(&rooms->seats, &it)))
+    watch_seat_give_up(NAME_OWNER(entry, struct watch_seat, entry), false);
 }
 
 void watch_rooms_fini(struct watch_rooms *rooms)
 {
-  struct name_iter it = {0};
-  struct name_entry *entry;
-  while ((entry = name_map_next(&rooms->seats, &it)))
-    watch_seat_give_up(NAME_OWNER(entry, struct watch_seat, entry), false);
   name_map_fini(&rooms->seats);
   name_map_fini(&rooms->rooms);
   free(rooms->lingering);

@@ -138,7 +138,7 @@ static void once_each(struct check_run *run)
   unsigned n_pending = 0;
   CHECK(run, asked, "out of memory");
   struct check_host *host = start(run, false);
-  for (int kind = 0; kind < N_KINDS; kind++) {
+  for (enum kind kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
     ask(host, kind, 10000, &asked[0]);
@@ -159,7 +159,7 @@ static void once_each(struct check_run *run)
   }
   memset(asked, 0, N_KINDS * sizeof *asked);
   /* Open when stop comes, as after a drain that was not over in time. */
-  for (int kind = 0; kind < N_KINDS; kind++)
+  for (enum kind kind = 0; kind < N_KINDS; kind++)
     if (has_kind(host, kind) && kind != AUTHENTICATE)
       ask(host, kind, 10000, &asked[kind]);
   if (has_kind(host, AUTHENTICATE))
@@ -167,7 +167,7 @@ static void once_each(struct check_run *run)
   if (asked[AUTHENTICATE].op && is_done(&asked[AUTHENTICATE]))
     finish(host, &asked[AUTHENTICATE]);
   end(host, false);
-  for (int kind = 0; kind < N_KINDS; kind++)
+  for (enum kind kind = 0; kind < N_KINDS; kind++)
     CHECK(run, !asked[kind].op || is_done(&asked[kind]),
           "%s was open when stop was called, and is when stop is over", kind_names[kind]);
   check_destroy(host);
@@ -204,7 +204,7 @@ static void same_later(struct check_run *run)
   struct asked *asked = calloc(4, sizeof *asked);
   CHECK(run, asked, "out of memory");
   struct check_host *host = start(run, false);
-  for (int kind = 0; kind < N_KINDS; kind++) {
+  for (enum kind kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
     for (int i = 0; i < 4; i++) {
@@ -230,7 +230,7 @@ static void late_is_good_enough(struct check_run *run)
   unsigned n = 0;
   CHECK(run, asked, "out of memory");
   struct check_host *host = start(run, false);
-  for (int kind = 0; kind < N_KINDS; kind++) {
+  for (enum kind kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
     ask(host, kind, 0, asked);
@@ -258,7 +258,7 @@ static void deadline_or_cancel(struct check_run *run)
   CHECK(run, asked, "out of memory");
   struct check_host *host = start(run, false);
   bool can_cancel = host->mock->plugin->cancel != NULL;
-  for (int kind = 0; kind < N_KINDS; kind++) {
+  for (enum kind kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
     ask(host, kind, LIMIT_MS, asked);
@@ -324,7 +324,7 @@ static void before_return(struct check_run *run)
   unsigned n = 0;
   CHECK(run, asked, "out of memory");
   struct check_host *host = start(run, true);
-  for (int kind = 0; kind < N_KINDS; kind++) {
+  for (enum kind kind = 0; kind < N_KINDS; kind++) {
     if (!has_kind(host, kind))
       continue;
     for (int i = 0; i < 3; i++) {

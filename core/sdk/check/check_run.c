@@ -146,11 +146,15 @@ static void *nothing(void *arg)
   return arg;
 }
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
 /* ThreadSanitizer starts a thread of its own with the first one, which is not to be the plugin's.
  */
 static void start_its_thread(void)
 {
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
   pthread_t thread;
   if (!pthread_create(&thread, NULL, nothing, NULL))
     pthread_join(thread, NULL);
