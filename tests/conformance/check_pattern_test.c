@@ -13,7 +13,8 @@
 #include "check_relay.h"
 #include "hub/pattern.h"
 
-static const char *const pieces[] = {"a", "b", "ab", "*", "**", "?", "{x}", "a*", "*b", "a?", "a{x}b"};
+static const char *const pieces[] = {"a",   "b",  "ab", "*",  "**",   "?",
+                                     "{x}", "a*", "*b", "a?", "a{x}b"};
 static const char *const words[] = {"a", "b", "ab", "aab", "x", "abb"};
 enum { PIECES = sizeof pieces / sizeof pieces[0], WORDS = sizeof words / sizeof words[0] };
 
@@ -40,7 +41,8 @@ static void test_matches_like_the_server(void **state)
       put_path(topic, sizeof topic, words, WORDS, t);
       int wanted = pattern_match(compiled, str_of(topic));
       if (check_pattern_matches(str_of(pattern), str_of(topic)) != wanted)
-        fail_msg("%s %s %s, says the server", topic, wanted ? "matches" : "does not match", pattern);
+        fail_msg("%s %s %s, says the server", topic, wanted ? "matches" : "does not match",
+                 pattern);
     }
     pattern_free(compiled);
   }
@@ -69,8 +71,8 @@ static void test_fill(void **state)
   char path[64], little[8];
   size_t n;
   (void)state;
-  assert_int_equal(
-      check_pattern_fill(STR("/{a}/x?/**/{b}"), "7", path, sizeof path, variables, &n), 9);
+  assert_int_equal(check_pattern_fill(STR("/{a}/x?/**/{b}"), "7", path, sizeof path, variables, &n),
+                   9);
   assert_string_equal(path, "/7/xa/a/7");
   assert_int_equal(n, 2);
   assert_true(str_eq(variables[1].key, STR("b")) && str_eq(variables[1].value, STR("7")));

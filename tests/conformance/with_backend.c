@@ -1,7 +1,7 @@
 /* with_backend KIT ARGS...: runs the conformance kit beside a backend for the planted brokers, and
  * ends with its status. The backend greets connections with an empty frame and sends each frame, a
- * length of four bytes and that many bytes, to all of them. "@CONFIG" among the arguments becomes a file that says where
- * it listens. */
+ * length of four bytes and that many bytes, to all of them. "@CONFIG" among the arguments becomes a
+ * file that says where it listens. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -93,9 +93,8 @@ int main(int argc, char **argv)
   socklen_t len = sizeof address;
   char file[] = "/tmp/planted-XXXXXX";
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), config = mkstemp(file), status;
-  if (argc < 2 || listener < 0 || config < 0 ||
-      bind(listener, (struct sockaddr *)&address, len) || listen(listener, 32) ||
-      getsockname(listener, (struct sockaddr *)&address, &len)) {
+  if (argc < 2 || listener < 0 || config < 0 || bind(listener, (struct sockaddr *)&address, len) ||
+      listen(listener, 32) || getsockname(listener, (struct sockaddr *)&address, &len)) {
     fprintf(stderr, "with_backend: %s\n", strerror(errno));
     return 2;
   }

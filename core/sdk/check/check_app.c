@@ -32,8 +32,7 @@ static const char *name_of(const struct check_host *host, const struct claim_req
 {
   static char name[128];
   struct plug_str pattern = host->mock->claims.claims[request->claim].pattern;
-  snprintf(name, sizeof name, "%s to %.*s",
-           request->action == PLUG_APP_SEND ? "SEND" : "SUBSCRIBE",
+  snprintf(name, sizeof name, "%s to %.*s", request->action == PLUG_APP_SEND ? "SEND" : "SUBSCRIBE",
            (int)(pattern.len < 80 ? pattern.len : 80), pattern.ptr);
   return name;
 }
@@ -49,14 +48,16 @@ static void judge(struct check_host *host, const struct claim_request *request,
 
 /* ---- P1 ---- */
 
-static void judge_pattern(struct check_run *run, const char *what, size_t i, struct plug_str pattern)
+static void judge_pattern(struct check_run *run, const char *what, size_t i,
+                          struct plug_str pattern)
 {
   size_t n_variables;
   CHECK(run, pattern.ptr || !pattern.len, "%s %zu is nothing, and has a length", what, i);
   const char *fault = check_pattern_fault(pattern, &n_variables);
   CHECK(run, !fault, "%s %zu, '%.*s', %s", what, i, (int)pattern.len, pattern.ptr, fault);
-  CHECK(run, n_variables <= PLUG_APP_VARIABLES_MAX, "%s %zu, '%.*s', has %zu variables, more than %d",
-        what, i, (int)pattern.len, pattern.ptr, n_variables, PLUG_APP_VARIABLES_MAX);
+  CHECK(run, n_variables <= PLUG_APP_VARIABLES_MAX,
+        "%s %zu, '%.*s', has %zu variables, more than %d", what, i, (int)pattern.len, pattern.ptr,
+        n_variables, PLUG_APP_VARIABLES_MAX);
 }
 
 static void p1(struct check_run *run)
@@ -206,7 +207,8 @@ static void p4(struct check_run *run)
       request.body = request.action == PLUG_APP_SEND ? STR("{}") : str_from(NULL, 0);
       claim_request(host, &request, &outcome);
       judge(host, &request, &outcome);
-      CHECK(run, !outcome.fault[0], "%s, with a variable of '%s': the answer is not well-formed: %s",
+      CHECK(run, !outcome.fault[0],
+            "%s, with a variable of '%s': the answer is not well-formed: %s",
             name_of(host, &request), values[k], outcome.fault);
     }
   }
@@ -439,7 +441,8 @@ static void p9(struct check_run *run)
 static const struct check checks[] = {
     {"P1", "claims and watches are patterns of destinations",
      "Each begins with a slash, has no empty segment, ends the braces that it begins, and has at "
-     "most PLUG_APP_VARIABLES_MAX variables; claims are for SEND, SUBSCRIBE or both, and no two are "
+     "most PLUG_APP_VARIABLES_MAX variables; claims are for SEND, SUBSCRIBE or both, and no two "
+     "are "
      "the same. Who has claims has request, who has watches has event.",
      0, p1},
     {"P2", "each request is answered exactly once",
@@ -449,7 +452,8 @@ static const struct check checks[] = {
      60, p2},
     {"P3", "answers are well-formed",
      "Also to bodies that are not UTF-8, or half of a JSON text: codes of errors are of "
-     "[a-z0-9-]{1,32}, reasons are one line of text, destinations begin with a slash, and no header "
+     "[a-z0-9-]{1,32}, reasons are one line of text, destinations begin with a slash, and no "
+     "header "
      "is one that only the server writes. What came in as bytes does not go out as a reason.",
      60, p3},
     {"P4", "hostile bodies and variables do no harm",
@@ -459,7 +463,8 @@ static const struct check checks[] = {
      120, p4},
     {"P5", "events come in any order, and leave nothing behind",
      "Ends of subscriptions that it never heard of, the same twice, sessions that have gone and "
-     "come again. The memory of an event is inaccessible after the call. Then four hundred sessions "
+     "come again. The memory of an event is inaccessible after the call. Then four hundred "
+     "sessions "
      "come and go, again and again: what is kept of them has to go with them.",
      120, p5},
     {"P6", "nothing of a request is looked at after its answer",
@@ -477,8 +482,10 @@ static const struct check checks[] = {
      "msg_unref.",
      60, p8},
     {"P9", "what is published unasked can be published, and need not be",
-     "What the application publishes by itself, for requests, events and with time, is well-formed. "
-     "Then publish fails, for want of memory, of a backend, of a destination: requests are answered "
+     "What the application publishes by itself, for requests, events and with time, is "
+     "well-formed. "
+     "Then publish fails, for want of memory, of a backend, of a destination: requests are "
+     "answered "
      "all the same, and nothing is tried again at once.",
      15, p9},
 };

@@ -37,8 +37,7 @@ static void on_seen(void *arg, struct plug_op *op, enum mock_seen kind, const vo
 
 /* ---- Credentials ---- */
 
-static bool read_credentials(struct check_run *run, const char *prefix,
-                             struct ask_credentials *out)
+static bool read_credentials(struct check_run *run, const char *prefix, struct ask_credentials *out)
 {
   char key[32];
   snprintf(key, sizeof key, "%spasscode", prefix);
@@ -51,8 +50,8 @@ static bool read_credentials(struct check_run *run, const char *prefix,
       .passcode = str_of(passcode),
   };
   if (colon)
-    out->header = (struct plug_kv){str_from(header, (size_t)(colon - header)),
-                                   str_trim(str_of(colon + 1))};
+    out->header =
+        (struct plug_kv){str_from(header, (size_t)(colon - header)), str_trim(str_of(colon + 1))};
   return *passcode || colon;
 }
 
@@ -108,8 +107,7 @@ struct plug_op *ask_begin(struct check_host *host, uint64_t session,
 {
   struct plug_kv headers[3];
   size_t n = 0;
-  struct plug_str login =
-      check_lend_str(host, credentials->login, "the login of authenticate");
+  struct plug_str login = check_lend_str(host, credentials->login, "the login of authenticate");
   struct plug_str passcode =
       check_lend_str(host, credentials->passcode, "the passcode of authenticate");
   if (login.len)
@@ -131,9 +129,8 @@ struct plug_op *ask_begin(struct check_host *host, uint64_t session,
       .subprotocol = check_lend_str(host, STR("v12.stomp"), "the protocol of authenticate"),
       .login = login,
       .passcode = passcode,
-      .headers =
-          n ? check_lend(host, headers, n * sizeof headers[0], "the headers of authenticate")
-            : NULL,
+      .headers = n ? check_lend(host, headers, n * sizeof headers[0], "the headers of authenticate")
+                   : NULL,
       .n_headers = n,
       .who = who,
   };
@@ -182,8 +179,8 @@ plug_status ask_authorize(struct check_host *host, const struct ask_outcome *who
   struct plug_identity identity = {
       .size = sizeof identity,
       .user = check_lend_str(host, str_of(who->verdict.user), "the user of authorize"),
-      .roles = n_roles ? check_lend(host, roles, n_roles * sizeof roles[0], "roles of authorize")
-                       : NULL,
+      .roles =
+          n_roles ? check_lend(host, roles, n_roles * sizeof roles[0], "roles of authorize") : NULL,
       .n_roles = n_roles,
       .expires_unix_ms = who->expires_unix_ms,
       .ctx = who->verdict.ctx,

@@ -13,15 +13,15 @@
 #include "check_ask.h"
 #include "check_options.h"
 
-#define NEEDS_RIGHT                                                                      \
+#define NEEDS_RIGHT                                                                           \
   "needs somebody who is let in: login and passcode, or header (NAME: VALUE), in [check] of " \
   "--config"
 
 /* What came of a request that was answered by the contract. */
 static void judge(struct check_host *host, const struct ask_outcome *outcome, const char *whose)
 {
-  check_no_breach(host,
-                  CHECK_BREACH(MOCK_OP) | CHECK_BREACH(MOCK_BOTH) | CHECK_BREACH(MOCK_LATE), whose);
+  check_no_breach(host, CHECK_BREACH(MOCK_OP) | CHECK_BREACH(MOCK_BOTH) | CHECK_BREACH(MOCK_LATE),
+                  whose);
   CHECK(host->run, !outcome->refusal_fault[0], "%s: its refusal is not well-formed: %s", whose,
         outcome->refusal_fault);
   CHECK(host->run, outcome->verdict.status != PLUG_ALLOW || outcome->n_granted == 1,
@@ -269,8 +269,8 @@ static void a6(struct check_run *run)
 
 /* ---- A7 ---- */
 
-static const char *const topics[] = {"/topic/check",       "/topic/check/a",   "/topic/check/a/b",
-                                     "/queue/check",       "/user/queue/check", "/topic/other"};
+static const char *const topics[] = {"/topic/check", "/topic/check/a",    "/topic/check/a/b",
+                                     "/queue/check", "/user/queue/check", "/topic/other"};
 enum { TOPICS = sizeof topics / sizeof topics[0], DAY_MS = 24 * 3600 * 1000 };
 
 static bool is_verdict(plug_status status)
@@ -285,8 +285,7 @@ static void a7_one(struct check_host *host, const struct ask_outcome *who, int32
   struct plug_decision decision, other;
   const char *what = action == PLUG_SUBSCRIBE ? "subscribe to" : "publish to";
   plug_status verdict = ask_authorize(host, who, action, topics[topic], &decision);
-  check_no_breach(host,
-                  CHECK_BREACH(MOCK_OP) | CHECK_BREACH(MOCK_BOTH) | CHECK_BREACH(MOCK_LATE),
+  check_no_breach(host, CHECK_BREACH(MOCK_OP) | CHECK_BREACH(MOCK_BOTH) | CHECK_BREACH(MOCK_LATE),
                   "in authorize");
   CHECK(run, is_verdict(verdict) || verdict < 0, "to %s %s: the verdict is %d, which there is not",
         what, topics[topic], verdict);
@@ -305,9 +304,8 @@ static void a7_one(struct check_host *host, const struct ask_outcome *who, int32
         decision.scope != PLUG_SCOPE_SESSION)
       continue;
     plug_status again = ask_authorize(host, who, action, topics[i], &other);
-    CHECK(run, again == verdict,
-          "to %s %s is decided %d, said to hold %s; but %s is decided %d", what, topics[topic],
-          verdict,
+    CHECK(run, again == verdict, "to %s %s is decided %d, said to hold %s; but %s is decided %d",
+          what, topics[topic], verdict,
           decision.scope == PLUG_SCOPE_SESSION  ? "for all the session"
           : decision.scope == PLUG_SCOPE_PREFIX ? "for all below it"
                                                 : "for a while",
@@ -414,8 +412,8 @@ static void a8(struct check_run *run)
       judge(host, &outcome, whose);
       judge_who(host, &outcome, whose);
       /* The right password with another name may be a token, which needs none. */
-      CHECK(run, where == 3 || outcome.verdict.status != PLUG_ALLOW, "%s somebody is let in, as '%s'",
-            whose, outcome.verdict.user);
+      CHECK(run, where == 3 || outcome.verdict.status != PLUG_ALLOW,
+            "%s somebody is let in, as '%s'", whose, outcome.verdict.user);
       if (outcome.verdict.status == PLUG_ALLOW)
         ask_end(host, &outcome);
     }
@@ -560,10 +558,11 @@ static void a10(struct check_run *run)
     check_not(run, "it answers after authenticate has returned");
   if (at_first < 0 || at_last < 0)
     check_not(run, "this system does not let a process be traced");
-  CHECK(run, at_first == at_last,
-        "a passcode that is wrong in its first byte takes %ld instructions, one that is wrong in its "
-        "last %ld: use plug_secret_equal",
-        at_first, at_last);
+  CHECK(
+      run, at_first == at_last,
+      "a passcode that is wrong in its first byte takes %ld instructions, one that is wrong in its "
+      "last %ld: use plug_secret_equal",
+      at_first, at_last);
   check_say(run, "%ld instructions, wherever the passcode is wrong", at_first);
   check_end(host);
 }
@@ -594,7 +593,8 @@ static const struct check checks[] = {
     {"A5", "each session has a context of its own, which its end frees",
      "Two sessions of one user: the end of the first must change nothing for the second. Then "
      "a hundred sessions come and go in an instance of their own, again and again: when it is "
-     "destroyed nothing of them is left. session_end is called once for every identity that was granted.",
+     "destroyed nothing of them is left. session_end is called once for every identity that was "
+     "granted.",
      120, a5},
     {"A6", "what has expired is not granted, and a REFRESH renews the same user",
      "An identity that is granted does not expire in the past; the credentials expired-passcode or "
@@ -620,7 +620,8 @@ static const struct check checks[] = {
      60, a9},
     {"A10", "a denial does not tell where a password is wrong",
      "The passcode of [check], wrong in its first byte and wrong in its last: the instructions "
-     "until authenticate has returned are counted, one by one, and have to be as many. Compare with "
+     "until authenticate has returned are counted, one by one, and have to be as many. Compare "
+     "with "
      "plug_secret_equal, or compare digests. Does not apply to tokens, nor where the answer comes "
      "from another thread.",
      120, a10},

@@ -140,7 +140,8 @@ static void b8(struct check_run *run)
     check_relay_set(detour.relay, CHECK_RELAY_CUT);
     CHECK(run, check_nodes_until(pair.nodes, pair.n, has_reported_down, pair.to, 15000),
           "15 s after its connections were closed it has not reported PLUG_STATE_DOWN");
-    CHECK(run, is_not_up(pair.to), "it has reported PLUG_STATE_DOWN, and health says that it is up");
+    CHECK(run, is_not_up(pair.to),
+          "it has reported PLUG_STATE_DOWN, and health says that it is up");
     snprintf(prefix, sizeof prefix, "away %u", round);
     publish_in_vain(&pair, prefix, 3);
     for (unsigned i = 0; i < 5; i++)
@@ -178,8 +179,8 @@ static void b17(struct check_run *run)
   struct check_node *node = check_node_start(run, "node-1", detour.overrides);
   struct check_pair pair = {.run = run, .nodes = {node}, .n = 1, .from = node, .to = node};
   const struct plug_plugin *plugin = check_plugin(run);
-  bool proves = plugin->extension && plugin->extension(node->host->mock->self,
-                                                       PLUG_EXT_BROKER_PROOF);
+  bool proves =
+      plugin->extension && plugin->extension(node->host->mock->self, PLUG_EXT_BROKER_PROOF);
   bool echo = check_broker(run)->caps & PLUG_CAP_ECHO;
   size_t want = check_node_want_one(node, "/topic/check/a", 0);
   publish_n(&pair, "/topic/check/a", "at first", 3, true);
@@ -194,8 +195,8 @@ static void b17(struct check_run *run)
         (unsigned long long)(clock_now_us() - begin) / 1000);
   if (proves)
     CHECK(run, check_nodes_until(&node, 1, is_not_up, node, 30000),
-          "30 s after its backend has fallen silent it says that it is up, although it has "
-          PLUG_EXT_BROKER_PROOF);
+          "30 s after its backend has fallen silent it says that it is up, although it "
+          "has " PLUG_EXT_BROKER_PROOF);
   check_relay_set(detour.relay, CHECK_RELAY_PASS);
   CHECK(run, check_nodes_until(&node, 1, is_up, node, 30000),
         "30 s after the backend answers again it is not up: %s", plug_mock_log(node->host->mock));
@@ -319,8 +320,8 @@ static void b16(struct check_run *run)
         PLUG_EXT_BROKER_PROOF " is a table of %u bytes without proven_ms", proof.table->size);
   for (unsigned i = 0; i < 3; i++) {
     CHECK(run, check_nodes_until(&node, 1, is_proven, &proof, 15000),
-          "for 15 s proven_ms stays at %llu while the state is %d",
-          (unsigned long long)proof.after, state_of(node));
+          "for 15 s proven_ms stays at %llu while the state is %d", (unsigned long long)proof.after,
+          state_of(node));
     proof.after = proof.table->proven_ms(node->host->mock->self);
     CHECK(run, proof.after <= node->host->mock->now_ms,
           "proven_ms is in the future: is it on the clock of now_ms?");
@@ -334,7 +335,8 @@ static const struct check checks[] = {
      "address. It closes all connections and takes no new ones: the broker has to report "
      "PLUG_STATE_DOWN, health has to say the same, and publishes have to end by their deadline. "
      "Then it takes them again, the second time passing every byte by itself: the broker has to "
-     "come back and to report PLUG_STATE_UP with PLUG_INTERESTS_LOST; the kit subscribes everything again, as the "
+     "come back and to report PLUG_STATE_UP with PLUG_INTERESTS_LOST; the kit subscribes "
+     "everything again, as the "
      "server does, and each message published after that has to arrive exactly once. What was "
      "published before or meanwhile may not come twice.",
      240, b8},

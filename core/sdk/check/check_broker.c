@@ -39,24 +39,28 @@ static const struct plug_kv some_headers[] = {
 static void check_same(struct check_run *run, const struct plug_msg *got,
                        const struct plug_msg *sent)
 {
-  CHECK(run, got->topic.len == sent->topic.len &&
-                 memcmp(got->topic.ptr, sent->topic.ptr, sent->topic.len) == 0,
+  CHECK(run,
+        got->topic.len == sent->topic.len &&
+            memcmp(got->topic.ptr, sent->topic.ptr, sent->topic.len) == 0,
         "the topic has become %.*s", (int)got->topic.len, got->topic.ptr);
-  CHECK(run, got->content_type.len == sent->content_type.len &&
-                 memcmp(got->content_type.ptr, sent->content_type.ptr, sent->content_type.len) == 0,
+  CHECK(run,
+        got->content_type.len == sent->content_type.len &&
+            memcmp(got->content_type.ptr, sent->content_type.ptr, sent->content_type.len) == 0,
         "the content type has become '%.*s'", (int)got->content_type.len, got->content_type.ptr);
-  CHECK(run, got->n_headers == sent->n_headers, "of %zu headers %zu have arrived",
-        sent->n_headers, got->n_headers);
+  CHECK(run, got->n_headers == sent->n_headers, "of %zu headers %zu have arrived", sent->n_headers,
+        got->n_headers);
   for (size_t i = 0; i < sent->n_headers; i++) {
     const struct plug_kv *a = &got->headers[i], *b = &sent->headers[i];
-    CHECK(run, a->key.len == b->key.len && memcmp(a->key.ptr, b->key.ptr, b->key.len) == 0 &&
-                   a->value.len == b->value.len &&
-                   (b->value.len == 0 || memcmp(a->value.ptr, b->value.ptr, b->value.len) == 0),
+    CHECK(run,
+          a->key.len == b->key.len && memcmp(a->key.ptr, b->key.ptr, b->key.len) == 0 &&
+              a->value.len == b->value.len &&
+              (b->value.len == 0 || memcmp(a->value.ptr, b->value.ptr, b->value.len) == 0),
           "header %.*s has become %.*s: %.*s", (int)b->key.len, b->key.ptr, (int)a->key.len,
           a->key.ptr, (int)a->value.len, a->value.ptr);
   }
-  CHECK(run, got->id == sent->id && got->origin.len == sent->origin.len &&
-                 memcmp(got->origin.ptr, sent->origin.ptr, sent->origin.len) == 0,
+  CHECK(run,
+        got->id == sent->id && got->origin.len == sent->origin.len &&
+            memcmp(got->origin.ptr, sent->origin.ptr, sent->origin.len) == 0,
         "id or origin have changed, by which the server knows a message again");
 }
 
@@ -79,8 +83,8 @@ static void check_whole(struct check_run *run, struct check_pair *pair, size_t w
   sent.origin = plug_mock_str(from->node);
   struct plug_op *op = check_op(from, 10000);
   plug_status status;
-  CHECK_CALL(from, "publish", status = pair->from->host->mock->plugin->broker->publish(
-                                  from->mock->self, msg, op));
+  CHECK_CALL(from, "publish",
+             status = pair->from->host->mock->plugin->broker->publish(from->mock->self, msg, op));
   status = check_wait(from, op, status);
   check_unref(msg);
   CHECK(run, status >= PLUG_EAGAIN, "publish of a message with headers ends with %d", status);
@@ -122,11 +126,11 @@ static void b2(struct check_run *run)
   static const char *const wanted[] = {"/topic/check/a", "/topic/check/st*r", "/topic/check/wh?t"};
   /* Near each of them, in ways that hashes, prefixes, globs and C strings get wrong. */
   static const char *const others[] = {
-      "/topic/check/aa",   "/topic/check/a/b",     "/topic/check",       "/topic/check/A",
-      "/topic/check/b",    "topic/check/a",        "/topic/check/a ",    "/topic/check/star",
-      "/topic/check/stir", "/topic/check/st*",     "/topic/check/what",  "/topic/check/*",
-      "/topic/**",         "/topic/check/[a]",     "/topic/check/\\a",   "/topic/check/a.b",
-      "/topic/check.a",    "/topic/check/>",       "/topic/check/a\xC3\xA4"};
+      "/topic/check/aa",   "/topic/check/a/b", "/topic/check",          "/topic/check/A",
+      "/topic/check/b",    "topic/check/a",    "/topic/check/a ",       "/topic/check/star",
+      "/topic/check/stir", "/topic/check/st*", "/topic/check/what",     "/topic/check/*",
+      "/topic/**",         "/topic/check/[a]", "/topic/check/\\a",      "/topic/check/a.b",
+      "/topic/check.a",    "/topic/check/>",   "/topic/check/a\xC3\xA4"};
   struct check_pair pair;
   check_pair_start(run, &pair);
   size_t first = check_node_want(pair.to, wanted, 3, 0);
@@ -300,8 +304,9 @@ static void b6(struct check_run *run)
   for (size_t i = 0; i < n; i++) {
     uint64_t interest;
     const struct plug_msg *msg = plug_mock_delivery(pair.to->host->mock, i, &interest);
-    CHECK(run, interest != pair.to->wants[first].id || msg->payload.ptr[1] != 'e' ||
-                   plug_mock_is(msg->payload, "before 0"),
+    CHECK(run,
+          interest != pair.to->wants[first].id || msg->payload.ptr[1] != 'e' ||
+              plug_mock_is(msg->payload, "before 0"),
           "what was published after the unsubscribe had completed is delivered under its interest");
   }
   size_t again = check_node_want_one(pair.to, topics[0], 0);
@@ -392,8 +397,8 @@ static void b9(struct check_run *run)
 
 static void judge_health(struct check_run *run, struct check_host *host, uint64_t *fastest_us)
 {
-  struct plug_health *health = check_lend(host, &(struct plug_health){0}, sizeof *health,
-                                          "the structure that health fills");
+  struct plug_health *health =
+      check_lend(host, &(struct plug_health){0}, sizeof *health, "the structure that health fills");
   memset(health, 0, sizeof *health);
   health->size = sizeof *health;
   uint64_t begin = clock_now_us();
@@ -436,16 +441,19 @@ static void b10(struct check_run *run)
 static void b11(struct check_run *run)
 {
   static const char *const patterns[] = {
-      "/topic/*/a",     "/topic/**",       "/topic/**/a",      "/topic/x/**",   "/**/end",
-      "/topic/?",       "/topic/x?z",      "/topic/{name}/b",  "/topic/x*",     "/topic/*z/a",
-      "/*/x",           "/topic/**/m/**",  "/topic/x/*/*",     "/topic/a.b",    "/topic/[xy]/a"};
+      "/topic/*/a", "/topic/**",      "/topic/**/a",     "/topic/x/**", "/**/end",
+      "/topic/?",   "/topic/x?z",     "/topic/{name}/b", "/topic/x*",   "/topic/*z/a",
+      "/*/x",       "/topic/**/m/**", "/topic/x/*/*",    "/topic/a.b",  "/topic/[xy]/a"};
   static const char *const topics[] = {
-      "/topic/x/a",  "/topic",        "/topic/a",     "/topic/x",       "/topic/xyz",
-      "/topic/xz",   "/topic/x/b",    "/topic/x/y/a", "/topic/x/y/z/a", "/topic/xyz/a",
-      "/topic/end",  "/end",          "/queue/x",     "/topic/m",       "/topic/a/m/b",
-      "/topic/m/m",  "/topic/x/1/2",  "/topic/aXb",   "/topic/a.b",     "/topic/y/a",
-      "/topicx/a",   "/topic/[xy]/a", "/topic/\xC3\xA4/a"};
-  enum { PATTERNS = sizeof patterns / sizeof patterns[0], TOPICS = sizeof topics / sizeof topics[0] };
+      "/topic/x/a", "/topic",        "/topic/a",         "/topic/x",       "/topic/xyz",
+      "/topic/xz",  "/topic/x/b",    "/topic/x/y/a",     "/topic/x/y/z/a", "/topic/xyz/a",
+      "/topic/end", "/end",          "/queue/x",         "/topic/m",       "/topic/a/m/b",
+      "/topic/m/m", "/topic/x/1/2",  "/topic/aXb",       "/topic/a.b",     "/topic/y/a",
+      "/topicx/a",  "/topic/[xy]/a", "/topic/\xC3\xA4/a"};
+  enum {
+    PATTERNS = sizeof patterns / sizeof patterns[0],
+    TOPICS = sizeof topics / sizeof topics[0]
+  };
   if (!(check_broker(run)->caps & PLUG_CAP_PATTERN))
     check_not(run, "PLUG_CAP_PATTERN is not declared");
   struct check_pair pair;
@@ -468,18 +476,18 @@ static void b11(struct check_run *run)
       size_t expected =
           (size_t)check_pattern_matches(plug_mock_str(patterns[i]), plug_mock_str(topics[t]));
       size_t count = check_node_count(pair.to, i, plug_mock_str(topics[t]));
-      CHECK(run, count == expected, "a message to %s has come %zu times for %s, which %s", topics[t],
-            count, patterns[i], expected ? "matches it" : "does not match it");
+      CHECK(run, count == expected, "a message to %s has come %zu times for %s, which %s",
+            topics[t], count, patterns[i], expected ? "matches it" : "does not match it");
     }
   check_pair_end(&pair);
 }
 
-#define PARAGRAPH_B1                                                                             \
-  "Subscribes to topics in one batch, and to a pattern where patterns are declared, publishes "  \
-  "ten messages to each, and expects each of them exactly once for every interest that matches, "\
-  "with topic, content type, headers, id and origin as they were. The memory of the batch is "   \
-  "taken back when subscribe has completed: a crash there means that the plugin still looks at " \
-  "it and has to copy what it needs. A broker that does not give a node its own messages is "    \
+#define PARAGRAPH_B1                                                                              \
+  "Subscribes to topics in one batch, and to a pattern where patterns are declared, publishes "   \
+  "ten messages to each, and expects each of them exactly once for every interest that matches, " \
+  "with topic, content type, headers, id and origin as they were. The memory of the batch is "    \
+  "taken back when subscribe has completed: a crash there means that the plugin still looks at "  \
+  "it and has to copy what it needs. A broker that does not give a node its own messages is "     \
   "checked with a second node."
 
 static const struct check checks[] = {
@@ -493,7 +501,8 @@ static const struct check checks[] = {
      60, b2},
     {"B3", "payloads of any bytes and up to the declared size arrive as they were",
      "No bytes, one, a NUL, line ends, all values of a byte, what is not UTF-8, and as many bytes "
-     "as max_payload says, or 512 KiB where that is more than 1 MiB or no limit. One byte more than "
+     "as max_payload says, or 512 KiB where that is more than 1 MiB or no limit. One byte more "
+     "than "
      "max_payload has to be refused with PLUG_ETOOBIG. Length and bytes of the payload are to be "
      "passed on as msg_encode gives them; nothing in it ends it.",
      60, b3},

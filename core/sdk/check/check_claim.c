@@ -109,8 +109,9 @@ struct plug_op *claim_begin(struct check_host *host, const struct claim_request 
   snprintf(session_id, sizeof session_id, "node-1-%llu", (unsigned long long)request->session);
   headers[1].value = str_of(destination);
   for (size_t i = 0; i < 2; i++)
-    headers[i] = (struct plug_kv){check_lend_str(host, headers[i].key, "a header's name of request"),
-                                  check_lend_str(host, headers[i].value, "a header of request")};
+    headers[i] =
+        (struct plug_kv){check_lend_str(host, headers[i].key, "a header's name of request"),
+                         check_lend_str(host, headers[i].value, "a header of request")};
   struct plug_app_request one = {
       .size = sizeof one,
       .action = request->action,

@@ -15,8 +15,7 @@
 #define CHECK_BREACH(kind) (1u << (kind))
 #define CHECK_ANY_BREACH   (~0u)
 
-typedef void (*check_seen_fn)(void *arg, struct plug_op *op, enum mock_seen kind,
-                              const void *what);
+typedef void (*check_seen_fn)(void *arg, struct plug_op *op, enum mock_seen kind, const void *what);
 
 struct check_host {
   struct plug_mock *mock;

@@ -125,8 +125,8 @@ static plug_status subscribe(struct check_node *node, size_t first, size_t n)
     abort();
   for (size_t i = first; i < first + n; i++)
     if (!node->wants[i].gone)
-      batch[k++] = (struct plug_interest){
-          node->wants[i].id, plug_mock_str(node->wants[i].topic), node->wants[i].flags};
+      batch[k++] = (struct plug_interest){node->wants[i].id, plug_mock_str(node->wants[i].topic),
+                                          node->wants[i].flags};
   plug_status status = k ? check_subscribe(node->host, batch, k) : PLUG_OK;
   free(batch);
   node->wall_ms = clock_now_ms();
@@ -159,8 +159,7 @@ plug_status check_node_try_want(struct check_node *node, const char *const *topi
   return status;
 }
 
-size_t check_node_want(struct check_node *node, const char *const *topics, size_t n,
-                       uint64_t flags)
+size_t check_node_want(struct check_node *node, const char *const *topics, size_t n, uint64_t flags)
 {
   size_t first = node->n_wants;
   plug_status status = check_node_try_want(node, topics, n, flags);
@@ -327,8 +326,7 @@ void check_pair_await_all(struct check_pair *pair, size_t want, const char *pref
   for (size_t i = 0; i < n; i++) {
     snprintf(payload, sizeof payload, "%s %zu", prefix, i);
     awaited.payload = plug_mock_str(payload);
-    CHECK(pair->run,
-          check_nodes_until(pair->nodes, pair->n, has_come, &awaited, ARRIVES_WITHIN_MS),
+    CHECK(pair->run, check_nodes_until(pair->nodes, pair->n, has_come, &awaited, ARRIVES_WITHIN_MS),
           "message '%s' has not come within 10 s for %s", payload, topic);
   }
   check_nodes_settle(pair->nodes, pair->n);

@@ -19,7 +19,7 @@ struct check_node {
   struct check_host *host;
   struct check_want *wants;
   size_t n_wants;
-  size_t n_lost;  /* reports that interests are lost */
+  size_t n_lost;      /* reports that interests are lost */
   size_t n_states[3]; /* reports of each state */
   size_t n_to_replay; /* of wants, those that have been lost */
   bool must_replay;
@@ -81,7 +81,8 @@ size_t check_pair_await(struct check_pair *pair, size_t want, const char *payloa
 /* The check fails unless every payload "PREFIX N", N below n, has come exactly once for an interest
  * of the last node. */
 void check_pair_await_all(struct check_pair *pair, size_t want, const char *prefix, size_t n);
-/* Fails the check on a delivery under the interest of another topic, or one that was never given. */
+/* Fails the check on a delivery under the interest of another topic, or one that was never given.
+ */
 void check_node_judge(const struct check_node *node);
 
 #endif

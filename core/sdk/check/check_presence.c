@@ -105,8 +105,9 @@ static void begin(struct check_run *run, struct side *side, const char *name)
   if (!side->table)
     check_not(run, "it has no " PLUG_EXT_BROKER_PRESENCE);
   const struct plug_broker_presence *t = side->table;
-  CHECK(run, t->size >= sizeof *t && t->join && t->leave && t->watch && t->unwatch && t->list &&
-                 t->restored,
+  CHECK(run,
+        t->size >= sizeof *t && t->join && t->leave && t->watch && t->unwatch && t->list &&
+            t->restored,
         "the table of " PLUG_EXT_BROKER_PRESENCE " is not complete");
 }
 
@@ -197,12 +198,14 @@ static void expect(struct side *side, size_t n, uint32_t kind, const char *user,
         "change %zu is '%s %s' where it should be '%s %s'", n, side->changes[n - 1].user,
         side->changes[n - 1].kind == PLUG_PRESENCE_JOINED ? "joined" : "left", user,
         kind == PLUG_PRESENCE_JOINED ? "joined" : "left");
-  CHECK(run, side->changes[n - 1].users == users, "'%s %s' says that there are %llu users, not %llu",
-        user, kind == PLUG_PRESENCE_JOINED ? "joined" : "left",
+  CHECK(run, side->changes[n - 1].users == users,
+        "'%s %s' says that there are %llu users, not %llu", user,
+        kind == PLUG_PRESENCE_JOINED ? "joined" : "left",
         (unsigned long long)side->changes[n - 1].users, (unsigned long long)users);
   if (n > 1)
-    CHECK(run, side->changes[n - 1].pos.epoch == side->changes[n - 2].pos.epoch &&
-                   side->changes[n - 1].pos.offset == side->changes[n - 2].pos.offset + 1,
+    CHECK(run,
+          side->changes[n - 1].pos.epoch == side->changes[n - 2].pos.epoch &&
+              side->changes[n - 1].pos.offset == side->changes[n - 2].pos.offset + 1,
           "change %zu is not numbered as the one after change %zu: %llu after %llu", n, n - 1,
           (unsigned long long)side->changes[n - 1].pos.offset,
           (unsigned long long)side->changes[n - 2].pos.offset);
@@ -211,8 +214,9 @@ static void expect(struct side *side, size_t n, uint32_t kind, const char *user,
 static void quiet(struct side *side, size_t n)
 {
   check_nodes_settle(&side->node, 1);
-  CHECK(side->node->run, side->n_changes == n, "'%s %s' is told, and nothing of the kind has happened",
-        side->changes[n].user, side->changes[n].kind == PLUG_PRESENCE_JOINED ? "joined" : "left");
+  CHECK(side->node->run, side->n_changes == n,
+        "'%s %s' is told, and nothing of the kind has happened", side->changes[n].user,
+        side->changes[n].kind == PLUG_PRESENCE_JOINED ? "joined" : "left");
 }
 
 static void b13(struct check_run *run)

@@ -40,8 +40,8 @@ static void publish_some(struct load *load, size_t n, bool turns)
     struct check_host *host = load->current->host;
     name_of(load->n, payload);
     load->ops[load->n] = check_op(host, 10000);
-    load->returned[load->n] = check_publish_op(host, topics[load->n % TOPICS],
-                                               str_of(payload), load->ops[load->n]);
+    load->returned[load->n] =
+        check_publish_op(host, topics[load->n % TOPICS], str_of(payload), load->ops[load->n]);
     if (load->returned[load->n] != PLUG_PENDING)
       check_op_returned(load->ops[load->n], load->returned[load->n]);
     if (turns && load->n % 4 == 0)
@@ -121,7 +121,7 @@ static void swap_under_load(struct check_run *run, struct load *load)
   load->nodes[load->n_nodes++] = new;
   publish_some(load, 20, true);
   check_node_want(new, topics, TOPICS, 0);
-  publish_some(load, 20, true); /* the overlap: both have the interests */
+  publish_some(load, 20, true);  /* the overlap: both have the interests */
   publish_some(load, 10, false); /* on the way while it is drained */
   size_t by_old = load->n;
   load->current = new;
@@ -139,9 +139,9 @@ static void swap_under_load(struct check_run *run, struct load *load)
   check_nodes_settle(living, n_living);
   size_t lost = lost_of(load);
   CHECK(run, lost == load->n, "message %zu of %zu, published %s, has been lost", lost, load->n,
-        lost < by_old   ? "by the old instance"
-        : lost < last   ? "by the new one while the old one was going"
-                        : "by the new one when the old one had gone");
+        lost < by_old ? "by the old instance"
+        : lost < last ? "by the new one while the old one was going"
+                      : "by the new one when the old one had gone");
   for (size_t i = 0; i < load->n; i++)
     for (size_t k = 0; k < load->n_nodes; k++)
       CHECK(run, count_at(load->nodes[k], i) <= 1, "message %zu has come %zu times at one instance",

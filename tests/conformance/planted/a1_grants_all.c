@@ -5,7 +5,7 @@ static plug_status authenticate(void *self, const struct plug_auth_request *requ
                                 struct plug_op *op)
 {
   return request->login.len && request->login.len < 64 ? grant(self, op, request->login)
-                                                        : PLUG_DEFER;
+                                                       : PLUG_DEFER;
 }
 
 #define AUTHENTICATE authenticate

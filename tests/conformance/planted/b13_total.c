@@ -4,12 +4,10 @@
 #include "../../../plugins/broker-memory/presence_table.c"
 #undef presence_table_list
 
-static struct presence_total presence_table_list(const struct presence_table *table,
-                                                 struct plug_str topic,
-                                                 void (*user)(void *ctx, struct plug_str user,
-                                                              struct plug_str info,
-                                                              uint64_t members),
-                                                 void *ctx)
+static struct presence_total presence_table_list(
+    const struct presence_table *table, struct plug_str topic,
+    void (*user)(void *ctx, struct plug_str user, struct plug_str info, uint64_t members),
+    void *ctx)
 {
   struct presence_total total = whole_list(table, topic, user, ctx);
   total.users = total.members;

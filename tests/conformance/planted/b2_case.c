@@ -8,9 +8,8 @@ static plug_status publish(void *self, const struct plug_msg *msg, struct plug_o
   struct base *base = self;
   (void)op;
   for (const struct interest *i = base->interests; i; i = i->next)
-    if (wants(i, msg->topic) ||
-        (i->topic.len == msg->topic.len &&
-         strncasecmp(i->topic.ptr, msg->topic.ptr, msg->topic.len) == 0))
+    if (wants(i, msg->topic) || (i->topic.len == msg->topic.len &&
+                                 strncasecmp(i->topic.ptr, msg->topic.ptr, msg->topic.len) == 0))
       base->host->broker->deliver(base->host, i->id, msg);
   return PLUG_OK;
 }

@@ -6,8 +6,7 @@ static plug_status publish(void *self, const struct plug_msg *msg, struct plug_o
   struct base *base = self;
   (void)op;
   for (const struct interest *i = base->interests; i; i = i->next)
-    if (wants(i, msg->topic) &&
-        base->host->broker->deliver(base->host, i->id, msg) == PLUG_EAGAIN)
+    if (wants(i, msg->topic) && base->host->broker->deliver(base->host, i->id, msg) == PLUG_EAGAIN)
       base->host->broker->deliver(base->host, i->id, msg);
   return PLUG_OK;
 }

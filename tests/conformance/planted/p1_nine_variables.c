@@ -3,7 +3,8 @@
 
 static void claims(void *self, struct plug_app_claims *out)
 {
-  static const struct plug_claim one[] = {{{"/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", 36}, PLUG_APP_SEND, 0}};
+  static const struct plug_claim one[] = {
+      {{"/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", 36}, PLUG_APP_SEND, 0}};
   (void)self;
   out->claims = one;
   out->n_claims = sizeof one / sizeof one[0];

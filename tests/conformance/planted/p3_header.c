@@ -5,9 +5,11 @@ static plug_status request(void *self, const struct plug_app_request *request, s
 {
   struct base *base = self;
   struct plug_kv header = {text_of("message-id"), text_of("7")};
-  struct plug_app_message reply = {
-      .destination = request->destination, .content_type = text_of("text/plain"),
-      .body = text_of(""), .headers = &header, .n_headers = 1};
+  struct plug_app_message reply = {.destination = request->destination,
+                                   .content_type = text_of("text/plain"),
+                                   .body = text_of(""),
+                                   .headers = &header,
+                                   .n_headers = 1};
   struct plug_app_answer answer = {.size = sizeof answer, .reply = &reply};
   base->host->app->answer(op, &answer);
   return PLUG_PENDING;

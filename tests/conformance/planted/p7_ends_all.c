@@ -15,6 +15,6 @@ static plug_status request(void *self, const struct plug_app_request *request, s
   return base->ended ? PLUG_EUNAVAIL : base_request(self, request, op);
 }
 
-#define EVENT event
+#define EVENT   event
 #define REQUEST request
 #include "planted_app_entry.h"

@@ -4,9 +4,9 @@
 static void publish(void *arg)
 {
   struct base *base = arg;
-  struct plug_app_message message = {
-      .destination = text_of("/topic/gone"), .content_type = text_of("text/plain"),
-      .body = text_of("")};
+  struct plug_app_message message = {.destination = text_of("/topic/gone"),
+                                     .content_type = text_of("text/plain"),
+                                     .body = text_of("")};
   base->host->app->publish(base->host, &message, NULL, NULL);
 }
 

@@ -5,8 +5,7 @@ static plug_status request(void *self, const struct plug_app_request *request, s
 {
   struct base *base = self;
   struct plug_app_message message = {
-      .destination = text_of("rooms"), .content_type = text_of("text/plain"),
-      .body = text_of("")};
+      .destination = text_of("rooms"), .content_type = text_of("text/plain"), .body = text_of("")};
   base->host->app->publish(base->host, &message, NULL, NULL);
   return base_request(self, request, op);
 }

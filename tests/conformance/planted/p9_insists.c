@@ -4,9 +4,9 @@
 static plug_status request(void *self, const struct plug_app_request *request, struct plug_op *op)
 {
   struct base *base = self;
-  struct plug_app_message message = {
-      .destination = text_of("/topic/rooms"), .content_type = text_of("text/plain"),
-      .body = text_of("")};
+  struct plug_app_message message = {.destination = text_of("/topic/rooms"),
+                                     .content_type = text_of("text/plain"),
+                                     .body = text_of("")};
   while (base->host->app->publish(base->host, &message, NULL, NULL) != PLUG_OK)
     ;
   return base_request(self, request, op);

@@ -89,9 +89,9 @@ static MAYBE void answer_error(struct base *base, struct plug_op *op, const char
 
 static MAYBE void answer_text(struct base *base, struct plug_op *op, const char *text)
 {
-  struct plug_app_message reply = {
-      .destination = text_of("/queue/answers"), .content_type = text_of("text/plain"),
-      .body = text_of(text)};
+  struct plug_app_message reply = {.destination = text_of("/queue/answers"),
+                                   .content_type = text_of("text/plain"),
+                                   .body = text_of(text)};
   struct plug_app_answer answer = {.size = sizeof answer, .reply = &reply};
   base->host->app->answer(op, &answer);
 }

@@ -32,14 +32,9 @@ static const struct plug_app table = {
 };
 
 const struct plug_plugin PLUG_ENTRY = {
-    PLUG_PLUGIN_HEAD,
-    .id = "org.example.app.planted",
-    .version = "0.1.0",
-    .summary = "an application with one bug",
-    .app = &table,
-    .create = CREATE,
-    .start = START,
-    .stop = STOP,
-    .destroy = DESTROY,
-    .cancel = CANCEL,
+    PLUG_PLUGIN_HEAD,   .id = "org.example.app.planted",
+    .version = "0.1.0", .summary = "an application with one bug",
+    .app = &table,      .create = CREATE,
+    .start = START,     .stop = STOP,
+    .destroy = DESTROY, .cancel = CANCEL,
 };

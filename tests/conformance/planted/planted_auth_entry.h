@@ -32,14 +32,9 @@ static const struct plug_auth table = {
 };
 
 const struct plug_plugin PLUG_ENTRY = {
-    PLUG_PLUGIN_HEAD,
-    .id = "org.example.auth.planted",
-    .version = "0.1.0",
-    .summary = "an auth plugin with one bug",
-    .auth = &table,
-    .create = CREATE,
-    .start = START,
-    .stop = STOP,
-    .destroy = DESTROY,
-    .cancel = CANCEL,
+    PLUG_PLUGIN_HEAD,   .id = "org.example.auth.planted",
+    .version = "0.1.0", .summary = "an auth plugin with one bug",
+    .auth = &table,     .create = CREATE,
+    .start = START,     .stop = STOP,
+    .destroy = DESTROY, .cancel = CANCEL,
 };

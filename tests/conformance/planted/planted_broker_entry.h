@@ -1,7 +1,6 @@
 /* The tables of a planted broker: what it has not named is the base's. */
 #ifndef CAPS
-#define CAPS \
-  (PLUG_CAP_ECHO | PLUG_CAP_ORDERED | PLUG_CAP_NO_GAPS | PLUG_CAP_ACK | PLUG_CAP_PATTERN)
+#define CAPS (PLUG_CAP_ECHO | PLUG_CAP_ORDERED | PLUG_CAP_NO_GAPS | PLUG_CAP_ACK | PLUG_CAP_PATTERN)
 #endif
 #ifndef MAX_PAYLOAD
 #define MAX_PAYLOAD 0
@@ -52,19 +51,13 @@ static const struct plug_broker table = {
 };
 
 const struct plug_plugin PLUG_ENTRY = {
-    PLUG_PLUGIN_HEAD,
-    .id = "org.example.broker.planted",
-    .version = "0.1.0",
-    .summary = "a broker with one bug",
+    PLUG_PLUGIN_HEAD,       .id = "org.example.broker.planted",
+    .version = "0.1.0",     .summary = "a broker with one bug",
 #ifdef OPTIONS
-    .options = OPTIONS,
-    .n_options = sizeof OPTIONS / sizeof OPTIONS[0],
+    .options = OPTIONS,     .n_options = sizeof OPTIONS / sizeof OPTIONS[0],
 #endif
-    .broker = &table,
-    .create = CREATE,
-    .start = START,
-    .drain = DRAIN,
-    .stop = STOP,
-    .destroy = DESTROY,
+    .broker = &table,       .create = CREATE,
+    .start = START,         .drain = DRAIN,
+    .stop = STOP,           .destroy = DESTROY,
     .extension = EXTENSION,
 };

@@ -33,8 +33,7 @@ struct net {
 static const struct plug_option net_options[] = {
     {"url", PLUG_OPT_STRING, PLUG_OPT_REQUIRED, NULL, NULL, "Where the backend listens."}};
 
-static MAYBE plug_status net_create(const struct plug_host *host, void **self,
-                                    struct plug_err *err)
+static MAYBE plug_status net_create(const struct plug_host *host, void **self, struct plug_err *err)
 {
   struct net *net = calloc(1, sizeof *net);
   struct plug_str url = {NULL, 0};
@@ -46,8 +45,8 @@ static MAYBE plug_status net_create(const struct plug_host *host, void **self,
   net->fd = -1;
   host->cfg_str(host, "url", &url);
   for (size_t i = 0; i < url.len; i++)
-    net->port = url.ptr[i] >= '0' && url.ptr[i] <= '9' ? net->port * 10 + (unsigned)url.ptr[i] - '0'
-                                                       : 0;
+    net->port =
+        url.ptr[i] >= '0' && url.ptr[i] <= '9' ? net->port * 10 + (unsigned)url.ptr[i] - '0' : 0;
   *self = net;
   return PLUG_OK;
 }
