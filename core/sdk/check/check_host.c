@@ -112,7 +112,7 @@ static void kit_leave(struct plug_mock *mock)
 
 static void *kit_lend(struct plug_mock *mock, size_t head, size_t size, const char *what)
 {
-  return lend_new(host_of(mock)->lend_guarded, head, size, what);
+  return lend_new(host_of(mock)->lend_guarded ? LEND_GUARDED : LEND_PLAIN, head, size, what);
 }
 
 static void kit_take_back(struct plug_mock *mock, void *lent)
@@ -125,6 +125,14 @@ static void kit_free_lent(struct plug_mock *mock, void *lent)
 {
   (void)mock;
   lend_free(lent);
+}
+
+static void kit_seen(struct plug_mock *mock, struct plug_op *op, enum mock_seen kind,
+                     const void *what)
+{
+  struct check_host *host = host_of(mock);
+  if (host->seen)
+    host->seen(host->seen_arg, op, kind, what);
 }
 
 /* Of the process, before the plugin has anything. */
@@ -158,6 +166,7 @@ static const struct mock_kit kit = {
     .lend = kit_lend,
     .take_back = kit_take_back,
     .free_lent = kit_free_lent,
+    .seen = kit_seen,
     .idle = kit_idle,
 };
 
@@ -183,6 +192,13 @@ struct check_host *check_try_create(struct check_run *run, const char *node,
                                     const char *const *overrides, unsigned fail_at,
                                     struct plug_err *err)
 {
+  struct check_making making = {.overrides = overrides, .fail_at = fail_at};
+  return check_make(run, node, &making, err);
+}
+
+struct check_host *check_make(struct check_run *run, const char *node,
+                              const struct check_making *making, struct plug_err *err)
+{
   const struct plug_plugin *plugin = check_plugin(run);
   if (!n_own_threads) {
     waited_us(); /* opens a descriptor */
@@ -194,9 +210,14 @@ struct check_host *check_try_create(struct check_run *run, const char *node,
     abort();
   host->run = run;
   host->node = node ? node : "node-1";
-  host->fail_at = fail_at;
+  host->fail_at = making->fail_at;
+  host->presence_up = making->presence_up;
+  host->app_presence = making->app_presence;
+  host->presence_arg = making->presence_arg;
+  host->seen = making->seen;
+  host->seen_arg = making->seen_arg;
   host->lend_guarded = !check_order(run)->plain;
-  host->options = options_make(run, overrides);
+  host->options = options_make(run, making->overrides);
   host->mock =
       mock_new(plugin, host->options, &kit, host, check_order(run)->section, host->node, err);
   if (host->mock)

@@ -15,6 +15,8 @@
 #define CHECK_BREACH(kind) (1u << (kind))
 #define CHECK_ANY_BREACH   (~0u)
 
+typedef void (*check_seen_fn)(void *arg, struct plug_op *op, enum mock_seen kind, const void *what);
+
 struct check_host {
   struct plug_mock *mock;
   struct check_run *run;
@@ -26,6 +28,9 @@ struct check_host {
   bool timed;                /* calls are timed */
   const void *presence_up;   /* what extension(PLUG_EXT_BROKER_PRESENCE) gives; NULL: a deaf one */
   const void *app_presence;  /* what extension(PLUG_EXT_PRESENCE) gives; NULL: one without users */
+  void *presence_arg;        /* for the functions of those tables */
+  check_seen_fn seen;        /* is shown what the plugin gives, on its thread; may be NULL */
+  void *seen_arg;
   /* The slowest of those calls that took longer than they may, or NULL. */
   const char *slowest;
   uint64_t slowest_us;
@@ -53,6 +58,17 @@ struct check_host *check_create(struct check_run *run, const char *node);
 struct check_host *check_try_create(struct check_run *run, const char *node,
                                     const char *const *overrides, unsigned fail_at,
                                     struct plug_err *err);
+/* The same, with all that an instance finds when it is made. */
+struct check_making {
+  const char *const *overrides;
+  unsigned fail_at;
+  const void *presence_up, *app_presence;
+  void *presence_arg;
+  check_seen_fn seen;
+  void *seen_arg;
+};
+struct check_host *check_make(struct check_run *run, const char *node,
+                              const struct check_making *making, struct plug_err *err);
 /* create and start, which must succeed; of a broker, until it says that it is up. */
 struct check_host *check_start(struct check_run *run, const char *node);
 /* The second half of that, with an outcome. */

@@ -52,20 +52,23 @@ static void *must(void *memory)
   return memory;
 }
 
-void *lend_new(bool guarded, size_t head, size_t size, const char *what)
+void *lend_new(enum lend_how how, size_t head, size_t size, const char *what)
 {
   struct piece *piece = must(calloc(1, sizeof *piece));
   piece->size = size;
   piece->what = what;
-  if (guarded) {
+  if (how != LEND_PLAIN) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t before = (head + page - 1) / page * page;
     piece->n_memory = (size + page) / page * page;
-    piece->map_len = before + piece->n_memory;
+    piece->map_len = before + piece->n_memory + page;
     piece->map = must(
         mmap(NULL, piece->map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     piece->memory = piece->map + before;
     piece->lent = piece->memory - head;
+    if (how == LEND_EDGE)
+      piece->lent += piece->n_memory - size;
+    mprotect(piece->memory + piece->n_memory, page, PROT_NONE);
   } else {
     piece->lent = must(calloc(1, head + (size ? size : 1)));
   }

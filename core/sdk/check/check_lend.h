@@ -7,8 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Zeroed; the first head bytes are the host's and stay. */
-void *lend_new(bool guarded, size_t head, size_t size, const char *what);
+enum lend_how {
+  LEND_PLAIN,
+  LEND_GUARDED,
+  LEND_EDGE /* guarded, and the byte after it cannot be read either: for text, unaligned */
+};
+
+/* Zeroed; the first head bytes are the host's and stay: 0 of them with LEND_EDGE. */
+void *lend_new(enum lend_how how, size_t head, size_t size, const char *what);
 void lend_take_back(void *lent);
 void lend_free(void *lent);
 

@@ -83,6 +83,12 @@ void check_print_manual(void)
       "headers of CONNECT with which an auth plugin lets somebody in\n"
       ".TP\n.B header\n"
       "one more of them, \"Authorization: Bearer ...\"\n"
+      ".TP\n.B user\n"
+      "the name that is to be granted then\n"
+      ".TP\n.BR expired\\-passcode \", \" expired\\-header\n"
+      "the same of somebody whose time is over, who is to be refused\n"
+      ".TP\n.B anonymous\n"
+      "on: who shows nothing is let in, too\n"
       ".SH EXIT STATUS\n"
       "0 if no check has failed, 1 if one has, 64 on wrong use.\n"
       ".SH CHECKS\n",

@@ -10,9 +10,10 @@
 
 /* ---- Lending ---- */
 
-void *check_lend(struct check_host *host, const void *bytes, size_t size, const char *what)
+static void *lend(struct check_host *host, enum lend_how how, const void *bytes, size_t size,
+                  const char *what)
 {
-  void *lent = lend_new(host->lend_guarded, 0, size, what);
+  void *lent = lend_new(how, 0, size, what);
   if (size)
     memcpy(lent, bytes, size);
   if (host->n_lents % 64 == 0) {
@@ -23,9 +24,15 @@ void *check_lend(struct check_host *host, const void *bytes, size_t size, const 
   return lent;
 }
 
+void *check_lend(struct check_host *host, const void *bytes, size_t size, const char *what)
+{
+  return lend(host, host->lend_guarded ? LEND_GUARDED : LEND_PLAIN, bytes, size, what);
+}
+
 struct plug_str check_lend_str(struct check_host *host, struct plug_str s, const char *what)
 {
-  return str_from(s.len ? check_lend(host, s.ptr, s.len, what) : NULL, s.len);
+  enum lend_how how = host->lend_guarded ? LEND_EDGE : LEND_PLAIN;
+  return str_from(s.len ? lend(host, how, s.ptr, s.len, what) : NULL, s.len);
 }
 
 void check_take_back(struct check_host *host, const void *lent)

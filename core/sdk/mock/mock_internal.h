@@ -33,6 +33,20 @@ enum mock_breach_kind {
   MOCK_LEFT     /* something left behind by stop or destroy */
 };
 
+/* What a plugin has given, and what is pointed to with it. */
+enum mock_seen {
+  MOCK_SEEN_STATE,    /* struct mock_state */
+  MOCK_SEEN_IDENTITY, /* struct plug_identity */
+  MOCK_SEEN_REFUSAL,  /* struct plug_refusal */
+  MOCK_SEEN_ANSWER,   /* struct plug_app_answer */
+  MOCK_SEEN_MESSAGE   /* struct plug_app_message, published unasked */
+};
+
+struct mock_state {
+  int32_t state;
+  uint32_t flags;
+};
+
 struct plug_mock;
 
 /* What plugboard-check adds to the mock; NULL in unit tests. */
@@ -51,6 +65,8 @@ struct mock_kit {
   void *(*lend)(struct plug_mock *mock, size_t head, size_t size, const char *what);
   void (*take_back)(struct plug_mock *mock, void *lent);
   void (*free_lent)(struct plug_mock *mock, void *lent);
+  /* [any] Before it is kept. op: NULL where there is none. */
+  void (*seen)(struct plug_mock *mock, struct plug_op *op, enum mock_seen kind, const void *what);
   /* [home] 1: nothing will happen before the clock moves. */
   int (*idle)(struct plug_mock *mock);
 };
@@ -140,6 +156,7 @@ struct plug_mock {
   struct mock_delivery *deliveries;
   size_t n_deliveries;
   plug_status deliver_status;
+  plug_status publish_status; /* what publish of an application answers where it could be done */
   struct plug_metric metrics[MAX_METRICS];
   size_t n_metrics;
   struct plug_mock_message published[MAX_PUBLISHED];
@@ -176,6 +193,13 @@ static inline void mock_leave(struct plug_mock *mock)
 {
   if (mock->kit)
     mock->kit->leave(mock);
+}
+
+static inline void mock_see(struct plug_mock *mock, struct plug_op *op, enum mock_seen kind,
+                            const void *what)
+{
+  if (mock->kit)
+    mock->kit->seen(mock, op, kind, what);
 }
 
 /* At the begin of a function of the host. 1: it has no memory. */

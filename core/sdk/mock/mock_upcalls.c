@@ -132,12 +132,13 @@ static void broker_state(const struct plug_host *host, int32_t state, uint32_t f
                          struct plug_str why) PLUG_NOEXCEPT
 {
   struct plug_mock *mock = mock_of(host);
+  struct mock_state seen = {state, flags};
   mock_check_home(mock, "state");
-  (void)flags;
   pthread_mutex_lock(&mock->lock);
   mock->state = state;
   mock_append_log(mock, state == PLUG_STATE_UP ? "up" : "down", why);
   pthread_mutex_unlock(&mock->lock);
+  mock_see(mock, NULL, MOCK_SEEN_STATE, &seen);
 }
 
 static const struct plug_broker_up broker_up = {
@@ -152,6 +153,7 @@ static const struct plug_broker_up broker_up = {
 static void auth_grant(struct plug_op *op, const struct plug_identity *who) PLUG_NOEXCEPT
 {
   mock_used(op->mock, "grant", 0);
+  mock_see(op->mock, op, MOCK_SEEN_IDENTITY, who);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->verdict)
     mock_breach_locked(op->mock, MOCK_OP, "grant on an operation that is not of authenticate");
@@ -192,6 +194,7 @@ static void auth_decide(struct plug_op *op, plug_status verdict,
 static void auth_refuse(struct plug_op *op, const struct plug_refusal *refusal) PLUG_NOEXCEPT
 {
   mock_used(op->mock, "refuse", 0);
+  mock_see(op->mock, op, MOCK_SEEN_REFUSAL, refusal);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->verdict)
     mock_breach_locked(op->mock, MOCK_OP, "refuse on an operation that is not of authenticate");
@@ -220,6 +223,7 @@ static void keep_message(struct plug_mock_message *out, const struct plug_app_me
 static void app_answer(struct plug_op *op, const struct plug_app_answer *answer) PLUG_NOEXCEPT
 {
   mock_used(op->mock, "answer", 0);
+  mock_see(op->mock, op, MOCK_SEEN_ANSWER, answer);
   pthread_mutex_lock(&op->mock->lock);
   if (!op->answer)
     mock_breach_locked(op->mock, MOCK_OP, "answer on an operation that is not of request");
@@ -244,6 +248,7 @@ static void app_answer(struct plug_op *op, const struct plug_app_answer *answer)
 static plug_status keep_published(struct plug_mock *mock, const struct plug_app_message *message)
 {
   plug_status status = PLUG_OK;
+  mock_see(mock, NULL, MOCK_SEEN_MESSAGE, message);
   pthread_mutex_lock(&mock->lock);
   if (mock->phase != PHASE_RUNNING)
     status = PLUG_ESTATE;
@@ -251,6 +256,8 @@ static plug_status keep_published(struct plug_mock *mock, const struct plug_app_
     status = PLUG_EINVAL;
   else if (mock->n_published == MAX_PUBLISHED)
     status = PLUG_ENOMEM;
+  else if (mock->publish_status != PLUG_OK)
+    status = mock->publish_status;
   else
     keep_message(&mock->published[mock->n_published++], message);
   pthread_mutex_unlock(&mock->lock);

@@ -384,19 +384,28 @@ void plug_mock_deliver_status(struct plug_mock *mock, plug_status status)
   pthread_mutex_unlock(&mock->lock);
 }
 
+/* Threads of a broker may be delivering meanwhile. */
 size_t plug_mock_deliveries(const struct plug_mock *mock)
 {
-  return mock->n_deliveries;
+  pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&mock->lock;
+  pthread_mutex_lock(lock);
+  size_t n = mock->n_deliveries;
+  pthread_mutex_unlock(lock);
+  return n;
 }
 
 const struct plug_msg *plug_mock_delivery(const struct plug_mock *mock, size_t i,
                                           uint64_t *interest)
 {
+  pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&mock->lock;
+  pthread_mutex_lock(lock);
   if (i >= mock->n_deliveries)
     abort();
+  struct mock_delivery delivery = mock->deliveries[i];
+  pthread_mutex_unlock(lock);
   if (interest)
-    *interest = mock->deliveries[i].interest;
-  return mock->deliveries[i].msg;
+    *interest = delivery.interest;
+  return delivery.msg;
 }
 
 int32_t plug_mock_state(const struct plug_mock *mock)

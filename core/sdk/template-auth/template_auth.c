@@ -88,6 +88,20 @@ static int is_admin(const struct template_auth *self, struct plug_str user)
   return 0;
 }
 
+/* What may be the name of a user: the server wants 1 to 255 bytes without control characters. */
+static int is_name(struct plug_str s)
+{
+  for (size_t i = 0; i < s.len; i++)
+    if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7F)
+      return 0;
+  return s.len > 0 && s.len <= 255;
+}
+
+static int is_same(struct plug_str a, struct plug_str b)
+{
+  return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
 /* Who asks a backend returns PLUG_PENDING at once and completes op when the answer is there. */
 static plug_status template_authenticate(void *arg, const struct plug_auth_request *request,
                                          struct plug_op *op) PLUG_NOEXCEPT
@@ -96,7 +110,9 @@ static plug_status template_authenticate(void *arg, const struct plug_auth_reque
   struct plug_str password = {self->password, self->password_len};
   if (!request->login.len)
     return PLUG_DEFER; /* nothing for us: the next plugin is asked */
-  if (request->login.len > 255 || !plug_secret_equal(password, request->passcode)) {
+  /* Who renews an identity, which makes it a REFRESH, stays the same user. */
+  int other = request->who && !is_same(request->who->user, request->login);
+  if (other || !is_name(request->login) || !plug_secret_equal(password, request->passcode)) {
     struct plug_refusal refusal = {
         .size = (uint32_t)sizeof refusal,
         .reserved = 0,

@@ -62,7 +62,7 @@ static void *run(void *arg)
     if (!broker->first)
       broker->end = &broker->first;
     pthread_mutex_unlock(&broker->lock);
-    plug_status status = broker->host->broker->deliver(broker->host, 0, item->msg);
+    plug_status status = good_deliver(broker->host, item->msg);
     broker->host->msg_unref(item->msg);
     if (item->op)
       broker->host->op_done(item->op, status, str(""));

@@ -1,0 +1,13 @@
+/* caught by: A7 — a decision has a scope that there is not. */
+#include "planted_auth.h"
+
+static plug_status authorize(void *self, const struct plug_authz_request *request,
+                             struct plug_decision *out, struct plug_op *op)
+{
+  plug_status status = base_authorize(self, request, out, op);
+  out->scope = 9;
+  return status;
+}
+
+#define AUTHORIZE authorize
+#include "planted_auth_entry.h"

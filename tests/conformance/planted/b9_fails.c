@@ -1,0 +1,15 @@
+/* caught by: B9 — that its own node is congested is reported to the publisher as a failure. */
+#include "planted_broker.h"
+
+static plug_status publish(void *self, const struct plug_msg *msg, struct plug_op *op)
+{
+  struct base *base = self;
+  (void)op;
+  for (const struct interest *i = base->interests; i; i = i->next)
+    if (wants(i, msg->topic) && base->host->broker->deliver(base->host, i->id, msg) < 0)
+      return PLUG_EINTERNAL;
+  return PLUG_OK;
+}
+
+#define PUBLISH publish
+#include "planted_broker_entry.h"
