@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "config/fault.h"
-#include "plugin/watchdog.h"
 
 #define CREDENTIALS_MAX 32 /* names of one plugin: more are a slip of the plugin's */
 
@@ -125,6 +125,8 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
           : instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
   if (!instance)
     return PLUG_EINVAL;
+  if (settings->own_homes)
+    instance_want_own_home(instance);
   chain->instances[chain->n++] = instance;
   return add_credentials(chain, instance_auth(instance), instance_self(instance))
              ? PLUG_OK
@@ -183,12 +185,27 @@ plug_status chain_start(struct chain *chain, struct plug_err *err)
   return status;
 }
 
-/* How long a control thread that hangs in a plugin is waited for. */
-#define HANG_LIMIT_MS (watchdog_home_hangs() ? 0u : 5000u)
+/* How long a home is waited for that does not hang, as far as one knows. */
+#define SETTLE_MS 5000
 
 static void nothing(void *arg) PLUG_NOEXCEPT
 {
   (void)arg;
+}
+
+void chain_settle(struct chain *chain, uint64_t deadline_ms)
+{
+  struct loop *last = NULL; /* they may all have the same */
+  for (size_t i = 0; i < chain->n; i++) {
+    if (chain->foreign[i]) /* may be gone already */
+      continue;
+    struct loop *loop = instance_loop(chain->instances[i]);
+    uint64_t now_ms = clock_now_ms();
+    if (loop && loop != last)
+      loop_call_within(loop, nothing, NULL,
+                       loop_hangs(loop) || now_ms > deadline_ms ? 0 : deadline_ms - now_ms);
+    last = loop;
+  }
 }
 
 void chain_drain(struct chain *chain)
@@ -196,14 +213,12 @@ void chain_drain(struct chain *chain)
   for (size_t i = 0; i < chain->n; i++)
     if (!chain->foreign[i] && instance_state(chain->instances[i]) == INSTANCE_RUNNING)
       instance_drain(chain->instances[i]);
-  if (chain->n && chain->loop)
-    loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS); /* what was posted home is done */
+  chain_settle(chain, clock_now_ms() + SETTLE_MS);
 }
 
 void chain_stop(struct chain *chain)
 {
-  if (chain->n && chain->loop)
-    loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS);
+  chain_settle(chain, clock_now_ms() + SETTLE_MS);
   for (size_t i = 0; i < chain->n; i++)
     if (!chain->foreign[i])
       instance_stop(chain->instances[i]);

@@ -16,6 +16,7 @@ struct app_worker {
   struct app *app;
   struct app_shared *shared;
   struct inbox *inbox;
+  struct list calls; /* that have not come back, the oldest first */
   void (*publish)(void *ctx, const struct plug_app_message *message, struct app_publish *publish);
   void *ctx;
 };
@@ -460,11 +461,6 @@ static void settle(struct app_worker *worker, uint64_t deadline_ms)
   settle_unref(at);
 }
 
-static void nothing(void *arg) PLUG_NOEXCEPT
-{
-  (void)arg;
-}
-
 void app_drain(struct app *app, uint64_t deadline_ms)
 {
   struct app_shared *shared = app->shared;
@@ -472,8 +468,7 @@ void app_drain(struct app *app, uint64_t deadline_ms)
     return;
   for (size_t i = 0; i < shared->n_workers; i++) /* what they have is on its way to the plugins */
     settle(shared->workers[i], deadline_ms);
-  uint64_t now_ms = clock_now_ms(); /* and has reached them */
-  loop_call_within(app->chain.loop, nothing, NULL, deadline_ms > now_ms ? deadline_ms - now_ms : 0);
+  chain_settle(&app->chain, deadline_ms); /* and has reached them */
   for (struct list *node = shared->former.next; node != &shared->former; node = node->next)
     chain_drain(&former_at(node)->chain);
   chain_drain(&app->chain);
@@ -552,6 +547,11 @@ struct inbox *app_worker_inbox(const struct app_worker *worker)
   return worker->inbox;
 }
 
+struct list *app_worker_calls(struct app_worker *worker)
+{
+  return &worker->calls;
+}
+
 struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
                                   void (*publish)(void *ctx, const struct plug_app_message *message,
                                                   struct app_publish *publish),
@@ -566,6 +566,7 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
     return NULL;
   *worker = (struct app_worker){
       .app = app, .shared = shared, .inbox = inbox, .publish = publish, .ctx = ctx};
+  list_init(&worker->calls);
   shared->workers[shared->n_workers++] = worker;
   return worker;
 }

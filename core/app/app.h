@@ -125,6 +125,9 @@ struct app_request_init {
 plug_status app_request(struct app_worker *worker, const struct app_request_init *init,
                         struct app_call **call, struct app_result *result);
 void app_call_own(struct app_call *call, void *owner); /* [worker] NULL: forget it */
+/* [worker] Deadlines are kept at the plugins' homes. Of requests to one that hangs this keeps them:
+ * done is called with PLUG_ETIMEDOUT, and what comes back later is nobody's. */
+void app_answer_overdue(struct app_worker *worker, uint64_t now_ms);
 
 /* --- subscriptions ------------------------------------------------------------------------ */
 
@@ -148,5 +151,6 @@ struct app_shared *app_shared_of(const struct app_worker *worker); /* [any] */
 void app_count(struct app_shared *shared, int64_t n, int64_t bytes); /* [any] */
 bool app_is_full(const struct app *app);                             /* [any] */
 struct inbox *app_worker_inbox(const struct app_worker *worker);
+struct list *app_worker_calls(struct app_worker *worker); /* [worker] struct app_call.link */
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/app.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "plugin/answer.h"
@@ -13,6 +14,9 @@ struct app_call {
   struct loop_task task;
   _Atomic uint32_t refs; /* the worker's until done, and the plugin's side's */
   struct app_worker *worker;
+  struct list link;        /* worker only: app_worker_calls */
+  uint64_t begun_ms;       /* worker only */
+  bool given_up;           /* worker only: its answer was not waited for */
   struct inbox_item *item; /* the way back, made beforehand so that it cannot fail */
   app_done_fn done;
   void *owner; /* worker only */
@@ -40,10 +44,35 @@ static void come_back(struct inbox_call *inbox_call)
 {
   struct app_call *call = container_of(inbox_call, struct app_call, call);
   struct app_result result = call->result;
-  call->result.answer = NULL;
+  list_remove(&call->link);
+  if (!call->given_up) {
+    call->result.answer = NULL;
+    app_count(app_shared_of(call->worker), -1, -call->bytes);
+    call->done(call->owner, call->worker, &result);
+  }
+  unref(call);
+}
+
+/* It waits no longer in the eyes of anybody but the plugin's home, where no more are sent while
+ * that hangs: it does not count against the limit, which is for all applications. */
+static void give_up(struct app_call *call)
+{
+  struct app_result result = {.status = PLUG_ETIMEDOUT, .instance = call->result.instance};
+  call->given_up = true;
   app_count(app_shared_of(call->worker), -1, -call->bytes);
   call->done(call->owner, call->worker, &result);
-  unref(call);
+}
+
+void app_answer_overdue(struct app_worker *worker, uint64_t now_ms)
+{
+  struct list *head = app_worker_calls(worker), *next;
+  for (struct list *node = head->next; node != head; node = next) {
+    struct app_call *call = container_of(node, struct app_call, link);
+    next = node->next;
+    if (!call->given_up && now_ms >= call->begun_ms + call->timeout_ms &&
+        loop_hangs(instance_loop(call->instance)))
+      give_up(call);
+  }
 }
 
 static void log_failure(const struct app_call *call, plug_status status, struct plug_str detail)
@@ -192,6 +221,8 @@ static struct app_call *make(struct app_worker *worker, const struct app_request
   call->done = init->done;
   call->instance = init->claim->instance;
   call->bytes = (int64_t)bytes;
+  call->begun_ms = clock_now_ms();
+  list_init(&call->link);
   instance_hold(call->instance);
   call->timeout_ms = app_settings_of(app_of(worker))->timeout_ms;
   call->result.instance = instance_name(call->instance);
@@ -221,12 +252,17 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
     COUNT(app_refused);
     return result->status = PLUG_EAGAIN;
   }
+  if (loop_hangs(instance_loop(init->claim->instance))) {
+    COUNT(app_refused);
+    return result->status = PLUG_EUNAVAIL;
+  }
   struct app_call *call = make(worker, init);
   if (!call)
     return result->status = PLUG_ENOMEM;
   COUNT(app_requests);
   app_count(app_shared_of(worker), 1, call->bytes);
   *out = call;
+  list_append(app_worker_calls(worker), &call->link);
   if (!(instance_app(call->instance)->flags & PLUG_APP_ANY)) {
     loop_post_task(instance_loop(call->instance), &call->task);
     return PLUG_PENDING;
@@ -234,6 +270,7 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
   plug_status status = run(call);
   if (status == PLUG_PENDING)
     return status;
+  list_remove(&call->link);
   app_count(app_shared_of(worker), -1, -call->bytes);
   result->status = status;
   result->answer = call->result.answer;

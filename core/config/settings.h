@@ -123,6 +123,7 @@ struct settings {
   uint64_t live_limit_ms;
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
+  bool plugin_threads; /* auth and app plugins have one each */
   bool io_uring; /* use it where the kernel offers it */
 
   /* [http], [tcp] */

@@ -205,6 +205,15 @@ static const struct plug_auth_control auth_control_table = {
     .update_user = update_user,
 };
 
+/* What it does happens on the control thread, and so must all that the instance does. Where that
+ * has got a home of its own by now there is no such extension. */
+static const void *shared_extension(struct plugin_instance *instance)
+{
+  if (atomic_load(&instance->creating))
+    atomic_store(&instance->at_control, true);
+  return loop_is_own(instance->loop) ? NULL : instance->extension->table;
+}
+
 static const void *host_extension(const struct plug_host *host, const char *id)
 {
   if (!id)
@@ -219,7 +228,7 @@ static const void *host_extension(const struct plug_host *host, const char *id)
   if (!strcmp(id, PLUG_EXT_BROKER_PRESENCE) && instance->image->entry.broker)
     return &host_presence_table;
   if (instance->extension && !strcmp(id, instance->extension->id))
-    return instance->extension->table;
+    return shared_extension(part_of(host));
   if (!strcmp(id, PLUG_EXT_AUTH) && part_of(host)->image->entry.auth)
     return &auth_control_table;
   return NULL;

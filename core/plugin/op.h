@@ -1,7 +1,7 @@
 /* Operations: one asynchronous request to a plugin, completed exactly once by it, with a deadline
  * that completes the waiter instead when the plugin is too slow. Owned by the pool of an instance.
  *
- * The waiter's done() runs on the control thread, exactly once, never inside op_done. */
+ * The waiter's done() runs at home of the instance, exactly once, never inside op_done. */
 #ifndef PLUGIN_OP_H
 #define PLUGIN_OP_H
 

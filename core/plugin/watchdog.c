@@ -39,7 +39,7 @@ static uint64_t end_ms;          /* 0: none */
 static uint64_t signal_since_ms; /* 0: no signal to end is pending */
 static char reason[200];         /* empty: nothing hangs */
 static struct seen seen[WATCH_THREADS_MAX];
-static _Atomic bool hangs, home_hangs;
+static _Atomic bool hangs, home_hangs, own_home_hangs, core_hangs;
 
 static void say_hang(struct seen *mine, const char *id, const char *function, const char *on,
                      uint64_t now)
@@ -67,11 +67,12 @@ static bool look_at(struct watch_record *record, struct seen *mine, uint64_t now
   /* The call is under way for long: its instance is not freed before this lock is given back. */
   if (atomic_load_explicit(&record->number, memory_order_acquire) != number)
     return false;
+  char on[WATCH_NAME_SIZE];
   const char *id = instance->id;
   if (!mine->said_ms)
     snprintf(mine->instance, sizeof mine->instance, "%s", instance->name);
   if (!mine->said_ms || now - mine->said_ms >= REMIND_PERIOD_MS)
-    say_hang(mine, id, function, record->thread, now);
+    say_hang(mine, id, function, watch_thread_name(record, on), now);
   if (atomic_load_explicit(&record->is_job, memory_order_relaxed))
     return false;
   if (!reason[0])
@@ -83,15 +84,23 @@ static void look_at_all(uint64_t now)
 {
   struct watch_record *records;
   size_t n = watch_records(&records);
-  bool any = false, home = false;
+  bool any = false, home = false, own = false, core = false;
   reason[0] = '\0';
-  for (size_t i = 0; i < n; i++)
-    if (look_at(&records[i], &seen[i], now)) {
-      any = true;
-      home |= atomic_load_explicit(&records[i].is_home, memory_order_relaxed);
-    }
+  for (size_t i = 0; i < n; i++) {
+    bool it_hangs = look_at(&records[i], &seen[i], now);
+    atomic_store(&records[i].hangs, it_hangs);
+    if (!it_hangs)
+      continue;
+    bool is_own = atomic_load_explicit(&records[i].is_own_home, memory_order_relaxed);
+    any = true;
+    own |= is_own;
+    core |= !is_own;
+    home |= atomic_load_explicit(&records[i].is_home, memory_order_relaxed);
+  }
   atomic_store(&hangs, any);
   atomic_store(&home_hangs, home);
+  atomic_store(&own_home_hangs, own);
+  atomic_store(&core_hangs, core);
 }
 
 /* The main thread takes signals when everything runs. Until then it may be what hangs. */
@@ -176,6 +185,11 @@ void watchdog_stop(void)
   running = false;
   atomic_store(&hangs, false);
   atomic_store(&home_hangs, false);
+  atomic_store(&own_home_hangs, false);
+  atomic_store(&core_hangs, false);
+  struct watch_record *records;
+  for (size_t i = 0, n = watch_records(&records); i < n; i++)
+    atomic_store(&records[i].hangs, false);
 }
 
 bool watchdog_hangs(void)
@@ -186,6 +200,17 @@ bool watchdog_hangs(void)
 bool watchdog_home_hangs(void)
 {
   return atomic_load_explicit(&home_hangs, memory_order_relaxed);
+}
+
+bool watchdog_some_home_hangs(void)
+{
+  return atomic_load_explicit(&home_hangs, memory_order_relaxed) ||
+         atomic_load_explicit(&own_home_hangs, memory_order_relaxed);
+}
+
+bool watchdog_core_hangs(void)
+{
+  return atomic_load_explicit(&core_hangs, memory_order_relaxed);
 }
 
 bool watchdog_reason(char *out, size_t size)

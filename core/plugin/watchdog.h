@@ -25,6 +25,11 @@ bool watchdog_hangs(void);
 /* [any] Such a call hangs on the control thread: nobody does what is posted there, and deadlines
  * are not kept. Cheap. */
 bool watchdog_home_hangs(void);
+/* [any] Such a call hangs on the control thread or on a thread that is one instance's home (loop.h,
+ * loop_hangs says which): deadlines of some instance are not kept. Cheap. */
+bool watchdog_some_home_hangs(void);
+/* [any] Such a call hangs on a thread that others depend on: the control thread or a worker. */
+bool watchdog_core_hangs(void);
 /* [any] Which, in one line for an operator ("broker.x does not return from publish"). False and an
  * empty line: none does. */
 bool watchdog_reason(char *out, size_t size);
