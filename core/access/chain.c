@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "config/fault.h"
+#include "plugin/border.h"
 
 #define CREDENTIALS_MAX 32 /* names of one plugin: more are a slip of the plugin's */
 
@@ -63,13 +64,16 @@ static plug_status check_unused_sections(const struct chain_settings *settings,
   return PLUG_OK;
 }
 
-static bool add_credentials(struct chain *chain, const struct plug_auth *auth, void *self)
+static bool add_credentials(struct chain *chain, struct plugin_instance *instance)
 {
+  const struct plug_auth *auth = instance_auth(instance);
   struct plug_credentials theirs = {.size = sizeof theirs};
   struct chain_credentials *mine = &chain->credentials;
   if (!auth || !auth->credentials)
     return true;
-  auth->credentials(self, &theirs);
+  auth->credentials(instance_self(instance), &theirs);
+  if (!border_accepts(instance, "credentials", border_are_texts(theirs.headers, theirs.n_headers)))
+    return true;
   size_t n = theirs.n_headers < CREDENTIALS_MAX ? theirs.n_headers : CREDENTIALS_MAX;
   struct plug_str *headers =
       realloc(mine->headers, (mine->n_headers + n + 1) * sizeof *mine->headers);
@@ -128,9 +132,7 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
   if (settings->own_homes)
     instance_want_own_home(instance);
   chain->instances[chain->n++] = instance;
-  return add_credentials(chain, instance_auth(instance), instance_self(instance))
-             ? PLUG_OK
-             : fault_no_memory(err);
+  return add_credentials(chain, instance) ? PLUG_OK : fault_no_memory(err);
 }
 
 static plug_status create_all(struct chain *chain, const struct chain_settings *settings,

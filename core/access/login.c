@@ -394,7 +394,7 @@ static void ask(struct login *login)
       return;
     }
     op_on_release(op, on_release);
-    op_takes_verdicts(op);
+    op_takes(op, OP_TAKES_LOGIN);
     struct instance_call call;
     instance_call_begin(&call, instance, "authenticate");
     plug_status status = auth->authenticate(instance_self(instance), &login->shown, op);

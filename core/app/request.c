@@ -129,6 +129,7 @@ static plug_status run(struct app_call *call)
   if (!op)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
+  op_takes(op, OP_TAKES_ANSWER);
   struct instance_call measured;
   instance_call_begin(&measured, instance, "request");
   answer_catch_begin(&catch, op);
