@@ -64,28 +64,30 @@ static plug_status check_unused_sections(const struct chain_settings *settings,
   return PLUG_OK;
 }
 
-static bool add_credentials(struct chain *chain, struct plugin_instance *instance)
+static plug_status add_credentials(struct chain *chain, const struct plugin_instance *instance,
+                                   struct plug_err *err)
 {
   const struct plug_auth *auth = instance_auth(instance);
   struct plug_credentials theirs = {.size = sizeof theirs};
   struct chain_credentials *mine = &chain->credentials;
   if (!auth || !auth->credentials)
-    return true;
+    return PLUG_OK;
   auth->credentials(instance_self(instance), &theirs);
-  if (!border_accepts(instance, "credentials", border_are_texts(theirs.headers, theirs.n_headers)))
-    return true;
+  /* Without them a secret would be shown to applications. */
+  if (!border_are_texts(theirs.headers, theirs.n_headers))
+    return fault_at(err, NULL, 0, "[%s] credentials: %s", instance_name(instance), BORDER_GARBAGE);
   size_t n = theirs.n_headers < CREDENTIALS_MAX ? theirs.n_headers : CREDENTIALS_MAX;
   struct plug_str *headers =
       realloc(mine->headers, (mine->n_headers + n + 1) * sizeof *mine->headers);
   if (!headers)
-    return false;
+    return fault_no_memory(err);
   mine->headers = headers;
   for (size_t i = 0; i < n; i++)
     if (theirs.headers[i].len)
       headers[mine->n_headers++] = theirs.headers[i];
   if (theirs.max_bytes > mine->max_bytes)
     mine->max_bytes = theirs.max_bytes;
-  return true;
+  return PLUG_OK;
 }
 
 struct former {
@@ -132,7 +134,7 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
   if (settings->own_homes)
     instance_want_own_home(instance);
   chain->instances[chain->n++] = instance;
-  return add_credentials(chain, instance) ? PLUG_OK : fault_no_memory(err);
+  return add_credentials(chain, instance, err);
 }
 
 static plug_status create_all(struct chain *chain, const struct chain_settings *settings,
