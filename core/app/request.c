@@ -21,6 +21,7 @@ struct app_call {
   app_done_fn done;
   void *owner; /* worker only */
   struct plugin_instance *instance;
+  struct app_backlog *backlog; /* the instance's */
   struct identity *who;
   struct plug_app_request request;
   struct app_result result;
@@ -45,21 +46,18 @@ static void come_back(struct inbox_call *inbox_call)
   struct app_call *call = container_of(inbox_call, struct app_call, call);
   struct app_result result = call->result;
   list_remove(&call->link);
+  app_count(call->backlog, -1, -call->bytes);
   if (!call->given_up) {
     call->result.answer = NULL;
-    app_count(app_shared_of(call->worker), -1, -call->bytes);
     call->done(call->owner, call->worker, &result);
   }
   unref(call);
 }
 
-/* It waits no longer in the eyes of anybody but the plugin's home, where no more are sent while
- * that hangs: it does not count against the limit, which is for all applications. */
 static void give_up(struct app_call *call)
 {
   struct app_result result = {.status = PLUG_ETIMEDOUT, .instance = call->result.instance};
   call->given_up = true;
-  app_count(app_shared_of(call->worker), -1, -call->bytes);
   call->done(call->owner, call->worker, &result);
 }
 
@@ -225,6 +223,7 @@ static struct app_call *make(struct app_worker *worker, const struct app_request
   call->begun_ms = clock_now_ms();
   list_init(&call->link);
   instance_hold(call->instance);
+  call->backlog = app_backlog(app_of(worker), call->instance);
   call->timeout_ms = app_settings_of(app_of(worker))->timeout_ms;
   call->result.instance = instance_name(call->instance);
   atomic_init(&call->refs, 2);
@@ -261,7 +260,7 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
   if (!call)
     return result->status = PLUG_ENOMEM;
   COUNT(app_requests);
-  app_count(app_shared_of(worker), 1, call->bytes);
+  app_count(call->backlog, 1, call->bytes);
   *out = call;
   list_append(app_worker_calls(worker), &call->link);
   if (!(instance_app(call->instance)->flags & PLUG_APP_ANY)) {
@@ -272,7 +271,7 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
   if (status == PLUG_PENDING)
     return status;
   list_remove(&call->link);
-  app_count(app_shared_of(worker), -1, -call->bytes);
+  app_count(call->backlog, -1, -call->bytes);
   result->status = status;
   result->answer = call->result.answer;
   call->result.answer = NULL;

@@ -80,8 +80,8 @@ describe('plugin-threads', { concurrency: 2 }, () => {
   });
 
   test('an application that hangs: others go on, its clients are refused, and it comes back', async (t) => {
-    const server = await start({ t, config: config() });
-    const [client, victim] = [await listener(server, t), await stomp(server, { t })];
+    const server = await start({ t, config: config({ app: { queue: 10 } }) });
+    const [client, victim, watched] = [await listener(server, t), await stomp(server, { t }), await stomp(server, { t })];
     hang(victim, 4000, { receipt: 'hung' });
     victim.send('/pub/act/x', 'behind it', { receipt: 'behind', to: '/topic/a' });
     await server.waitForLine(/ error app\.script: plugin org\.example\.app\.script has not returned from request on thread 'app\.script' for \d+ ms/);
@@ -91,6 +91,11 @@ describe('plugin-threads', { concurrency: 2 }, () => {
       const error = await victim.expect('ERROR', { 'receipt-id': id });
       assert.equal(error.headers['error-code'], 'timeout');
     }
+    for (let i = 0; i < 6; i++) { // what it is not told does not count against the others
+      await watched.subscribe('/topic/watched/a', { id: `w${i}` });
+      await watched.request('UNSUBSCRIBE', { id: `w${i}` });
+    }
+    assert.ok((await server.stats()).app_lost > 0);
     await works(server, client, as('bob', t));
     victim.send('/pub/act/x', 'now', { receipt: 'at once' });
     assert.equal((await victim.expect('ERROR', { 'receipt-id': 'at once' })).headers['error-code'], 'unavailable');
