@@ -124,7 +124,7 @@ struct settings {
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
   bool plugin_threads; /* auth and app plugins have one each */
-  bool io_uring; /* use it where the kernel offers it */
+  bool io_uring;       /* use it where the kernel offers it */
 
   /* [http], [tcp] */
   struct settings_address *http_listen, *http_tls_listen;

@@ -62,7 +62,8 @@ static const struct plug_option server_options[] = {
     {"plugin-hang", PLUG_OPT_DURATION, FIXED, "5s", "100ms..10m",
      "A plugin that has not returned from a call for so long hangs: the log names it and the call, "
      "`/ready` answers 503, what waits for it is refused when its time is over "
-     "(`operation-timeout`, `timeout` of `[auth]` and `[app]`), and a stopping server does not wait "
+     "(`operation-timeout`, `timeout` of `[auth]` and `[app]`), and a stopping server does not "
+     "wait "
      "for it."},
     {"plugin-threads", PLUG_OPT_BOOL, FIXED, "off", NULL,
      "Gives each auth and app plugin a thread of its own for what is called on the control thread "

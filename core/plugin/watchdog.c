@@ -103,7 +103,8 @@ static void look_at_all(uint64_t now)
   atomic_store(&core_hangs, core);
 }
 
-/* The main thread takes signals when everything runs. Until then it may be what hangs. */
+/* The main thread takes signals when everything runs. Until then it may be what hangs. For a home
+ * of one instance it waits for a while only. */
 static bool must_end(uint64_t now)
 {
   sigset_t pending;
@@ -113,7 +114,7 @@ static bool must_end(uint64_t now)
   else if (!signal_since_ms)
     signal_since_ms = now;
   return (end_ms && now >= end_ms) ||
-         (atomic_load(&hangs) && signal_since_ms && now - signal_since_ms >= SIGNAL_WAIT_MS);
+         (atomic_load(&core_hangs) && signal_since_ms && now - signal_since_ms >= SIGNAL_WAIT_MS);
 }
 
 static void wait_ms(uint64_t ms)
