@@ -126,8 +126,8 @@ struct app_request_init {
 plug_status app_request(struct app_worker *worker, const struct app_request_init *init,
                         struct app_call **call, struct app_result *result);
 void app_call_own(struct app_call *call, void *owner); /* [worker] NULL: forget it */
-/* [worker] Deadlines are kept at the plugins' homes. Of requests to one that hangs this keeps them:
- * done is called with PLUG_ETIMEDOUT, and what comes back later is nobody's. */
+/* [worker] Deadlines are kept at the plugins' homes. Of requests to one that is late this keeps
+ * them: done is called with PLUG_ETIMEDOUT, and what comes back later is nobody's. */
 void app_answer_overdue(struct app_worker *worker, uint64_t now_ms);
 
 /* --- subscriptions ------------------------------------------------------------------------ */

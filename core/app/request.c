@@ -54,10 +54,22 @@ static void come_back(struct inbox_call *inbox_call)
   unref(call);
 }
 
+static void log_failure(const struct app_call *call, plug_status status, struct plug_str detail)
+{
+  static struct log_limit limit;
+  uint64_t held;
+  if (log_limit_pass(&limit, 1000, &held))
+    log_error(
+        instance_name(call->instance),
+        "request for '%.*s' failed with status %d%s%.*s (%" PRIu64 " more before, not reported)",
+        STR_ARG(call->request.destination), status, detail.len ? ": " : "", STR_ARG(detail), held);
+}
+
 static void give_up(struct app_call *call)
 {
   struct app_result result = {.status = PLUG_ETIMEDOUT, .instance = call->result.instance};
   call->given_up = true;
+  log_failure(call, PLUG_ETIMEDOUT, STR("the plugin does not come back from a call"));
   call->done(call->owner, call->worker, &result);
 }
 
@@ -68,20 +80,9 @@ void app_answer_overdue(struct app_worker *worker, uint64_t now_ms)
     struct app_call *call = container_of(node, struct app_call, link);
     next = node->next;
     if (!call->given_up && now_ms >= call->begun_ms + call->timeout_ms &&
-        loop_hangs(instance_loop(call->instance)))
+        loop_is_late(instance_loop(call->instance)))
       give_up(call);
   }
-}
-
-static void log_failure(const struct app_call *call, plug_status status, struct plug_str detail)
-{
-  static struct log_limit limit;
-  uint64_t held;
-  if (log_limit_pass(&limit, 1000, &held))
-    log_error(
-        instance_name(call->instance),
-        "request for '%.*s' failed with status %d%s%.*s (%" PRIu64 " more before, not reported)",
-        STR_ARG(call->request.destination), status, detail.len ? ": " : "", STR_ARG(detail), held);
 }
 
 static void send_back(struct app_call *call)

@@ -468,9 +468,9 @@ static void cut_all(struct worker *worker)
 /* How often: it walks all sessions. */
 #define ANSWER_MS 100u
 
-/* Deadlines are kept at the plugins' homes. While one of these hangs the workers keep those of
- * their own sessions: the broker's if it is the control thread, and those of auth and app plugins,
- * which have been kept already where their home does not hang. */
+/* Deadlines are kept at the plugins' homes. While one of these is held up the workers keep those of
+ * their own sessions: the broker's if it is the control thread that hangs, and those of auth and app
+ * plugins, which have been kept already where their home is not late. */
 static void answer_for_others(struct worker *worker)
 {
   struct net_env *env = &worker->env;
@@ -525,7 +525,7 @@ static void *run(void *arg)
     env->hub.epoch = (uint32_t)(env->now_ms / HUB_EPOCH_MS);
     poller_dispatch(&env->poller);
     resume_paused(worker);
-    if (watchdog_some_home_hangs())
+    if (watchdog_some_home_is_late())
       answer_for_others(worker);
     obey(worker);
     deferred = defers(worker);

@@ -179,6 +179,13 @@ bool loop_hangs(const struct loop *loop)
   return record && atomic_load_explicit(&record->hangs, memory_order_relaxed);
 }
 
+bool loop_is_late(const struct loop *loop)
+{
+  const struct watch_record *record =
+      loop ? atomic_load_explicit(&loop->record, memory_order_relaxed) : NULL;
+  return record && atomic_load_explicit(&record->is_late, memory_order_relaxed);
+}
+
 void loop_stop(struct loop *loop)
 {
   if (!loop)

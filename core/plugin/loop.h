@@ -30,6 +30,8 @@ const char *loop_name(const struct loop *loop); /* [any] its thread's */
 /* [any] A plugin has not come back from a call on this thread for as long as the watchdog allows:
  * nobody does what is posted here, and deadlines are not kept. Cheap. NULL does not. */
 bool loop_hangs(const struct loop *loop);
+/* [any] The same after a shorter time, as watchdog_some_home_is_late. */
+bool loop_is_late(const struct loop *loop);
 uv_loop_t *loop_uv(struct loop *loop); /* [home] */
 
 /* The threads that instances of this loop give work to; set before they start, not owned. */

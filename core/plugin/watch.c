@@ -59,6 +59,7 @@ void watch_release(void)
   atomic_store(&mine->is_home, false);
   atomic_store(&mine->is_own_home, false);
   atomic_store(&mine->is_job, false);
+  atomic_store(&mine->is_late, false);
   atomic_store(&mine->hangs, false);
   atomic_store(&mine->is_taken, false);
 }

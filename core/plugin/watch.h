@@ -21,7 +21,7 @@ struct watch_record {
   _Atomic bool is_job;                        /* a thread of the work pool, which may take long */
   _Atomic bool is_home;                       /* the control thread, which all others depend on */
   _Atomic bool is_own_home;                   /* of one instance, on which nobody else depends */
-  _Atomic bool hangs;                         /* the watchdog's word */
+  _Atomic bool is_late, hangs;                /* the watchdog's word */
   _Atomic bool is_taken;
   _Atomic uint64_t thread[2]; /* its name, as far as it fits */
 };

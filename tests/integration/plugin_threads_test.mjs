@@ -37,7 +37,13 @@ async function ready(server) {
 
 function threads(server) {
   const dir = `/proc/${server.pid}/task`;
-  return readdirSync(dir).map((id) => readFileSync(join(dir, id, 'comm'), 'utf8').trim());
+  return readdirSync(dir).map((id) => {
+    try {
+      return readFileSync(join(dir, id, 'comm'), 'utf8').trim();
+    } catch {
+      return ''; // ended meanwhile
+    }
+  });
 }
 
 const hang = (client, ms, headers = {}) => client.send('/pub/act/x', 'x', { how: 'hang', time: ms, ...headers });
@@ -128,6 +134,21 @@ describe('plugin-threads', { concurrency: 2 }, () => {
     const late = await stomp(server, as('eve;only=auth.script;late=10', t));
     assert.equal(late.session.headers['user-name'], 'eve');
     assert.equal((await server.stats()).auth_waiting, 0);
+  });
+
+  test('deadlines are kept before it counts as hanging', async (t) => {
+    const server = await start({ t, config: config(), set: ['server.plugin-hang=10m', 'app.timeout=300ms', 'auth.timeout=300ms'] });
+    const [client, victim, other] = [await listener(server, t), await stomp(server, { t }), await open(server, { t })];
+    other.frame('CONNECT', { 'accept-version': '1.2', host: 'h', Authorization: 'eve;only=auth.script;hang=3000' });
+    hang(victim, 3000, { receipt: 'held up' });
+    const error = await victim.expect('ERROR', { 'receipt-id': 'held up' });
+    assert.equal(error.headers['error-code'], 'timeout');
+    await other.expectError(/authentication took too long/);
+    await works(server, client);
+    assert.match(await ready(server), /^200 /);
+    assert.ok(!server.log.some((line) => /request took \d+ ms/.test(line)), 'it was still in there');
+    await server.waitForLine(/ app\.script: request took \d+ ms, its limit is 10 ms/);
+    await victim.request('SEND', { destination: '/pub/act/x' }, 'again');
   });
 
   test('a reload gives new instances new threads, and takes those of the former away', async (t) => {
