@@ -25,7 +25,9 @@
 #define PLUG_ABI_MAJOR 0
 #define PLUG_ABI_MINOR 4 /* newest minor that these headers describe */
 
-/* The oldest server minor that the plugin agrees to run on. */
+/* The oldest server minor that the plugin agrees to run on. What tables have got since is not seen
+ * then, so that it cannot be used by accident; what is seen is there on every server that takes the
+ * plugin. */
 #ifndef PLUG_TARGET_MINOR
 #define PLUG_TARGET_MINOR PLUG_ABI_MINOR
 #endif

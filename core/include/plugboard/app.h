@@ -136,6 +136,7 @@ struct plug_app_up {
    * before start, after drain. */
   plug_status (*publish)(const struct plug_host *, const struct plug_app_message *,
                          plug_app_published_fn done, void *arg) PLUG_NOEXCEPT;
+#if PLUG_TARGET_MINOR >= 4
   /* [any] Past the broker, to the sessions of this node only: for what every node says for itself.
    * session 0: to all that have subscribed to the destination; else to that session's subscription
    * of that id alone, as an event has named both, if it is to this destination and still there. Per
@@ -147,6 +148,7 @@ struct plug_app_up {
    * so that all of them are, or none. PLUG_ETOOBIG: it is over the [limits] of the server, or has a
    * header that is no text; PLUG_EINVAL: else there is no such destination; PLUG_ESTATE. */
   plug_status (*check)(const struct plug_host *, const struct plug_app_message *) PLUG_NOEXCEPT;
+#endif
 };
 
 #ifdef __cplusplus

@@ -43,10 +43,12 @@ struct plug_auth_request {
   struct plug_str login, passcode; /* headers of that name, of CONNECT and of REFRESH */
   const struct plug_kv *headers;   /* of the STOMP frame, unescaped, in its order */
   size_t n_headers;
+#if PLUG_TARGET_MINOR >= 2
   const struct plug_kv *http_headers; /* CONNECT: of the handshake, names in lower case; else 0 */
   size_t n_http_headers;
   struct plug_str body;            /* REFRESH: of the SEND frame */
   const struct plug_identity *who; /* REFRESH: what is to be renewed; else NULL */
+#endif
 };
 
 /* One entry of a list that limits what its bearer may do. Passed in arrays: frozen. */
@@ -69,8 +71,10 @@ struct plug_identity { /* deep-copied by grant() */
   size_t n_attrs;
   int64_t expires_unix_ms; /* 0 is never; the server enforces it */
   void *ctx;               /* given back in authorize and session_end */
+#if PLUG_TARGET_MINOR >= 2
   const struct plug_permission *permissions;
   size_t n_permissions;
+#endif
 };
 
 /* A denial that says more. Everything is copied. */
@@ -95,7 +99,9 @@ struct plug_authz_request {
   uint64_t session;
   const struct plug_identity *who;
   struct plug_str topic;
+#if PLUG_TARGET_MINOR >= 2
   uint32_t flags, reserved;
+#endif
 };
 
 #define PLUG_SCOPE_TOPIC   0 /* the verdict holds for this topic */
@@ -128,15 +134,19 @@ struct plug_auth {
   /* [home] Optional. Exactly once per granted identity: the session has ended, has got another
    * identity by a REFRESH, or was gone before the grant. */
   void (*session_end)(void *self, void *ctx) PLUG_NOEXCEPT;
+#if PLUG_TARGET_MINOR >= 2
   /* [create] Optional. Called once after create; fills *out. */
   void (*credentials)(void *self, struct plug_credentials *out) PLUG_NOEXCEPT;
+#endif
 };
 
 struct plug_auth_up { /* each completes the operation [any] */
   uint32_t size, reserved;
   void (*grant)(struct plug_op *, const struct plug_identity *) PLUG_NOEXCEPT;
   void (*decide)(struct plug_op *, plug_status verdict, const struct plug_decision *) PLUG_NOEXCEPT;
+#if PLUG_TARGET_MINOR >= 2
   void (*refuse)(struct plug_op *, const struct plug_refusal *) PLUG_NOEXCEPT;
+#endif
 };
 
 #ifdef __cplusplus

@@ -140,7 +140,9 @@ struct plug_host {
   /* [any] The server's half of an optional feature ("plug.host.metrics/1"), or NULL. */
   const void *(*extension)(const struct plug_host *, const char *id)PLUG_NOEXCEPT;
 
+#if PLUG_TARGET_MINOR >= 3
   const struct plug_app_up *app; /* upcalls; NULL if the plugin is not an application */
+#endif
 };
 
 #ifdef __cplusplus

@@ -12,6 +12,10 @@
 
 #include "plug_mock_host.h"
 
+#if PLUG_TARGET_MINOR != PLUG_ABI_MINOR
+#error "the mock host has all of its minor: define PLUG_TARGET_MINOR in the plugin's source only"
+#endif
+
 #include <pthread.h>
 
 enum { MAX_METRICS = 64, MAX_PUBLISHED = 64 };
