@@ -67,10 +67,12 @@ static void log_failure(const struct app_call *call, plug_status status, struct 
 
 static void give_up(struct app_call *call)
 {
+  void *owner = call->owner;
   struct app_result result = {.status = PLUG_ETIMEDOUT, .instance = call->result.instance};
   call->given_up = true;
+  call->owner = NULL;
   log_failure(call, PLUG_ETIMEDOUT, STR("the plugin does not come back from a call"));
-  call->done(call->owner, call->worker, &result);
+  call->done(owner, call->worker, &result);
 }
 
 void app_answer_overdue(struct app_worker *worker, uint64_t now_ms)
@@ -244,18 +246,29 @@ static void discard(struct app_call *call)
   unref(call);
 }
 
+/* Where a plugin hangs at home nothing more is sent; one that is asked here may answer here, but
+ * what it answers later waits for its home. */
+static plug_status may_ask(const struct app *app, const struct plugin_instance *instance)
+{
+  bool any = (instance_app(instance)->flags & PLUG_APP_ANY) != 0;
+  if (app_is_full(app))
+    return PLUG_EAGAIN;
+  if (!loop_hangs(instance_loop(instance)))
+    return PLUG_OK;
+  if (!any)
+    return PLUG_EUNAVAIL;
+  return app_backlog_is_full(app, app_backlog(app, instance)) ? PLUG_EAGAIN : PLUG_OK;
+}
+
 plug_status app_request(struct app_worker *worker, const struct app_request_init *init,
                         struct app_call **out, struct app_result *result)
 {
   struct app *app = app_of(worker);
   *result = (struct app_result){.instance = instance_name(init->claim->instance)};
-  if (app_is_full(app)) {
+  plug_status status = may_ask(app, init->claim->instance);
+  if (status != PLUG_OK) {
     COUNT(app_refused);
-    return result->status = PLUG_EAGAIN;
-  }
-  if (loop_hangs(instance_loop(init->claim->instance))) {
-    COUNT(app_refused);
-    return result->status = PLUG_EUNAVAIL;
+    return result->status = status;
   }
   struct app_call *call = make(worker, init);
   if (!call)
@@ -268,7 +281,7 @@ plug_status app_request(struct app_worker *worker, const struct app_request_init
     loop_post_task(instance_loop(call->instance), &call->task);
     return PLUG_PENDING;
   }
-  plug_status status = run(call);
+  status = run(call);
   if (status == PLUG_PENDING)
     return status;
   list_remove(&call->link);

@@ -451,6 +451,13 @@ static void abandon(struct plugin_instance *instance, const char *why)
   }
 }
 
+void instance_give_up(struct plugin_instance *instance)
+{
+  enum instance_state state = instance_state(instance);
+  if (state != INSTANCE_STOPPED && state != INSTANCE_ABANDONED)
+    abandon(instance, "was not reached at home");
+}
+
 static void nothing(void *arg)
 {
   (void)arg;

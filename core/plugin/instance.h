@@ -51,6 +51,9 @@ void instance_set_auth_up(struct plugin_instance *instance, const struct instanc
 plug_status instance_start(struct plugin_instance *instance, struct plug_err *err);
 plug_status instance_drain(struct plugin_instance *instance);
 void instance_stop(struct plugin_instance *instance);
+/* Instead of stop, when its home has not come back to somebody else's last work there: it counts as
+ * one that would not stop, even if its home comes back now. */
+void instance_give_up(struct plugin_instance *instance);
 /* Frees it, and its home if that is its own (unless abandoned). Legal when CREATED or STOPPED. */
 void instance_destroy(struct plugin_instance *instance);
 

@@ -177,6 +177,17 @@ describe('plugin-threads', { concurrency: 2 }, () => {
     await server.waitForLine(/the plugin has returned/);
   });
 
+  test('SIGTERM while the control thread is held up for a while ends in order', async (t) => {
+    const server = await start({ t, config: config(), set: ['server.plugin-threads=off'] });
+    hang(await stomp(server, { t }), 2000);
+    await server.waitForLine(/has not returned from request on thread 'control'/);
+    server.signal('SIGTERM');
+    const exit = await server.waitForExit({ ms: 60000 });
+    assert.equal(exit.signal, null, server.tail());
+    if (exit.code) // it was waited for, but not for ever
+      assert.ok(server.log.some((line) => /ended with a plugin that did not stop|cannot end in order/.test(line)), server.tail());
+  });
+
   for (const [what, stuck] of [['an application', 'app'], ['an auth plugin', 'auth']]) {
     test(`SIGTERM with ${what} that hangs: sessions get their leave, and it is left behind`, async (t) => {
       const server = await start({ t, config: config() });
