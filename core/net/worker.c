@@ -469,8 +469,8 @@ static void cut_all(struct worker *worker)
 #define ANSWER_MS 100u
 
 /* Deadlines are kept at the plugins' homes. While one of these is held up the workers keep those of
- * their own sessions: the broker's if it is the control thread that hangs, and those of auth and app
- * plugins, which have been kept already where their home is not late. */
+ * their own sessions: the broker's if it is the control thread that hangs, and those of auth and
+ * app plugins, which have been kept already where their home is not late. */
 static void answer_for_others(struct worker *worker)
 {
   struct net_env *env = &worker->env;
