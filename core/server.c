@@ -155,14 +155,14 @@ static void empty_inboxes(struct server *server)
   } while (any);
 }
 
-/* What a stop may take when every part takes all of its time; with a plugin that hangs already,
- * only what sessions need to end. */
+/* What a stop may take when every part takes all of its time; with a plugin that hangs already
+ * where others depend on it, only what sessions need to end. */
 static uint64_t stop_limit_ms(const struct server *server)
 {
   size_t n_instances = 1 + (server->access ? access_n_instances(server->access) : 0) +
                        (server->app ? app_n_instances(server->app) : 0);
   uint64_t sessions_ms = server->settings->drain_ms + STOP_GRACE_MS + PRESENCE_LEAVE_MS;
-  return watchdog_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
+  return watchdog_core_hangs() ? sessions_ms : sessions_ms + n_instances * INSTANCE_STOP_MS;
 }
 
 static void stop_all(struct server *server)

@@ -88,7 +88,7 @@ static plug_status call(struct ask *ask)
   if (!op)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
-  op_takes_verdicts(op);
+  op_takes(op, OP_TAKES_VERDICT);
   ask->decision = (struct plug_decision){.size = sizeof ask->decision};
   struct instance_call measured;
   instance_call_begin(&measured, instance, "authorize");

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "config/fault.h"
-#include "plugin/watchdog.h"
+#include "plugin/border.h"
 
 #define CREDENTIALS_MAX 32 /* names of one plugin: more are a slip of the plugin's */
 
@@ -63,25 +64,30 @@ static plug_status check_unused_sections(const struct chain_settings *settings,
   return PLUG_OK;
 }
 
-static bool add_credentials(struct chain *chain, const struct plug_auth *auth, void *self)
+static plug_status add_credentials(struct chain *chain, const struct plugin_instance *instance,
+                                   struct plug_err *err)
 {
+  const struct plug_auth *auth = instance_auth(instance);
   struct plug_credentials theirs = {.size = sizeof theirs};
   struct chain_credentials *mine = &chain->credentials;
   if (!auth || !auth->credentials)
-    return true;
-  auth->credentials(self, &theirs);
+    return PLUG_OK;
+  auth->credentials(instance_self(instance), &theirs);
+  /* Without them a secret would be shown to applications. */
+  if (!border_are_texts(theirs.headers, theirs.n_headers))
+    return fault_at(err, NULL, 0, "[%s] credentials: %s", instance_name(instance), BORDER_GARBAGE);
   size_t n = theirs.n_headers < CREDENTIALS_MAX ? theirs.n_headers : CREDENTIALS_MAX;
   struct plug_str *headers =
       realloc(mine->headers, (mine->n_headers + n + 1) * sizeof *mine->headers);
   if (!headers)
-    return false;
+    return fault_no_memory(err);
   mine->headers = headers;
   for (size_t i = 0; i < n; i++)
     if (theirs.headers[i].len)
       headers[mine->n_headers++] = theirs.headers[i];
   if (theirs.max_bytes > mine->max_bytes)
     mine->max_bytes = theirs.max_bytes;
-  return true;
+  return PLUG_OK;
 }
 
 struct former {
@@ -125,10 +131,10 @@ static plug_status create_one(struct chain *chain, const struct chain_settings *
           : instance_create(image, chain->loop, section, config_find(config, section), NULL, err);
   if (!instance)
     return PLUG_EINVAL;
+  if (settings->own_homes)
+    instance_want_own_home(instance);
   chain->instances[chain->n++] = instance;
-  return add_credentials(chain, instance_auth(instance), instance_self(instance))
-             ? PLUG_OK
-             : fault_no_memory(err);
+  return add_credentials(chain, instance, err);
 }
 
 static plug_status create_all(struct chain *chain, const struct chain_settings *settings,
@@ -183,12 +189,27 @@ plug_status chain_start(struct chain *chain, struct plug_err *err)
   return status;
 }
 
-/* How long a control thread that hangs in a plugin is waited for. */
-#define HANG_LIMIT_MS (watchdog_home_hangs() ? 0u : 5000u)
+/* How long a home is waited for that does not hang, as far as one knows. */
+#define SETTLE_MS 5000
 
 static void nothing(void *arg) PLUG_NOEXCEPT
 {
   (void)arg;
+}
+
+void chain_settle(struct chain *chain, uint64_t deadline_ms)
+{
+  struct loop *last = NULL; /* they may all have the same */
+  for (size_t i = 0; i < chain->n; i++) {
+    if (chain->foreign[i]) /* may be gone already */
+      continue;
+    struct loop *loop = instance_loop(chain->instances[i]);
+    uint64_t now_ms = clock_now_ms();
+    if (loop && loop != last)
+      loop_call_within(loop, nothing, NULL,
+                       loop_hangs(loop) || now_ms > deadline_ms ? 0 : deadline_ms - now_ms);
+    last = loop;
+  }
 }
 
 void chain_drain(struct chain *chain)
@@ -196,14 +217,12 @@ void chain_drain(struct chain *chain)
   for (size_t i = 0; i < chain->n; i++)
     if (!chain->foreign[i] && instance_state(chain->instances[i]) == INSTANCE_RUNNING)
       instance_drain(chain->instances[i]);
-  if (chain->n && chain->loop)
-    loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS); /* what was posted home is done */
+  chain_settle(chain, clock_now_ms() + SETTLE_MS);
 }
 
 void chain_stop(struct chain *chain)
 {
-  if (chain->n && chain->loop)
-    loop_call_within(chain->loop, nothing, NULL, HANG_LIMIT_MS);
+  chain_settle(chain, clock_now_ms() + SETTLE_MS);
   for (size_t i = 0; i < chain->n; i++)
     if (!chain->foreign[i])
       instance_stop(chain->instances[i]);

@@ -18,6 +18,7 @@ struct chain_settings {
   const char *file; /* where they were chosen, for messages */
   int line;
   uint64_t timeout_ms; /* for all of them together */
+  bool own_homes;      /* each instance has a thread of its own */
 };
 
 /* What all of them together say of the headers that carry credentials. */
@@ -53,6 +54,9 @@ plug_status chain_start(struct chain *chain, struct plug_err *err);
  * no operation is open, after chain_stop nothing of the plugins runs. */
 void chain_drain(struct chain *chain);
 void chain_stop(struct chain *chain);
+/* What was posted to its instances is done, or will not be: waits for each home that does not hang,
+ * at most until deadline_ms. */
+void chain_settle(struct chain *chain, uint64_t deadline_ms);
 /* Nobody will call it any more, if nobody begins to. */
 bool chain_is_idle(const struct chain *chain);
 void chain_free(struct chain *chain);

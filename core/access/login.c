@@ -18,8 +18,8 @@
 
 struct login {
   struct inbox_call call; /* to the worker */
-  struct loop_task task;  /* to the control thread */
-  _Atomic uint32_t refs;  /* the worker's until done, and the control thread's */
+  struct loop_task task;  /* to the home of the plugin whose turn it is */
+  _Atomic uint32_t refs;  /* the worker's until done, and the plugins' side's */
   _Atomic bool gone;
   struct chain *chain;
   struct inbox *inbox;
@@ -27,9 +27,9 @@ struct login {
   login_fn done;
   void *owner; /* worker only */
   bool anonymous;
-  /* control thread */
+  /* From home to home: whoever has posted it does not look at it any more. */
   size_t step;
-  uint64_t begun_us; /* written before the control thread has it */
+  uint64_t begun_us; /* written before the first home has it */
   uint64_t deadline_ms;
   bool answered;
   bool grant_seen; /* the grant, if there is one, came in time */
@@ -136,6 +136,7 @@ static void come_back(struct inbox_call *call)
 }
 
 static void run(struct loop_task *task);
+static void go_on(struct login *login, bool soon);
 
 struct login *login_begin(struct chain *chain, const struct login_init *init)
 {
@@ -171,7 +172,7 @@ struct login *login_begin(struct chain *chain, const struct login_init *init)
   login->deadline_ms = login->begun_us / 1000 + init->timeout_ms;
   COUNT(auth_waiting);
   atomic_fetch_add_explicit(&chain->n_users, 1, memory_order_relaxed);
-  loop_post_task_soon(chain->loop, &login->task);
+  go_on(login, true);
   return login;
 }
 
@@ -181,7 +182,7 @@ void login_forget(struct login *login)
   atomic_store_explicit(&login->gone, true, memory_order_relaxed);
 }
 
-/* --- the control thread's side ------------------------------------------------------------ */
+/* --- the plugins' side -------------------------------------------------------------------- */
 
 static const char *what(const struct login *login)
 {
@@ -350,6 +351,24 @@ static void nobody_knows(struct login *login)
        STR("authentication is required"), STR("no credentials that an auth plugin knows"));
 }
 
+/* Sends it to the home of the plugin whose turn it is. To one that hangs nothing more is sent: what
+ * waits there would grow with every client that tries again. soon: on a worker, which wakes that
+ * home at the end of its turn. */
+static void go_on(struct login *login, bool soon)
+{
+  const struct chain *chain = login->chain;
+  struct plugin_instance *instance = login->step < chain->n ? chain->instances[login->step] : NULL;
+  struct loop *home = instance ? instance_loop(instance) : chain->loop;
+  if (instance && loop_is_own(home) && loop_hangs(home)) {
+    conclude(login, instance, PLUG_EUNAVAIL, STR("the plugin does not come back from a call"));
+    end(login);
+  } else if (soon) {
+    loop_post_task_soon(home, &login->task);
+  } else {
+    loop_post_task(home, &login->task);
+  }
+}
+
 static void ask(struct login *login)
 {
   const struct chain *chain = login->chain;
@@ -364,6 +383,10 @@ static void ask(struct login *login)
       end(login);
       return;
     }
+    if (!loop_on_thread(instance_loop(instance))) {
+      go_on(login, false);
+      return;
+    }
     struct plug_op *op = op_new(instance, login->deadline_ms - now, on_done, login);
     if (!op) {
       conclude(login, instance, PLUG_ENOMEM, STR("out of memory"));
@@ -371,7 +394,7 @@ static void ask(struct login *login)
       return;
     }
     op_on_release(op, on_release);
-    op_takes_verdicts(op);
+    op_takes(op, OP_TAKES_LOGIN);
     struct instance_call call;
     instance_call_begin(&call, instance, "authenticate");
     plug_status status = auth->authenticate(instance_self(instance), &login->shown, op);

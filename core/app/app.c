@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/hash.h"
@@ -16,6 +17,7 @@ struct app_worker {
   struct app *app;
   struct app_shared *shared;
   struct inbox *inbox;
+  struct list calls; /* that have not come back, the oldest first */
   void (*publish)(void *ctx, const struct plug_app_message *message, struct app_publish *publish);
   void *ctx;
 };
@@ -29,8 +31,6 @@ struct app_shared {
   struct app_worker **workers;
   size_t n_workers;
   _Atomic bool draining;
-  _Alignas(64) _Atomic int64_t n_waiting;
-  _Atomic int64_t waiting_bytes;
 };
 
 struct app {
@@ -46,8 +46,9 @@ struct app {
   bool stopped;
 };
 
-/* What an instance's calls of publish come with. */
+/* What an instance's calls of publish come with, and what waits for it. */
 struct app_link {
+  struct app_backlog backlog;
   struct app_shared *shared;
   struct plugin_instance *instance;
 };
@@ -225,10 +226,10 @@ static plug_status on_check(void *ctx, const struct plug_app_message *message)
 static plug_status link_instance(struct app *app, size_t i, struct plug_err *err)
 {
   struct plugin_instance *instance = app->chain.instances[i];
-  struct app_link *link = malloc(sizeof *link);
+  struct app_link *link = aligned_alloc(_Alignof(struct app_link), sizeof *link);
   if (!link)
     return fault_no_memory(err);
-  *link = (struct app_link){app->shared, instance};
+  *link = (struct app_link){.shared = app->shared, .instance = instance};
   app->links[i] = link;
   struct instance_app_up up = {on_publish, on_publish_local, on_check, link};
   instance_set_app_up(instance, &up);
@@ -261,10 +262,9 @@ static plug_status load_claims(struct app *app, const struct app *former, struct
 
 static struct app_shared *shared_new(const struct app_settings *settings)
 {
-  struct app_shared *shared = aligned_alloc(64, (sizeof *shared + 63) / 64 * 64);
+  struct app_shared *shared = calloc(1, sizeof *shared);
   if (!shared)
     return NULL;
-  memset(shared, 0, sizeof *shared);
   list_init(&shared->former);
   shared->destinations = settings->destinations;
   shared->users = settings->users;
@@ -460,11 +460,6 @@ static void settle(struct app_worker *worker, uint64_t deadline_ms)
   settle_unref(at);
 }
 
-static void nothing(void *arg) PLUG_NOEXCEPT
-{
-  (void)arg;
-}
-
 void app_drain(struct app *app, uint64_t deadline_ms)
 {
   struct app_shared *shared = app->shared;
@@ -472,8 +467,7 @@ void app_drain(struct app *app, uint64_t deadline_ms)
     return;
   for (size_t i = 0; i < shared->n_workers; i++) /* what they have is on its way to the plugins */
     settle(shared->workers[i], deadline_ms);
-  uint64_t now_ms = clock_now_ms(); /* and has reached them */
-  loop_call_within(app->chain.loop, nothing, NULL, deadline_ms > now_ms ? deadline_ms - now_ms : 0);
+  chain_settle(&app->chain, deadline_ms); /* and has reached them */
   for (struct list *node = shared->former.next; node != &shared->former; node = node->next)
     chain_drain(&former_at(node)->chain);
   chain_drain(&app->chain);
@@ -537,11 +531,6 @@ struct app *app_of(const struct app_worker *worker)
   return worker->app;
 }
 
-struct app_shared *app_shared_of(const struct app_worker *worker)
-{
-  return worker->shared;
-}
-
 void app_worker_renew(struct app_worker *worker, struct app *app)
 {
   worker->app = app;
@@ -550,6 +539,11 @@ void app_worker_renew(struct app_worker *worker, struct app *app)
 struct inbox *app_worker_inbox(const struct app_worker *worker)
 {
   return worker->inbox;
+}
+
+struct list *app_worker_calls(struct app_worker *worker)
+{
+  return &worker->calls;
 }
 
 struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
@@ -566,6 +560,7 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
     return NULL;
   *worker = (struct app_worker){
       .app = app, .shared = shared, .inbox = inbox, .publish = publish, .ctx = ctx};
+  list_init(&worker->calls);
   shared->workers[shared->n_workers++] = worker;
   return worker;
 }
@@ -577,18 +572,33 @@ void app_worker_free(struct app_worker *worker)
 
 /* --- what waits --------------------------------------------------------------------------- */
 
-void app_count(struct app_shared *shared, int64_t n, int64_t bytes)
+struct app_backlog *app_backlog(const struct app *app, const struct plugin_instance *instance)
 {
-  atomic_fetch_add_explicit(&shared->n_waiting, n, memory_order_relaxed);
-  atomic_fetch_add_explicit(&shared->waiting_bytes, bytes, memory_order_relaxed);
+  for (size_t i = 0; i < app->chain.n; i++)
+    if (app->chain.instances[i] == instance)
+      return &app->links[i]->backlog;
+  invariant(false); /* claims are those of the chain's instances */
+  return NULL;
+}
+
+void app_count(struct app_backlog *backlog, int64_t n, int64_t bytes)
+{
+  atomic_fetch_add_explicit(&backlog->n, n, memory_order_relaxed);
+  atomic_fetch_add_explicit(&backlog->bytes, bytes, memory_order_relaxed);
   COUNT_BY(app_waiting, n);
 }
 
-static bool waits(const struct app *app, uint64_t n, uint64_t bytes)
+static bool waits(const struct app *app, uint64_t max, uint64_t max_bytes)
 {
-  const struct app_shared *shared = app->shared;
-  return atomic_load_explicit(&shared->n_waiting, memory_order_relaxed) >= (int64_t)n ||
-         atomic_load_explicit(&shared->waiting_bytes, memory_order_relaxed) >= (int64_t)bytes;
+  int64_t n = 0, bytes = 0;
+  for (size_t i = 0; i < app->chain.n; i++) {
+    const struct app_backlog *backlog = &app->links[i]->backlog;
+    if (loop_hangs(instance_loop(app->chain.instances[i])))
+      continue;
+    n += atomic_load_explicit(&backlog->n, memory_order_relaxed);
+    bytes += atomic_load_explicit(&backlog->bytes, memory_order_relaxed);
+  }
+  return n >= (int64_t)max || bytes >= (int64_t)max_bytes;
 }
 
 bool app_congested(const struct app *app)
@@ -599,4 +609,11 @@ bool app_congested(const struct app *app)
 bool app_is_full(const struct app *app)
 {
   return waits(app, app->settings.queue, app->settings.queue_bytes);
+}
+
+bool app_backlog_is_full(const struct app *app, const struct app_backlog *backlog)
+{
+  return atomic_load_explicit(&backlog->n, memory_order_relaxed) >= (int64_t)app->settings.queue ||
+         atomic_load_explicit(&backlog->bytes, memory_order_relaxed) >=
+             (int64_t)app->settings.queue_bytes;
 }

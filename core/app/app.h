@@ -16,6 +16,7 @@
 #include "access/identity.h"
 #include "app/claims.h"
 #include "app/user.h"
+#include "base/log.h"
 #include "hub/destination.h"
 #include "hub/inbox.h"
 
@@ -125,6 +126,9 @@ struct app_request_init {
 plug_status app_request(struct app_worker *worker, const struct app_request_init *init,
                         struct app_call **call, struct app_result *result);
 void app_call_own(struct app_call *call, void *owner); /* [worker] NULL: forget it */
+/* [worker] Deadlines are kept at the plugins' homes. Of requests to one that is late this keeps
+ * them: done is called with PLUG_ETIMEDOUT, and what comes back later is nobody's. */
+void app_answer_overdue(struct app_worker *worker, uint64_t now_ms);
 
 /* --- subscriptions ------------------------------------------------------------------------ */
 
@@ -141,12 +145,21 @@ bool app_tell(struct app_worker *worker, const struct app_tell_init *init);
 
 /* --- within core/app ---------------------------------------------------------------------- */
 
-/* What one app passes on to the next. */
-struct app_shared;
-struct app_shared *app_shared_of(const struct app_worker *worker); /* [any] */
+/* What waits for one instance. It is there for as long as that is held. */
+struct app_backlog {
+  _Alignas(64) _Atomic int64_t n;
+  _Atomic int64_t bytes;
+  struct log_limit lost;
+};
+struct app_backlog *app_backlog(const struct app *app, const struct plugin_instance *instance);
 /* What waits, counted in. */
-void app_count(struct app_shared *shared, int64_t n, int64_t bytes); /* [any] */
-bool app_is_full(const struct app *app);                             /* [any] */
+void app_count(struct app_backlog *backlog, int64_t n, int64_t bytes); /* [any] */
+/* [any] As much waits as may, for all instances together. Those at whose home a plugin hangs do not
+ * count: nobody else is to suffer from them. */
+bool app_is_full(const struct app *app);
+/* [any] So much waits for one alone. */
+bool app_backlog_is_full(const struct app *app, const struct app_backlog *backlog);
 struct inbox *app_worker_inbox(const struct app_worker *worker);
+struct list *app_worker_calls(struct app_worker *worker); /* [worker] struct app_call.link */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "config/fault.h"
+#include "plugin/border.h"
 
 /* --- specificity -------------------------------------------------------------------------- */
 
@@ -112,6 +113,12 @@ plug_status claims_add(struct claims *claims, struct plugin_instance *instance,
   const struct plug_app *app = instance_app(instance);
   struct plug_app_claims theirs = {.size = sizeof theirs};
   app->claims(instance_self(instance), &theirs);
+  bool well = border_is_table(theirs.claims, theirs.n_claims) &&
+              border_are_texts(theirs.watches, theirs.n_watches);
+  for (size_t i = 0; well && i < theirs.n_claims; i++)
+    well = border_is_text(theirs.claims[i].pattern);
+  if (!well)
+    return fault_at(err, NULL, 0, "[%s] claims: %s", instance_name(instance), BORDER_GARBAGE);
   if (theirs.n_claims && !app->request)
     return fault_at(err, NULL, 0, "[%s] claims destinations, but has no function 'request'",
                     instance_name(instance));

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "app/app.h"
+#include "base/counter.h"
+#include "base/log.h"
 
 struct notice {
   struct loop_task task;
-  struct app_shared *shared;
+  struct app_backlog *backlog; /* the instance's */
   struct plugin_instance *instance;
   struct identity *who;
   struct plug_app_event event;
@@ -24,7 +26,7 @@ static void tell_at_home(struct loop_task *task)
     instance_app(instance)->event(instance_self(instance), &notice->event);
     instance_call_end(&call);
   }
-  app_count(notice->shared, -1, -notice->bytes);
+  app_count(notice->backlog, -1, -notice->bytes);
   instance_release(instance);
   identity_unref(notice->who);
   free(notice);
@@ -39,18 +41,36 @@ static struct plug_str take(char **at, struct plug_str s)
   return copy;
 }
 
-/* claim NULL: of a whole session. */
-static void tell_one(struct app_shared *shared, struct plugin_instance *instance,
-                     const struct claim *claim, const struct app_tell_init *init)
+/* Clients are not slowed down for one that hangs, which nobody else is to suffer from; so there is
+ * an end to what is kept for it. */
+static void lose(const struct plugin_instance *instance, struct app_backlog *backlog)
 {
+  uint64_t held;
+  char more[LOG_HELD_MAX];
+  COUNT(app_lost);
+  if (log_limit_pass(&backlog->lost, 10000, &held))
+    log_error(instance_name(instance),
+              "it hangs, and is not told of subscriptions: [app] queue is full%s",
+              log_held(held, more));
+}
+
+/* claim NULL: of a whole session. */
+static void tell_one(struct app *app, struct plugin_instance *instance, const struct claim *claim,
+                     const struct app_tell_init *init)
+{
+  struct app_backlog *backlog = app_backlog(app, instance);
   size_t bytes =
       sizeof(struct notice) + init->session_id.len + init->subscription.len + init->destination.len;
+  if (app_backlog_is_full(app, backlog) && loop_hangs(instance_loop(instance))) {
+    lose(instance, backlog);
+    return;
+  }
   struct notice *notice = calloc(1, bytes);
   if (!notice)
     return;
   char *at = notice->text;
   notice->task.run = tell_at_home;
-  notice->shared = shared;
+  notice->backlog = backlog;
   instance_hold(instance);
   notice->instance = instance;
   notice->bytes = (int64_t)bytes;
@@ -70,7 +90,7 @@ static void tell_one(struct app_shared *shared, struct plugin_instance *instance
     notice->event.n_variables = claim->n_variables;
     claim_variables(claim, notice->event.destination, notice->variables);
   }
-  app_count(shared, 1, notice->bytes);
+  app_count(backlog, 1, notice->bytes);
   loop_post_task(instance_loop(instance), &notice->task);
 }
 
@@ -87,7 +107,7 @@ bool app_tell(struct app_worker *worker, const struct app_tell_init *init)
         whole ? NULL : claims_find_watch(claims, instance, init->destination);
     if (!claim && !(whole && claims_watch(claims, instance)))
       continue;
-    tell_one(app_shared_of(worker), instance, claim, init);
+    tell_one(app, instance, claim, init);
     any = true;
   }
   return any;

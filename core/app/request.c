@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/app.h"
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "plugin/answer.h"
@@ -13,10 +14,14 @@ struct app_call {
   struct loop_task task;
   _Atomic uint32_t refs; /* the worker's until done, and the plugin's side's */
   struct app_worker *worker;
+  struct list link;        /* worker only: app_worker_calls */
+  uint64_t begun_ms;       /* worker only */
+  bool given_up;           /* worker only: its answer was not waited for */
   struct inbox_item *item; /* the way back, made beforehand so that it cannot fail */
   app_done_fn done;
   void *owner; /* worker only */
   struct plugin_instance *instance;
+  struct app_backlog *backlog; /* the instance's */
   struct identity *who;
   struct plug_app_request request;
   struct app_result result;
@@ -40,9 +45,12 @@ static void come_back(struct inbox_call *inbox_call)
 {
   struct app_call *call = container_of(inbox_call, struct app_call, call);
   struct app_result result = call->result;
-  call->result.answer = NULL;
-  app_count(app_shared_of(call->worker), -1, -call->bytes);
-  call->done(call->owner, call->worker, &result);
+  list_remove(&call->link);
+  app_count(call->backlog, -1, -call->bytes);
+  if (!call->given_up) {
+    call->result.answer = NULL;
+    call->done(call->owner, call->worker, &result);
+  }
   unref(call);
 }
 
@@ -55,6 +63,28 @@ static void log_failure(const struct app_call *call, plug_status status, struct 
         instance_name(call->instance),
         "request for '%.*s' failed with status %d%s%.*s (%" PRIu64 " more before, not reported)",
         STR_ARG(call->request.destination), status, detail.len ? ": " : "", STR_ARG(detail), held);
+}
+
+static void give_up(struct app_call *call)
+{
+  void *owner = call->owner;
+  struct app_result result = {.status = PLUG_ETIMEDOUT, .instance = call->result.instance};
+  call->given_up = true;
+  call->owner = NULL;
+  log_failure(call, PLUG_ETIMEDOUT, STR("the plugin does not come back from a call"));
+  call->done(owner, call->worker, &result);
+}
+
+void app_answer_overdue(struct app_worker *worker, uint64_t now_ms)
+{
+  struct list *head = app_worker_calls(worker), *next;
+  for (struct list *node = head->next; node != head; node = next) {
+    struct app_call *call = container_of(node, struct app_call, link);
+    next = node->next;
+    if (!call->given_up && now_ms >= call->begun_ms + call->timeout_ms &&
+        loop_is_late(instance_loop(call->instance)))
+      give_up(call);
+  }
 }
 
 static void send_back(struct app_call *call)
@@ -100,6 +130,7 @@ static plug_status run(struct app_call *call)
   if (!op)
     return PLUG_ENOMEM;
   op_on_release(op, on_release);
+  op_takes(op, OP_TAKES_ANSWER);
   struct instance_call measured;
   instance_call_begin(&measured, instance, "request");
   answer_catch_begin(&catch, op);
@@ -192,7 +223,10 @@ static struct app_call *make(struct app_worker *worker, const struct app_request
   call->done = init->done;
   call->instance = init->claim->instance;
   call->bytes = (int64_t)bytes;
+  call->begun_ms = clock_now_ms();
+  list_init(&call->link);
   instance_hold(call->instance);
+  call->backlog = app_backlog(app_of(worker), call->instance);
   call->timeout_ms = app_settings_of(app_of(worker))->timeout_ms;
   call->result.instance = instance_name(call->instance);
   atomic_init(&call->refs, 2);
@@ -212,29 +246,46 @@ static void discard(struct app_call *call)
   unref(call);
 }
 
+/* Where a plugin hangs at home nothing more is sent; one that is asked here may answer here, but
+ * what it answers later waits for its home. */
+static plug_status may_ask(const struct app *app, const struct plugin_instance *instance)
+{
+  bool any = (instance_app(instance)->flags & PLUG_APP_ANY) != 0;
+  if (app_is_full(app))
+    return PLUG_EAGAIN;
+  if (!loop_hangs(instance_loop(instance)))
+    return PLUG_OK;
+  if (!any)
+    return PLUG_EUNAVAIL;
+  return app_backlog_is_full(app, app_backlog(app, instance)) ? PLUG_EAGAIN : PLUG_OK;
+}
+
 plug_status app_request(struct app_worker *worker, const struct app_request_init *init,
                         struct app_call **out, struct app_result *result)
 {
   struct app *app = app_of(worker);
   *result = (struct app_result){.instance = instance_name(init->claim->instance)};
-  if (app_is_full(app)) {
+  plug_status status = may_ask(app, init->claim->instance);
+  if (status != PLUG_OK) {
     COUNT(app_refused);
-    return result->status = PLUG_EAGAIN;
+    return result->status = status;
   }
   struct app_call *call = make(worker, init);
   if (!call)
     return result->status = PLUG_ENOMEM;
   COUNT(app_requests);
-  app_count(app_shared_of(worker), 1, call->bytes);
+  app_count(call->backlog, 1, call->bytes);
   *out = call;
+  list_append(app_worker_calls(worker), &call->link);
   if (!(instance_app(call->instance)->flags & PLUG_APP_ANY)) {
     loop_post_task(instance_loop(call->instance), &call->task);
     return PLUG_PENDING;
   }
-  plug_status status = run(call);
+  status = run(call);
   if (status == PLUG_PENDING)
     return status;
-  app_count(app_shared_of(worker), -1, -call->bytes);
+  list_remove(&call->link);
+  app_count(call->backlog, -1, -call->bytes);
   result->status = status;
   result->answer = call->result.answer;
   call->result.answer = NULL;

@@ -87,7 +87,8 @@
   X(access_denied, 0, "SUBSCRIBEs and SENDs denied by [access]")                         \
   X(app_requests, 0, "SENDs and SUBSCRIBEs given to applications")                       \
   X(app_waiting, 1, "requests and events that wait for applications")                    \
-  X(app_refused, 0, "requests refused over [app] queue or queue-size")                   \
+  X(app_refused, 0, "requests refused: [app] queue is full, or the plugin hangs")        \
+  X(app_lost, 0, "events not told to an application that hangs, over [app] queue")       \
   X(app_errors, 0, "requests that an application answered with an error, or not at all") \
   X(app_unclaimed, 0, "SENDs and SUBSCRIBEs that no application claims")                 \
   X(presence_members, 1, "members that this node keeps in rooms")                        \

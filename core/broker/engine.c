@@ -13,6 +13,7 @@
 
 #define START_LIMIT_MS 10000
 #define DRAIN_LIMIT_MS 5000
+#define HANG_LIMIT_MS  500
 
 /* --- upcalls ------------------------------------------------------------------------------ */
 
@@ -234,20 +235,30 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   engine_run_publishes(&engine->publish_task);
 }
 
-void engine_drain(struct engine *engine)
+/* False: the control thread has not come back, or not in time. */
+static bool drain(struct engine *engine)
 {
-  uint64_t limit_ms = watchdog_home_hangs() ? 0 : DRAIN_LIMIT_MS;
+  /* The watchdog learns a little later that it is back. */
+  uint64_t limit_ms = watchdog_home_hangs() ? HANG_LIMIT_MS : DRAIN_LIMIT_MS;
   if (!loop_call_within(instance_loop(engine->instance), stop_on_home, engine, limit_ms))
-    return; /* and is abandoned by broker_stop */
+    return false;
   if (instance_state(engine->instance) == INSTANCE_RUNNING)
     instance_drain(engine->instance);
+  return true;
+}
+
+void engine_drain(struct engine *engine)
+{
+  (void)drain(engine); /* if not, engine_stop looks again */
 }
 
 void engine_stop(struct engine *engine)
 {
-  if (engine->running)
-    engine_drain(engine);
-  instance_stop(engine->instance);
+  /* What the engine has open at home keeps it from being taken apart. */
+  if (engine->running && !drain(engine))
+    instance_give_up(engine->instance);
+  else
+    instance_stop(engine->instance);
 }
 
 bool engine_free(struct engine *engine)

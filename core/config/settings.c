@@ -347,6 +347,7 @@ static plug_status load_server(struct settings_loader *l)
   s->log_level = (enum log_level)loader_choice(l, SECTION_SERVER, "log-level");
   s->log_json = loader_choice(l, SECTION_SERVER, "log-format") == 1;
   s->stats_spring = loader_choice(l, SECTION_SERVER, "stats-format") == 1;
+  s->plugin_threads = loader_number(l, SECTION_SERVER, "plugin-threads") != 0;
   s->io_uring = loader_number(l, SECTION_SERVER, "io-uring") != 0;
   s->try_page = loader_number(l, SECTION_HTTP, "try-page") != 0;
   s->trailing_lf = loader_number(l, SECTION_TCP, "trailing-lf") != 0;

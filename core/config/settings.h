@@ -123,7 +123,8 @@ struct settings {
   uint64_t live_limit_ms;
   uint64_t pool_threads, pool_queue;
   uint64_t plugin_hang_ms;
-  bool io_uring; /* use it where the kernel offers it */
+  bool plugin_threads; /* auth and app plugins have one each */
+  bool io_uring;       /* use it where the kernel offers it */
 
   /* [http], [tcp] */
   struct settings_address *http_listen, *http_tls_listen;

@@ -61,8 +61,16 @@ static const struct plug_option server_options[] = {
      "How many such jobs may wait; more are refused."},
     {"plugin-hang", PLUG_OPT_DURATION, FIXED, "5s", "100ms..10m",
      "A plugin that has not returned from a call for so long hangs: the log names it and the call, "
-     "`/ready` answers 503, SENDs that wait are refused after `operation-timeout`, and a stopping "
-     "server does not wait for it."},
+     "`/ready` answers 503, what waits for it is refused when its time is over "
+     "(`operation-timeout`, `timeout` of `[auth]` and `[app]`), and a stopping server does not "
+     "wait "
+     "for it."},
+    {"plugin-threads", PLUG_OPT_BOOL, FIXED, "off", NULL,
+     "Gives each auth and app plugin a thread of its own for what is called on the control thread "
+     "otherwise: one that blocks then delays neither the broker nor the other plugins "
+     "(docs/operating.md). Each costs some 64 KiB of memory and five descriptors, and a login goes "
+     "from thread to thread. app-presence stays on the control thread, which presence belongs "
+     "to."},
     {"io-uring", PLUG_OPT_BOOL, FIXED, "on", NULL,
      "Writes to many connections with one io_uring submission where the kernel offers it, and with "
      "a `send()` each where it does not."},

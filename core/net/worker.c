@@ -468,15 +468,19 @@ static void cut_all(struct worker *worker)
 /* How often: it walks all sessions. */
 #define ANSWER_MS 100u
 
-/* Deadlines are kept by the control thread. While that hangs in a plugin the workers keep those of
- * their own sessions. */
+/* Deadlines are kept at the plugins' homes. While one of these is held up the workers keep those of
+ * their own sessions: the broker's if it is the control thread that hangs, and those of auth and
+ * app plugins, which have been kept already where their home is not late. */
 static void answer_for_others(struct worker *worker)
 {
   struct net_env *env = &worker->env;
   if (env->now_ms < worker->answered_ms + ANSWER_MS)
     return;
   worker->answered_ms = env->now_ms;
-  session_answer_overdue(&env->session, env->now_ms, env->settings->operation_timeout_ms);
+  if (env->session.app)
+    app_answer_overdue(env->session.app, env->now_ms);
+  if (watchdog_home_hangs())
+    session_answer_overdue(&env->session, env->now_ms, env->settings->operation_timeout_ms);
   for (struct list *node = env->conns.next, *next; node != &env->conns; node = next) {
     struct conn *conn = container_of(node, struct conn, link);
     next = node->next;
@@ -521,7 +525,7 @@ static void *run(void *arg)
     env->hub.epoch = (uint32_t)(env->now_ms / HUB_EPOCH_MS);
     poller_dispatch(&env->poller);
     resume_paused(worker);
-    if (watchdog_home_hangs())
+    if (watchdog_some_home_is_late())
       answer_for_others(worker);
     obey(worker);
     deferred = defers(worker);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "plugin/border.h"
 #include "plugin/part.h"
 
 /* --- copies ------------------------------------------------------------------------------- */
@@ -45,6 +46,35 @@ static void take_message(struct filler *to, struct plug_app_message *out,
                                    .body = take(to, message->body),
                                    .headers = headers,
                                    .n_headers = message->n_headers};
+}
+
+static bool is_message(const struct plug_app_message *message)
+{
+  return message && border_is_text(message->destination) && border_is_text(message->content_type) &&
+         border_is_text(message->body) && border_are_pairs(message->headers, message->n_headers);
+}
+
+static bool is_error(const struct plug_app_error *theirs)
+{
+  struct plug_app_error error = {0};
+  memcpy(&error, theirs, theirs->size < sizeof error ? theirs->size : sizeof error);
+  return border_is_text(error.code) && border_is_text(error.reason) && border_is_text(error.detail);
+}
+
+/* All that it points to may be there. */
+static bool is_answer(const struct plug_app_answer *theirs)
+{
+  struct plug_app_answer in = {0};
+  if (!theirs)
+    return false;
+  memcpy(&in, theirs, theirs->size < sizeof in ? theirs->size : sizeof in);
+  if ((in.error && !is_error(in.error)) || (in.reply && !is_message(in.reply)) ||
+      !border_is_table(in.publishes, in.n_publishes))
+    return false;
+  for (size_t i = 0; i < in.n_publishes; i++)
+    if (!is_message(&in.publishes[i]))
+      return false;
+  return true;
 }
 
 struct plug_app_answer *answer_copy(const struct plug_app_answer *theirs, size_t *len)
@@ -114,15 +144,19 @@ plug_status answer_catch_end(struct answer_catch *catch, plug_status status)
 static void up_answer(struct plug_op *op, const struct plug_app_answer *theirs)
 {
   size_t len;
+  if (!is_answer(theirs)) {
+    op_complete_garbage(op, "answer");
+    return;
+  }
   struct plug_app_answer *answer = answer_copy(theirs, &len);
   struct answer_catch *catch = catching;
   if (catch && catch->op == op && !catch->caught && !catch->failed) {
     catch->caught = answer;
     catch->failed = !answer;
   } else if (answer) {
-    op_complete(op, ANSWER_GIVEN, answer, len, "answer");
+    op_complete(op, &(struct op_answer){ANSWER_GIVEN, OP_TAKES_ANSWER, answer, len}, "answer");
   } else {
-    op_complete(op, PLUG_ENOMEM, NULL, 0, "answer");
+    op_complete(op, &(struct op_answer){.status = PLUG_ENOMEM}, "answer");
   }
 }
 
@@ -141,6 +175,8 @@ static plug_status up_publish(const struct plug_host *host, const struct plug_ap
   size_t len;
   if (!may_publish(instance))
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "publish", is_message(message)))
+    return PLUG_EINVAL;
   struct plug_app_answer *copy = answer_copy(&one, &len);
   return copy ? instance->app_up.publish(instance->app_up.ctx, copy, done, arg) : PLUG_ENOMEM;
 }
@@ -154,6 +190,9 @@ static plug_status up_publish_local(const struct plug_host *host,
   size_t len;
   if (part_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish_local)
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "publish_local",
+                      is_message(message) && border_is_text(subscription)))
+    return PLUG_EINVAL;
   struct plug_app_answer *copy = answer_copy(&one, &len);
   return copy ? instance->app_up.publish_local(instance->app_up.ctx, copy, session, subscription)
               : PLUG_ENOMEM;
@@ -162,8 +201,11 @@ static plug_status up_publish_local(const struct plug_host *host,
 static plug_status up_check(const struct plug_host *host, const struct plug_app_message *message)
 {
   struct plugin_instance *instance = part_of(host);
-  return may_publish(instance) ? instance->app_up.check(instance->app_up.ctx, message)
-                               : PLUG_ESTATE;
+  if (!may_publish(instance))
+    return PLUG_ESTATE;
+  if (!border_accepts(instance, "check", is_message(message)))
+    return PLUG_EINVAL;
+  return instance->app_up.check(instance->app_up.ctx, message);
 }
 
 const struct plug_app_up answer_app_up = {

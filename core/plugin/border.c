@@ -60,3 +60,44 @@ bool border_is_create(struct plugin_instance *instance, const char *function)
   border_violation(instance, function, "called outside create");
   return false;
 }
+
+/* More than any limit of the configuration allows, and little enough for sums of many. */
+#define TEXT_MAX  ((size_t)1 << 31)
+#define ITEMS_MAX ((size_t)1 << 24)
+
+bool border_is_text(struct plug_str text)
+{
+  return !text.len || (text.ptr && text.len <= TEXT_MAX);
+}
+
+bool border_is_table(const void *items, size_t n)
+{
+  return !n || (items && n <= ITEMS_MAX);
+}
+
+bool border_are_texts(const struct plug_str *texts, size_t n)
+{
+  if (!border_is_table(texts, n))
+    return false;
+  for (size_t i = 0; i < n; i++)
+    if (!border_is_text(texts[i]))
+      return false;
+  return true;
+}
+
+bool border_are_pairs(const struct plug_kv *pairs, size_t n)
+{
+  if (!border_is_table(pairs, n))
+    return false;
+  for (size_t i = 0; i < n; i++)
+    if (!border_is_text(pairs[i].key) || !border_is_text(pairs[i].value))
+      return false;
+  return true;
+}
+
+bool border_accepts(struct plugin_instance *instance, const char *function, bool all_well)
+{
+  if (!all_well)
+    border_violation(instance, function, BORDER_GARBAGE);
+  return all_well;
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "plugin/border.h"
 
 /* --- copies ------------------------------------------------------------------------------- */
 
@@ -28,6 +29,27 @@ static size_t identity_bytes(const struct plug_identity *who)
   for (size_t i = 0; i < who->n_permissions; i++)
     bytes += who->permissions[i].pattern.len;
   return bytes;
+}
+
+static bool are_permissions(const struct plug_permission *permissions, size_t n)
+{
+  if (!border_is_table(permissions, n))
+    return false;
+  for (size_t i = 0; i < n; i++)
+    if (!border_is_text(permissions[i].pattern))
+      return false;
+  return true;
+}
+
+bool grant_is_identity(const struct plug_identity *theirs)
+{
+  struct plug_identity who = {0};
+  if (!theirs)
+    return false;
+  memcpy(&who, theirs, theirs->size < sizeof who ? theirs->size : sizeof who);
+  return border_is_text(who.user) && border_are_texts(who.roles, who.n_roles) &&
+         border_are_pairs(who.attrs, who.n_attrs) &&
+         are_permissions(who.permissions, who.n_permissions);
 }
 
 void *grant_copy_identity(const struct plug_identity *theirs, size_t extra, size_t *len)
@@ -70,15 +92,19 @@ void *grant_copy_identity(const struct plug_identity *theirs, size_t extra, size
 
 static void fail_no_memory(struct plug_op *op, const char *function)
 {
-  op_complete(op, PLUG_ENOMEM, NULL, 0, function);
+  op_complete(op, &(struct op_answer){.status = PLUG_ENOMEM}, function);
 }
 
 static void up_grant(struct plug_op *op, const struct plug_identity *who)
 {
-  size_t len;
-  void *block = grant_copy_identity(who, 0, &len);
-  if (block)
-    op_complete(op, GRANT_IDENTITY, block, len, "grant");
+  struct op_answer answer = {.status = GRANT_IDENTITY, .takes = OP_TAKES_LOGIN};
+  if (!grant_is_identity(who)) {
+    op_complete_garbage(op, "grant");
+    return;
+  }
+  answer.detail = grant_copy_identity(who, 0, &answer.len);
+  if (answer.detail)
+    op_complete(op, &answer, "grant");
   else
     fail_no_memory(op, "grant");
 }
@@ -86,8 +112,17 @@ static void up_grant(struct plug_op *op, const struct plug_identity *who)
 static void up_refuse(struct plug_op *op, const struct plug_refusal *theirs)
 {
   struct plug_refusal refusal = {0};
+  if (!theirs) {
+    op_complete_garbage(op, "refuse");
+    return;
+  }
   memcpy(&refusal, theirs, theirs->size < sizeof refusal ? theirs->size : sizeof refusal);
   refusal.size = sizeof refusal;
+  if (!border_is_text(refusal.code) || !border_is_text(refusal.reason) ||
+      !border_is_text(refusal.detail)) {
+    op_complete_garbage(op, "refuse");
+    return;
+  }
   size_t len = sizeof refusal + refusal.code.len + refusal.reason.len + refusal.detail.len;
   char *block = malloc(len);
   if (!block) {
@@ -99,7 +134,8 @@ static void up_refuse(struct plug_op *op, const struct plug_refusal *theirs)
   move_str(&refusal.reason, &at);
   move_str(&refusal.detail, &at);
   memcpy(block, &refusal, sizeof refusal);
-  op_complete(op, GRANT_REFUSAL, block, len, "refuse");
+  const struct op_answer answer = {GRANT_REFUSAL, OP_TAKES_LOGIN, block, len};
+  op_complete(op, &answer, "refuse");
 }
 
 static void up_decide(struct plug_op *op, plug_status verdict, const struct plug_decision *theirs)
@@ -113,7 +149,8 @@ static void up_decide(struct plug_op *op, plug_status verdict, const struct plug
   if (theirs)
     memcpy(&block->decision, theirs,
            theirs->size < sizeof block->decision ? theirs->size : sizeof block->decision);
-  op_complete(op, GRANT_DECISION, block, sizeof *block, "decide");
+  const struct op_answer answer = {GRANT_DECISION, OP_TAKES_VERDICT, block, sizeof *block};
+  op_complete(op, &answer, "decide");
 }
 
 const struct plug_auth_up grant_auth_up = {

@@ -4,6 +4,8 @@
 #ifndef PLUGIN_GRANT_H
 #define PLUGIN_GRANT_H
 
+#include <stdbool.h>
+
 #include <plugboard/auth.h>
 
 #include "plugin/op.h"
@@ -21,6 +23,8 @@ struct grant_decision {
 /* plug_host.auth of every instance that is an auth plugin. */
 extern const struct plug_auth_up grant_auth_up;
 
+/* All that it points to may be there. */
+bool grant_is_identity(const struct plug_identity *who);
 /* A copy in one allocation, for free(); NULL when out of memory. extra: bytes at its start that are
  * left to the caller, aligned as malloc aligns; the identity stands behind them. */
 void *grant_copy_identity(const struct plug_identity *who, size_t extra, size_t *len);

@@ -40,7 +40,8 @@ static void host_log(const struct plug_host *host, int32_t level, struct plug_st
 {
   if (level < PLUG_LOG_DEBUG || level > PLUG_LOG_VIOLATION)
     level = PLUG_LOG_ERROR;
-  log_line((enum log_level)level, part_of(host)->name, line);
+  if (border_accepts(part_of(host), "log", border_is_text(line)))
+    log_line((enum log_level)level, part_of(host)->name, line);
 }
 
 static uint64_t host_now_ms(const struct plug_host *host)
@@ -84,6 +85,8 @@ static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg
       border_violation(instance, "post", "called before start or after stop");
     return PLUG_ESTATE;
   }
+  if (!border_accepts(instance, "post", fn))
+    return PLUG_EINVAL;
   struct host_post *post = malloc(sizeof *post);
   if (!post)
     return PLUG_ENOMEM;
@@ -118,8 +121,13 @@ static const struct plug_msg *host_msg_make(const struct plug_host *host,
                                             const struct plug_msg_init *init)
 {
   struct plug_msg_init mine = {0};
-  memcpy(&mine, init, init->size < sizeof mine ? init->size : sizeof mine);
+  if (init)
+    memcpy(&mine, init, init->size < sizeof mine ? init->size : sizeof mine);
   mine.size = sizeof mine;
+  bool well = init && border_is_text(mine.topic) && border_is_text(mine.content_type) &&
+              border_is_text(mine.payload) && border_are_pairs(mine.headers, mine.n_headers);
+  if (!border_accepts(part_of(host), "msg_make", well))
+    return NULL;
   const char *why = message_breaks_frames(&mine);
   if (!why)
     why = message_over_limit(&mine);
@@ -133,11 +141,40 @@ static const struct plug_msg *host_msg_make(const struct plug_host *host,
 static const struct plug_msg *host_msg_decode(const struct plug_host *host, struct plug_str wire)
 {
   const char *why;
+  if (!border_accepts(part_of(host), "msg_decode", border_is_text(wire)))
+    return NULL;
   return hold(host, envelope_parse(wire, &why));
+}
+
+/* Of functions that get no host: as far as the thread tells whose call it is. */
+static void violation_here(const char *function, const char *what)
+{
+  struct plugin_instance *instance = watch_instance();
+  if (instance)
+    border_violation(instance, function, what);
+  else
+    border_violation_of(NULL, function, what);
+}
+
+static void no_message(const char *function)
+{
+  violation_here(function, "given no message");
+}
+
+static struct plug_str host_msg_encode(const struct plug_msg *msg)
+{
+  if (msg)
+    return message_encoded(msg);
+  no_message("msg_encode");
+  return str_from(NULL, 0);
 }
 
 static void host_msg_ref(const struct plug_msg *msg)
 {
+  if (!msg) {
+    no_message("msg_ref");
+    return;
+  }
   /* Not counted without memory: it is then kept for ever, which is the lesser evil. */
   held_add(msg, watch_instance());
   message_ref(msg);
@@ -149,12 +186,7 @@ static void host_msg_unref(const struct plug_msg *msg)
     message_unref(msg);
     return;
   }
-  struct plugin_instance *instance = watch_instance();
-  const char *what = "given back a message more often than it was taken";
-  if (instance)
-    border_violation(instance, "msg_unref", what);
-  else
-    border_violation_of(NULL, "msg_unref", what);
+  violation_here("msg_unref", "given back a message more often than it was taken");
 }
 
 /* --- "plug.host.auth/1" ------------------------------------------------------------------- */
@@ -173,6 +205,8 @@ static plug_status invalidate_user(const struct plug_host *host, struct plug_str
 {
   struct plugin_instance *instance = part_of(host);
   plug_status status = check_auth_call(instance, "invalidate_user");
+  if (!border_accepts(instance, "invalidate_user", border_is_text(user) && border_is_text(reason)))
+    return PLUG_EINVAL;
   if (status == PLUG_OK && (!user.len || flags > PLUG_INVALIDATE_CLOSE))
     status = PLUG_EINVAL;
   return status ? status
@@ -184,6 +218,8 @@ static plug_status invalidate_session(const struct plug_host *host, uint64_t ses
 {
   struct plugin_instance *instance = part_of(host);
   plug_status status = check_auth_call(instance, "invalidate_session");
+  if (!border_accepts(instance, "invalidate_session", border_is_text(reason)))
+    return PLUG_EINVAL;
   if (status == PLUG_OK && flags > PLUG_INVALIDATE_CLOSE)
     status = PLUG_EINVAL;
   return status ? status
@@ -195,6 +231,8 @@ static plug_status update_user(const struct plug_host *host, const struct plug_i
 {
   struct plugin_instance *instance = part_of(host);
   plug_status status = check_auth_call(instance, "update_user");
+  if (!border_accepts(instance, "update_user", grant_is_identity(who)))
+    return PLUG_EINVAL;
   return status ? status : instance->auth_up.update(instance->auth_up.ctx, who);
 }
 
@@ -204,6 +242,15 @@ static const struct plug_auth_control auth_control_table = {
     .invalidate_session = invalidate_session,
     .update_user = update_user,
 };
+
+/* What it does happens on the control thread, and so must all that the instance does. Where that
+ * has got a home of its own by now there is no such extension. */
+static const void *shared_extension(struct plugin_instance *instance)
+{
+  if (atomic_load(&instance->creating))
+    atomic_store(&instance->at_control, true);
+  return loop_is_own(instance->loop) ? NULL : instance->extension->table;
+}
 
 static const void *host_extension(const struct plug_host *host, const char *id)
 {
@@ -219,7 +266,7 @@ static const void *host_extension(const struct plug_host *host, const char *id)
   if (!strcmp(id, PLUG_EXT_BROKER_PRESENCE) && instance->image->entry.broker)
     return &host_presence_table;
   if (instance->extension && !strcmp(id, instance->extension->id))
-    return instance->extension->table;
+    return shared_extension(part_of(host));
   if (!strcmp(id, PLUG_EXT_AUTH) && part_of(host)->image->entry.auth)
     return &auth_control_table;
   return NULL;
@@ -232,6 +279,10 @@ static plug_status host_deliver(const struct plug_host *host, uint64_t interest,
   /* What is behind the upcalls may be gone when an abandoned plugin still delivers. */
   if (atomic_load_explicit(&instance->closed, memory_order_relaxed))
     return PLUG_ESTATE;
+  if (!msg) {
+    no_message("deliver");
+    return PLUG_EINVAL;
+  }
   return instance->up.deliver(instance->up.ctx, interest, msg);
 }
 
@@ -239,7 +290,8 @@ static void host_state(const struct plug_host *host, int32_t state, uint32_t fla
                        struct plug_str why)
 {
   struct plugin_instance *instance = part_of(host);
-  if (border_is_home(instance, "state") && !atomic_load(&instance->closed))
+  if (border_is_home(instance, "state") && !atomic_load(&instance->closed) &&
+      border_accepts(instance, "state", border_is_text(why)))
     instance->up.state(instance->up.ctx, state, flags, why);
 }
 
@@ -278,7 +330,7 @@ void host_init(struct plugin_instance *instance)
       .op_deadline_ms = op_pool_deadline_ms,
       .msg_make = host_msg_make,
       .msg_decode = host_msg_decode,
-      .msg_encode = message_encoded,
+      .msg_encode = host_msg_encode,
       .msg_ref = host_msg_ref,
       .msg_unref = host_msg_unref,
       .extension = host_extension,

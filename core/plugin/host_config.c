@@ -17,6 +17,8 @@ plug_status host_config_str(const struct plug_host *host, const char *key, struc
   struct plugin_instance *instance = part_of(host);
   if (!border_is_create(instance, "cfg_str"))
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "cfg_str", key && out))
+    return PLUG_EINVAL;
   struct option_table table = options_of(instance);
   return option_str(&table, instance->config->section, key, out);
 }
@@ -26,6 +28,8 @@ plug_status host_config_i64(const struct plug_host *host, const char *key, int64
   struct plugin_instance *instance = part_of(host);
   if (!border_is_create(instance, "cfg_i64"))
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "cfg_i64", key && out))
+    return PLUG_EINVAL;
   struct option_table table = options_of(instance);
   return option_i64(&table, instance->config->section, key, out);
 }
@@ -69,6 +73,8 @@ static plug_status get_section(const struct plug_host *host, size_t number, stru
   struct plugin_instance *instance = part_of(host);
   if (!border_is_create(instance, "section"))
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "section", name))
+    return PLUG_EINVAL;
   instance->config->asked_sections = true;
   const struct config_section *section = find(instance, number);
   if (!section)
@@ -83,6 +89,8 @@ static plug_status get_entry(const struct plug_host *host, size_t section, size_
   struct plugin_instance *instance = part_of(host);
   if (!border_is_create(instance, "entry"))
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "entry", out))
+    return PLUG_EINVAL;
   const struct config_entry *entry = find_entry(find(instance, section), number);
   if (!entry)
     return PLUG_EINVAL;

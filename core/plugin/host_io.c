@@ -89,7 +89,7 @@ struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want
                              void *arg)
 {
   struct plugin_instance *instance = part_of(host);
-  if (!border_is_home(instance, "io_open"))
+  if (!border_is_home(instance, "io_open") || !border_accepts(instance, "io_open", fn))
     return NULL;
   struct list *open = &instance->io->watches;
   for (struct list *node = open->next; node != open; node = node->next)
@@ -166,7 +166,7 @@ static void timer_closed(uv_handle_t *handle)
 struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn fn, void *arg)
 {
   struct plugin_instance *instance = part_of(host);
-  if (!border_is_home(instance, "timer_new"))
+  if (!border_is_home(instance, "timer_new") || !border_accepts(instance, "timer_new", fn))
     return NULL;
   struct timed *timer = calloc(1, sizeof *timer);
   if (!timer)

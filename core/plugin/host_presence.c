@@ -20,7 +20,7 @@ static void presence_user(struct plug_op *op, struct plug_str user, struct plug_
 {
   struct plugin_instance *instance = op_instance(op, "user");
   const struct instance_presence_up *up = instance ? listener(instance, "user") : NULL;
-  if (up)
+  if (up && border_accepts(instance, "user", border_is_text(user) && border_is_text(info)))
     up->user(op, user, info, members);
 }
 
@@ -36,11 +36,15 @@ static void presence_total(struct plug_op *op, uint64_t users, uint64_t members,
 static void presence_changed(const struct plug_host *host,
                              const struct plug_presence_change *change)
 {
-  const struct instance_presence_up *up = listener(part_of(host), "changed");
+  struct plugin_instance *instance = part_of(host);
+  const struct instance_presence_up *up = listener(instance, "changed");
   struct plug_presence_change mine = {0};
+  if (!border_accepts(instance, "changed", change))
+    return;
   memcpy(&mine, change, change->size < sizeof mine ? change->size : sizeof mine);
   mine.size = sizeof mine;
-  if (up)
+  bool well = border_is_text(mine.topic) && border_is_text(mine.user) && border_is_text(mine.info);
+  if (up && border_accepts(instance, "changed", well))
     up->changed(up->ctx, &mine);
 }
 

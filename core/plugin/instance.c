@@ -48,6 +48,7 @@ struct whole {
   struct host_io io;
   struct host_config config;
   bool started;
+  bool wants_own_home;
   _Atomic int64_t holds;
   _Atomic bool has_called; /* its extension */
 
@@ -324,13 +325,24 @@ static void step_run(struct loop_task *task)
     step_finish(step, status, STR(""));
 }
 
+/* On its home, or on a thread that is in one of its functions. */
+static bool hangs(const struct plugin_instance *instance)
+{
+  struct watch_record *records;
+  size_t n = watch_records(&records);
+  for (size_t i = 0; i < n; i++)
+    if (atomic_load(&records[i].hangs) && atomic_load(&records[i].instance) == instance)
+      return true;
+  return loop_hangs(instance->loop);
+}
+
 /* PLUG_ETIMEDOUT: it does not finish; otherwise how it finished. */
 static plug_status step_wait(struct instance_step *step)
 {
   struct plugin_instance *instance = step->instance;
   struct whole *whole = whole_of(instance);
   /* What hangs already has had its time. */
-  uint64_t limit_ms = watchdog_hangs() ? HANG_GRACE_MS : step->limit_ms + HANG_GRACE_MS;
+  uint64_t limit_ms = hangs(instance) ? HANG_GRACE_MS : step->limit_ms + HANG_GRACE_MS;
   uint64_t deadline = clock_now_ms() + limit_ms;
   step->task.run = step_run;
   loop_post_task(instance->loop, &step->task);
@@ -339,7 +351,8 @@ static plug_status step_wait(struct instance_step *step)
   while (!step->finished && (now = clock_now_ms()) < deadline)
     uv_cond_timedwait(&whole->changed, &whole->lock, (deadline - now) * 1000000u);
   if (!step->finished)
-    snprintf(step->detail, sizeof step->detail, "the control thread does not come back from it");
+    snprintf(step->detail, sizeof step->detail, "thread '%s' does not come back from it",
+             loop_name(instance->loop));
   plug_status status = step->finished ? step->status : PLUG_ETIMEDOUT;
   uv_mutex_unlock(&whole->lock);
   return status;
@@ -357,10 +370,25 @@ static bool wait_for_ops(struct plugin_instance *instance, uint64_t deadline_ms)
   return true;
 }
 
+/* False when there can be none. */
+static bool move_home(struct plugin_instance *instance)
+{
+  if (!whole_of(instance)->wants_own_home || atomic_load(&instance->at_control))
+    return true;
+  struct loop *own = loop_start_own(instance->name, instance->loop);
+  if (own)
+    instance->loop = own;
+  return own != NULL;
+}
+
 plug_status instance_start(struct plugin_instance *instance, struct plug_err *err)
 {
   struct whole *whole = whole_of(instance);
   invariant(instance->loop && !whole->started);
+  if (!move_home(instance)) {
+    fault_at(err, NULL, 0, "[%s] cannot start: no thread can be started for it", instance->name);
+    return err->code = PLUG_ENOMEM;
+  }
   whole->started = true;
   plug_status status = step_wait(&whole->start);
   if (status == PLUG_OK) {
@@ -423,6 +451,13 @@ static void abandon(struct plugin_instance *instance, const char *why)
   }
 }
 
+void instance_give_up(struct plugin_instance *instance)
+{
+  enum instance_state state = instance_state(instance);
+  if (state != INSTANCE_STOPPED && state != INSTANCE_ABANDONED)
+    abandon(instance, "was not reached at home");
+}
+
 static void nothing(void *arg)
 {
   (void)arg;
@@ -451,7 +486,7 @@ void instance_stop(struct plugin_instance *instance)
     log_warn(instance->name, "stop ended with status %d: %s", status, whole->stop.detail);
   /* Tasks of this instance that were already on their way are done after this. */
   if (!loop_call_within(instance->loop, nothing, NULL, whole->stop.limit_ms)) {
-    abandon(instance, "stopped, but the control thread did not come back");
+    abandon(instance, "stopped, but its home thread did not come back");
     return;
   }
   atomic_store(&instance->state, INSTANCE_STOPPED);
@@ -473,6 +508,8 @@ void instance_destroy(struct plugin_instance *instance)
   put_leak(whole->leaked, sizeof whole->leaked, held_reclaim(instance), "message", "messages");
   if (whole->leaked[0])
     border_violation(instance, "destroy", whole->leaked);
+  if (loop_is_own(instance->loop))
+    loop_stop(instance->loop); /* what was posted there before looks at the instance */
   instance_free(instance);
 }
 
@@ -534,6 +571,11 @@ const struct plug_auth *instance_auth(const struct plugin_instance *instance)
 const struct plug_app *instance_app(const struct plugin_instance *instance)
 {
   return instance->image->entry.app;
+}
+
+void instance_want_own_home(struct plugin_instance *instance)
+{
+  whole_of(instance)->wants_own_home = true;
 }
 
 void instance_set_limits(struct plugin_instance *instance, const struct instance_limits *limits)

@@ -33,6 +33,9 @@ struct plugin_instance *instance_calling(const struct plug_host *host, const cha
 
 /* What follows: between create and start. */
 
+/* start gives it a thread that is its home alone, named like the instance, unless it has asked for
+ * an extension that lives on the control thread. Not for brokers, which the server calls there. */
+void instance_want_own_home(struct plugin_instance *instance);
 /* How long each step may take, for whoever wants others than those named below. */
 struct instance_limits {
   uint64_t start_ms, drain_ms, stop_ms;
@@ -48,7 +51,10 @@ void instance_set_auth_up(struct plugin_instance *instance, const struct instanc
 plug_status instance_start(struct plugin_instance *instance, struct plug_err *err);
 plug_status instance_drain(struct plugin_instance *instance);
 void instance_stop(struct plugin_instance *instance);
-/* Frees it (unless abandoned). Legal when CREATED or STOPPED. */
+/* Instead of stop, when its home has not come back to somebody else's last work there: it counts as
+ * one that would not stop, even if its home comes back now. */
+void instance_give_up(struct plugin_instance *instance);
+/* Frees it, and its home if that is its own (unless abandoned). Legal when CREATED or STOPPED. */
 void instance_destroy(struct plugin_instance *instance);
 
 /* Some instance was abandoned: what it may still use must not be taken apart, whatever it is. */

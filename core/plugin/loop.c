@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -34,6 +35,9 @@ struct loop {
   struct list *next_hook; /* where run_hooks goes on, so that a hook may be removed meanwhile */
   struct loop_task stop_task;
   _Atomic bool pinned, left;
+  _Atomic(const struct watch_record *) record; /* the thread's, while it runs */
+  bool is_own;                                 /* the home of one instance */
+  char name[16];
   struct workpool *pool;
 };
 
@@ -96,9 +100,10 @@ static void *thread_main(void *arg)
 {
   struct loop *loop = arg;
   current_loop = loop;
-  pthread_setname_np(pthread_self(), "control");
-  counter_bind_thread();
-  watch_set_home();
+  pthread_setname_np(pthread_self(), loop->name);
+  if (!loop->is_own) /* there are as many as plugins, and blocks for a few */
+    counter_bind_thread();
+  atomic_store(&loop->record, watch_set_home(loop->is_own));
   uv_run(&loop->uv, UV_RUN_DEFAULT);
   while (run_tasks(loop))
     run_hooks(loop);
@@ -107,15 +112,20 @@ static void *thread_main(void *arg)
     uv_close((uv_handle_t *)&loop->turn_end, NULL);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
   }
+  atomic_store(&loop->record, NULL);
+  watch_release();
   block_drop_cache();
   return NULL;
 }
 
-struct loop *loop_start(void)
+static struct loop *start(const char *name, const struct loop *control)
 {
   struct loop *loop = calloc(1, sizeof *loop);
   if (!loop)
     return NULL;
+  loop->is_own = control != NULL;
+  loop->pool = control ? control->pool : NULL;
+  snprintf(loop->name, sizeof loop->name, "%s", name);
   list_init(&loop->hooks);
   if (uv_loop_init(&loop->uv))
     goto free_loop;
@@ -152,6 +162,30 @@ free_loop:
   return NULL;
 }
 
+struct loop *loop_start(void)
+{
+  return start("control", NULL);
+}
+
+struct loop *loop_start_own(const char *name, const struct loop *control)
+{
+  return start(name, control);
+}
+
+bool loop_hangs(const struct loop *loop)
+{
+  const struct watch_record *record =
+      loop ? atomic_load_explicit(&loop->record, memory_order_relaxed) : NULL;
+  return record && atomic_load_explicit(&record->hangs, memory_order_relaxed);
+}
+
+bool loop_is_late(const struct loop *loop)
+{
+  const struct watch_record *record =
+      loop ? atomic_load_explicit(&loop->record, memory_order_relaxed) : NULL;
+  return record && atomic_load_explicit(&record->is_late, memory_order_relaxed);
+}
+
 void loop_stop(struct loop *loop)
 {
   if (!loop)
@@ -167,7 +201,7 @@ void loop_stop(struct loop *loop)
     if (pthread_timedjoin_np(loop->thread, NULL, &until)) {
       atomic_store(&loop->left, true);
       pthread_detach(loop->thread);
-      log_error("plugin", "the control thread hangs in a plugin and is left behind");
+      log_error("plugin", "thread '%s' hangs in a plugin and is left behind", loop->name);
     }
     return;
   }
@@ -186,6 +220,16 @@ void loop_pin(struct loop *loop)
 bool loop_on_thread(const struct loop *loop)
 {
   return loop && current_loop == loop;
+}
+
+const char *loop_name(const struct loop *loop)
+{
+  return loop->name;
+}
+
+bool loop_is_own(const struct loop *loop)
+{
+  return loop && loop->is_own;
 }
 
 uv_loop_t *loop_uv(struct loop *loop)

@@ -1,5 +1,6 @@
-/* The control thread: one libuv loop on which plugins are at home. Owns the thread, its loop and
- * its queue of posted functions. Functions are tagged like those of plugboard/host.h. */
+/* A thread with one libuv loop on which plugins are at home: the control thread, or one that is the
+ * home of a single instance. Owns the thread, its loop and its queue of posted functions. Functions
+ * are tagged like those of plugboard/host.h. */
 #ifndef PLUGIN_LOOP_H
 #define PLUGIN_LOOP_H
 
@@ -15,13 +16,23 @@ struct loop;
 
 /* Starts the thread, named "control"; it binds a counter block. NULL when it cannot be started. */
 struct loop *loop_start(void);
+/* The same for one instance: its thread is named so, and has the same threads to give work to as
+ * control. It binds no counter block. */
+struct loop *loop_start_own(const char *name, const struct loop *control);
 /* Runs what is posted, then ends the thread and frees the loop. Not on the control thread. After a
  * plugin was abandoned it waits for the thread one second only, and what that plugin may still use
  * stays. */
 void loop_stop(struct loop *loop);
 
-bool loop_on_thread(const struct loop *loop); /* [any] */
-uv_loop_t *loop_uv(struct loop *loop);        /* [home] */
+bool loop_on_thread(const struct loop *loop);   /* [any] */
+bool loop_is_own(const struct loop *loop);      /* [any] of one instance; NULL is not */
+const char *loop_name(const struct loop *loop); /* [any] its thread's */
+/* [any] A plugin has not come back from a call on this thread for as long as the watchdog allows:
+ * nobody does what is posted here, and deadlines are not kept. Cheap. NULL does not. */
+bool loop_hangs(const struct loop *loop);
+/* [any] The same after a shorter time, as watchdog_some_home_is_late. */
+bool loop_is_late(const struct loop *loop);
+uv_loop_t *loop_uv(struct loop *loop); /* [home] */
 
 /* The threads that instances of this loop give work to; set before they start, not owned. */
 struct workpool;

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "plugin/border.h"
 #include "plugin/part.h"
+#include "plugin/watch.h"
 
 #define METRIC_NAME_MAX 64
 
@@ -82,13 +83,28 @@ static struct plug_metric *metrics_gauge(const struct plug_host *host, const cha
   return metric_get(host, name, help, 1, "metrics gauge");
 }
 
+/* Whoever asks for a metric may get none, and must not count with that. */
+static bool is_metric(const struct plug_metric *metric, const char *function)
+{
+  struct plugin_instance *instance = metric ? NULL : watch_instance();
+  if (!metric && instance)
+    border_violation(instance, function, "given no metric");
+  else if (!metric)
+    border_violation_of(NULL, function, "given no metric");
+  return metric;
+}
+
 static void metrics_add(struct plug_metric *metric, int64_t n)
 {
+  if (!is_metric(metric, "metrics add"))
+    return;
   atomic_fetch_add_explicit(&metric->value, n, memory_order_relaxed);
 }
 
 static void metrics_set(struct plug_metric *metric, int64_t value)
 {
+  if (!is_metric(metric, "metrics set"))
+    return;
   atomic_store_explicit(&metric->value, value, memory_order_relaxed);
 }
 

@@ -47,7 +47,7 @@ struct op_slot {
   char *detail; /* owned, or NULL */
   size_t detail_len;
   plug_status status;
-  bool verdicts; /* ALLOW, DENY and DEFER are answers to it */
+  enum op_takes takes;
 };
 
 struct op_chunk {
@@ -307,7 +307,7 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
     return NULL;
   slot->done = done;
   slot->release = NULL;
-  slot->verdicts = false;
+  slot->takes = OP_TAKES_STATUS;
   slot->arg = arg;
   slot->status = PLUG_OK;
   slot->detail_len = 0;
@@ -331,19 +331,20 @@ void op_on_release(struct plug_op *op, op_release_fn release)
   slot->release = release;
 }
 
-void op_takes_verdicts(struct plug_op *op)
+void op_takes(struct plug_op *op, enum op_takes takes)
 {
   uint64_t generation;
   struct op_slot *slot = slot_of(op, &generation);
   invariant(slot);
-  slot->verdicts = true;
+  slot->takes = takes;
 }
 
 /* What a plugin may say; what is none of these would be taken for a success by whoever asks only
  * whether it is a failure. Negatives that are not known yet are failures (plugboard/abi.h). */
-static plug_status judge(struct plugin_instance *instance, const char *function, bool verdicts,
-                         plug_status status)
+static plug_status judge(struct plugin_instance *instance, const char *function,
+                         enum op_takes takes, plug_status status)
 {
+  bool verdicts = takes == OP_TAKES_LOGIN || takes == OP_TAKES_VERDICT;
   if (status <= PLUG_OK || (verdicts && status >= PLUG_ALLOW && status <= PLUG_DEFER))
     return status;
   char what[80];
@@ -354,7 +355,7 @@ static plug_status judge(struct plugin_instance *instance, const char *function,
 
 plug_status op_judge(struct plugin_instance *instance, const char *function, plug_status status)
 {
-  return status == PLUG_PENDING ? status : judge(instance, function, false, status);
+  return status == PLUG_PENDING ? status : judge(instance, function, OP_TAKES_STATUS, status);
 }
 
 plug_status op_offered(struct plug_op *op, plug_status status)
@@ -364,7 +365,7 @@ plug_status op_offered(struct plug_op *op, plug_status status)
   invariant(slot);
   if (status > PLUG_PENDING) {
     const char *function = watch_function();
-    status = judge(slot_instance(slot), function ? function : "a call", slot->verdicts, status);
+    status = judge(slot_instance(slot), function ? function : "a call", slot->takes, status);
   }
   if (status == PLUG_PENDING) {
     bool ours = slot_set(slot, generation, FLAG_TAKEN, FLAG_TAKEN, &before);
@@ -389,6 +390,15 @@ plug_status op_offered(struct plug_op *op, plug_status status)
   return status;
 }
 
+/* Live, and not of the plugin that this thread is in; nobody knows whose other threads are. */
+static bool is_foreign(const struct op_slot *slot, uint64_t generation)
+{
+  const struct plugin_instance *caller = watch_instance();
+  uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+  return caller && (word & FLAG_LIVE) && generation_of(word) == generation &&
+         atomic_load_explicit(&slot->chunk->borrower, memory_order_relaxed) != caller->id;
+}
+
 /* The slot of an operation that the caller may now complete, claimed; NULL after a violation. */
 static struct op_slot *claim(struct plug_op *op, const char *function)
 {
@@ -396,6 +406,10 @@ static struct op_slot *claim(struct plug_op *op, const char *function)
   struct op_slot *slot = slot_of(op, &generation);
   if (!slot) {
     border_violation_of(NULL, function, "completed something that is no operation");
+    return NULL;
+  }
+  if (is_foreign(slot, generation)) {
+    border_violation(watch_instance(), function, "completed an operation of another plugin");
     return NULL;
   }
   if (slot_set(slot, generation, FLAG_CLAIMED, FLAG_CLAIMED, &before))
@@ -418,8 +432,13 @@ static struct op_slot *find_open(struct plug_op *op)
 struct plugin_instance *op_instance(struct plug_op *op, const char *function)
 {
   struct op_slot *slot = find_open(op);
-  if (!slot)
-    border_violation_of(NULL, function, "is about an operation that is over");
+  if (!slot) {
+    uint64_t generation;
+    const struct op_slot *over = slot_of(op, &generation);
+    border_violation_of(over ? atomic_load_explicit(&over->chunk->borrower, memory_order_relaxed)
+                             : NULL,
+                        function, "is about an operation that is over");
+  }
   return slot ? slot_instance(slot) : NULL;
 }
 
@@ -442,8 +461,8 @@ void op_pool_done(struct plug_op *op, plug_status status, struct plug_str detail
   if (!slot)
     return;
   /* Neither is PENDING an outcome: the waiter would wait for another answer. */
-  slot->status = judge(slot_instance(slot), "op_done", slot->verdicts, status);
-  if (detail.len) {
+  slot->status = judge(slot_instance(slot), "op_done", slot->takes, status);
+  if (border_accepts(slot_instance(slot), "op_done", border_is_text(detail)) && detail.len) {
     slot->detail_len = detail.len < DETAIL_MAX ? detail.len : DETAIL_MAX;
     slot->detail = malloc(slot->detail_len);
     if (slot->detail)
@@ -454,17 +473,32 @@ void op_pool_done(struct plug_op *op, plug_status status, struct plug_str detail
   complete(slot);
 }
 
-void op_complete(struct plug_op *op, plug_status status, void *detail, size_t len,
-                 const char *function)
+void op_complete(struct plug_op *op, const struct op_answer *answer, const char *function)
 {
   struct op_slot *slot = claim(op, function);
   if (!slot) {
-    free(detail);
+    free(answer->detail);
     return;
   }
-  slot->status = status;
-  slot->detail = detail;
-  slot->detail_len = len;
+  if (answer->status < 0 || answer->takes == slot->takes) {
+    slot->status = answer->status;
+    slot->detail = answer->detail;
+    slot->detail_len = answer->len;
+  } else {
+    border_violation(slot_instance(slot), function, "is no answer to such an operation");
+    slot->status = PLUG_EINTERNAL;
+    free(answer->detail);
+  }
+  complete(slot);
+}
+
+void op_complete_garbage(struct plug_op *op, const char *function)
+{
+  struct op_slot *slot = claim(op, function);
+  if (!slot)
+    return;
+  border_violation(slot_instance(slot), function, BORDER_GARBAGE);
+  slot->status = PLUG_EINTERNAL;
   complete(slot);
 }
 

@@ -1,7 +1,7 @@
 /* Operations: one asynchronous request to a plugin, completed exactly once by it, with a deadline
  * that completes the waiter instead when the plugin is too slow. Owned by the pool of an instance.
  *
- * The waiter's done() runs on the control thread, exactly once, never inside op_done. */
+ * The waiter's done() runs at home of the instance, exactly once, never inside op_done. */
 #ifndef PLUGIN_OP_H
 #define PLUGIN_OP_H
 
@@ -26,9 +26,15 @@ struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op
 typedef void (*op_release_fn)(void *arg, plug_status status, struct plug_str detail);
 void op_on_release(struct plug_op *op, op_release_fn release);
 
-/* [any] Before the call: PLUG_ALLOW, PLUG_DENY and PLUG_DEFER are answers to it. For others they
- * are none. */
-void op_takes_verdicts(struct plug_op *op);
+/* What is an answer to an operation, besides PLUG_OK and failures. */
+enum op_takes {
+  OP_TAKES_STATUS,  /* nothing more */
+  OP_TAKES_LOGIN,   /* PLUG_ALLOW, PLUG_DENY and PLUG_DEFER; grant.h's for an authenticate */
+  OP_TAKES_VERDICT, /* the same; grant.h's for an authorize */
+  OP_TAKES_ANSWER,  /* answer.h's */
+};
+/* [any] Before the call. */
+void op_takes(struct plug_op *op, enum op_takes takes);
 
 /* [any] The return value of a call that was offered no operation: what is no status at all is a
  * violation, and PLUG_EINTERNAL. */
@@ -42,10 +48,18 @@ plug_status op_offered(struct plug_op *op, plug_status status);
 
 /* [any] Completes an operation with more than a text: status is one that no plugin can give, above
  * OP_STATUS_PLUGIN_MAX, and detail an allocation of len bytes that is taken over, freed after
- * done() and release(). For upcalls of the host table. */
+ * done() and release(). For upcalls of the host table. One that takes no such thing fails, after a
+ * violation. */
 #define OP_STATUS_PLUGIN_MAX PLUG_DEFER
-void op_complete(struct plug_op *op, plug_status status, void *detail, size_t len,
-                 const char *function);
+struct op_answer {
+  plug_status status;
+  enum op_takes takes; /* to which operations it is an answer */
+  void *detail;
+  size_t len;
+};
+void op_complete(struct plug_op *op, const struct op_answer *answer, const char *function);
+/* [any] The same for an answer that cannot be read: a violation, and the operation fails. */
+void op_complete_garbage(struct plug_op *op, const char *function);
 
 /* What a status means, for whoever reads a message of a plugin that has not explained it. */
 const char *op_status_text(plug_status status);

@@ -38,9 +38,10 @@ struct plugin_instance {
   void (*cancel)(void *self, struct plug_op *op) PLUG_NOEXCEPT; /* or NULL */
   struct loop *loop;
 
-  _Atomic int state;     /* enum instance_state */
-  _Atomic bool closed;   /* stop is over: upcalls are refused */
-  _Atomic bool creating; /* create runs, on the thread of creator */
+  _Atomic int state;       /* enum instance_state */
+  _Atomic bool at_control; /* has asked for an extension that lives on the control thread */
+  _Atomic bool closed;     /* stop is over: upcalls are refused */
+  _Atomic bool creating;   /* create runs, on the thread of creator */
   pthread_t creator;
   _Atomic int64_t posted;
   _Atomic int64_t jobs; /* in the work pool, until done has run */

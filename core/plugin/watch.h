@@ -11,8 +11,8 @@
 
 struct plugin_instance;
 
-/* Control thread, workers, pool, and whoever else starts or asks. */
-#define WATCH_THREADS_MAX 160
+/* Control thread, workers, pool, homes of plugins' own, and whoever else starts or asks. */
+#define WATCH_THREADS_MAX 256
 
 struct watch_record {
   _Atomic(struct plugin_instance *) instance; /* NULL: not in a plugin */
@@ -20,7 +20,10 @@ struct watch_record {
   _Atomic uint64_t number;                    /* rises with every entering and leaving */
   _Atomic bool is_job;                        /* a thread of the work pool, which may take long */
   _Atomic bool is_home;                       /* the control thread, which all others depend on */
-  char thread[16];
+  _Atomic bool is_own_home;                   /* of one instance, on which nobody else depends */
+  _Atomic bool is_late, hangs;                /* the watchdog's word */
+  _Atomic bool is_taken;
+  _Atomic uint64_t thread[2]; /* its name, as far as it fits */
 };
 
 /* What the thread was in before; the caller's memory. */
@@ -53,14 +56,19 @@ static inline void watch_leave(const struct watch_call *call)
   atomic_store_explicit(&mine->number, number + 1, memory_order_release);
 }
 
-/* This thread is the control thread. */
-void watch_set_home(void);
+/* This thread is the control thread, or the home of one instance. The record is this thread's until
+ * watch_release. */
+struct watch_record *watch_set_home(bool own);
+/* [this thread] Before it ends: another may have its record. Others keep theirs for ever. */
+void watch_release(void);
 
 /* The plugin that this thread is in; NULL: none. */
 struct plugin_instance *watch_instance(void);
 /* The innermost function of a plugin that this thread is in; NULL: none. */
 const char *watch_function(void);
 
+#define WATCH_NAME_SIZE 17
+const char *watch_thread_name(const struct watch_record *record, char out[WATCH_NAME_SIZE]);
 /* All records that were ever handed out. [any] */
 size_t watch_records(struct watch_record **first);
 

@@ -39,7 +39,7 @@ static uint64_t end_ms;          /* 0: none */
 static uint64_t signal_since_ms; /* 0: no signal to end is pending */
 static char reason[200];         /* empty: nothing hangs */
 static struct seen seen[WATCH_THREADS_MAX];
-static _Atomic bool hangs, home_hangs;
+static _Atomic bool hangs, home_hangs, core_hangs, some_home_is_late;
 
 static void say_hang(struct seen *mine, const char *id, const char *function, const char *on,
                      uint64_t now)
@@ -60,18 +60,21 @@ static bool look_at(struct watch_record *record, struct seen *mine, uint64_t now
       log_warn(mine->instance, "the plugin has returned after %llu ms",
                (unsigned long long)(now - mine->since_ms));
     *mine = (struct seen){.number = number, .since_ms = now};
+    atomic_store(&record->is_late, false);
     return false;
   }
+  atomic_store(&record->is_late, true); /* it was in there at the last look, too */
   if (now - mine->since_ms < settings.hang_ms)
     return false;
   /* The call is under way for long: its instance is not freed before this lock is given back. */
   if (atomic_load_explicit(&record->number, memory_order_acquire) != number)
     return false;
+  char on[WATCH_NAME_SIZE];
   const char *id = instance->id;
   if (!mine->said_ms)
     snprintf(mine->instance, sizeof mine->instance, "%s", instance->name);
   if (!mine->said_ms || now - mine->said_ms >= REMIND_PERIOD_MS)
-    say_hang(mine, id, function, record->thread, now);
+    say_hang(mine, id, function, watch_thread_name(record, on), now);
   if (atomic_load_explicit(&record->is_job, memory_order_relaxed))
     return false;
   if (!reason[0])
@@ -83,18 +86,26 @@ static void look_at_all(uint64_t now)
 {
   struct watch_record *records;
   size_t n = watch_records(&records);
-  bool any = false, home = false;
+  bool any = false, home = false, core = false, late = false;
   reason[0] = '\0';
-  for (size_t i = 0; i < n; i++)
-    if (look_at(&records[i], &seen[i], now)) {
-      any = true;
-      home |= atomic_load_explicit(&records[i].is_home, memory_order_relaxed);
-    }
+  for (size_t i = 0; i < n; i++) {
+    bool it_hangs = look_at(&records[i], &seen[i], now);
+    bool is_home = atomic_load_explicit(&records[i].is_home, memory_order_relaxed);
+    bool is_own = atomic_load_explicit(&records[i].is_own_home, memory_order_relaxed);
+    atomic_store(&records[i].hangs, it_hangs);
+    late |= (is_home || is_own) && atomic_load(&records[i].is_late);
+    any |= it_hangs;
+    core |= it_hangs && !is_own;
+    home |= it_hangs && is_home;
+  }
   atomic_store(&hangs, any);
   atomic_store(&home_hangs, home);
+  atomic_store(&core_hangs, core);
+  atomic_store(&some_home_is_late, late);
 }
 
-/* The main thread takes signals when everything runs. Until then it may be what hangs. */
+/* The main thread takes signals when everything runs. Until then it may be what hangs. For a home
+ * of one instance it waits for a while only. */
 static bool must_end(uint64_t now)
 {
   sigset_t pending;
@@ -104,7 +115,7 @@ static bool must_end(uint64_t now)
   else if (!signal_since_ms)
     signal_since_ms = now;
   return (end_ms && now >= end_ms) ||
-         (atomic_load(&hangs) && signal_since_ms && now - signal_since_ms >= SIGNAL_WAIT_MS);
+         (atomic_load(&core_hangs) && signal_since_ms && now - signal_since_ms >= SIGNAL_WAIT_MS);
 }
 
 static void wait_ms(uint64_t ms)
@@ -131,7 +142,7 @@ static void *thread_main(void *arg)
                 reason[0] ? ": " : "", reason);
       _exit(EXIT_FAILURE);
     }
-    if (atomic_load(&hangs) && settings.hangs) {
+    if ((atomic_load(&hangs) || atomic_load(&some_home_is_late)) && settings.hangs) {
       pthread_mutex_unlock(&lock);
       settings.hangs(settings.ctx);
       pthread_mutex_lock(&lock);
@@ -176,6 +187,13 @@ void watchdog_stop(void)
   running = false;
   atomic_store(&hangs, false);
   atomic_store(&home_hangs, false);
+  atomic_store(&core_hangs, false);
+  atomic_store(&some_home_is_late, false);
+  struct watch_record *records;
+  for (size_t i = 0, n = watch_records(&records); i < n; i++) {
+    atomic_store(&records[i].is_late, false);
+    atomic_store(&records[i].hangs, false);
+  }
 }
 
 bool watchdog_hangs(void)
@@ -186,6 +204,16 @@ bool watchdog_hangs(void)
 bool watchdog_home_hangs(void)
 {
   return atomic_load_explicit(&home_hangs, memory_order_relaxed);
+}
+
+bool watchdog_some_home_is_late(void)
+{
+  return atomic_load_explicit(&some_home_is_late, memory_order_relaxed);
+}
+
+bool watchdog_core_hangs(void)
+{
+  return atomic_load_explicit(&core_hangs, memory_order_relaxed);
 }
 
 bool watchdog_reason(char *out, size_t size)

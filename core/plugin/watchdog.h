@@ -10,7 +10,8 @@
 
 struct watchdog_settings {
   uint64_t hang_ms; /* longer than this no call may take */
-  /* Called again and again while some call hangs, on the watchdog's thread; NULL: nobody. */
+  /* Called again and again while some call hangs or some home is late, on the watchdog's thread;
+   * NULL: nobody. */
   void (*hangs)(void *ctx);
   void *ctx;
 };
@@ -25,6 +26,12 @@ bool watchdog_hangs(void);
 /* [any] Such a call hangs on the control thread: nobody does what is posted there, and deadlines
  * are not kept. Cheap. */
 bool watchdog_home_hangs(void);
+/* [any] A call on the control thread, or on a thread that is one instance's home, lasts for so long
+ * (a quarter of a second at most) that deadlines may pass meanwhile, which are kept there: loop.h
+ * says whose. Cheap. */
+bool watchdog_some_home_is_late(void);
+/* [any] Such a call hangs on a thread that others depend on: the control thread or a worker. */
+bool watchdog_core_hangs(void);
 /* [any] Which, in one line for an operator ("broker.x does not return from publish"). False and an
  * empty line: none does. */
 bool watchdog_reason(char *out, size_t size);

@@ -200,6 +200,8 @@ static plug_status table_run(const struct plug_host *host, plug_fn work, plug_fn
   }
   if (!border_is_home(instance, "run"))
     return PLUG_ESTATE;
+  if (!border_accepts(instance, "run", work && done))
+    return PLUG_EINVAL;
   struct workpool *pool = loop_pool(instance->loop);
   if (!pool)
     return PLUG_ENOTSUP;

@@ -205,11 +205,16 @@ void presence_drain(struct presence *presence, uint64_t deadline_ms)
   struct timespec until = clock_timespec(deadline_ms);
   uint64_t now_ms = clock_now_ms();
   uint64_t limit_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-  if (!presence->running || !loop_call_within(presence->loop, drain_on_home, presence, limit_ms))
+  if (!presence->running)
     return;
+  if (!loop_call_within(presence->loop, drain_on_home, presence, limit_ms)) {
+    instance_give_up(presence->broker); /* what is open at home stays so */
+    return;
+  }
   while (sem_clockwait(&presence->drained, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
     ;
-  loop_call_within(presence->loop, close_on_home, presence, START_LIMIT_MS);
+  if (!loop_call_within(presence->loop, close_on_home, presence, START_LIMIT_MS))
+    instance_give_up(presence->broker);
 }
 
 void presence_free(struct presence *presence)

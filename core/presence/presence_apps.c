@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/str.h"
+#include "plugin/border.h"
 #include "presence/presence_ask.h"
 
 /* One application that watches one room. */
@@ -21,6 +22,12 @@ static bool is_member(const struct presence *presence, const struct plug_member 
          member->info.len <= presence->settings.max_info;
 }
 
+static bool is_readable(const struct plug_member *member)
+{
+  return member && border_is_text(member->topic) && border_is_text(member->member) &&
+         border_is_text(member->user) && border_is_text(member->info);
+}
+
 static plug_status change_member(const struct plug_host *host, const struct plug_member *member,
                                  bool joins, plug_presence_done_fn done, void *arg)
 {
@@ -31,6 +38,8 @@ static plug_status change_member(const struct plug_host *host, const struct plug
     return PLUG_ESTATE;
   if (presence->off && joins)
     return PLUG_ENOTSUP;
+  if (!border_accepts(instance, joins ? "join" : "leave", is_readable(member)))
+    return PLUG_EINVAL;
   if (joins && !is_member(presence, member)) {
     COUNT(presence_refused);
     return member->info.len > presence->settings.max_info ? PLUG_ETOOBIG : PLUG_EINVAL;
@@ -82,7 +91,7 @@ static plug_status app_watch(const struct plug_host *host, struct plug_str topic
     return PLUG_ESTATE;
   if (presence->off)
     return PLUG_ENOTSUP;
-  if (!topic.len)
+  if (!topic.len || !border_accepts(instance, "watch", border_is_text(topic)))
     return PLUG_EINVAL;
   struct presence_ask *ask =
       presence_ask_new(presence, instance, topic, str_from(NULL, 0), done, arg);
@@ -115,7 +124,8 @@ static void app_unwatch(const struct plug_host *host, struct plug_str topic)
   void *ctx = NULL;
   struct plugin_instance *instance = instance_calling(host, "unwatch", &ctx);
   struct presence *presence = ctx;
-  struct room *room = instance ? rooms_find(&presence->rooms, topic) : NULL;
+  bool well = instance && border_accepts(instance, "unwatch", border_is_text(topic));
+  struct room *room = well ? rooms_find(&presence->rooms, topic) : NULL;
   struct watcher *watcher = room ? find_watcher(room, instance) : NULL;
   if (!watcher)
     return;
@@ -149,8 +159,11 @@ static plug_status app_list(const struct plug_host *host, struct plug_str topic,
 {
   void *ctx = NULL;
   struct plugin_instance *instance = instance_calling(host, "list", &ctx);
-  return instance ? presence_list_for(ctx, instance, topic, str_from(NULL, 0), user, done, arg)
-                  : PLUG_ESTATE;
+  if (!instance)
+    return PLUG_ESTATE;
+  if (!border_accepts(instance, "list", border_is_text(topic) && done))
+    return PLUG_EINVAL;
+  return presence_list_for(ctx, instance, topic, str_from(NULL, 0), user, done, arg);
 }
 
 static plug_status app_find(const struct plug_host *host, struct plug_str topic,
@@ -159,9 +172,12 @@ static plug_status app_find(const struct plug_host *host, struct plug_str topic,
 {
   void *ctx = NULL;
   struct plugin_instance *instance = instance_calling(host, "find", &ctx);
-  if (instance && !name.len)
+  if (!instance)
+    return PLUG_ESTATE;
+  bool well = border_is_text(topic) && border_is_text(name) && done;
+  if (!name.len || !border_accepts(instance, "find", well))
     return PLUG_EINVAL;
-  return instance ? presence_list_for(ctx, instance, topic, name, user, done, arg) : PLUG_ESTATE;
+  return presence_list_for(ctx, instance, topic, name, user, done, arg);
 }
 
 const struct plug_presence presence_apps_table = {

@@ -117,6 +117,47 @@ describe('a plugin that hangs', () => {
   });
 });
 
+// Debug builds end at the first violation; there the unit tests of core/plugin expect it.
+describe('a plugin that breaks its contract', { skip: sanitized }, () => {
+  for (const threads of ['off', 'on']) {
+    test(`is named, its clients are told, and the server goes on (plugin-threads ${threads})`, async (t) => {
+      const server = await start({
+        t, violations: true, set: [`app.plugins=${join(build, 'tests/plugins/app-garbage.so')}`, 'destinations.app=/pub',
+          'app.timeout=500ms', `server.plugin-threads=${threads}`],
+      });
+      const client = await stomp(server, { t });
+      const outcome = async (what) => {
+        const receipt = client.nextReceipt();
+        client.send('/pub/bad/x', 'x', { do: what, receipt });
+        const frame = await client.next();
+        assert.equal(frame.headers['receipt-id'], receipt);
+        return frame.headers['error-code'] ?? frame.command;
+      };
+      const seen = () => server.log.filter((line) => / violation /.test(line));
+      for (const [what, expected] of Object.entries({
+        well: 'RECEIPT', twice: 'RECEIPT', over: 'RECEIPT', returns: 'application-failed', status: 'application-failed',
+        null: 'application-failed', lengths: 'application-failed', thread: 'RECEIPT', pending: 'application-failed', wild: 'RECEIPT',
+      })) assert.equal(await outcome(what), expected, what);
+      const keeps = threads === 'on'; // a stop waits for it
+      if (keeps) assert.equal(await outcome('keep'), 'timeout');
+      await sleep(1000); // there is one such line in a second, which says how many there were
+      assert.equal(await outcome('returns'), 'application-failed');
+      await server.waitForLine(/ violation app\.garbage: plugin org\.example\.app\.garbage broke its contract on thread '(control|app\.garbage)': request: gave status 77, which is none of its answers/);
+      const count = seen().reduce((n, line) => n + 1 + Number(/\((\d+) more/.exec(line)[1]), 0);
+      assert.ok(count >= 8, seen().join('\n'));
+      await server.stop();
+      assert.equal(seen().some((line) => /stop: left open: 1 operation/.test(line)), keeps, server.tail());
+    });
+  }
+
+  test('in claims is not started', async () => {
+    const result = await run(['--set', `app.plugins=${join(build, 'tests/plugins/app-garbage.so')}`, '--set', 'app.garbage.claim=on',
+      '--set', 'destinations.app=/pub', '--set', 'http.listen=127.0.0.1:0']);
+    assert.equal(result.code, 78);
+    assert.match(result.stderr, /\[app\.garbage\] claims: given garbage/);
+  });
+});
+
 describe('health', () => {
   test('is polled, and its text is shown, without control characters', async (t) => {
     const server = await startScript(t, { script: { down: 'on', say: 'no\u001b[2J route' } });

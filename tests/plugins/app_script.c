@@ -6,7 +6,8 @@
  *   reply  where the sender gets a description of the request
  *   error  a code; the reason is the header reason
  *   how    now (the default), later (from a timer), never, fail, done (op_done and no answer),
- *          take (PLUG_OK and no answer)
+ *          take (PLUG_OK and no answer), hang (does not return for the milliseconds of the header
+ *          time, then answers)
  *
  * It claims everything below /act for SEND and /room/{room}/{kind} for both; a SUBSCRIBE is
  * answered with the description. It watches /topic/watched/{name}, and says what it is told to
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct script {
   const struct plug_host *host;
@@ -184,6 +186,13 @@ static plug_status script_request(void *self, const struct plug_app_request *req
   job->body_len = request->body.len;
   if (job->body_len)
     memcpy(job->body, request->body.ptr, job->body_len);
+  if (!strcmp(job->how, "hang")) {
+    char time[16] = "";
+    header(request, "time", time, sizeof time);
+    long ms = atol(time);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+    job->how[0] = '\0';
+  }
   if (!strcmp(job->how, "fail") || !strcmp(job->how, "take")) {
     plug_status status = job->how[0] == 'f' ? PLUG_EUNAVAIL : PLUG_OK;
     job_free(job);

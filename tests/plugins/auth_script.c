@@ -8,9 +8,9 @@
  *
  * exp counts from now. How it is answered: "defer", "only=INSTANCE" (others defer, later), "deny",
  * "expired", "refuse=TEXT", "fail", "late=MS" (from a timer), "hold" (by the command release),
- * "never", "pool" (from the work pool). authorize looks at the destination: one that holds "yes" is
- * allowed, "later-yes" and "later-no" are answered by a timer, "never" is not, everything else is
- * denied.
+ * "never", "pool" (from the work pool), "hang=MS" (does not return for so long, then grants).
+ * authorize looks at the destination: one that holds "yes" is allowed, "later-yes" and "later-no"
+ * are answered by a timer, "never" is not, everything else is denied.
  *
  * With the option commands=FILE a timer reads that file, removes it and does what its lines say:
  *
@@ -301,6 +301,11 @@ static plug_status script_authenticate(void *self, const struct plug_auth_reques
     if (script->jobs && status == PLUG_PENDING)
       script->jobs->held = 1;
     return status;
+  } else if ((option = strstr(text, ";hang="))) {
+    long ms = atol(option + 6);
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+    grant(script, op, text);
   } else if (strstr(text, ";never")) {
     return answer_after(script, op, text, 0, UINT64_MAX);
   } else if (strstr(text, ";pool")) {

@@ -254,6 +254,11 @@ static void some_timer(void *arg)
   (void)arg;
 }
 
+static void some_io(void *arg, int fd, uint32_t ready)
+{
+  (void)arg, (void)fd, (void)ready;
+}
+
 static void leak_at_home(void *arg)
 {
   struct world *world = arg;
@@ -262,7 +267,7 @@ static void leak_at_home(void *arg)
   world->host->timer_set(timer, 60000);
   static int fd;
   fd = eventfd(0, EFD_CLOEXEC);
-  world->host->io_open(world->host, fd, PLUG_IO_READ, NULL, NULL);
+  world->host->io_open(world->host, fd, PLUG_IO_READ, some_io, NULL);
 }
 
 static void leak(void)
@@ -633,6 +638,8 @@ static void report_state(void *arg)
   world->host->broker->state(world->host, PLUG_STATE_UP, PLUG_INTERESTS_LOST, STR("connected"));
 }
 
+static const struct plug_msg some_msg; /* which nobody looks at */
+
 static void upcalls_reach_the_server_until_stop(void **state)
 {
   (void)state;
@@ -640,13 +647,13 @@ static void upcalls_reach_the_server_until_stop(void **state)
   struct instance_broker_up up = {note_deliver, note_state, &upcalls};
   struct plug_plugin entry = probe_entry();
   struct world *world = running_world(&entry, &up);
-  assert_int_equal(world->host->broker->deliver(world->host, 7, NULL), PLUG_EAGAIN);
+  assert_int_equal(world->host->broker->deliver(world->host, 7, &some_msg), PLUG_EAGAIN);
   assert_int_equal(upcalls.interest, 7);
   loop_call(world->loop, report_state, world);
   assert_int_equal(upcalls.states, 1);
   assert_int_equal(upcalls.flags, PLUG_INTERESTS_LOST);
   instance_stop(world->instance);
-  assert_int_equal(world->host->broker->deliver(world->host, 7, NULL), PLUG_ESTATE);
+  assert_int_equal(world->host->broker->deliver(world->host, 7, &some_msg), PLUG_ESTATE);
   assert_int_equal(upcalls.delivered, 1);
   world_free(world);
 }
@@ -719,6 +726,106 @@ static void a_slow_home_call_is_logged_by_name(void **state)
   assert_non_null(strstr(said, "warn broker.probe: start took "));
 }
 
+/* --- a home of its own -------------------------------------------------------------------- */
+
+static _Atomic(const struct plug_host *) host_at_start;
+static _Atomic bool was_at_home;
+static char home_name[16];
+
+static plug_status note_own_home(void *self, struct plug_op *op)
+{
+  const struct plug_host *host = ((struct probe *)self)->host;
+  (void)op;
+  atomic_store(&host_at_start, host);
+  atomic_store(&was_at_home, host->on_home(host));
+  pthread_getname_np(pthread_self(), home_name, sizeof home_name);
+  return PLUG_OK;
+}
+
+static void is_control(void *arg)
+{
+  const struct plug_host *host = arg;
+  atomic_store(&was_at_home, host->on_home(host));
+}
+
+static void ends_on_the_home(void *arg, plug_status status, struct plug_str detail)
+{
+  (void)status, (void)detail;
+  const struct plug_host *host = arg;
+  atomic_store(&was_at_home, host->on_home(host));
+  atomic_fetch_add(&answers, 1);
+}
+
+static void an_instance_may_have_a_thread_of_its_own(void **state)
+{
+  (void)state;
+  struct plug_plugin entry = probe_entry();
+  entry.start = note_own_home;
+  struct world *world = world_new(&entry, NULL);
+  struct plug_err err = {0};
+  instance_want_own_home(world->instance);
+  assert_int_equal(instance_start(world->instance, &err), PLUG_OK);
+  assert_true(atomic_load(&was_at_home));
+  assert_string_equal(home_name, "broker.probe");
+  assert_true(loop_is_own(instance_loop(world->instance)));
+  assert_false(loop_is_own(world->loop));
+  loop_call(world->loop, is_control, (void *)(uintptr_t)atomic_load(&host_at_start));
+  assert_false(atomic_load(&was_at_home));
+
+  atomic_store(&answers, 0);
+  struct plug_op *op =
+      op_new(world->instance, 60, ends_on_the_home, (void *)(uintptr_t)world->host);
+  op_offered(op, PLUG_PENDING);
+  wait_for_count(&answers, 1); /* the deadline is kept there, too */
+  assert_true(atomic_load(&was_at_home));
+  world->host->op_done(op, PLUG_OK, STR(""));
+  size_t n = count_entries("/proc/self/task");
+  end_instance(world->instance);
+  for (int i = 0; i < 60000 && count_entries("/proc/self/task") != n - 1; i++)
+    usleep(1000);
+  assert_int_equal(count_entries("/proc/self/task"), n - 1);
+  loop_stop(world->loop);
+  free(world);
+}
+
+static int nothing_of_theirs;
+static const struct instance_extension theirs = {"org.example.theirs/1", &nothing_of_theirs, NULL};
+
+static plug_status asking_create(const struct plug_host *host, void **self, struct plug_err *err)
+{
+  assert_ptr_equal(host->extension(host, theirs.id), &nothing_of_theirs);
+  return probe_create(host, self, err);
+}
+
+static void start_with_extension(const struct plug_plugin *entry, bool own)
+{
+  struct loop *loop = loop_start();
+  struct plugin_image image = {0};
+  struct plug_err err = {0};
+  struct config *config = config_new();
+  assert_int_equal(image_judge(&image, entry, sizeof *entry, &err), PLUG_OK);
+  struct plugin_instance *instance =
+      instance_create_named(&image, loop, "broker.probe", config, &theirs, &err);
+  assert_non_null(instance);
+  instance_want_own_home(instance);
+  assert_int_equal(instance_start(instance, &err), PLUG_OK);
+  const struct plug_host *host = ((struct probe *)instance_self(instance))->host;
+  assert_int_equal(loop_is_own(instance_loop(instance)), own);
+  assert_ptr_equal(host->extension(host, theirs.id), own ? NULL : &nothing_of_theirs);
+  end_instance(instance);
+  config_free(config);
+  loop_stop(loop);
+}
+
+static void who_asks_for_what_lives_on_the_control_thread_stays_there(void **state)
+{
+  (void)state;
+  struct plug_plugin entry = probe_entry();
+  start_with_extension(&entry, true);
+  entry.create = asking_create;
+  start_with_extension(&entry, false);
+}
+
 int main(void)
 {
   message_set_node("test");
@@ -741,6 +848,8 @@ int main(void)
       cmocka_unit_test(upcalls_reach_the_server_until_stop),
       cmocka_unit_test(metrics_are_counted_and_listed),
       cmocka_unit_test(a_slow_home_call_is_logged_by_name),
+      cmocka_unit_test(an_instance_may_have_a_thread_of_its_own),
+      cmocka_unit_test(who_asks_for_what_lives_on_the_control_thread_stays_there),
       cmocka_unit_test(a_plugin_that_never_finishes_stop_is_abandoned),
       cmocka_unit_test(a_plugin_that_hangs_in_stop_is_abandoned),
   };

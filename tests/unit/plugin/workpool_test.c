@@ -231,6 +231,7 @@ static struct plug_op *take_op(void)
 {
   struct plug_op *op = op_new(instance, 0, on_done, NULL);
   assert_non_null(op);
+  op_takes(op, OP_TAKES_LOGIN);
   op_offered(op, PLUG_PENDING);
   return op;
 }
