@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """Messages per second through POST /api/publish, and what one costs the server.
 
-usage: bench/api_speed.py [ROUNDS]      after ./dev build
+usage: bench/api_speed.py [--peers] [ROUNDS]      after ./dev build
 
 One worker on core 0 and the memory broker; this program is on core 1 with a few connections, each with one request under
 way. "heard": a subscriber over TCP takes every message, and all of them have to come. CPU is that of the whole server, so
 messages/s are what it would do if its clients were not on the same machine: the wall's figure stands beside it.
+
+--peers: Centrifugo's HTTP API, too, without a subscriber: `centrifugo` from the PATH, or built into build/peers where
+there is a Go toolchain. It has one command in a request, or several by /api/batch.
 """
 import json
 import os
 import re
 import selectors
+import shutil
 import socket
 import statistics
 import subprocess
@@ -27,20 +31,16 @@ BODY = 'x' * 100
 CASES = [(1, False), (10, False), (100, False), (1000, False), (100, True)]
 
 
+CENTRIFUGO = 'github.com/centrifugal/centrifugo/v6@v6.9.1'
+PEERS = os.path.join(ROOT, 'build/peers')
+
+
 class Server:
+    """Runs on core 0 from __enter__ to __exit__; a subclass starts self.process and sets self.ports['http']."""
+
     def __enter__(self):
-        self.process = subprocess.Popen(
-            ['taskset', '-c', '0', PROGRAM, '--set', 'http.listen=127.0.0.1:0', '--set', 'tcp.listen=127.0.0.1:0', '--set',
-             'server.workers=1', '--set', f'api-key bench.secret={KEY}', '--set', 'limits.queue-size=64m', '--set',
-             'limits.queue-messages=1000000'],
-            stderr=subprocess.PIPE, text=True)
         self.ports = {}
-        for line in self.process.stderr:
-            if found := re.search(r'listening on (\w+)://127\.0\.0\.1:(\d+)', line):
-                self.ports[found[1]] = int(found[2])
-            if ' ready: ' in line:
-                break
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self.start()
         return self
 
     def __exit__(self, *_):
@@ -55,10 +55,95 @@ class Server:
         return total / 1e9
 
 
-def request(batch):
-    messages = [{'destination': '/topic/bench', 'body': BODY} for _ in range(batch)]
-    body = json.dumps(messages[0] if batch == 1 else {'messages': messages})
-    return (f'POST /api/publish HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\n'
+class Plugboard(Server):
+    name = 'plugboard'
+    cases = CASES
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ['taskset', '-c', '0', PROGRAM, '--set', 'http.listen=127.0.0.1:0', '--set', 'tcp.listen=127.0.0.1:0', '--set',
+             'server.workers=1', '--set', f'api-key bench.secret={KEY}', '--set', 'limits.queue-size=64m', '--set',
+             'limits.queue-messages=1000000'],
+            stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if found := re.search(r'listening on (\w+)://127\.0\.0\.1:(\d+)', line):
+                self.ports[found[1]] = int(found[2])
+            if ' ready: ' in line:
+                break
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    @staticmethod
+    def request(batch):
+        messages = [{'destination': '/topic/bench', 'body': BODY} for _ in range(batch)]
+        return request('/api/publish', messages[0] if batch == 1 else {'messages': messages})
+
+    @staticmethod
+    def is_whole(answer, batch):
+        return answer.endswith(b'}\n')
+
+    @staticmethod
+    def is_success(answer, batch):
+        return answer.endswith(b'{"published":%d}\n' % batch)
+
+
+class Centrifugo(Server):
+    name = 'centrifugo'
+    cases = [case for case in CASES if not case[1]]
+
+    @staticmethod
+    def find():
+        """The program; None: it is not here and cannot be built."""
+        own = os.path.join(PEERS, 'centrifugo')
+        found = shutil.which('centrifugo') or (os.path.exists(own) and own)
+        if not found and shutil.which('go'):
+            print(f'building {CENTRIFUGO}', file=sys.stderr, flush=True)
+            subprocess.run(['go', 'install', CENTRIFUGO], env={**os.environ, 'GOBIN': PEERS}, check=True)
+            found = own
+        return found or None
+
+    def start(self):
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            self.ports['http'] = free.getsockname()[1]
+        settings = {'HTTP_API_KEY': KEY, 'HTTP_SERVER_ADDRESS': '127.0.0.1', 'HTTP_SERVER_PORT': str(self.ports['http']),
+                    'LOG_LEVEL': 'error'}
+        self.process = subprocess.Popen(['taskset', '-c', '0', self.find()], stdin=subprocess.DEVNULL, cwd=PEERS, env={
+            **os.environ, 'GOMAXPROCS': '1', **{f'CENTRIFUGO_{name}': value for name, value in settings.items()}})
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(('127.0.0.1', self.ports['http'])).close()
+                return
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    sys.exit('centrifugo does not listen')
+                time.sleep(0.05)
+
+    @staticmethod
+    def request(batch):
+        publish = {'channel': 'bench', 'data': BODY}
+        if batch == 1:
+            return request('/api/publish', publish)
+        return request('/api/batch', {'commands': [{'publish': publish}] * batch})
+
+    @staticmethod
+    def is_whole(answer, batch):
+        """Answers that are long come in chunks."""
+        head, found, body = answer.partition(b'\r\n\r\n')
+        if not found:
+            return False
+        length = re.search(rb'content-length: (\d+)', head.lower())
+        return len(body) >= int(length[1]) if length else body.endswith(b'0\r\n\r\n')
+
+    @staticmethod
+    def is_success(answer, batch):
+        expected = b'{"result":{}}' if batch == 1 else b'{"publish":{}}'
+        return answer.startswith(b'HTTP/1.1 200') and b'"error"' not in answer and expected in answer
+
+
+def request(path, value):
+    body = json.dumps(value)
+    return (f'POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\n'
             f'content-length: {len(body)}\r\n\r\n{body}').encode()
 
 
@@ -79,10 +164,10 @@ class Subscriber:
             self.count += data.count(b'\0')
 
 
-def measure(batch, heard):
-    with Server() as server:
+def measure(contestant, batch, heard):
+    with contestant() as server:
         subscriber = Subscriber(server.ports['tcp']) if heard else None
-        text = request(batch)
+        text = server.request(batch)
         selector = selectors.DefaultSelector()
         sockets = [socket.create_connection(('127.0.0.1', server.ports['http'])) for _ in range(CONNECTIONS)]
         answers = {each: b'' for each in sockets}
@@ -94,10 +179,10 @@ def measure(batch, heard):
         open_requests = len(sockets)
         while open_requests:
             for key, _ in selector.select():
-                answers[key.fileobj] += key.fileobj.recv(4096)
-                if not answers[key.fileobj].endswith(b'}\n'):
+                answers[key.fileobj] += key.fileobj.recv(65536)
+                if not server.is_whole(answers[key.fileobj], batch):
                     continue
-                if not answers[key.fileobj].endswith(b'{"published":%d}\n' % batch):
+                if not server.is_success(answers[key.fileobj], batch):
                     sys.exit(answers[key.fileobj].decode())
                 answers[key.fileobj] = b''
                 published += batch
@@ -115,15 +200,28 @@ def measure(batch, heard):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    words = [word for word in sys.argv[1:] if word != '--peers']
+    rounds = int(words[0]) if words else 3
     if not os.path.exists(PROGRAM):
         sys.exit(f'there is no {PROGRAM}: ./dev build')
+    contestants = [Plugboard]
+    if '--peers' in sys.argv:
+        os.makedirs(PEERS, exist_ok=True)
+        if Centrifugo.find():
+            contestants.append(Centrifugo)
+        else:
+            print('centrifugo takes no part: it is not installed, and there is no Go toolchain', file=sys.stderr)
     os.sched_setaffinity(0, {1})
-    print(f'{"batch":>6}{"heard":>7}{"messages/s":>13}{"CPU/message":>14}{"messages per CPU second":>26}')
+    print(f'{"server":<12}{"batch":>6}{"heard":>7}{"messages/s":>13}{"CPU/message":>14}{"messages per CPU second":>26}')
     for batch, heard in CASES:
-        rows = [measure(batch, heard) for _ in range(rounds)]
-        wall, cpu, rate = (statistics.median(column) for column in zip(*rows))
-        print(f'{batch:>6}{"yes" if heard else "no":>7}{wall:>13,.0f}{cpu:>11.2f} µs{rate:>26,.0f}', flush=True)
+        taking_part = [each for each in contestants if (batch, heard) in each.cases]
+        rows = {each.name: [] for each in taking_part}
+        for _ in range(rounds):
+            for each in taking_part:
+                rows[each.name].append(measure(each, batch, heard))
+        for name, figures in rows.items():
+            wall, cpu, rate = (statistics.median(column) for column in zip(*figures))
+            print(f'{name:<12}{batch:>6}{"yes" if heard else "no":>7}{wall:>13,.0f}{cpu:>11.2f} µs{rate:>26,.0f}', flush=True)
 
 
 if __name__ == '__main__':

@@ -1,29 +1,12 @@
-/* The broker as the server sees it: publishes for the workers, keeps the plugin's interests in step
- * with the interest table, and says what happens while the backend is down. Owns the plugin
- * instance's life between broker_start and broker_stop, batches and the queue for bad times.
- * Functions are tagged [start], [worker], [any].
- *
- * Publishing: with PLUG_CAP_PUBLISH_ANY the plugin is called on the worker's own thread; otherwise
- * messages are handed to the control thread, which publishes them in the order of their arrival. */
+/* The broker as the server sees it: what all others point at, while the plugin behind it, an engine
+ * (broker/engine.h), may be another tomorrow. Owns the engine. Functions are tagged [start],
+ * [worker], [any]. */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
-#include "broker/health.h"
-#include "broker/proof.h"
-#include "hub/interest.h"
-#include "plugin/instance.h"
+#include "broker/engine.h"
 
 struct broker;
-
-struct broker_settings {
-  bool queue_when_down; /* false: publishes are refused while the backend is down */
-  uint64_t down_queue_messages, down_queue_bytes, down_queue_ms;
-  uint64_t down_queue_delay_ms; /* that what waited still waits when the backend is back */
-  uint64_t unsubscribe_grace_ms, operation_timeout_ms;
-  uint64_t max_unused_topics; /* in their grace period; as many that the plugin has not answered */
-  uint64_t probe_interval_ms; /* 0: delivery is not proven */
-  uint64_t publish_queue;     /* messages that the backend has not taken yet */
-};
 
 /* [start] Then interest_table_new with broker_on_change, then broker_create. */
 struct broker *broker_new(const struct broker_settings *settings);
@@ -52,10 +35,6 @@ void broker_health_text(struct broker *broker, char out[HEALTH_TEXT_MAX]);
 /* [any] Why it is not ready, in words for an operator; false and an empty text when it is. */
 bool broker_unready(struct broker *broker, char *out, size_t size);
 /* [any] What has not reached the backend yet. */
-struct broker_load {
-  uint64_t untaken, untaken_bytes; /* given to the plugin, or on the way there */
-  uint64_t waiting, waiting_bytes; /* for a backend that is away */
-};
 struct broker_load broker_load(const struct broker *broker);
 /* [any] Publishers should wait: the backend, the control thread or a worker is behind. */
 bool broker_congested(const struct broker *broker);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/utf8.h"
-#include "plugin/op_pool.h"
+#include "plugin/op.h"
 
 /* Large enough that a batch's cost is its members', small enough that a [home] call stays short. */
 #define BATCH_MAX         1000

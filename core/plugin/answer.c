@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "plugin/host.h"
+#include "plugin/part.h"
 
 /* --- copies ------------------------------------------------------------------------------- */
 
@@ -129,14 +129,14 @@ static void up_answer(struct plug_op *op, const struct plug_app_answer *theirs)
 /* Until drain has ended: what was taken before may still lead to messages. */
 static bool may_publish(struct plugin_instance *instance)
 {
-  enum instance_state state = instance_state(instance);
+  enum instance_state state = part_state(instance);
   return (state == INSTANCE_RUNNING || state == INSTANCE_DRAINING) && instance->app_up.publish;
 }
 
 static plug_status up_publish(const struct plug_host *host, const struct plug_app_message *message,
                               plug_app_published_fn done, void *arg)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
   size_t len;
   if (!may_publish(instance))
@@ -149,10 +149,10 @@ static plug_status up_publish_local(const struct plug_host *host,
                                     const struct plug_app_message *message, uint64_t session,
                                     struct plug_str subscription)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
   size_t len;
-  if (instance_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish_local)
+  if (part_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish_local)
     return PLUG_ESTATE;
   struct plug_app_answer *copy = answer_copy(&one, &len);
   return copy ? instance->app_up.publish_local(instance->app_up.ctx, copy, session, subscription)
@@ -161,7 +161,7 @@ static plug_status up_publish_local(const struct plug_host *host,
 
 static plug_status up_check(const struct plug_host *host, const struct plug_app_message *message)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   return may_publish(instance) ? instance->app_up.check(instance->app_up.ctx, message)
                                : PLUG_ESTATE;
 }

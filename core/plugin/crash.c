@@ -7,7 +7,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "plugin/host.h"
+#include "plugin/crash_stack.h"
+#include "plugin/part.h"
 #include "plugin/watch.h"
 
 #define IMAGES_MAX 64
@@ -20,8 +21,6 @@ static struct image_range {
 static _Atomic size_t n_images;
 
 static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-
-static _Thread_local char handler_stack[16 * 1024];
 
 struct search {
   uintptr_t at, begin, end;
@@ -124,7 +123,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
   put(&line, signal_name(number));
   if (instance) {
     put(&line, " in plugin ");
-    put(&line, instance->image->entry.id);
+    put(&line, instance->id);
     put(&line, " [");
     put(&line, instance->name);
     put(&line, "], in its call of ");
@@ -148,13 +147,6 @@ static void on_fault(int number, siginfo_t *info, void *context)
    * happens again, and what was sent is sent again. */
   if (number == SIGABRT || info->si_code <= 0)
     raise(number);
-}
-
-void crash_stack_set(void)
-{
-  stack_t before, stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
-  if (sigaltstack(NULL, &before) == 0 && (before.ss_flags & SS_DISABLE))
-    sigaltstack(&stack, NULL);
 }
 
 void crash_keep_signals(sigset_t *blocked)

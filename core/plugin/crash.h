@@ -15,9 +15,6 @@ void crash_handlers_set(void);
  * is blocked kills without a word. */
 void crash_keep_signals(sigset_t *blocked);
 
-/* [any] Gives this thread a stack for the handler, for the case that its own has overflowed. */
-void crash_stack_set(void);
-
 /* [create] An image was mapped: id is named when code of it crashes on a thread of its own. id and
  * at, an address within the image, stay valid for ever, as images do. */
 void crash_image_add(const char *id, const void *at);

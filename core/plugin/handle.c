@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "plugin/host.h"
+#include "plugin/border.h"
 
 /* A token, as a number: generation above, number + 1 below, as with operations. */
 #define INDEX_BITS      20
@@ -18,7 +18,7 @@ struct slot {
   _Atomic uint64_t generation;
   _Atomic(void *) object; /* NULL: free */
   _Atomic int kind;
-  _Atomic(const struct plugin_image *) owner; /* its last one while it is free */
+  _Atomic(const char *) owner; /* its last one while it is free */
   uint32_t number;
   struct slot *next_free; /* under the lock */
 };
@@ -58,7 +58,7 @@ static struct slot *slot_of(const void *handle)
   return chunk ? &chunk[index % CHUNK_SLOTS] : NULL;
 }
 
-void *handle_new(enum handle_kind kind, void *object, const struct plugin_image *owner)
+void *handle_new(enum handle_kind kind, void *object, const char *owner)
 {
   pthread_mutex_lock(&lock);
   if (!free_slots)
@@ -84,15 +84,16 @@ void *handle_get(const void *handle, enum handle_kind kind, const char *function
 {
   struct slot *slot = slot_of(handle);
   if (!slot) {
-    host_violation_of(NULL, function, "given what is no handle");
+    border_violation_of(NULL, function, "given what is no handle");
     return NULL;
   }
   if (!is_live(slot, handle)) {
-    host_violation_of(atomic_load(&slot->owner), function, "given a handle that is closed already");
+    border_violation_of(atomic_load(&slot->owner), function,
+                        "given a handle that is closed already");
     return NULL;
   }
   if (atomic_load(&slot->kind) != (int)kind) {
-    host_violation_of(atomic_load(&slot->owner), function, "given a handle of another kind");
+    border_violation_of(atomic_load(&slot->owner), function, "given a handle of another kind");
     return NULL;
   }
   return atomic_load(&slot->object);

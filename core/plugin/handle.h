@@ -7,12 +7,11 @@
 
 #include <stdint.h>
 
-struct plugin_image;
-
 enum handle_kind { HANDLE_IO = 1, HANDLE_TIMER };
 
-/* NULL when out of memory or of numbers. owner is named when the handle is misused. */
-void *handle_new(enum handle_kind kind, void *object, const struct plugin_image *owner);
+/* NULL when out of memory or of numbers. owner: the id of a plugin, which is named when the handle
+ * is misused; it stays valid for ever. */
+void *handle_new(enum handle_kind kind, void *object, const char *owner);
 /* The object, or NULL after a violation of the given function. */
 void *handle_get(const void *handle, enum handle_kind kind, const char *function);
 /* The handle of a live object is over. */

@@ -1,6 +1,5 @@
 #include "plugin/host.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,67 +13,22 @@
 #include "message/message.h"
 #include "message/message_rules.h"
 #include "plugin/answer.h"
+#include "plugin/border.h"
 #include "plugin/grant.h"
 #include "plugin/held.h"
 #include "plugin/host_config.h"
+#include "plugin/host_io.h"
+#include "plugin/host_presence.h"
+#include "plugin/image.h"
+#include "plugin/instance_call.h"
+#include "plugin/loop.h"
+#include "plugin/metrics.h"
+#include "plugin/op_pool.h"
+#include "plugin/part.h"
 #include "plugin/watch.h"
 #include "plugin/workpool.h"
 
-#define VIOLATION_PERIOD_MS 1000
-#define REFUSED_PERIOD_MS   10000
-
-static void thread_name(char *out, size_t size)
-{
-  if (pthread_getname_np(pthread_self(), out, size))
-    snprintf(out, size, "?");
-}
-
-static void violation(const char *area, const char *plugin, struct log_limit *limit,
-                      const char *function, const char *what)
-{
-  char thread[32];
-  thread_name(thread, sizeof thread);
-#ifdef PLUG_DEBUG
-  (void)limit;
-  log_write(LOG_VIOLATION, area, "plugin %s broke its contract on thread '%s': %s: %s", plugin,
-            thread, function, what);
-  abort();
-#else
-  uint64_t held;
-  if (log_limit_pass(limit, VIOLATION_PERIOD_MS, &held))
-    log_write(LOG_VIOLATION, area,
-              "plugin %s broke its contract on thread '%s': %s: %s (%llu more since the last line)",
-              plugin, thread, function, what, (unsigned long long)held);
-#endif
-}
-
-void host_violation(struct plugin_instance *instance, const char *function, const char *what)
-{
-  violation(instance->name, instance->image->entry.id, &instance->violation_limit, function, what);
-}
-
-void host_violation_of(const struct plugin_image *image, const char *function, const char *what)
-{
-  static struct log_limit limit;
-  violation("plugin", image ? image->entry.id : "(unknown)", &limit, function, what);
-}
-
-bool host_check_home(struct plugin_instance *instance, const char *function)
-{
-  if (loop_on_thread(instance->loop))
-    return true;
-  host_violation(instance, function, "called off the home thread");
-  return false;
-}
-
-bool host_check_create(struct plugin_instance *instance, const char *function)
-{
-  if (atomic_load_explicit(&instance->creating, memory_order_acquire) &&
-      pthread_equal(instance->creator, pthread_self()))
-    return true;
-  host_violation(instance, function, "called outside create");
-  return false;
-}
+#define REFUSED_PERIOD_MS 10000
 
 static int32_t host_log_on(const struct plug_host *host, int32_t level)
 {
@@ -86,30 +40,7 @@ static void host_log(const struct plug_host *host, int32_t level, struct plug_st
 {
   if (level < PLUG_LOG_DEBUG || level > PLUG_LOG_VIOLATION)
     level = PLUG_LOG_ERROR;
-  log_line((enum log_level)level, instance_of(host)->name, line);
-}
-
-static struct option_table options_of(const struct plugin_instance *instance)
-{
-  return (struct option_table){instance->image->entry.options, instance->image->entry.n_options};
-}
-
-static plug_status host_cfg_str(const struct plug_host *host, const char *key, struct plug_str *out)
-{
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_create(instance, "cfg_str"))
-    return PLUG_ESTATE;
-  struct option_table table = options_of(instance);
-  return option_str(&table, instance->section, key, out);
-}
-
-static plug_status host_cfg_i64(const struct plug_host *host, const char *key, int64_t *out)
-{
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_create(instance, "cfg_i64"))
-    return PLUG_ESTATE;
-  struct option_table table = options_of(instance);
-  return option_i64(&table, instance->section, key, out);
+  log_line((enum log_level)level, part_of(host)->name, line);
 }
 
 static uint64_t host_now_ms(const struct plug_host *host)
@@ -120,7 +51,7 @@ static uint64_t host_now_ms(const struct plug_host *host)
 
 static int32_t host_on_home(const struct plug_host *host)
 {
-  return loop_on_thread(instance_of(host)->loop);
+  return loop_on_thread(part_of(host)->loop);
 }
 
 struct host_post {
@@ -146,11 +77,11 @@ static void run_host_post(struct loop_task *task)
 
 static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   if (atomic_load(&instance->creating) || atomic_load(&instance->closed)) {
     /* An abandoned plugin was never told that it is over. */
-    if (instance_state(instance) != INSTANCE_ABANDONED)
-      host_violation(instance, "post", "called before start or after stop");
+    if (part_state(instance) != INSTANCE_ABANDONED)
+      border_violation(instance, "post", "called before start or after stop");
     return PLUG_ESTATE;
   }
   struct host_post *post = malloc(sizeof *post);
@@ -165,7 +96,7 @@ static plug_status host_post(const struct plug_host *host, plug_fn fn, void *arg
 /* The first reference to a new message is the plugin's. */
 static const struct plug_msg *hold(const struct plug_host *host, const struct plug_msg *msg)
 {
-  if (!msg || held_add(msg, instance_of(host)))
+  if (!msg || held_add(msg, part_of(host)))
     return msg;
   message_unref(msg);
   return NULL;
@@ -193,7 +124,7 @@ static const struct plug_msg *host_msg_make(const struct plug_host *host,
   if (!why)
     why = message_over_limit(&mine);
   if (why) {
-    refuse_message(instance_of(host), &mine, why);
+    refuse_message(part_of(host), &mine, why);
     return NULL;
   }
   return hold(host, message_new(&mine));
@@ -221,9 +152,9 @@ static void host_msg_unref(const struct plug_msg *msg)
   struct plugin_instance *instance = watch_instance();
   const char *what = "given back a message more often than it was taken";
   if (instance)
-    host_violation(instance, "msg_unref", what);
+    border_violation(instance, "msg_unref", what);
   else
-    host_violation_of(NULL, "msg_unref", what);
+    border_violation_of(NULL, "msg_unref", what);
 }
 
 /* --- "plug.host.auth/1" ------------------------------------------------------------------- */
@@ -232,15 +163,15 @@ static plug_status check_auth_call(struct plugin_instance *instance, const char 
 {
   if (!atomic_load(&instance->creating) && !atomic_load(&instance->closed))
     return instance->auth_up.invalidate ? PLUG_OK : PLUG_ESTATE;
-  if (instance_state(instance) != INSTANCE_ABANDONED)
-    host_violation(instance, function, "called before start or after stop");
+  if (part_state(instance) != INSTANCE_ABANDONED)
+    border_violation(instance, function, "called before start or after stop");
   return PLUG_ESTATE;
 }
 
 static plug_status invalidate_user(const struct plug_host *host, struct plug_str user,
                                    uint32_t flags, struct plug_str reason)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   plug_status status = check_auth_call(instance, "invalidate_user");
   if (status == PLUG_OK && (!user.len || flags > PLUG_INVALIDATE_CLOSE))
     status = PLUG_EINVAL;
@@ -251,7 +182,7 @@ static plug_status invalidate_user(const struct plug_host *host, struct plug_str
 static plug_status invalidate_session(const struct plug_host *host, uint64_t session,
                                       uint32_t flags, struct plug_str reason)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   plug_status status = check_auth_call(instance, "invalidate_session");
   if (status == PLUG_OK && flags > PLUG_INVALIDATE_CLOSE)
     status = PLUG_EINVAL;
@@ -262,7 +193,7 @@ static plug_status invalidate_session(const struct plug_host *host, uint64_t ses
 
 static plug_status update_user(const struct plug_host *host, const struct plug_identity *who)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   plug_status status = check_auth_call(instance, "update_user");
   return status ? status : instance->auth_up.update(instance->auth_up.ctx, who);
 }
@@ -284,12 +215,12 @@ static const void *host_extension(const struct plug_host *host, const char *id)
     return &metrics_table;
   if (!strcmp(id, PLUG_EXT_WORKPOOL))
     return &workpool_table;
-  const struct plugin_instance *instance = instance_of(host);
+  const struct plugin_instance *instance = part_of(host);
   if (!strcmp(id, PLUG_EXT_BROKER_PRESENCE) && instance->image->entry.broker)
     return &host_presence_table;
   if (instance->extension && !strcmp(id, instance->extension->id))
     return instance->extension->table;
-  if (!strcmp(id, PLUG_EXT_AUTH) && instance_of(host)->image->entry.auth)
+  if (!strcmp(id, PLUG_EXT_AUTH) && part_of(host)->image->entry.auth)
     return &auth_control_table;
   return NULL;
 }
@@ -297,7 +228,7 @@ static const void *host_extension(const struct plug_host *host, const char *id)
 static plug_status host_deliver(const struct plug_host *host, uint64_t interest,
                                 const struct plug_msg *msg)
 {
-  const struct plugin_instance *instance = instance_of(host);
+  const struct plugin_instance *instance = part_of(host);
   /* What is behind the upcalls may be gone when an abandoned plugin still delivers. */
   if (atomic_load_explicit(&instance->closed, memory_order_relaxed))
     return PLUG_ESTATE;
@@ -307,8 +238,8 @@ static plug_status host_deliver(const struct plug_host *host, uint64_t interest,
 static void host_state(const struct plug_host *host, int32_t state, uint32_t flags,
                        struct plug_str why)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (host_check_home(instance, "state") && !atomic_load(&instance->closed))
+  struct plugin_instance *instance = part_of(host);
+  if (border_is_home(instance, "state") && !atomic_load(&instance->closed))
     instance->up.state(instance->up.ctx, state, flags, why);
 }
 
@@ -331,8 +262,8 @@ void host_init(struct plugin_instance *instance)
       .auth = instance->image->entry.auth ? &grant_auth_up : NULL,
       .log_on = host_log_on,
       .log = host_log,
-      .cfg_str = host_cfg_str,
-      .cfg_i64 = host_cfg_i64,
+      .cfg_str = host_config_str,
+      .cfg_i64 = host_config_i64,
       .now_ms = host_now_ms,
       .on_home = host_on_home,
       .post = host_post,

@@ -1,7 +1,34 @@
 #include "plugin/host_config.h"
 
 #include "base/str.h"
-#include "plugin/host.h"
+#include "config/config.h"
+#include "config/option.h"
+#include "plugin/border.h"
+#include "plugin/image.h"
+#include "plugin/part.h"
+
+static struct option_table options_of(const struct plugin_instance *instance)
+{
+  return (struct option_table){instance->image->entry.options, instance->image->entry.n_options};
+}
+
+plug_status host_config_str(const struct plug_host *host, const char *key, struct plug_str *out)
+{
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_create(instance, "cfg_str"))
+    return PLUG_ESTATE;
+  struct option_table table = options_of(instance);
+  return option_str(&table, instance->config->section, key, out);
+}
+
+plug_status host_config_i64(const struct plug_host *host, const char *key, int64_t *out)
+{
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_create(instance, "cfg_i64"))
+    return PLUG_ESTATE;
+  struct option_table table = options_of(instance);
+  return option_i64(&table, instance->config->section, key, out);
+}
 
 /* The NAME of a section of this instance; empty: it is another's, or the instance's own. */
 static struct plug_str label_of(const struct plugin_instance *instance,
@@ -15,9 +42,9 @@ static struct plug_str label_of(const struct plugin_instance *instance,
 
 static const struct config_section *find(const struct plugin_instance *instance, size_t number)
 {
-  if (!instance->config)
+  if (!instance->config->config)
     return NULL;
-  const struct list *head = &instance->config->sections;
+  const struct list *head = &instance->config->config->sections;
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
     if (label_of(instance, section).len && !number--)
@@ -39,10 +66,10 @@ static const struct config_entry *find_entry(const struct config_section *sectio
 
 static plug_status get_section(const struct plug_host *host, size_t number, struct plug_str *name)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_create(instance, "section"))
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_create(instance, "section"))
     return PLUG_ESTATE;
-  instance->asked_sections = true;
+  instance->config->asked_sections = true;
   const struct config_section *section = find(instance, number);
   if (!section)
     return PLUG_EINVAL;
@@ -53,8 +80,8 @@ static plug_status get_section(const struct plug_host *host, size_t number, stru
 static plug_status get_entry(const struct plug_host *host, size_t section, size_t number,
                              struct plug_kv *out)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_create(instance, "entry"))
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_create(instance, "entry"))
     return PLUG_ESTATE;
   const struct config_entry *entry = find_entry(find(instance, section), number);
   if (!entry)
@@ -65,16 +92,16 @@ static plug_status get_entry(const struct plug_host *host, size_t section, size_
 
 static void blame(const struct plug_host *host, size_t number, size_t entry_number)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_create(instance, "blame"))
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_create(instance, "blame"))
     return;
   const struct config_section *section = find(instance, number);
   const struct config_entry *entry = find_entry(section, entry_number);
   if (!section)
     return;
-  instance->blamed = section->name;
-  instance->blamed_file = entry ? entry->file : section->file;
-  instance->blamed_line = entry ? entry->line : section->line;
+  instance->config->blamed = section->name;
+  instance->config->blamed_file = entry ? entry->file : section->file;
+  instance->config->blamed_line = entry ? entry->line : section->line;
 }
 
 const struct plug_config host_config_table = {

@@ -1,11 +1,16 @@
+#include "plugin/host_io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "plugin/border.h"
 #include "plugin/handle.h"
-#include "plugin/host.h"
+#include "plugin/instance_call.h"
+#include "plugin/loop.h"
+#include "plugin/part.h"
 
 struct watched {
   struct plug_io *handle;
@@ -27,6 +32,12 @@ struct timed {
   plug_fn fn;
   void *arg;
 };
+
+void host_io_init(struct host_io *io)
+{
+  list_init(&io->watches);
+  list_init(&io->timers);
+}
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
@@ -77,10 +88,11 @@ static void io_closed(uv_handle_t *handle)
 struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want, plug_io_fn fn,
                              void *arg)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_home(instance, "io_open"))
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_home(instance, "io_open"))
     return NULL;
-  for (struct list *node = instance->watches.next; node != &instance->watches; node = node->next)
+  struct list *open = &instance->io->watches;
+  for (struct list *node = open->next; node != open; node = node->next)
     if (container_of(node, struct watched, link)->fd == fd) {
       log_error(instance->name, "cannot watch descriptor %d: it is watched already", fd);
       return NULL;
@@ -98,7 +110,7 @@ struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want
     free(io);
     return NULL;
   }
-  io->handle = handle_new(HANDLE_IO, io, instance->image);
+  io->handle = handle_new(HANDLE_IO, io, instance->id);
   if (!io->handle) {
     uv_close((uv_handle_t *)&io->poll, io_closed);
     return NULL;
@@ -108,7 +120,7 @@ struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want
   io->arg = arg;
   io->fd = fd;
   io->want = want;
-  list_append(&instance->watches, &io->link);
+  list_append(open, &io->link);
   watch(io);
   return io->handle;
 }
@@ -116,7 +128,7 @@ struct plug_io *host_io_open(const struct plug_host *host, int fd, uint32_t want
 void host_io_want(struct plug_io *handle, uint32_t want)
 {
   struct watched *io = handle_get(handle, HANDLE_IO, "io_want");
-  if (!io || !host_check_home(io->instance, "io_want") || io->want == want)
+  if (!io || !border_is_home(io->instance, "io_want") || io->want == want)
     return;
   io->want = want;
   watch(io);
@@ -132,7 +144,7 @@ static void close_watch(struct watched *io)
 void host_io_close(struct plug_io *handle)
 {
   struct watched *io = handle ? handle_get(handle, HANDLE_IO, "io_close") : NULL;
-  if (io && host_check_home(io->instance, "io_close"))
+  if (io && border_is_home(io->instance, "io_close"))
     close_watch(io);
 }
 
@@ -153,13 +165,13 @@ static void timer_closed(uv_handle_t *handle)
 
 struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn fn, void *arg)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_home(instance, "timer_new"))
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_home(instance, "timer_new"))
     return NULL;
   struct timed *timer = calloc(1, sizeof *timer);
   if (!timer)
     return NULL;
-  timer->handle = handle_new(HANDLE_TIMER, timer, instance->image);
+  timer->handle = handle_new(HANDLE_TIMER, timer, instance->id);
   if (!timer->handle) {
     free(timer);
     return NULL;
@@ -168,14 +180,14 @@ struct plug_timer *host_timer_new(const struct plug_host *host, plug_fn fn, void
   timer->instance = instance;
   timer->fn = fn;
   timer->arg = arg;
-  list_append(&instance->timers, &timer->link);
+  list_append(&instance->io->timers, &timer->link);
   return timer->handle;
 }
 
 void host_timer_set(struct plug_timer *handle, uint64_t after_ms)
 {
   struct timed *timer = handle_get(handle, HANDLE_TIMER, "timer_set");
-  if (!timer || !host_check_home(timer->instance, "timer_set"))
+  if (!timer || !border_is_home(timer->instance, "timer_set"))
     return;
   /* libuv counts from the start of the turn, and a timer must not be early by what has passed. */
   uv_update_time(loop_uv(timer->instance->loop));
@@ -185,7 +197,7 @@ void host_timer_set(struct plug_timer *handle, uint64_t after_ms)
 void host_timer_stop(struct plug_timer *handle)
 {
   struct timed *timer = handle_get(handle, HANDLE_TIMER, "timer_stop");
-  if (timer && host_check_home(timer->instance, "timer_stop"))
+  if (timer && border_is_home(timer->instance, "timer_stop"))
     uv_timer_stop(&timer->timer);
 }
 
@@ -199,26 +211,26 @@ static void close_timer(struct timed *timer)
 void host_timer_free(struct plug_timer *handle)
 {
   struct timed *timer = handle ? handle_get(handle, HANDLE_TIMER, "timer_free") : NULL;
-  if (timer && host_check_home(timer->instance, "timer_free"))
+  if (timer && border_is_home(timer->instance, "timer_free"))
     close_timer(timer);
 }
 
-size_t host_close_watches(struct plugin_instance *instance)
+size_t host_io_close_watches(struct host_io *io)
 {
   size_t n = 0;
   struct list *node;
-  while ((node = list_first(&instance->watches))) {
+  while ((node = list_first(&io->watches))) {
     close_watch(container_of(node, struct watched, link));
     n++;
   }
   return n;
 }
 
-size_t host_close_timers(struct plugin_instance *instance)
+size_t host_io_close_timers(struct host_io *io)
 {
   size_t n = 0;
   struct list *node;
-  while ((node = list_first(&instance->timers))) {
+  while ((node = list_first(&io->timers))) {
     close_timer(container_of(node, struct timed, link));
     n++;
   }

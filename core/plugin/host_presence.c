@@ -1,12 +1,16 @@
-/* "plug.broker.presence/1", the server's half: checks, and passes on to whoever listens. */
-#include "plugin/host.h"
+#include "plugin/host_presence.h"
+
+#include <string.h>
+
+#include "plugin/border.h"
 #include "plugin/op.h"
+#include "plugin/part.h"
 
 /* Who listens, or NULL: nobody, or not now. */
 static const struct instance_presence_up *listener(struct plugin_instance *instance,
                                                    const char *function)
 {
-  bool open = host_check_home(instance, function) && !atomic_load(&instance->closed) &&
+  bool open = border_is_home(instance, function) && !atomic_load(&instance->closed) &&
               instance->presence_up.changed;
   return open ? &instance->presence_up : NULL;
 }
@@ -32,7 +36,7 @@ static void presence_total(struct plug_op *op, uint64_t users, uint64_t members,
 static void presence_changed(const struct plug_host *host,
                              const struct plug_presence_change *change)
 {
-  const struct instance_presence_up *up = listener(instance_of(host), "changed");
+  const struct instance_presence_up *up = listener(part_of(host), "changed");
   struct plug_presence_change mine = {0};
   memcpy(&mine, change, change->size < sizeof mine ? change->size : sizeof mine);
   mine.size = sizeof mine;
@@ -42,7 +46,7 @@ static void presence_changed(const struct plug_host *host,
 
 static void presence_lost(const struct plug_host *host)
 {
-  const struct instance_presence_up *up = listener(instance_of(host), "lost");
+  const struct instance_presence_up *up = listener(part_of(host), "lost");
   if (up)
     up->lost(up->ctx);
 }

@@ -4,35 +4,12 @@
 #ifndef PLUGIN_IMAGE_H
 #define PLUGIN_IMAGE_H
 
-#include <plugboard/plugin.h>
-
-#include "base/buf.h"
-#include "base/list.h"
-
-struct plugin_image {
-  struct list link;
-  char *path, *base;         /* of the file, and its last component for messages */
-  char *copy;                /* what is mapped instead of path, or NULL (image.c) */
-  uint64_t device, inode;    /* of path when it was loaded */
-  struct plug_plugin entry;  /* our copy; zero-extended */
-  struct plug_broker broker; /* our copy, valid if entry.broker != NULL; entry.broker points here */
-  struct plug_auth auth;     /* likewise */
-  struct plug_app app;       /* likewise */
-};
+#include "plugin/image_judge.h"
 
 /* name: an absolute path, or NAME for DIR/KIND-NAME.so ("memory", kind "broker"). The plugin must
  * be of that kind; with an absolute path kind may be "", which takes any. On failure err->text is
  * the one line of "BASENAME.so: ..." that an operator reads. */
 struct plugin_image *image_load(const char *dir, const char *kind, const char *name,
                                 struct plug_err *err);
-
-/* Judges a descriptor: magic, major, minor, size, kinds, required members, id, option table. size
- * is how many bytes at entry may be read. Fills image->entry and its tables. No I/O, for fuzzing.
- */
-plug_status image_judge(struct plugin_image *image, const void *entry, size_t size,
-                        struct plug_err *err);
-
-/* key=value lines for --plugin-info. */
-void image_put_info(struct buf *out, const struct plugin_image *image);
 
 #endif

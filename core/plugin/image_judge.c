@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "config/fault.h"
 #include "config/option.h"
-#include "plugin/image.h"
+#include "plugin/image_judge.h"
 
 #define SPEAKS_(major, minor)  #major "." #minor
 #define SPEAKS_X(major, minor) SPEAKS_(major, minor)

@@ -3,26 +3,64 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/fault.h"
+#include "config/option.h"
+#include "plugin/border.h"
 #include "plugin/held.h"
 #include "plugin/host.h"
+#include "plugin/host_config.h"
+#include "plugin/host_io.h"
 #include "plugin/loop_pin.h"
+#include "plugin/op.h"
+#include "plugin/op_pool.h"
+#include "plugin/part.h"
 #include "plugin/watchdog.h"
 
 #define CREATE_LIMIT_MS 1000
 #define START_LIMIT_MS  10000
 #define DRAIN_LIMIT_MS  5000
 #define STOP_LIMIT_MS   5000
-#define HOME_LIMIT_MS   10
 /* How much longer than an operation's deadline the starting thread waits for a control thread that
  * hangs inside a plugin. */
 #define HANG_GRACE_MS   500
-#define SLOW_PERIOD_MS  1000
+
+/* One of start, drain, stop: run at home, waited for on the starting thread. Each happens once. */
+struct instance_step {
+  struct plugin_instance *instance;
+  const char *name;
+  plug_status (*call)(void *self, struct plug_op *op) PLUG_NOEXCEPT; /* NULL: nothing to do */
+  uint64_t limit_ms;
+  struct loop_task task;
+  bool finished; /* this and what follows: under the instance's lock */
+  plug_status status;
+  char detail[200];
+};
+
+/* All that an instance consists of. Its parts know of the first member only, and of themselves. */
+struct whole {
+  struct plugin_instance part;
+  struct op_pool ops;
+  struct metrics metrics;
+  struct host_io io;
+  struct host_config config;
+  bool started;
+  _Atomic int64_t holds;
+  _Atomic bool has_called; /* its extension */
+
+  uv_mutex_t lock; /* protects the steps' results; nothing is called under it */
+  uv_cond_t changed;
+  struct instance_step start, drain, stop;
+  char leaked[160]; /* what the audit found; empty when all is well */
+};
+
+static struct whole *whole_of(const struct plugin_instance *instance)
+{
+  return container_of((struct plugin_instance *)(uintptr_t)instance, struct whole, part);
+}
 
 /* Kept so that they are not taken for leaks: a plugin that was abandoned may still use its host. */
 static struct list abandoned = {&abandoned, &abandoned};
@@ -42,94 +80,71 @@ static void nobody_listens(void *ctx, int32_t state, uint32_t flags, struct plug
   (void)ctx, (void)state, (void)flags, (void)why;
 }
 
-static void report_slow(struct plugin_instance *instance, const char *function, uint64_t took_us,
-                        unsigned limit_ms)
-{
-  uint64_t held;
-  char more[LOG_HELD_MAX];
-  if (took_us > limit_ms * 1000ull && log_limit_pass(&instance->slow_limit, SLOW_PERIOD_MS, &held))
-    log_warn(instance->name, "%s took %llu ms, its limit is %u ms%s", function,
-             (unsigned long long)(took_us / 1000), limit_ms, log_held(held, more));
-}
-
-void instance_call_begin(struct instance_call *call, struct plugin_instance *instance,
-                         const char *function)
-{
-  call->instance = instance;
-  call->function = function;
-  watch_enter(&call->watch, instance, function);
-  call->begin_us = clock_now_us();
-}
-
-static void call_end(const struct instance_call *call, unsigned limit_ms)
-{
-  watch_leave(&call->watch);
-  report_slow(call->instance, call->function, clock_now_us() - call->begin_us, limit_ms);
-}
-
-void instance_call_end(const struct instance_call *call)
-{
-  /* Back from a call after the server has gone on without this thread: what is around may be gone
-   * too. */
-  if (instance_state(call->instance) == INSTANCE_ABANDONED)
-    while (loop_is_left(call->instance->loop))
-      pause();
-  call_end(call, HOME_LIMIT_MS);
-}
-
 static void instance_free(struct plugin_instance *instance)
 {
+  struct whole *whole = whole_of(instance);
   held_reclaim(instance); /* of one whose create has failed */
   watchdog_lock();        /* it may look at the last call */
   watchdog_unlock();
-  op_pool_fini(&instance->ops);
-  metrics_fini(&instance->metrics);
-  uv_cond_destroy(&instance->changed);
-  uv_mutex_destroy(&instance->lock);
+  op_pool_fini(&whole->ops);
+  metrics_fini(&whole->metrics);
+  uv_cond_destroy(&whole->changed);
+  uv_mutex_destroy(&whole->lock);
   free(instance->name);
-  free(instance);
+  free(whole);
+}
+
+static struct instance_step step_of(struct plugin_instance *instance, const char *name,
+                                    plug_status (*call)(void *self, struct plug_op *op)
+                                        PLUG_NOEXCEPT,
+                                    uint64_t limit_ms)
+{
+  return (struct instance_step){instance, name, call, limit_ms, .finished = false};
 }
 
 static struct plugin_instance *instance_alloc(struct plugin_image *image, struct loop *loop,
                                               const char *name, const struct instance_broker_up *up)
 {
-  struct plugin_instance *instance = calloc(1, sizeof *instance);
-  if (!instance)
+  struct whole *whole = calloc(1, sizeof *whole);
+  if (!whole)
     return NULL;
+  struct plugin_instance *instance = &whole->part;
+  const struct plug_plugin *entry = &image->entry;
   instance->image = image;
+  instance->id = entry->id;
+  instance->cancel = entry->cancel;
   instance->loop = loop;
   instance->up = up ? *up : (struct instance_broker_up){nobody_delivers, nobody_listens, NULL};
-  list_init(&instance->watches);
-  list_init(&instance->timers);
-  metrics_init(&instance->metrics);
+  instance->ops = &whole->ops;
+  instance->metrics = &whole->metrics;
+  instance->io = &whole->io;
+  instance->config = &whole->config;
+  host_io_init(&whole->io);
+  metrics_init(&whole->metrics);
   atomic_init(&instance->state, INSTANCE_CREATED);
-  const struct plug_plugin *entry = &image->entry;
-  instance->start =
-      (struct instance_step){instance, "start", entry->start, START_LIMIT_MS, .finished = false};
-  instance->drain =
-      (struct instance_step){instance, "drain", entry->drain, DRAIN_LIMIT_MS, .finished = false};
-  instance->stop =
-      (struct instance_step){instance, "stop", entry->stop, STOP_LIMIT_MS, .finished = false};
+  whole->start = step_of(instance, "start", entry->start, START_LIMIT_MS);
+  whole->drain = step_of(instance, "drain", entry->drain, DRAIN_LIMIT_MS);
+  whole->stop = step_of(instance, "stop", entry->stop, STOP_LIMIT_MS);
   instance->name = str_dup(str_of(name));
   if (!instance->name)
-    goto free_instance;
-  if (uv_mutex_init(&instance->lock))
+    goto free_whole;
+  if (uv_mutex_init(&whole->lock))
     goto free_name;
-  if (uv_cond_init(&instance->changed))
+  if (uv_cond_init(&whole->changed))
     goto destroy_lock;
-  if (!op_pool_init(&instance->ops, instance))
+  if (!op_pool_init(&whole->ops, instance))
     goto destroy_cond;
   host_init(instance);
   return instance;
 
 destroy_cond:
-  uv_cond_destroy(&instance->changed);
+  uv_cond_destroy(&whole->changed);
 destroy_lock:
-  uv_mutex_destroy(&instance->lock);
+  uv_mutex_destroy(&whole->lock);
 free_name:
   free(instance->name);
-free_instance:
-  free(instance);
+free_whole:
+  free(whole);
   return NULL;
 }
 
@@ -147,8 +162,9 @@ static void report_create(const struct plugin_instance *instance,
   else
     snprintf(text, sizeof text, "create failed with status %d (%s) and no explanation", status,
              op_status_text(status));
-  if (instance->blamed)
-    fault_at(err, instance->blamed_file, instance->blamed_line, "[%s] %s", instance->blamed, text);
+  const struct host_config *config = instance->config;
+  if (config->blamed)
+    fault_at(err, config->blamed_file, config->blamed_line, "[%s] %s", config->blamed, text);
   else if (section)
     fault_at(err, section->file, section->line, "[%s] %s", instance->name, text);
   else
@@ -160,9 +176,9 @@ static void report_create(const struct plugin_instance *instance,
 static plug_status check_named_sections(const struct plugin_instance *instance,
                                         struct plug_err *err)
 {
-  if (!instance->config || instance->asked_sections)
+  if (!instance->config->config || instance->config->asked_sections)
     return PLUG_OK;
-  const struct list *head = &instance->config->sections;
+  const struct list *head = &instance->config->config->sections;
   struct plug_str mine = str_of(instance->name);
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
@@ -190,24 +206,22 @@ static struct plugin_instance *create(struct plugin_image *image, struct loop *l
     return NULL;
   }
   struct plug_err said = {0};
-  instance->section = section;
-  instance->config = config;
+  *instance->config = (struct host_config){.section = section, .config = config};
   instance->extension = extension;
   instance->creator = pthread_self();
   atomic_store_explicit(&instance->creating, true, memory_order_release);
   struct instance_call call;
   instance_call_begin(&call, instance, "create");
   plug_status status = image->entry.create(&instance->host, &instance->self, &said);
-  call_end(&call, CREATE_LIMIT_MS);
+  instance_call_end_within(&call, CREATE_LIMIT_MS);
   atomic_store_explicit(&instance->creating, false, memory_order_release);
-  instance->section = NULL;
   if (status != PLUG_OK) {
     report_create(instance, section, status, &said, err);
     instance_free(instance);
     return NULL;
   }
   status = check_named_sections(instance, err);
-  instance->config = NULL;
+  *instance->config = (struct host_config){.section = NULL};
   if (status == PLUG_OK)
     return instance;
   instance_destroy(instance);
@@ -232,11 +246,11 @@ struct plugin_instance *instance_create_named(struct plugin_image *image, struct
 struct plugin_instance *instance_calling(const struct plug_host *host, const char *function,
                                          void **ctx)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_home(instance, function) || !instance->extension ||
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_home(instance, function) || !instance->extension ||
       instance_state(instance) != INSTANCE_RUNNING)
     return NULL;
-  if (!atomic_exchange_explicit(&instance->has_called, true, memory_order_relaxed))
+  if (!atomic_exchange_explicit(&whole_of(instance)->has_called, true, memory_order_relaxed))
     instance_hold(instance);
   *ctx = instance->extension->ctx;
   return instance;
@@ -255,12 +269,13 @@ static void put_leak(char *out, size_t size, unsigned long long n, const char *o
  * instance gets through any more. */
 static void audit(struct plugin_instance *instance)
 {
-  char *out = instance->leaked;
-  size_t size = sizeof instance->leaked;
+  struct whole *whole = whole_of(instance);
+  char *out = whole->leaked;
+  size_t size = sizeof whole->leaked;
   atomic_store(&instance->closed, true);
-  put_leak(out, size, host_close_watches(instance), "watch", "watches");
-  put_leak(out, size, host_close_timers(instance), "timer", "timers");
-  put_leak(out, size, op_pool_reclaim(&instance->ops), "operation", "operations");
+  put_leak(out, size, host_io_close_watches(instance->io), "watch", "watches");
+  put_leak(out, size, host_io_close_timers(instance->io), "timer", "timers");
+  put_leak(out, size, op_pool_reclaim(instance->ops), "operation", "operations");
   put_leak(out, size, (unsigned long long)atomic_load(&instance->posted), "posted function",
            "posted functions");
   put_leak(out, size, (unsigned long long)atomic_load(&instance->jobs), "job in the work pool",
@@ -270,16 +285,17 @@ static void audit(struct plugin_instance *instance)
 static void step_finish(struct instance_step *step, plug_status status, struct plug_str detail)
 {
   struct plugin_instance *instance = step->instance;
+  struct whole *whole = whole_of(instance);
   if (instance_state(instance) == INSTANCE_ABANDONED)
     return; /* too late: nobody waits, and nothing is taken away from it any more */
-  if (step == &instance->stop && status != PLUG_ETIMEDOUT)
+  if (step == &whole->stop && status != PLUG_ETIMEDOUT)
     audit(instance);
-  uv_mutex_lock(&instance->lock);
+  uv_mutex_lock(&whole->lock);
   step->status = status;
   snprintf(step->detail, sizeof step->detail, "%.*s", STR_ARG(detail));
   step->finished = true;
-  uv_cond_broadcast(&instance->changed);
-  uv_mutex_unlock(&instance->lock);
+  uv_cond_broadcast(&whole->changed);
+  uv_mutex_unlock(&whole->lock);
 }
 
 static void step_done(void *arg, plug_status status, struct plug_str detail)
@@ -312,19 +328,20 @@ static void step_run(struct loop_task *task)
 static plug_status step_wait(struct instance_step *step)
 {
   struct plugin_instance *instance = step->instance;
+  struct whole *whole = whole_of(instance);
   /* What hangs already has had its time. */
   uint64_t limit_ms = watchdog_hangs() ? HANG_GRACE_MS : step->limit_ms + HANG_GRACE_MS;
   uint64_t deadline = clock_now_ms() + limit_ms;
   step->task.run = step_run;
   loop_post_task(instance->loop, &step->task);
-  uv_mutex_lock(&instance->lock);
+  uv_mutex_lock(&whole->lock);
   uint64_t now;
   while (!step->finished && (now = clock_now_ms()) < deadline)
-    uv_cond_timedwait(&instance->changed, &instance->lock, (deadline - now) * 1000000u);
+    uv_cond_timedwait(&whole->changed, &whole->lock, (deadline - now) * 1000000u);
   if (!step->finished)
     snprintf(step->detail, sizeof step->detail, "the control thread does not come back from it");
   plug_status status = step->finished ? step->status : PLUG_ETIMEDOUT;
-  uv_mutex_unlock(&instance->lock);
+  uv_mutex_unlock(&whole->lock);
   return status;
 }
 
@@ -332,7 +349,7 @@ static plug_status step_wait(struct instance_step *step)
  * home and on workers, so there is nobody who could be asked to wake this thread. */
 static bool wait_for_ops(struct plugin_instance *instance, uint64_t deadline_ms)
 {
-  while (op_pool_alive(&instance->ops) || atomic_load(&instance->jobs)) {
+  while (op_pool_alive(instance->ops) || atomic_load(&instance->jobs)) {
     if (clock_now_ms() >= deadline_ms)
       return false;
     uv_sleep(2);
@@ -342,20 +359,21 @@ static bool wait_for_ops(struct plugin_instance *instance, uint64_t deadline_ms)
 
 plug_status instance_start(struct plugin_instance *instance, struct plug_err *err)
 {
-  invariant(instance->loop && !instance->started);
-  instance->started = true;
-  plug_status status = step_wait(&instance->start);
+  struct whole *whole = whole_of(instance);
+  invariant(instance->loop && !whole->started);
+  whole->started = true;
+  plug_status status = step_wait(&whole->start);
   if (status == PLUG_OK) {
     atomic_store(&instance->state, INSTANCE_RUNNING);
     return PLUG_OK;
   }
-  char detail[sizeof instance->start.detail];
-  uv_mutex_lock(&instance->lock);
-  memcpy(detail, instance->start.detail, sizeof detail);
-  uv_mutex_unlock(&instance->lock);
+  char detail[sizeof whole->start.detail];
+  uv_mutex_lock(&whole->lock);
+  memcpy(detail, whole->start.detail, sizeof detail);
+  uv_mutex_unlock(&whole->lock);
   if (status == PLUG_ETIMEDOUT && !strcmp(detail, OP_TIMEOUT_DETAIL))
     fault_at(err, NULL, 0, "[%s] cannot start: not ready after %llu ms", instance->name,
-             (unsigned long long)instance->start.limit_ms);
+             (unsigned long long)whole->start.limit_ms);
   else if (detail[0])
     fault_at(err, NULL, 0, "[%s] cannot start: %s", instance->name, detail);
   else
@@ -368,22 +386,23 @@ plug_status instance_start(struct plugin_instance *instance, struct plug_err *er
 static void cancel_all(void *arg)
 {
   struct plugin_instance *instance = arg;
-  op_pool_cancel_all(&instance->ops);
+  op_pool_cancel_all(instance->ops);
 }
 
 plug_status instance_drain(struct plugin_instance *instance)
 {
+  struct whole *whole = whole_of(instance);
   if (instance_state(instance) != INSTANCE_RUNNING)
     return PLUG_ESTATE;
   atomic_store(&instance->state, INSTANCE_DRAINING);
-  uint64_t deadline = clock_now_ms() + instance->drain.limit_ms;
-  plug_status status = step_wait(&instance->drain);
+  uint64_t deadline = clock_now_ms() + whole->drain.limit_ms;
+  plug_status status = step_wait(&whole->drain);
   if (status == PLUG_OK && !wait_for_ops(instance, deadline))
     status = PLUG_ETIMEDOUT;
   if (status == PLUG_OK)
     return PLUG_OK;
   log_warn(instance->name, "drain ended with status %d and %lld operations open", status,
-           (long long)op_pool_alive(&instance->ops));
+           (long long)op_pool_alive(instance->ops));
   loop_post(instance->loop, cancel_all, instance); /* stop is queued behind it */
   return status;
 }
@@ -396,7 +415,7 @@ static void abandon(struct plugin_instance *instance, const char *why)
   log_error(instance->name,
             "plugin %s %s within %llu ms and is abandoned: it keeps its memory and its threads "
             "until the server ends",
-            instance->image->entry.id, why, (unsigned long long)instance->stop.limit_ms);
+            instance->id, why, (unsigned long long)whole_of(instance)->stop.limit_ms);
   struct abandoned_entry *entry = malloc(sizeof *entry);
   if (entry) {
     entry->instance = instance;
@@ -411,48 +430,49 @@ static void nothing(void *arg)
 
 void instance_stop(struct plugin_instance *instance)
 {
+  struct whole *whole = whole_of(instance);
   enum instance_state state = instance_state(instance);
   if (state == INSTANCE_STOPPED || state == INSTANCE_ABANDONED)
     return;
-  if (!instance->started) {
+  if (!whole->started) {
     atomic_store(&instance->state, INSTANCE_STOPPED);
     return;
   }
-  plug_status status = step_wait(&instance->stop);
+  plug_status status = step_wait(&whole->stop);
   if (status == PLUG_ETIMEDOUT) {
     abandon(instance, "did not stop");
     return;
   }
-  if (!wait_for_ops(instance, clock_now_ms() + instance->stop.limit_ms)) {
+  if (!wait_for_ops(instance, clock_now_ms() + whole->stop.limit_ms)) {
     abandon(instance, "stopped, but did not return from a call");
     return;
   }
   if (status != PLUG_OK)
-    log_warn(instance->name, "stop ended with status %d: %s", status, instance->stop.detail);
+    log_warn(instance->name, "stop ended with status %d: %s", status, whole->stop.detail);
   /* Tasks of this instance that were already on their way are done after this. */
-  if (!loop_call_within(instance->loop, nothing, NULL, instance->stop.limit_ms)) {
+  if (!loop_call_within(instance->loop, nothing, NULL, whole->stop.limit_ms)) {
     abandon(instance, "stopped, but the control thread did not come back");
     return;
   }
   atomic_store(&instance->state, INSTANCE_STOPPED);
-  if (instance->leaked[0])
-    host_violation(instance, "stop", instance->leaked);
+  if (whole->leaked[0])
+    border_violation(instance, "stop", whole->leaked);
 }
 
 void instance_destroy(struct plugin_instance *instance)
 {
   if (!instance || instance_state(instance) == INSTANCE_ABANDONED)
     return;
-  invariant(!instance->started || instance_state(instance) == INSTANCE_STOPPED);
+  struct whole *whole = whole_of(instance);
+  invariant(!whole->started || instance_state(instance) == INSTANCE_STOPPED);
   struct instance_call call;
   instance_call_begin(&call, instance, "destroy");
   instance->image->entry.destroy(instance->self);
-  call_end(&call, CREATE_LIMIT_MS);
-  instance->leaked[0] = '\0';
-  put_leak(instance->leaked, sizeof instance->leaked, held_reclaim(instance), "message",
-           "messages");
-  if (instance->leaked[0])
-    host_violation(instance, "destroy", instance->leaked);
+  instance_call_end_within(&call, CREATE_LIMIT_MS);
+  whole->leaked[0] = '\0';
+  put_leak(whole->leaked, sizeof whole->leaked, held_reclaim(instance), "message", "messages");
+  if (whole->leaked[0])
+    border_violation(instance, "destroy", whole->leaked);
   instance_free(instance);
 }
 
@@ -463,27 +483,27 @@ bool instance_any_abandoned(void)
 
 void instance_hold(struct plugin_instance *instance)
 {
-  atomic_fetch_add_explicit(&instance->holds, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&whole_of(instance)->holds, 1, memory_order_relaxed);
 }
 
 void instance_release(struct plugin_instance *instance)
 {
-  atomic_fetch_sub_explicit(&instance->holds, 1, memory_order_release);
+  atomic_fetch_sub_explicit(&whole_of(instance)->holds, 1, memory_order_release);
 }
 
 bool instance_has_called(const struct plugin_instance *instance)
 {
-  return atomic_load_explicit(&instance->has_called, memory_order_relaxed);
+  return atomic_load_explicit(&whole_of(instance)->has_called, memory_order_relaxed);
 }
 
 bool instance_is_held(const struct plugin_instance *instance)
 {
-  return atomic_load_explicit(&instance->holds, memory_order_acquire) != 0;
+  return atomic_load_explicit(&whole_of(instance)->holds, memory_order_acquire) != 0;
 }
 
 enum instance_state instance_state(const struct plugin_instance *instance)
 {
-  return (enum instance_state)atomic_load(&instance->state);
+  return part_state(instance);
 }
 
 const char *instance_name(const struct plugin_instance *instance)
@@ -516,6 +536,14 @@ const struct plug_app *instance_app(const struct plugin_instance *instance)
   return instance->image->entry.app;
 }
 
+void instance_set_limits(struct plugin_instance *instance, const struct instance_limits *limits)
+{
+  struct whole *whole = whole_of(instance);
+  whole->start.limit_ms = limits->start_ms;
+  whole->drain.limit_ms = limits->drain_ms;
+  whole->stop.limit_ms = limits->stop_ms;
+}
+
 void instance_set_app_up(struct plugin_instance *instance, const struct instance_app_up *up)
 {
   instance->app_up = *up;
@@ -541,4 +569,9 @@ void instance_set_auth_up(struct plugin_instance *instance, const struct instanc
 const struct plugin_image *instance_image(const struct plugin_instance *instance)
 {
   return instance->image;
+}
+
+void instance_each_metric(struct plugin_instance *instance, metrics_fn fn, void *ctx)
+{
+  metrics_each(&whole_of(instance)->metrics, fn, ctx);
 }

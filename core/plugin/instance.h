@@ -4,62 +4,12 @@
 #ifndef PLUGIN_INSTANCE_H
 #define PLUGIN_INSTANCE_H
 
-#include <plugboard/ext/presence.h>
-
 #include "config/config.h"
 #include "plugin/image.h"
+#include "plugin/instance_call.h"
+#include "plugin/instance_terms.h"
 #include "plugin/loop.h"
-#include "plugin/watch.h"
-
-enum instance_state {
-  INSTANCE_CREATED,
-  INSTANCE_RUNNING,
-  INSTANCE_DRAINING,
-  INSTANCE_STOPPED,
-  INSTANCE_ABANDONED, /* would not stop: never destroyed */
-};
-
-/* What the server does with the upcalls of a broker; called with ctx. */
-struct instance_broker_up {
-  plug_status (*deliver)(void *ctx, uint64_t interest, const struct plug_msg *msg); /* [any] */
-  void (*state)(void *ctx, int32_t state, uint32_t flags, struct plug_str why);     /* [home] */
-  void *ctx;
-};
-
-/* What the server does with "plug.host.auth/1"; called with ctx. [any] */
-struct instance_auth_up {
-  plug_status (*invalidate)(void *ctx, struct plug_str user, uint64_t session, uint32_t flags,
-                            struct plug_str reason); /* user empty: that session */
-  plug_status (*update)(void *ctx, const struct plug_identity *who);
-  void *ctx;
-};
-
-/* What the server does with the upcalls of an application; called with ctx. [any] */
-struct instance_app_up {
-  /* message: one publish; taken over. */
-  plug_status (*publish)(void *ctx, struct plug_app_answer *message, plug_app_published_fn done,
-                         void *arg);
-  plug_status (*publish_local)(void *ctx, struct plug_app_answer *message, uint64_t session,
-                               struct plug_str subscription);
-  plug_status (*check)(void *ctx, const struct plug_app_message *message);
-  void *ctx;
-};
-
-/* What the server does with "plug.broker.presence/1"; called with ctx. [home] */
-struct instance_presence_up {
-  void (*user)(struct plug_op *op, struct plug_str user, struct plug_str info, uint64_t members);
-  void (*total)(struct plug_op *op, uint64_t users, uint64_t members, struct plug_position pos);
-  void (*changed)(void *ctx, const struct plug_presence_change *change);
-  void (*lost)(void *ctx);
-  void *ctx;
-};
-
-/* An extension that another part of the server gives to an instance, and that outlives it. */
-struct instance_extension {
-  const char *id;
-  const void *table;
-  void *ctx;
-};
+#include "plugin/metrics.h"
 
 struct plugin_instance;
 
@@ -81,7 +31,13 @@ struct plugin_instance *instance_create_named(struct plugin_image *image, struct
 struct plugin_instance *instance_calling(const struct plug_host *host, const char *function,
                                          void **ctx);
 
-/* Between create and start. */
+/* What follows: between create and start. */
+
+/* How long each step may take, for whoever wants others than those named below. */
+struct instance_limits {
+  uint64_t start_ms, drain_ms, stop_ms;
+};
+void instance_set_limits(struct plugin_instance *instance, const struct instance_limits *limits);
 void instance_set_app_up(struct plugin_instance *instance, const struct instance_app_up *up);
 void instance_set_presence_up(struct plugin_instance *instance,
                               const struct instance_presence_up *up);
@@ -117,21 +73,7 @@ const struct plug_app *instance_app(const struct plugin_instance *instance);    
 const void *instance_extension(const struct plugin_instance *instance, const char *id);
 const struct plugin_image *instance_image(const struct plugin_instance *instance);
 
-/* [home] Stands around every call into the plugin: it is known by name while it lasts (watch.h),
- * and logged when it took longer than its limit. function: static text. */
-struct instance_call {
-  struct plugin_instance *instance;
-  const char *function;
-  uint64_t begin_us;
-  struct watch_call watch;
-};
-void instance_call_begin(struct instance_call *call, struct plugin_instance *instance,
-                         const char *function);
-void instance_call_end(const struct instance_call *call);
-
 /* Visits the plugin's metrics, under the names that the plugin gave. [any] */
-typedef void (*instance_metric_fn)(void *ctx, const char *name, const char *help, int is_gauge,
-                                   int64_t value);
-void instance_each_metric(struct plugin_instance *instance, instance_metric_fn fn, void *ctx);
+void instance_each_metric(struct plugin_instance *instance, metrics_fn fn, void *ctx);
 
 #endif

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "plugin/host.h"
+#include "plugin/border.h"
+#include "plugin/part.h"
 
 #define METRIC_NAME_MAX 64
 
@@ -44,10 +45,10 @@ static bool name_is_good(const char *name)
 static struct plug_metric *metric_get(const struct plug_host *host, const char *name,
                                       const char *help, int is_gauge, const char *function)
 {
-  struct plugin_instance *instance = instance_of(host);
-  if (!host_check_create(instance, function) || !name_is_good(name))
+  struct plugin_instance *instance = part_of(host);
+  if (!border_is_create(instance, function) || !name_is_good(name))
     return NULL;
-  struct list *all = &instance->metrics.all;
+  struct list *all = &instance->metrics->all;
   for (struct list *node = all->next; node != all; node = node->next) {
     struct plug_metric *metric = container_of(node, struct plug_metric, link);
     if (!strcmp(metric->name, name))
@@ -99,11 +100,11 @@ const struct plug_metrics metrics_table = {
     .set = metrics_set,
 };
 
-void instance_each_metric(struct plugin_instance *instance, instance_metric_fn fn, void *ctx)
+void metrics_each(const struct metrics *metrics, metrics_fn fn, void *ctx)
 {
-  struct list *all = &instance->metrics.all;
-  for (struct list *node = all->next; node != all; node = node->next) {
-    struct plug_metric *metric = container_of(node, struct plug_metric, link);
+  const struct list *all = &metrics->all;
+  for (const struct list *node = all->next; node != all; node = node->next) {
+    const struct plug_metric *metric = container_of(node, struct plug_metric, link);
     fn(ctx, metric->name, metric->help, metric->is_gauge,
        atomic_load_explicit(&metric->value, memory_order_relaxed));
   }

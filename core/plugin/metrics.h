@@ -14,6 +14,11 @@ struct metrics {
 void metrics_init(struct metrics *metrics);
 void metrics_fini(struct metrics *metrics);
 
+/* Visits all, under the names that the plugin gave. [any] */
+typedef void (*metrics_fn)(void *ctx, const char *name, const char *help, int is_gauge,
+                           int64_t value);
+void metrics_each(const struct metrics *metrics, metrics_fn fn, void *ctx);
+
 extern const struct plug_metrics metrics_table;
 
 #endif

@@ -7,7 +7,10 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/str.h"
-#include "plugin/host.h"
+#include "plugin/border.h"
+#include "plugin/instance_call.h"
+#include "plugin/op_pool.h"
+#include "plugin/part.h"
 #include "plugin/watch.h"
 
 /* A token, as a number: generation above, slot number + 1 below. Twenty bits of slots are a million
@@ -50,8 +53,8 @@ struct op_slot {
 struct op_chunk {
   struct op_chunk *next;
   uint32_t number;
-  _Atomic(struct op_pool *) pool;                /* NULL: spare */
-  _Atomic(const struct plugin_image *) borrower; /* whose operations these are or last were */
+  _Atomic(struct op_pool *) pool; /* NULL: spare */
+  _Atomic(const char *) borrower; /* the plugin, whose operations these are or last were */
   struct op_slot slots[CHUNK_SLOTS];
 };
 
@@ -162,7 +165,7 @@ static struct op_slot *slot_take(struct op_pool *pool)
       return NULL;
     }
     atomic_store_explicit(&chunk->pool, pool, memory_order_relaxed);
-    atomic_store_explicit(&chunk->borrower, pool->instance->image, memory_order_relaxed);
+    atomic_store_explicit(&chunk->borrower, pool->instance->id, memory_order_relaxed);
     chunk->next = pool->chunks;
     pool->chunks = chunk;
     for (unsigned i = CHUNK_SLOTS; i-- > 0;) {
@@ -201,7 +204,7 @@ static void slot_finish(struct loop_task *task)
 {
   struct op_slot *slot = container_of(task, struct op_slot, task);
   /* Who waited may be gone; the slot, and what hangs on it, stays as the instance does. */
-  if (instance_state(slot_instance(slot)) == INSTANCE_ABANDONED)
+  if (part_state(slot_instance(slot)) == INSTANCE_ABANDONED)
     return;
   uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
   op_done_fn done = (word & FLAG_ANSWERED) ? NULL : slot->done;
@@ -234,7 +237,7 @@ static void sweep(uv_timer_t *timer)
   struct op_pool *pool = timer->data;
   struct plugin_instance *instance = pool->instance;
   uint64_t now = clock_now_ms();
-  if (instance_state(instance) == INSTANCE_ABANDONED) {
+  if (part_state(instance) == INSTANCE_ABANDONED) {
     uv_timer_stop(timer);
     return;
   }
@@ -255,10 +258,10 @@ static void sweep(uv_timer_t *timer)
       if (!slot_set(slot, generation, FLAG_CLAIMED | FLAG_ANSWERED, FLAG_ANSWERED, &before))
         continue;
       done(arg, PLUG_ETIMEDOUT, STR(OP_TIMEOUT_DETAIL));
-      if (instance->image->entry.cancel) {
+      if (instance->cancel) {
         struct instance_call call;
         instance_call_begin(&call, instance, "cancel");
-        instance->image->entry.cancel(instance->self, token_of(slot, generation));
+        instance->cancel(instance->self, token_of(slot, generation));
         instance_call_end(&call);
       }
     }
@@ -297,7 +300,7 @@ static void sweep_closed(uv_handle_t *timer)
 struct plug_op *op_new(struct plugin_instance *instance, uint64_t timeout_ms, op_done_fn done,
                        void *arg)
 {
-  struct op_pool *pool = &instance->ops;
+  struct op_pool *pool = instance->ops;
   invariant(instance->loop);
   struct op_slot *slot = slot_take(pool);
   if (!slot)
@@ -345,7 +348,7 @@ static plug_status judge(struct plugin_instance *instance, const char *function,
     return status;
   char what[80];
   snprintf(what, sizeof what, "gave status %d, which is none of its answers", status);
-  host_violation(instance, function, what);
+  border_violation(instance, function, what);
   return PLUG_EINTERNAL;
 }
 
@@ -377,7 +380,7 @@ plug_status op_offered(struct plug_op *op, plug_status status)
     return status;
   }
   /* The plugin has completed what it did not take. Its return value counts. */
-  host_violation(slot_instance(slot), "op_done", "completed an operation that it had not taken");
+  border_violation(slot_instance(slot), "op_done", "completed an operation that it had not taken");
   slot->release = NULL;
   bool ours = slot_set(slot, generation, FLAG_TAKEN, FLAG_TAKEN | FLAG_ANSWERED, &before);
   invariant(ours);
@@ -392,13 +395,13 @@ static struct op_slot *claim(struct plug_op *op, const char *function)
   uint64_t generation, before;
   struct op_slot *slot = slot_of(op, &generation);
   if (!slot) {
-    host_violation_of(NULL, function, "completed something that is no operation");
+    border_violation_of(NULL, function, "completed something that is no operation");
     return NULL;
   }
   if (slot_set(slot, generation, FLAG_CLAIMED, FLAG_CLAIMED, &before))
     return slot;
-  host_violation_of(atomic_load_explicit(&slot->chunk->borrower, memory_order_relaxed), function,
-                    "completed an operation that was completed before");
+  border_violation_of(atomic_load_explicit(&slot->chunk->borrower, memory_order_relaxed), function,
+                      "completed an operation that was completed before");
   return NULL;
 }
 
@@ -416,7 +419,7 @@ struct plugin_instance *op_instance(struct plug_op *op, const char *function)
 {
   struct op_slot *slot = find_open(op);
   if (!slot)
-    host_violation_of(NULL, function, "is about an operation that is over");
+    border_violation_of(NULL, function, "is about an operation that is over");
   return slot ? slot_instance(slot) : NULL;
 }
 
@@ -475,7 +478,7 @@ uint64_t op_pool_deadline_ms(const struct plug_op *op)
 void op_pool_cancel_all(struct op_pool *pool)
 {
   struct plugin_instance *instance = pool->instance;
-  if (!instance->image->entry.cancel)
+  if (!instance->cancel)
     return;
   uv_mutex_lock(&pool->lock);
   struct op_chunk *chunk = pool->chunks;
@@ -487,8 +490,7 @@ void op_pool_cancel_all(struct op_pool *pool)
         continue;
       struct instance_call call;
       instance_call_begin(&call, instance, "cancel");
-      instance->image->entry.cancel(instance->self,
-                                    token_of(&chunk->slots[i], generation_of(word)));
+      instance->cancel(instance->self, token_of(&chunk->slots[i], generation_of(word)));
       instance_call_end(&call);
     }
   }

@@ -9,6 +9,9 @@
 
 struct plugin_instance;
 
+/* The detail of PLUG_ETIMEDOUT when it is the deadline that says so. */
+#define OP_TIMEOUT_DETAIL "no answer in time"
+
 typedef void (*op_done_fn)(void *arg, plug_status status, struct plug_str detail); /* [home] */
 
 /* [any] A token for one call into the plugin; NULL when out of memory. timeout_ms 0: no deadline.

@@ -14,13 +14,15 @@
 #ifndef PLUGIN_OP_POOL_H
 #define PLUGIN_OP_POOL_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <uv.h>
 
-#include "plugin/loop.h"
-#include "plugin/op.h"
+#include <plugboard/host.h>
 
-/* The detail of PLUG_ETIMEDOUT when it is the deadline that says so. */
-#define OP_TIMEOUT_DETAIL "no answer in time"
+#include "plugin/loop.h"
+
+struct plugin_instance;
 
 struct op_slot;
 struct op_chunk;

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "plugin/crash.h"
+#include "plugin/crash_stack.h"
 
 _Thread_local struct watch_record *watch_mine;
 

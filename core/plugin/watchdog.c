@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plugin/crash.h"
-#include "plugin/host.h"
+#include "plugin/part.h"
 #include "plugin/watch.h"
 
 #define SCANS_PER_HANG   4
@@ -67,7 +67,7 @@ static bool look_at(struct watch_record *record, struct seen *mine, uint64_t now
   /* The call is under way for long: its instance is not freed before this lock is given back. */
   if (atomic_load_explicit(&record->number, memory_order_acquire) != number)
     return false;
-  const char *id = instance->image->entry.id;
+  const char *id = instance->id;
   if (!mine->said_ms)
     snprintf(mine->instance, sizeof mine->instance, "%s", instance->name);
   if (!mine->said_ms || now - mine->said_ms >= REMIND_PERIOD_MS)

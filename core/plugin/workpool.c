@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "plugin/border.h"
 #include "plugin/crash.h"
-#include "plugin/host.h"
+#include "plugin/instance_call.h"
+#include "plugin/part.h"
 
 #define HANG_JOIN_S   1
 /* About a tenth of a core that a worker wants, too: thousands of logins at once must not keep
@@ -64,7 +66,7 @@ static void job_home(struct loop_task *task)
   struct job *job = container_of(task, struct job, home);
   struct plugin_instance *instance = job->instance;
   /* An abandoned plugin may hang on to what done would touch. */
-  if (instance_state(instance) != INSTANCE_ABANDONED) {
+  if (part_state(instance) != INSTANCE_ABANDONED) {
     struct instance_call call;
     instance_call_begin(&call, instance, "done of a job");
     job->done(job->arg);
@@ -190,13 +192,13 @@ static plug_status submit(struct workpool *pool, struct job *job)
 
 static plug_status table_run(const struct plug_host *host, plug_fn work, plug_fn done, void *arg)
 {
-  struct plugin_instance *instance = instance_of(host);
+  struct plugin_instance *instance = part_of(host);
   if (atomic_load(&instance->creating) || atomic_load(&instance->closed)) {
-    if (instance_state(instance) != INSTANCE_ABANDONED)
-      host_violation(instance, "run", "called before start or after stop");
+    if (part_state(instance) != INSTANCE_ABANDONED)
+      border_violation(instance, "run", "called before start or after stop");
     return PLUG_ESTATE;
   }
-  if (!host_check_home(instance, "run"))
+  if (!border_is_home(instance, "run"))
     return PLUG_ESTATE;
   struct workpool *pool = loop_pool(instance->loop);
   if (!pool)

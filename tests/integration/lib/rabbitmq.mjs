@@ -69,10 +69,12 @@ log.file = false
     names.kill();
     rmSync(dir, { recursive: true, force: true });
   });
+  let listening;
   await until(async () => {
     if (broker.exitCode !== null) throw new Error(`RabbitMQ has ended: ${log}`);
-    return (await Promise.all([stomp, stomps, ws, wss].map(answers))).every(Boolean);
-  }, 'RabbitMQ listening', 90000);
+    listening = await Promise.all([stomp, stomps, ws, wss].map(answers));
+    return listening.every(Boolean);
+  }, 'RabbitMQ listening', 180000).catch((error) => { throw new Error(`${error.message} (${listening}): ${log}`); });
   return {
     cafile: at('cert.pem'),
     urls: {

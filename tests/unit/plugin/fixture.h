@@ -20,7 +20,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "message/message.h"
-#include "plugin/host.h"
+#include "plugin/instance.h"
+#include "plugin/op.h"
+#include "plugin/op_pool.h"
+#include "plugin/part.h"
 #include "unit/violation.h"
 
 /* The self of the plugin under test. */

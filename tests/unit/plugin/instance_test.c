@@ -120,7 +120,7 @@ static void a_start_that_takes_too_long_fails_and_is_cancelled(void **state)
   entry.start = pending_start;
   entry.cancel = cancel_start;
   struct world *world = world_new(&entry, NULL);
-  world->instance->start.limit_ms = 50;
+  instance_set_limits(world->instance, &(struct instance_limits){50, 5000, 5000});
   struct plug_err err = {0};
   assert_int_equal(instance_start(world->instance, &err), PLUG_ETIMEDOUT);
   assert_string_equal(err.text, "[broker.probe] cannot start: not ready after 50 ms");
@@ -165,7 +165,7 @@ static void abandon_with(plug_status (*stop)(void *, struct plug_op *))
   struct plugin_instance *instance = probe_instance(&images[used++], &entry, loop, NULL);
   struct plug_err err;
   assert_int_equal(instance_start(instance, &err), PLUG_OK);
-  instance->stop.limit_ms = 50;
+  instance_set_limits(instance, &(struct instance_limits){10000, 5000, 50});
   instance_stop(instance);
   assert_int_equal(instance_state(instance), INSTANCE_ABANDONED);
   const struct plug_host *host = ((struct probe *)instance_self(instance))->host;
@@ -240,7 +240,7 @@ static void a_drain_that_takes_too_long_cancels_what_is_open(void **state)
   struct world *world = running_world(&entry, NULL);
   atomic_store(&kept_op, op_new(world->instance, 0, note_answer, NULL));
   op_offered(atomic_load(&kept_op), PLUG_PENDING);
-  world->instance->drain.limit_ms = 30;
+  instance_set_limits(world->instance, &(struct instance_limits){10000, 30, 5000});
   assert_int_equal(instance_drain(world->instance), PLUG_ETIMEDOUT);
   wait_for_count(&answers, 1);
   assert_int_equal(answer, PLUG_ECANCELED);

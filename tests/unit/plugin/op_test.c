@@ -81,7 +81,7 @@ static void what_is_not_taken_is_free_and_done_is_not_called(void **state)
   struct waiter waiter = {.loop = world->loop};
   struct plug_op *op = op_new(world->instance, 0, note_done, &waiter);
   assert_int_equal(op_offered(op, PLUG_EUNAVAIL), PLUG_EUNAVAIL);
-  assert_int_equal(op_pool_alive(&world->instance->ops), 0);
+  assert_int_equal(op_pool_alive(world->instance->ops), 0);
   loop_call(world->loop, barrier, NULL);
   assert_int_equal(atomic_load(&waiter.calls), 0);
 }
@@ -152,10 +152,10 @@ static void a_passed_deadline_answers_the_waiter_once_and_asks_the_plugin_to_fin
   assert_ptr_equal(atomic_load(&cancelled_op), op);
 
   /* The token stays the plugin's until it completes it, which nobody hears of any more. */
-  assert_int_equal(op_pool_alive(&world->instance->ops), 1);
+  assert_int_equal(op_pool_alive(world->instance->ops), 1);
   world->host->op_done(op, PLUG_OK, STR("late"));
   loop_call(world->loop, barrier, NULL);
-  assert_int_equal(op_pool_alive(&world->instance->ops), 0);
+  assert_int_equal(op_pool_alive(world->instance->ops), 0);
   assert_int_equal(atomic_load(&waiter.calls), 1);
 }
 
@@ -168,11 +168,11 @@ static void deadlines_work_again_after_a_quiet_time(void **state)
     op_offered(op, PLUG_PENDING);
     wait_for_count(&waiter.calls, 1);
     world->host->op_done(op, PLUG_OK, STR(""));
-    wait_for_count(&world->instance->ops.alive, 0);
+    wait_for_count(&world->instance->ops->alive, 0);
     /* The look-out ends with its next period. */
-    for (int i = 0; i < 60000 && atomic_load(&world->instance->ops.sweeping); i++)
+    for (int i = 0; i < 60000 && atomic_load(&world->instance->ops->sweeping); i++)
       usleep(1000);
-    assert_false(atomic_load(&world->instance->ops.sweeping));
+    assert_false(atomic_load(&world->instance->ops->sweeping));
   }
 }
 
@@ -315,7 +315,7 @@ static void completion_racing_with_the_return_of_the_call_is_answered_once(void 
     pthread_join(threads[i], NULL);
   for (int i = 0; i < CALLERS; i++)
     wait_for_count(&races[i].waiter.calls, PER_CALL);
-  assert_int_equal(op_pool_alive(&world->instance->ops), 0);
+  assert_int_equal(op_pool_alive(world->instance->ops), 0);
 }
 
 #define MANY 100000
@@ -330,7 +330,7 @@ static void a_hundred_thousand_operations_may_be_open(void **state)
     assert_non_null(ops[i]);
     op_offered(ops[i], PLUG_PENDING);
   }
-  assert_int_equal(op_pool_alive(&world->instance->ops), MANY);
+  assert_int_equal(op_pool_alive(world->instance->ops), MANY);
   for (size_t i = 0; i < MANY; i++)
     world->host->op_done(ops[i], PLUG_OK, STR(""));
   wait_for_count(&waiter.calls, MANY);

@@ -1,0 +1,372 @@
+#include "broker/engine_inner.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/histogram.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "message/message.h"
+#include "plugin/op.h"
+#include "plugin/watchdog.h"
+
+/* A publish on its way to the control thread, waiting for better times, or with the plugin. */
+struct publish {
+  union {
+    struct mpsc_node node;
+    struct down_queue_entry waiting;
+  };
+  struct engine *engine;
+  const struct plug_msg *msg; /* a reference */
+  struct inbox_item *answer;  /* NULL: nobody waits */
+  struct inbox *inbox;
+  struct order_turn turn; /* without PLUG_CAP_ECHO, while has_turn */
+  _Atomic int refs;       /* whoever acts on it or has its operation, and its turn */
+  bool has_turn;          /* its turn has not been ended */
+  bool counted;           /* among engine.n_publishes */
+  bool failed;            /* what its sender was told */
+};
+
+/* Of messages that the backend has not taken; above these publishers should wait. Well below what a
+ * plugin holds before it refuses more, however much the operator lets wait here. */
+#define UNTAKEN_MAX       50000
+#define UNTAKEN_BYTES_MAX (16 << 20)
+#define REFUSED_PERIOD_MS 10000
+
+static bool is_failure(plug_status status)
+{
+  return status < 0 && status != PLUG_EAGAIN;
+}
+
+/* [any] */
+static void publish_count(struct publish *publish, bool counted)
+{
+  struct engine *engine = publish->engine;
+  int64_t bytes = (int64_t)message_bytes(publish->msg);
+  if (publish->counted == counted)
+    return;
+  publish->counted = counted;
+  atomic_fetch_add_explicit(&engine->n_publishes, counted ? 1 : -1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&engine->publish_bytes, counted ? bytes : -bytes, memory_order_relaxed);
+}
+
+static struct publish *publish_new(struct engine *engine, const struct plug_msg *msg,
+                                   struct inbox_item *answer, struct inbox *inbox)
+{
+  struct publish *publish = malloc(sizeof *publish);
+  if (!publish)
+    return NULL;
+  message_ref(msg);
+  *publish =
+      (struct publish){.engine = engine, .msg = msg, .answer = answer, .inbox = inbox, .refs = 1};
+  return publish;
+}
+
+static void publish_unref(struct publish *publish)
+{
+  if (atomic_fetch_sub_explicit(&publish->refs, 1, memory_order_acq_rel) > 1)
+    return;
+  publish_count(publish, false);
+  message_unref(publish->msg);
+  free(publish);
+}
+
+/* Without an echo the node delivers by itself, and in this order. To be called before the plugin.
+ */
+static void turn_begin(struct publish *publish)
+{
+  if (!publish->engine->order || publish->has_turn)
+    return;
+  atomic_fetch_add_explicit(&publish->refs, 1, memory_order_relaxed);
+  publish->has_turn = true;
+  order_enter(publish->engine->order, &publish->turn, publish->msg);
+}
+
+static void on_turn_over(struct order_turn *turn)
+{
+  publish_unref(container_of(turn, struct publish, turn));
+}
+
+/* PLUG_EAGAIN: delivered where a worker is behind. */
+static plug_status turn_end(struct publish *publish, bool deliver)
+{
+  if (!publish->has_turn)
+    return PLUG_OK;
+  publish->has_turn = false;
+  return order_end(publish->engine->order, &publish->turn, deliver);
+}
+
+/* The message is lent to the plugin until it completes the operation: this runs when it has. */
+static void on_publish_release(void *arg, plug_status status, struct plug_str detail)
+{
+  struct publish *publish = arg;
+  (void)detail;
+  if (publish->failed && !is_failure(status))
+    COUNT(publish_late);
+  publish_unref(publish);
+}
+
+/* [any] The broker has taken it. */
+static void time_publish(const struct plug_msg *msg)
+{
+  uint64_t accepted_us = message_accepted_us(msg);
+  if (accepted_us)
+    histogram_observe(HISTOGRAM_broker_round_trip, clock_now_us() - accepted_us);
+}
+
+/* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
+ * The publish itself stays. */
+static void publish_finish(struct publish *publish, plug_status status)
+{
+  publish->failed = is_failure(status);
+  if (!publish->failed)
+    time_publish(publish->msg);
+  if (publish->failed)
+    COUNT(publish_failed);
+  turn_end(publish, !publish->failed);
+  if (publish->answer) {
+    publish->answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
+    if (inbox_put(publish->inbox, publish->answer))
+      publish->inbox->wake(publish->inbox);
+  }
+}
+
+static void publish_end(struct publish *publish, plug_status status)
+{
+  publish_finish(publish, status);
+  publish_unref(publish);
+}
+
+static void on_published(void *arg, plug_status status, struct plug_str detail)
+{
+  struct publish *publish = arg;
+  static struct log_limit limit;
+  uint64_t held;
+  /* Without a receipt the log is the only one to be told. */
+  if (status < 0 && !publish->answer && log_limit_pass(&limit, REFUSED_PERIOD_MS, &held))
+    log_warn("broker",
+             "a message to '%.*s' was refused: %.*s (%" PRIu64
+             " more without a receipt before, not reported)",
+             STR_ARG(publish->msg->topic), STR_ARG(detail), held);
+  publish_finish(publish, status);
+}
+
+/* [home] Calls the plugin. False, and publish stays the caller's, if the backend is away. There is
+ * an operation even when nobody waits for the outcome: publishers are slowed down by how much the
+ * backend has not taken, and what it never takes is counted. */
+static bool publish_call(struct publish *publish)
+{
+  struct engine *engine = publish->engine;
+  struct plug_op *op =
+      op_new(engine->instance, engine->settings.operation_timeout_ms, on_published, publish);
+  if (!op) {
+    publish_end(publish, PLUG_ENOMEM);
+    return true;
+  }
+  op_on_release(op, on_publish_release);
+  turn_begin(publish);
+  struct instance_call call;
+  instance_call_begin(&call, engine->instance, "publish");
+  plug_status status = engine->plugin->publish(instance_self(engine->instance), publish->msg, op);
+  status = op_offered(op, status);
+  instance_call_end(&call);
+  if (status == PLUG_PENDING)
+    return true;
+  if (status == PLUG_EUNAVAIL && engine->settings.queue_when_down)
+    return false; /* and keeps its turn */
+  publish_end(publish, status);
+  return true;
+}
+
+static bool down_queue_send(void *ctx, struct down_queue_entry *entry)
+{
+  struct publish *publish = container_of(entry, struct publish, waiting);
+  (void)ctx;
+  publish_count(publish, true);
+  if (publish_call(publish))
+    return true;
+  publish_count(publish, false);
+  return false;
+}
+
+static void down_queue_give_up(void *ctx, struct down_queue_entry *entry, plug_status why)
+{
+  (void)ctx;
+  publish_end(container_of(entry, struct publish, waiting), why);
+}
+
+static void down_queue_over(void *ctx)
+{
+  engine_update_ready(ctx);
+}
+
+static const struct down_queue_calls down_queue_calls = {down_queue_send, down_queue_give_up,
+                                                         down_queue_over};
+
+static void wait_for_backend(struct engine *engine, struct publish *publish)
+{
+  publish_count(publish, false);
+  if (!down_queue_add(&engine->down_queue, &publish->waiting, message_bytes(publish->msg)))
+    publish_end(publish, PLUG_EUNAVAIL);
+}
+
+void engine_run_publishes(struct loop_task *task)
+{
+  struct engine *engine = container_of(task, struct engine, publish_task);
+  struct mpsc_node *node = mpsc_take(&engine->publishes);
+  /* A session's SUBSCRIBE reaches the plugin before what the session publishes after it. */
+  if (node && engine->running)
+    interest_sync_changes(&engine->sync);
+  while (node) {
+    struct publish *publish = container_of(node, struct publish, node);
+    node = node->next;
+    if (!engine->running) {
+      publish_end(publish, PLUG_ECANCELED);
+    } else if (engine->settings.queue_when_down &&
+               (!engine_ready(engine) || down_queue_holds(&engine->down_queue))) {
+      wait_for_backend(engine, publish); /* behind what waits already */
+    } else if (!engine_ready(engine)) {
+      publish_end(publish, PLUG_EUNAVAIL);
+    } else if (!publish_call(publish)) {
+      wait_for_backend(engine, publish);
+    }
+  }
+}
+
+/* False, and counted: as many as may wait do. */
+static bool has_room(struct engine *engine)
+{
+  int64_t depth = atomic_load_explicit(&engine->n_publishes, memory_order_relaxed);
+  if (depth < (int64_t)engine->settings.publish_queue)
+    return true;
+  COUNT(publish_failed);
+  return false;
+}
+
+static plug_status publish_here(struct engine *engine, const struct plug_msg *msg,
+                                struct inbox_item *answer, struct inbox *inbox)
+{
+  struct publish *publish = NULL;
+  struct plug_op *op = NULL;
+  if (engine->order && !has_room(engine))
+    return PLUG_ESTATE;
+  if (answer || engine->order) {
+    publish = publish_new(engine, msg, answer, inbox);
+    if (!publish)
+      return PLUG_ENOMEM;
+    op = op_new(engine->instance, engine->settings.operation_timeout_ms, on_published, publish);
+    if (!op) {
+      publish_unref(publish);
+      return PLUG_ENOMEM;
+    }
+    op_on_release(op, on_publish_release);
+    publish_count(publish, engine->order != NULL);
+    turn_begin(publish);
+  }
+  struct watch_call call;
+  watch_enter(&call, engine->instance, "publish");
+  plug_status status = engine->plugin->publish(instance_self(engine->instance), msg, op);
+  if (op)
+    status = op_offered(op, status);
+  else if (status > PLUG_PENDING)
+    status = op_judge(engine->instance, "publish", status);
+  watch_leave(&call);
+  if (status == PLUG_PENDING)
+    return PLUG_PENDING;
+  if (is_failure(status))
+    COUNT(publish_failed);
+  else
+    time_publish(msg);
+  if (publish) {
+    if (turn_end(publish, !is_failure(status)) != PLUG_OK)
+      status = PLUG_EAGAIN;
+    publish_unref(publish);
+  }
+  return status;
+}
+
+plug_status engine_publish(struct engine *engine, const struct plug_msg *msg,
+                           struct inbox_item *answer, struct inbox *inbox)
+{
+  COUNT(published);
+  uint64_t max = engine->plugin->max_payload;
+  if (max && msg->payload.len > max) {
+    COUNT(publish_failed);
+    return PLUG_ETOOBIG;
+  }
+  if (engine->caps & PLUG_CAP_PUBLISH_ANY)
+    return publish_here(engine, msg, answer, inbox);
+  /* Until all topics are subscribed again the backend takes messages that our own subscribers would
+   * never hear back: it counts as down. */
+  if (!engine_ready(engine) && !engine->settings.queue_when_down) {
+    COUNT(publish_failed);
+    return PLUG_EUNAVAIL;
+  }
+  if (watchdog_home_hangs()) { /* nobody would take it home */
+    COUNT(publish_failed);
+    return PLUG_EUNAVAIL;
+  }
+  if (!has_room(engine))
+    return PLUG_ESTATE;
+  struct publish *publish = publish_new(engine, msg, answer, inbox);
+  if (!publish) {
+    COUNT(publish_failed);
+    return PLUG_ENOMEM;
+  }
+  publish_count(publish, true);
+  if (message_accepted_us(msg) && (engine->caps & PLUG_CAP_ECHO))
+    followed_add(&engine->followed, msg->id, message_accepted_us(msg));
+  if (mpsc_push(&engine->publishes, &publish->node))
+    loop_post_task(instance_loop(engine->instance), &engine->publish_task);
+  return PLUG_PENDING;
+}
+
+bool engine_publish_unheard(struct engine *engine, uint64_t topic_hash, size_t payload_len)
+{
+  uint64_t max = engine->plugin->max_payload;
+  if (!(engine->caps & PLUG_CAP_DIRECT) || (max && payload_len > max) ||
+      interest_is_heard(engine->interests, topic_hash))
+    return false;
+  COUNT(published);
+  COUNT(delivered_node);
+  return true;
+}
+
+bool engine_congested(const struct engine *engine)
+{
+  int64_t untaken = atomic_load_explicit(&engine->n_publishes, memory_order_relaxed);
+  return untaken > (int64_t)engine->settings.publish_queue / 2 || untaken > UNTAKEN_MAX ||
+         atomic_load_explicit(&engine->publish_bytes, memory_order_relaxed) > UNTAKEN_BYTES_MAX ||
+         interest_congested(engine->interests);
+}
+
+static uint64_t not_negative(int64_t n)
+{
+  return n > 0 ? (uint64_t)n : 0; /* two threads' changes may be seen in the other order */
+}
+
+struct broker_load engine_load(const struct engine *engine)
+{
+  return (struct broker_load){
+      .untaken = not_negative(atomic_load_explicit(&engine->n_publishes, memory_order_relaxed)),
+      .untaken_bytes =
+          not_negative(atomic_load_explicit(&engine->publish_bytes, memory_order_relaxed)),
+      .waiting = atomic_load_explicit(&engine->down_queue.n, memory_order_relaxed),
+      .waiting_bytes = atomic_load_explicit(&engine->down_queue.bytes, memory_order_relaxed)};
+}
+
+bool engine_publish_init(struct engine *engine)
+{
+  const struct broker_settings *settings = &engine->settings;
+  const struct down_queue_settings down = {.max_messages = settings->down_queue_messages,
+                                           .max_bytes = settings->down_queue_bytes,
+                                           .wait_ms = settings->down_queue_ms,
+                                           .delay_ms = settings->down_queue_delay_ms};
+  down_queue_init(&engine->down_queue, &down, &down_queue_calls, engine);
+  if (!(engine->caps & PLUG_CAP_ECHO))
+    engine->order = order_new(engine->interests, on_turn_over);
+  return engine->order || (engine->caps & PLUG_CAP_ECHO);
+}
