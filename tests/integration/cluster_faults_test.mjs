@@ -729,7 +729,7 @@ test('a client that takes one topic after the other while Redis is silent does n
 
 shared('a node stops in time while the backend is away, frozen or absent', async (t, carrier) => {
   // It would take longer than half a minute if it waited for one of these.
-  const set = ['broker.operation-timeout=10m', carrier.option('connect-timeout', carrier === onRedis ? '60s' : '4s'), carrier.option('reconnect-max', '10m')];
+  const set = ['broker.operation-timeout=10m', carrier.option('connect-timeout', `${carrier.longestConnect}ms`), carrier.option('reconnect-max', '10m')];
   const { redis, nodes } = await pair(t, { carrier, set });
   const stop = async (node) => {
     const from = Date.now();

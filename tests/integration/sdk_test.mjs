@@ -120,16 +120,16 @@ unsanitized('in Rust, by hand and by bindgen', async (t) => {
   await speaksRooms(t, { broker: join(dirs[1], 'broker-rust.so'), app: join(dirs[0], 'app-rust.so'), name: 'rust' });
 });
 
-// Fields and constants as both have them, without the names of arguments and the other marks of bindgen.
+// Fields and constants as both have them, without the names of arguments and the other marks of bindgen, which
+// writes all of it into one line where there is no rustfmt.
 function rustTypes(source) {
-  const plain = (text) => text.replaceAll(/::(std|core)::(\w+::)*/g, '').replaceAll(/(?<=[(,]\s*)\w+: /g, '').replaceAll('c_int', 'i32').replaceAll(/\s+/g, '').replaceAll('size_t', 'usize').replaceAll('usize]', ']').replaceAll(/,(?=[)>])/g, '');
-  const structs = new Map();
-  for (const [, name, body] of source.matchAll(/pub struct (plug_\w+) \{\n([^}]*)\}/g)) {
-    const fields = body.split(/^\s*pub /m).slice(1).map((field) => plain(field.replace(/^(r#)?(\w+?)_?:\s+/, (_, __, field) => `${field}=`)).replace(/,$/, ''));
-    structs.set(name, fields);
-  }
-  const constants = new Map([...source.matchAll(/pub const (PLUG_\w+): [ui]32 = (-?\d+);/g)].map(([, name, value]) => [name, value]));
-  const types = new Map([...source.matchAll(/pub type (plug_\w+) =([^;]*);/g)].map(([, name, type]) => [name, plain(type)]));
+  const compact = (text) => text.replaceAll(/\s+/g, ' ').replaceAll(/ ?([^\w ]) ?/g, '$1');
+  const text = compact(compact(source.replaceAll(/\/\/.*$/gm, '')).replaceAll(/::(std|core)::(\w+::)*/g, ' '))
+    .replaceAll(/(?<=[(,])\w+:(?!:)/g, '').replaceAll(/\bc_int\b/g, 'i32').replaceAll(/\bsize_t\b/g, 'usize').replaceAll('usize]', ']').replaceAll(/,(?=[)>}])/g, '');
+  const structs = new Map([...text.matchAll(/pub struct (plug_\w+)\{([^}]*)\}/g)]
+    .map(([, name, body]) => [name, body.split(/(?:^|,)pub /).slice(1).map((field) => field.replace(/^(r#)?(\w+?)_?:/, '$2:'))]));
+  const constants = new Map([...text.matchAll(/pub const (PLUG_\w+):[ui]32=(-?\d+);/g)].map(([, name, value]) => [name, value]));
+  const types = new Map([...text.matchAll(/pub type (plug_\w+)=([^;]*);/g)].map(([, name, type]) => [name, type]));
   return { structs, constants, types };
 }
 

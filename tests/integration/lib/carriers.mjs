@@ -15,9 +15,10 @@ import { startRedis } from './redis.mjs';
 
 class Carrier {
   // names: of options and counters that are called otherwise than with Redis; probed: the server publishes
-  // messages to itself, which the broker counts, since it does not prove by itself that it delivers.
-  constructor(id, name, { scheme = id, url = 'url', names = {}, probed = false, start }) {
-    Object.assign(this, { id, name, scheme, url, names, probed, spawn: start });
+  // messages to itself, which the broker counts, since it does not prove by itself that it delivers;
+  // longestConnect: of connect-timeout, in ms.
+  constructor(id, name, { scheme = id, url = 'url', names = {}, probed = false, longestConnect = 60000, start }) {
+    Object.assign(this, { id, name, scheme, url, names, probed, longestConnect, spawn: start });
     this.lost = new RegExp(`lost ${name} at`);
     this.back = new RegExp(`connected to ${name} at \\S+ again after (\\d+\\.\\d+) s`);
   }
@@ -40,7 +41,7 @@ class Carrier {
 
 export const redis = new Carrier('redis', 'Redis', { start: startRedis });
 export const nats = new Carrier('nats', 'NATS', {
-  url: 'servers', names: { 'probe-interval': 'ping-interval', 'probe-timeout': 'ping-timeout', topics: 'subjects' }, probed: true, start: startNats,
+  url: 'servers', names: { 'probe-interval': 'ping-interval', 'probe-timeout': 'ping-timeout', topics: 'subjects' }, probed: true, longestConnect: 4000, start: startNats,
 });
 export const memory = new Carrier('memory', 'memory', { start: async () => ({}) });
 

@@ -17,7 +17,7 @@ export function startNode({ t, name, redis, set = [], probe = true, patient = fa
     carrier.option('probe-timeout', `${patient ? 5000 * slowness : PROBE_TIMEOUT}ms`),
     carrier.option('reconnect-min', '20ms'),
     carrier.option('reconnect-max', '200ms'),
-    carrier.option('connect-timeout', `${3000 * slowness}ms`),
+    carrier.option('connect-timeout', `${Math.min(3000 * slowness, carrier.longestConnect)}ms`),
   ] : [];
   const where = carrier === memory ? [] : [carrier.option(carrier.url, redis.url), ...times];
   return start({
