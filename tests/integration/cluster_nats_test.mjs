@@ -112,6 +112,33 @@ test('what NATS does not carry is refused, and the connection stays', async (t) 
   for (const node of [n1, n2]) assert.ok(!node.log.some((line) => LOST.test(line)));
 });
 
+// More than the kernels hold, so that a PING cannot be written either.
+test('a NATS that reads nothing has taken nothing: no RECEIPT, and the connection counts as lost', async (t) => {
+  const { nats, nodes: [n1, n2] } = await pair(t);
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  await from.request('SEND', { destination: '/topic/a' }, 'taken');
+  nats.freeze();
+  const body = 'x'.repeat(60000);
+  const receipts = Array.from({ length: 600 }, (_, i) => `r${i}`);
+  for (const receipt of receipts) from.send('/topic/a', body, { receipt });
+  const left = new Set(receipts);
+  await until(() => {
+    for (const { command, headers } of from.frames.splice(0)) {
+      assert.equal(command, 'ERROR', `${command} for ${headers['receipt-id']}`);
+      left.delete(headers['receipt-id']);
+    }
+    return left.size === 0;
+  }, 'an ERROR for each', patience(20000));
+  await n1.waitForLine(LOST, { ms: patience(10000) });
+  await nats.kill();
+  await nats.start();
+  for (const node of [n1, n2]) await waitReady(node);
+  await to.subscribe('/topic/a');
+  const again = from.closed ? await stomp(n1, { t }) : from;
+  await again.request('SEND', { destination: '/topic/a' }, 'fine');
+  assert.equal((await to.expect('MESSAGE')).body, 'fine');
+});
+
 test('an application that needs presence does not start with this broker, and says why', async (t) => {
   const nats = await startNats({ t });
   const { code, stderr } = await run(['--set', 'broker.plugin=nats', '--set', option('servers', nats.url), '--config', 'etc/room.ini', '--set', 'http.listen=127.0.0.1:0']);
