@@ -145,6 +145,21 @@ static uint64_t now_us(void)
   return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* NATS_OK: there was a PONG. FlushTimeout alone does not tell, for it succeeds at once where the
+ * PING could not be written; the thread's last error does, which stays until the thread's memory is
+ * released. */
+static natsStatus ping(natsConnection *nc, uint64_t timeout_ms)
+{
+  natsStatus last = NATS_OK;
+  natsStatus status = natsConnection_FlushTimeout(nc, (int64_t)timeout_ms);
+  (void)nats_GetLastError(&last);
+  if (status == NATS_OK)
+    status = last;
+  if (last != NATS_OK)
+    nats_ReleaseThreadMemory();
+  return status;
+}
+
 /* Under the lock, which it gives up meanwhile. */
 static void flush(struct nats_link *link)
 {
@@ -155,7 +170,7 @@ static void flush(struct nats_link *link)
   link->flushing = true;
   pthread_mutex_unlock(&link->lock);
   uint64_t begin = now_us();
-  natsStatus status = natsConnection_FlushTimeout(nc, (int64_t)link->config->ping_timeout_ms);
+  natsStatus status = ping(nc, link->config->ping_timeout_ms);
   uint64_t took = now_us() - begin;
   pthread_mutex_lock(&link->lock);
   link->flushing = false;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { apiOf, apiSet } from './lib/api.mjs';
+import { nats, redis as onRedis } from './lib/carriers.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
-import { startRedis } from './lib/redis.mjs';
 import { build, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
@@ -14,18 +14,18 @@ const plugin = (name) => join(build, `tests/plugins/${name}.so`);
 const users = [`auth.plugins=${plugin('auth-script')}`, 'auth.anonymous=on', 'destinations.user-secret=shared', 'destinations.patterns=on'];
 const as = (token, options = {}) => ({ ...options, connect: { Authorization: token } });
 
-async function cluster(t, { layout = 'topics', set = [], ...options } = {}) {
-  const redis = await startRedis({ t });
+async function cluster(t, { carrier = onRedis, layout = 'topics', set = [], ...options } = {}) {
+  const redis = await carrier.start({ t });
   const nodes = await Promise.all(['n1', 'n2'].map((name) => startNode({
-    t, name, redis, patient: true, ...options, set: [...users, ...apiSet, `broker.redis.layout=${layout}`, ...set],
+    t, name, redis, patient: true, ...options, set: [...users, ...apiSet, ...(carrier === onRedis ? [`broker.redis.layout=${layout}`] : []), ...set],
   })));
   for (const node of nodes) await waitReady(node);
   return { redis, nodes, api: await apiOf(nodes[0]) };
 }
 
-for (const layout of ['topics', 'single']) {
-  test(`publishing, disconnecting and unsubscribing reach all nodes, ${layout}`, async (t) => {
-    const { nodes, api } = await cluster(t, { layout });
+for (const [layout, carrier] of [['topics', onRedis], ['single', onRedis], ['topics', nats]]) {
+  test(`publishing, disconnecting and unsubscribing reach all nodes, ${carrier.name}, ${layout}`, async (t) => {
+    const { nodes, api } = await cluster(t, { layout, carrier });
     const here = await stomp(nodes[0], as('alice', { t }));
     const there = await stomp(nodes[1], as('alice', { t }));
     const bob = await stomp(nodes[1], as('bob', { t }));

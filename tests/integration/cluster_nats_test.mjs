@@ -1,30 +1,27 @@
-// Nodes that share a NATS: what crosses and what does not, patterns, orders and receipts, a server
-// that goes away or falls silent, logins and TLS.
+// Nodes that share a NATS: what is its own about patterns and subjects, what it does not carry, logins and TLS. What
+// holds with every carrier is in cluster_basic_test.mjs and cluster_faults_test.mjs.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { makeAuthority } from './lib/authority.mjs';
-import { assertOrdered, Publisher, takeBodies, waitReady } from './lib/cluster.mjs';
+import { nats as onNats } from './lib/carriers.mjs';
+import * as cluster from './lib/cluster.mjs';
 import { startNats } from './lib/nats.mjs';
+import { makeKey, makeOperator } from './lib/nats_keys.mjs';
 import { freePort } from './lib/redis.mjs';
-import { patience, sleep, slowness, start, until } from './lib/server.mjs';
+import { patience, run, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
+const { assertOrdered, takeBodies, waitReady } = cluster;
 const option = (name, value) => `broker.nats.${name}=${value}`;
 const LOST = /lost NATS at/;
-const BACK = /connected to NATS at \S+ again after (\d+\.\d+) s/;
 
-function startNode({ t, name, nats, set = [], ...options }) {
-  return start({
-    t,
-    ...options,
-    set: [`server.node=${name}`, 'server.workers=2', 'server.drain-time=1s', 'broker.plugin=nats', 'destinations.patterns=on',
-      option('servers', nats.url), option('ping-interval', `${100 * slowness}ms`), option('ping-timeout', `${1500 * slowness}ms`),
-      option('reconnect-min', '20ms'), option('reconnect-max', '200ms'), option('connect-timeout', '2s'), ...set],
-  });
-}
+const startNode = ({ nats, set = [], ...options }) => cluster.startNode({ ...options, redis: { url: nats.url, carrier: onNats }, set: ['destinations.patterns=on', ...set] });
 
 async function pair(t, options = {}) {
   const nats = await startNats({ t, ...options.server });
@@ -115,33 +112,39 @@ test('what NATS does not carry is refused, and the connection stays', async (t) 
   for (const node of [n1, n2]) assert.ok(!node.log.some((line) => LOST.test(line)));
 });
 
-for (const how of ['killed', 'silent']) {
-  test(`NATS is ${how} under load and comes back`, async (t) => {
-    const { nats, nodes } = await pair(t);
-    const [n1, n2] = nodes;
-    const [one, two] = [await stomp(n1, { t }), await stomp(n2, { t })];
-    for (const client of [one, two]) await client.subscribe('/topic/a');
-    const publisher = new Publisher(await stomp(n1, { t }), '/topic/a', 'p', 5);
-    await until(() => two.frames.length > 5, 'the first messages');
-    await (how === 'killed' ? nats.kill() : nats.freeze());
-    for (const node of nodes) await node.waitForLine(LOST, { ms: patience(10000) });
-    await waitReady(n1, false);
-    await (how === 'killed' ? nats.start() : nats.thaw());
-    for (const node of nodes) {
-      await node.waitForLine(BACK, { ms: patience(10000) });
-      await waitReady(node);
+// More than the kernels hold, so that a PING cannot be written either.
+test('a NATS that reads nothing has taken nothing: no RECEIPT, and the connection counts as lost', async (t) => {
+  const { nats, nodes: [n1, n2] } = await pair(t);
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  await from.request('SEND', { destination: '/topic/a' }, 'taken');
+  nats.freeze();
+  const body = 'x'.repeat(60000);
+  const receipts = Array.from({ length: 600 }, (_, i) => `r${i}`);
+  for (const receipt of receipts) from.send('/topic/a', body, { receipt });
+  const left = new Set(receipts);
+  await until(() => {
+    for (const { command, headers } of from.frames.splice(0)) {
+      assert.equal(command, 'ERROR', `${command} for ${headers['receipt-id']}`);
+      left.delete(headers['receipt-id']);
     }
-    await sleep(300 * slowness);
-    const { taken, refused } = await publisher.stop();
-    assert.ok(taken > 10 && refused > 0, `${taken} taken, ${refused} refused`);
-    for (const client of [one, two]) {
-      const got = new Map();
-      await until(() => takeBodies(client, got).get('/topic/a').at(-1) === `p:${publisher.sent - 1}`, 'the last message', patience(10000));
-      assertOrdered(got.get('/topic/a'), 'a subscriber');
-    }
-    assert.equal((await n1.stats())['broker.nats.reconnects'], 1);
-  });
-}
+    return left.size === 0;
+  }, 'an ERROR for each', patience(20000));
+  await n1.waitForLine(LOST, { ms: patience(10000) });
+  await nats.kill();
+  await nats.start();
+  for (const node of [n1, n2]) await waitReady(node);
+  await to.subscribe('/topic/a');
+  const again = from.closed ? await stomp(n1, { t }) : from;
+  await again.request('SEND', { destination: '/topic/a' }, 'fine');
+  assert.equal((await to.expect('MESSAGE')).body, 'fine');
+});
+
+test('an application that needs presence does not start with this broker, and says why', async (t) => {
+  const nats = await startNats({ t });
+  const { code, stderr } = await run(['--set', 'broker.plugin=nats', '--set', option('servers', nats.url), '--config', 'etc/room.ini', '--set', 'http.listen=127.0.0.1:0']);
+  assert.equal(code, 78);
+  assert.match(stderr, /\[app\.presence \w+\] the broker in use cannot tell who is there/);
+});
 
 test('logins: what does not fit is named in the log, and no secret is', async (t) => {
   const users = await startNats({ t, config: 'authorization { users = [ { user: "plug", password: "hunter2" }, { user: "mute", password: "hunter3", permissions: { publish: "other.>", subscribe: "other.>" } } ] }' });
@@ -169,6 +172,39 @@ test('logins: what does not fit is named in the log, and no secret is', async (t
     const node = await startNode({ t, name: 'n1', nats, set });
     await waitReady(node);
     assert.ok(!node.log.some((line) => /hunter/.test(line)));
+    await node.stop();
+  }
+});
+
+test('logins by key: an NKey, and a credentials file of an operator\'s user', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'plugboard-nkeys-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const keep = (name, text) => { writeFileSync(join(dir, name), text, { mode: 0o600 }); return join(dir, name); };
+  const [known, unknown] = [makeKey('user'), makeKey('user')];
+  const operator = makeOperator();
+  const byKey = await startNats({ t, config: `authorization { users = [ { nkey: ${known.public} } ] }` });
+  const byClaims = await startNats({ t, config: operator.config });
+  const nkey = (key, seed = key) => [option('nkey', key.public), option('nkey-seed-file', keep(`${seed.public}.nk`, seed.seed))];
+  const creds = (name, text) => [option('credentials-file', keep(name, text))];
+  for (const [nats, set] of [[byKey, nkey(known)], [byClaims, creds('good.creds', operator.creds())]]) {
+    const nodes = await Promise.all(['n1', 'n2'].map((name) => startNode({ t, name, nats, set })));
+    await Promise.all(nodes.map((node) => waitReady(node)));
+    const [from, to] = await Promise.all(nodes.map((node) => stomp(node, { t })));
+    await to.subscribe('/topic/a');
+    await from.request('SEND', { destination: '/topic/a' }, 'hello');
+    assert.equal((await to.expect('MESSAGE')).body, 'hello');
+    for (const node of nodes) await node.stop();
+  }
+  for (const [nats, set, pattern] of [
+    [byKey, nkey(unknown), /NATS refuses the login/],
+    [byKey, nkey(known, unknown), /NATS refuses the login/],
+    [byClaims, creds('other.creds', operator.creds(makeKey('account'))), /NATS refuses the login/],
+    [byClaims, [option('credentials-file', join(dir, 'absent.creds'))], /absent\.creds|credentials-file/],
+    [byClaims, creds('empty.creds', 'nothing'), /seed|credentials/i],
+  ]) {
+    const node = await startNode({ t, name: 'n1', nats, set });
+    assert.match(await node.waitForLine(/(cannot reach|still no) NATS at 127\.0\.0\.1:\d+/, { ms: patience(10000) }), pattern);
+    assert.ok(!node.log.some((line) => line.includes(known.seed) || line.includes(unknown.seed)));
     await node.stop();
   }
 });

@@ -2,12 +2,12 @@
 // prefix alone, their own tests run, and each loaded into the server.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { exportsOneSymbol, installSdk, shell, speaksRooms } from './lib/sdk.mjs';
 import { build, root, run, start } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
@@ -18,31 +18,15 @@ const compilers = { C: ['cc', 'c'], CXX: ['c++', 'c++'] };
 
 let work;
 let prefix;
-
-// Under a umask that lets the group write, which the server minds. Without what this test was started with:
-// nothing else is to be found than the prefix.
-function sh(command, { cwd = work, env = {} } = {}) {
-  const { CMAKE_PREFIX_PATH, CFLAGS, CXXFLAGS, LDFLAGS, MAKEFLAGS, ...rest } = process.env;
-  return new Promise((done, broken) => {
-    execFile('bash', ['--norc', '-euo', 'pipefail', '-c', `umask 002\n${command}`], { cwd, env: { ...rest, ...env }, timeout: 180000 }, (error, stdout, stderr) => {
-      if (error) broken(new Error(`${command}\n${stdout}${stderr}`, { cause: error }));
-      else done(stdout + stderr);
-    });
-  });
-}
+const sh = (command, options) => shell(command, { cwd: work, ...options });
 
 before(async () => {
   work = mkdtempSync(join(tmpdir(), 'plugboard-sdk-'));
-  prefix = join(work, 'the prefix');
-  await sh(`cmake --install "${build}" --component devel --prefix "${prefix}"`);
+  prefix = await installSdk(work);
 });
 after(() => rmSync(work, { recursive: true, force: true }));
 
 const template = (kind) => join(prefix, 'share/plugboard/sdk', `template-${kind}`);
-
-async function exportsOneSymbol(plugin) {
-  assert.match((await sh(`nm -D --defined-only "${plugin}"`)).trim(), /^[0-9a-f]+ [DR] plug_plugin_entry$/);
-}
 
 // The kit has no word against any of them.
 async function conforms(file) {
@@ -85,7 +69,7 @@ test('the prefix holds what the guide says, and nothing of the server', async ()
   const guide = readFileSync(join(root, 'docs/plugin-guide.md'), 'utf8');
   const chapter = guide.slice(guide.indexOf('\n## The SDK\n'), guide.indexOf('\n## Checking a plugin\n'));
   const paths = [...chapter.matchAll(/^\| `([a-z][^`]*)` \|/gm)].map((found) => found[1]);
-  assert.equal(paths.length, 10);
+  assert.equal(paths.length, 13);
   for (const path of paths) assert.ok(files.some((name) => name.startsWith(path)), path);
   const env = { PKG_CONFIG_LIBDIR: join(prefix, 'share/pkgconfig') };
   const header = (name) => new RegExp(`define PLUG_ABI_${name} (\\d+)`).exec(readFileSync(join(prefix, 'include/plugboard/abi.h'), 'utf8'))[1];
@@ -115,11 +99,63 @@ test('plugboard-plugin(7) has the files and every minor of the ABI', () => {
   for (const [, path] of page.matchAll(/^\.I (share\/\S+|include\/\S+|bin\/\S+)$/gm)) assert.ok(existsSync(join(prefix, path)), path);
 });
 
-unsanitized('another major version is not taken', async () => {
-  const dir = join(work, 'other major');
+// Major and minor of the SDK, which is no older than what is asked for and of the same major.
+unsanitized('CMake and pkg-config take the versions that fit', async () => {
+  const env = { PKG_CONFIG_LIBDIR: join(prefix, 'share/pkgconfig') };
+  const version = (await sh('pkg-config --modversion plugboard-plugin', { env })).trim();
+  const [major, minor] = version.split('.').map(Number);
+  const dir = join(work, 'versions');
   mkdirSync(dir);
-  writeFileSync(join(dir, 'CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.16)\nproject(x LANGUAGES NONE)\nfind_package(plugboard-plugin 99 REQUIRED)\n');
-  await assert.rejects(sh(`cmake -S . -B build -DCMAKE_PREFIX_PATH="${prefix}"`, { cwd: dir }), /requested\s+version "99"/);
+  for (const [asked, fits] of [[version, true], [`${major}.${minor}`, true], [`${major}.0.0`, true], [`${major}.${minor + 1}`, false], [`${major + 1}.0`, false], ['99', false]]) {
+    writeFileSync(join(dir, 'CMakeLists.txt'), `cmake_minimum_required(VERSION 3.16)\nproject(x LANGUAGES NONE)\nfind_package(plugboard-plugin ${asked} REQUIRED)\n`);
+    const found = sh(`rm -rf build && cmake -S . -B build -DCMAKE_PREFIX_PATH="${prefix}"`, { cwd: dir });
+    if (fits) await found;
+    else await assert.rejects(found, new RegExp(`requested\\s+version "${asked.replaceAll('.', '\\.')}"`), asked);
+    const atLeast = sh(`pkg-config --print-errors "plugboard-plugin >= ${asked}"`, { env });
+    if (fits) await atLeast;
+    else await assert.rejects(atLeast, new RegExp(`>= ${asked}`), asked);
+  }
+});
+
+// rustc of the release, wherever another one comes first.
+const rustc = existsSync('/usr/bin/rustc') ? '/usr/bin/rustc' : 'rustc';
+const rust = `FLAGS="--edition 2021 -D warnings" RUSTC=${rustc} PREFIX="$PREFIX"`;
+
+unsanitized('in Rust, by hand and by bindgen', async (t) => {
+  const env = { PREFIX: prefix };
+  const dirs = ['rust', 'rust-bindgen'].map((kind) => join(work, kind));
+  dirs.forEach((dir, i) => cpSync(template(['rust', 'rust-bindgen'][i]), dir, { recursive: true }));
+  await Promise.all([['app', dirs[0]], ['broker', dirs[1]]].map(([kind, cwd]) => sh(`make ${rust} ${kind}-rust.so test`, { cwd, env })));
+  const plugins = { broker: join(dirs[1], 'broker-rust.so'), app: join(dirs[0], 'app-rust.so') };
+  for (const plugin of Object.values(plugins)) await sh(`"${prefix}/bin/plugboard-check" "${plugin}"`);
+  await speaksRooms(t, { ...plugins, name: 'rust' });
+});
+
+// Fields and constants as both have them, without the names of arguments and the other marks of bindgen, which
+// writes all of it into one line where there is no rustfmt.
+function rustTypes(source) {
+  const compact = (text) => text.replaceAll(/\s+/g, ' ').replaceAll(/ ?([^\w ]) ?/g, '$1');
+  const text = compact(compact(source.replaceAll(/\/\/.*$/gm, '')).replaceAll(/::(std|core)::(\w+::)*/g, ' '))
+    .replaceAll(/(?<=[(,])\w+:(?!:)/g, '').replaceAll(/\bc_int\b/g, 'i32').replaceAll(/\bsize_t\b/g, 'usize').replaceAll('usize]', ']').replaceAll(/,(?=[)>}])/g, '');
+  const structs = new Map([...text.matchAll(/pub struct (plug_\w+)\{([^}]*)\}/g)]
+    .map(([, name, body]) => [name, body.split(/(?:^|,)pub /).slice(1).map((field) => field.replace(/^(r#)?(\w+?)_?:/, '$2:'))]));
+  const constants = new Map([...text.matchAll(/pub const (PLUG_\w+):[ui]32=(-?\d+);/g)].map(([, name, value]) => [name, value]));
+  const types = new Map([...text.matchAll(/pub type (plug_\w+)=([^;]*);/g)].map(([, name, type]) => [name, type]));
+  return { structs, constants, types };
+}
+
+unsanitized('the headers in Rust are those in C', async () => {
+  const mirror = readFileSync(join(template('rust'), 'plugboard.rs'), 'utf8');
+  const minor = /PLUG_ABI_MINOR: i32 = (\d+)/.exec(mirror)[1];
+  await sh(`mkdir mirror && cd mirror && cp "${template('rust-bindgen')}/Makefile" . && printf '#define PLUG_TARGET_MINOR ${minor}\n#include <plugboard/plugin.h>\n' >wrapper.h &&
+    make bindings.rs PREFIX="${prefix}"`);
+  const ours = rustTypes(mirror);
+  const theirs = rustTypes(readFileSync(join(work, 'mirror/bindings.rs'), 'utf8'));
+  assert.ok(ours.structs.size >= 34 && ours.constants.size >= 70, `${ours.structs.size} structs, ${ours.constants.size} constants`);
+  for (const map of Object.values(theirs)) map.delete('PLUG_TARGET_MINOR');
+  theirs.constants.set('PLUG_ABI_MINOR', minor); // newer headers have what the mirror leaves out
+  for (const kind of ['structs', 'types']) assert.deepEqual(new Map([...ours[kind]].sort()), new Map([...theirs[kind]].filter(([name, fields]) => ours[kind].has(name) || fields.length !== 0).sort()), kind);
+  for (const [name, value] of ours.constants) assert.equal(value, theirs.constants.get(name), name);
 });
 
 describe('every template', { concurrency: 2 }, () => {

@@ -1,27 +1,29 @@
-// Nodes that share one Redis, and what tests of a cluster look at.
+// Nodes that share one Redis or another carrier, and what tests of a cluster look at.
 
 import assert from 'node:assert/strict';
 
+import { memory, redis as onRedis } from './carriers.mjs';
 import { sleep, slowness, start, until } from './server.mjs';
 
-// A plugboard server with the redis broker. name: its node name; redis: { url }; and what start()
-// takes. Times are short, so that faults are noticed within a test, but not so short that a node
-// which waits for a processor takes that for a fault; patient: but for the probe, where the test is
-// not about a Redis that is silent.
+// A plugboard server with the redis broker, or with that of another carrier that `redis` is of. name: its
+// node name; redis: { url }; and what start() takes. Times are short, so that faults are noticed within a
+// test, but not so short that a node which waits for a processor takes that for a fault; patient: but for
+// the probe, where the test is not about a Redis that is silent.
 export const PROBE_TIMEOUT = Math.max(1500, 400 * slowness);
 export function startNode({ t, name, redis, set = [], probe = true, patient = false, ...options }) {
+  const { carrier = onRedis } = redis;
   const times = probe ? [
-    `broker.redis.probe-interval=${100 * slowness}ms`,
-    `broker.redis.probe-timeout=${patient ? 5000 * slowness : PROBE_TIMEOUT}ms`,
-    'broker.redis.reconnect-min=20ms',
-    'broker.redis.reconnect-max=200ms',
-    `broker.redis.connect-timeout=${3000 * slowness}ms`,
+    carrier.option('probe-interval', `${100 * slowness}ms`),
+    carrier.option('probe-timeout', `${patient ? 5000 * slowness : PROBE_TIMEOUT}ms`),
+    carrier.option('reconnect-min', '20ms'),
+    carrier.option('reconnect-max', '200ms'),
+    carrier.option('connect-timeout', `${Math.min(3000 * slowness, carrier.longestConnect)}ms`),
   ] : [];
+  const where = carrier === memory ? [] : [carrier.option(carrier.url, redis.url), ...times];
   return start({
     t,
     ...options,
-    set: [`server.node=${name}`, 'server.workers=2', 'server.drain-time=1s', 'broker.plugin=redis',
-      `broker.redis.url=${redis.url}`, ...times, ...set],
+    set: [`server.node=${name}`, 'server.workers=2', 'server.drain-time=1s', `broker.plugin=${carrier.id}`, ...where, ...set],
   });
 }
 

@@ -80,10 +80,11 @@ class Nats {
   }
 }
 
-// Options: t, port (default: any free one), config (text of the file, beside host and port), tls.
-export async function startNats({ t, port, ...options }) {
+// Options: t, port (default: any free one), start (false: later), config (text of the file, beside host and
+// port), tls.
+export async function startNats({ t, port, start = true, ...options }) {
   const nats = new Nats({ port: port ?? await freePort(), ...options });
   t.after(() => nats.end());
-  await nats.start();
+  if (start) await nats.start();
   return nats;
 }

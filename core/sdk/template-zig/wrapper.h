@@ -1,0 +1,3 @@
+/* What zig translate-c translates: add the extensions that you use. */
+#include <plugboard/ext/metrics.h>
+#include <plugboard/plugin.h>
