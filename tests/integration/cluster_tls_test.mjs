@@ -163,7 +163,8 @@ test('what does not fit is named in the log and at /ready', async (t) => {
   for (const [redis, more, pattern] of cases) {
     const set = [...more, option('connect-timeout', `${1000 * slowness}ms`)];
     const node = await startNode({ t, name: 'n1', redis, set });
-    assert.match(await node.waitForLine(/cannot reach Redis at|still no Redis at/, { ms: 20000 }), pattern);
+    // A server that resets the connection right behind its alert is not always heard: the next attempt tells.
+    await node.waitForLine(new RegExp(`(?:cannot reach|still no) Redis at.*(?:${pattern.source})`), { ms: 30000 });
     await waitNotReady(node, pattern);
     await node.stop();
   }
