@@ -30,26 +30,26 @@ function check(t, plugin, ini) {
 
 const applies = (lines, id) => assert.match(lines.find((line) => line.startsWith(`${id} `)) ?? `${id} is missing`, /^\S+ +ok /);
 
-test('broker-redis', async (t) => {
-  const redis = await startRedis({ t });
-  const lines = await check(t, 'broker-redis', `[broker.redis]
+// Side by side: they wait most of the time.
+test('plugboard-check', { concurrency: 3 }, (all) => Promise.all([
+  all.test('broker-redis', async (t) => {
+    const redis = await startRedis({ t });
+    const lines = await check(t, 'broker-redis', `[broker.redis]
 url = redis://127.0.0.1:${redis.port}
 presence-ttl = 1s
 presence-renew = 200ms
 `);
-  for (const id of ['L5', 'L6', 'L9', 'O1', 'O3', 'O5', 'B1', 'B8', 'B11', 'B13', 'B14', 'B15', 'B16', 'B17', 'S1', 'S2', 'S3']) applies(lines, id);
-});
-
-test('broker-nats', async (t) => {
-  const nats = await startNats({ t });
-  const lines = await check(t, 'broker-nats', `[broker.nats]\nservers = ${nats.url}\n`);
-  for (const id of ['L5', 'L6', 'L9', 'T4', 'O1', 'O3', 'O5', 'B1', 'B8', 'B11', 'B14', 'B15', 'B17', 'S1', 'S2', 'S3']) applies(lines, id);
-});
-
-test('app-webhook', async (t) => {
-  const secret = 'a secret of the kit that is long enough';
-  const backend = await startBackend({ t, secret, answer: () => ({ publish: [{ destination: '/topic/said', body: 'hello' }] }) });
-  const lines = await check(t, 'app-webhook', `[app.webhook]
+    for (const id of ['L5', 'L6', 'L9', 'O1', 'O3', 'O5', 'B1', 'B8', 'B11', 'B13', 'B14', 'B15', 'B16', 'B17', 'S1', 'S2', 'S3']) applies(lines, id);
+  }),
+  all.test('broker-nats', async (t) => {
+    const nats = await startNats({ t });
+    const lines = await check(t, 'broker-nats', `[broker.nats]\nservers = ${nats.url}\n`);
+    for (const id of ['L5', 'L6', 'L9', 'T4', 'O1', 'O3', 'O5', 'B1', 'B8', 'B11', 'B14', 'B15', 'B17', 'S1', 'S2', 'S3']) applies(lines, id);
+  }),
+  all.test('app-webhook', async (t) => {
+    const secret = 'a secret of the kit that is long enough';
+    const backend = await startBackend({ t, secret, answer: () => ({ publish: [{ destination: '/topic/said', body: 'hello' }] }) });
+    const lines = await check(t, 'app-webhook', `[app.webhook]
 secret = ${secret}
 timeout = 500ms
 [app.webhook chat]
@@ -58,5 +58,6 @@ send = /rooms/{room}/chat
 subscribe = /rooms/{room}/info
 watch = /topic/rooms/{room}
 `);
-  for (const id of ['L4', 'L8', 'O1', 'O3', 'O5', 'P2', 'P4', 'P5', 'P8', 'S1']) applies(lines, id);
-});
+    for (const id of ['L4', 'L8', 'O1', 'O3', 'O5', 'P2', 'P4', 'P5', 'P8', 'S1']) applies(lines, id);
+  }),
+]));
