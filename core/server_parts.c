@@ -11,6 +11,7 @@
 #include "net/api_service.h"
 #include "net/page_facts.h"
 #include "ops/admin_page.h"
+#include "ops/broker_image.h"
 #include "server_inner.h"
 
 plug_status server_create_broker(struct server *server, struct plug_err *err)
@@ -30,8 +31,7 @@ plug_status server_create_broker(struct server *server, struct plug_err *err)
                                .probe_interval_ms = settings->probe_interval_ms,
                                .max_unused_topics = settings->max_unused_topics,
                                .publish_queue = settings->worker_queue};
-  struct plugin_image *image =
-      image_load(settings->plugin_dir, "broker", settings->broker_plugin, err);
+  struct plugin_image *image = broker_image_load(settings, settings->broker_plugin, err);
   if (!image) {
     broker_section_blame(settings, err);
     return PLUG_EINVAL;

@@ -17,11 +17,20 @@ static struct log_sink access_sink = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZE
 /* Where the access log goes. */
 static enum { LOG_ACCESS_OFF, LOG_ACCESS_MAIN, LOG_ACCESS_FILE } access_to;
 static char access_path[4096];
+/* Who gets lines instead; set while there is one thread. */
+static log_taker_fn taker;
+static void *taker_ctx;
 
 void log_setup(enum log_level lowest, bool json)
 {
   atomic_store_explicit(&log_lowest, (int)lowest, memory_order_relaxed);
   atomic_store_explicit(&log_form, (int)(json ? LOG_JSON : LOG_TEXT), memory_order_relaxed);
+}
+
+void log_give_to(log_taker_fn fn, void *ctx)
+{
+  taker = fn;
+  taker_ctx = ctx;
 }
 
 int log_open_journal(const char *socket)
@@ -80,6 +89,10 @@ void log_fields(enum log_level level, const char *area, struct plug_str text,
 {
   if (!log_on(level))
     return;
+  if (taker) {
+    taker(taker_ctx, level, area, text);
+    return;
+  }
   struct log_record record = record_of(level, area, text);
   record.fields = fields;
   record.n_fields = n;

@@ -19,6 +19,12 @@ bool log_on(enum log_level level);
 /* From here on lines go to journald's socket at this path. 0, or an errno: they do not. */
 int log_open_journal(const char *socket);
 
+/* From here on lines go to fn, without their fields: in a process whose lines are written by
+ * another. NULL: no longer. While there is one thread. */
+typedef void (*log_taker_fn)(void *ctx, enum log_level level, const char *area,
+                             struct plug_str line);
+void log_give_to(log_taker_fn fn, void *ctx);
+
 /* What a line says beside its text, by names of lower_snake: after the text as name=value, as
  * members of the JSON object, as fields of the journal. */
 struct log_field {

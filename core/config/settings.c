@@ -317,6 +317,7 @@ static plug_status load_broker(struct settings_loader *l)
   s->broker_file = str_dup(entry ? str_of(entry->file) : STR("default"));
   s->broker_line = entry ? entry->line : 0;
   s->when_down = (enum when_down)loader_choice(l, SECTION_BROKER, "when-down");
+  s->isolate = loader_number(l, SECTION_BROKER, "isolate") != 0;
   return s->broker_plugin && s->broker_file ? PLUG_OK : fault_no_memory(l->err);
 }
 
@@ -359,6 +360,9 @@ static plug_status load_server(struct settings_loader *l)
     status = load_log(l);
   if (!status)
     status = load_path(l, SECTION_SERVER, "plugin-dir", "lib/plugboard", &s->plugin_dir);
+  if (!status)
+    status = load_path(l, SECTION_SERVER, "plugin-host", "libexec/plugboard/plugboard-plugin-host",
+                       &s->plugin_host);
   if (!status)
     status = load_path(l, SECTION_HTTP, "web-dir", "share/plugboard/web", &s->web_dir);
   return status;
@@ -442,6 +446,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(BROKER, "unsubscribe-grace", unsubscribe_grace_ms),
       NUMBER(BROKER, "operation-timeout", operation_timeout_ms),
       NUMBER(BROKER, "probe-interval", probe_interval_ms),
+      NUMBER(BROKER, "isolate-buffer", isolate_buffer),
 #undef NUMBER
   };
   for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -519,6 +524,7 @@ void settings_fini(struct settings *settings)
   free(settings->node);
   free(settings->profile_notes);
   free(settings->plugin_dir);
+  free(settings->plugin_host);
   free(settings->journal_socket);
   free(settings->access_log_file);
   free(settings->web_dir);

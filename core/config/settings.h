@@ -113,6 +113,7 @@ struct settings {
   bool access_log;
   char *access_log_file; /* NULL: it goes to the log */
   char *plugin_dir;
+  char *plugin_host;         /* the program */
   uint64_t stop_delay_ms;    /* how long after SIGTERM the server only says that it will stop */
   uint64_t drain_ms;         /* how long it then takes at most */
   uint64_t drain_rate;       /* sessions that it closes in a second */
@@ -182,6 +183,8 @@ struct settings {
   uint64_t down_queue_messages, down_queue_bytes, down_queue_ms, down_queue_delay_ms;
   uint64_t unsubscribe_grace_ms, operation_timeout_ms;
   uint64_t probe_interval_ms; /* 0: never */
+  bool isolate;               /* in a process of its own, of plugin_host */
+  uint64_t isolate_buffer;
 
   /* [auth]; [auth.NAME] is the plugin's, [access] is read by access/rules.h */
   struct settings_list auth_plugins; /* names and absolute paths; NUL-terminated, too */

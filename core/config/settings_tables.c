@@ -26,6 +26,9 @@ static const struct plug_option server_options[] = {
     {"plugin-dir", PLUG_OPT_PATH, FIXED, NULL, NULL,
      "Where plugins that are given by name are looked for. Default: `../lib/plugboard`, seen from "
      "the directory of the executable."},
+    {"plugin-host", PLUG_OPT_PATH, FIXED, NULL, NULL,
+     "The program that runs a plugin in a process of its own, see `[broker] isolate`. Default: "
+     "`../libexec/plugboard/plugboard-plugin-host` beside the executable's directory."},
     {"stop-delay", PLUG_OPT_DURATION, LIVE, "0", "0..10m",
      "How long after SIGTERM the server goes on as before, but for `/ready`, which answers 503: as "
      "long as a balancer needs to notice. A second signal ends it at once."},
@@ -365,6 +368,14 @@ static const struct plug_option broker_options[] = {
      "How often the node sends itself a message by the broker: `/ready` answers 503 as long as the "
      "last one has not come back within `operation-timeout`. 0 is never. A broker that delivers "
      "within the node, or proves by itself that it delivers, is not probed."},
+    {"isolate", PLUG_OPT_BOOL, FIXED, "off", NULL,
+     "Run the plugin in a process of its own: when it crashes or hangs, the broker is down and "
+     "comes back, and clients stay (docs/isolation.md). Not for a plugin that is an auth plugin or "
+     "an application, too."},
+    {"isolate-buffer", PLUG_OPT_BYTES, FIXED, "64m", "1m..1g",
+     "With `isolate`: bytes that may wait on the way to that process, and on the way back, and how "
+     "long one message may be. Beyond it operations are refused, and what the plugin delivers is "
+     "dropped; both are counted."},
 };
 
 static const struct plug_option auth_options[] = {

@@ -275,12 +275,17 @@ static plug_status prepare_parts(const struct reload *reload, const struct setti
 
 /* --- switching ---------------------------------------------------------------------------- */
 
+struct message_limits reload_message_limits(const struct settings *settings)
+{
+  return (struct message_limits){.bytes = settings_largest_frame(settings),
+                                 .n_headers = settings->max_headers,
+                                 .header_bytes = settings->max_header_size,
+                                 .topic_bytes = settings->max_destination_length};
+}
+
 void reload_set_process(const struct settings *settings)
 {
-  const struct message_limits limits = {.bytes = settings_largest_frame(settings),
-                                        .n_headers = settings->max_headers,
-                                        .header_bytes = settings->max_header_size,
-                                        .topic_bytes = settings->max_destination_length};
+  const struct message_limits limits = reload_message_limits(settings);
   message_set_limits(&limits);
   log_setup(settings->log_level, settings->log_json);
 }

@@ -11,6 +11,7 @@
 
 #include "config/changes.h"
 #include "config/load.h"
+#include "message/message_rules.h"
 #include "net/generation.h"
 #include "net/worker.h"
 #include "ops/sources.h"
@@ -65,5 +66,7 @@ void reload_fini(struct reload *reload);
 
 /* The message limits and the levels of the log, by which all threads go. */
 void reload_set_process(const struct settings *settings);
+/* Of messages that plugins make. */
+struct message_limits reload_message_limits(const struct settings *settings);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "broker/broker_swap.h"
 #include "config/broker_section.h"
+#include "ops/broker_image.h"
 #include "presence/presence_swap.h"
 
 #define OVERLAP_MIN_MS 200u
@@ -157,7 +158,7 @@ static bool create(struct swap *swap, const struct swap_plan *plan, struct plug_
   pthread_mutex_lock(&swap->mutex);
   snprintf(swap->status.to, sizeof swap->status.to, "%.63s", short_name(section));
   pthread_mutex_unlock(&swap->mutex);
-  struct plugin_image *image = image_load(plan->settings->plugin_dir, "broker", plugin, err);
+  struct plugin_image *image = broker_image_load(plan->settings, plugin, err);
   if (!image) {
     if (plan->by_file)
       broker_section_blame(plan->settings, err);
