@@ -27,8 +27,7 @@
 
 static struct config *config; /* of the one section */
 
-/* --- home ---------------------------------------------------------------------------------------
- */
+/* --- home ---------------------------------------------------------------------------------- */
 
 void host_step(struct host *host, enum host_step step, uint64_t id)
 {
@@ -112,8 +111,7 @@ static void close_on_home(void *arg) PLUG_NOEXCEPT
   host->poll = NULL;
 }
 
-/* --- steps ---------------------------------------------------------------------------------------
- */
+/* --- steps --------------------------------------------------------------------------------- */
 
 struct told {
   struct host *host;
@@ -185,8 +183,7 @@ static int take_steps(struct host *host)
   }
 }
 
-/* --- before them ---------------------------------------------------------------------------------
- */
+/* --- before them --------------------------------------------------------------------------- */
 
 /* False: the server is gone, or is none. */
 static bool await(struct host *host, enum wire_kind kind, struct wire_frame *frame)

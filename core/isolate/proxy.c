@@ -345,8 +345,7 @@ static void on_timer(void *arg)
     proxy->host->timer_set(proxy->timer, next_ms);
 }
 
-/* --- the plugin's functions --------------------------------------------------------------------
- */
+/* --- the plugin's functions ---------------------------------------------------------------- */
 
 /* The frames of load and create; what the server reports is the plugin's own sentence. */
 static plug_status await_created(struct proxy *proxy, struct plug_err *err)

@@ -10,8 +10,7 @@
 #include "message/envelope.h"
 #include "message/message.h"
 
-/* --- calls --------------------------------------------------------------------------------------
- */
+/* --- calls --------------------------------------------------------------------------------- */
 
 static plug_status put_interests(struct proxy *proxy, enum wire_kind kind,
                                  const struct plug_interest *v, size_t n, struct plug_op *op)
@@ -80,8 +79,7 @@ const struct plug_broker proxy_broker_table = {
     .health = proxy_health,
 };
 
-/* --- "plug.broker.proof/1" -----------------------------------------------------------------------
- */
+/* --- "plug.broker.proof/1" ----------------------------------------------------------------- */
 
 static uint64_t proxy_proven_ms(void *self)
 {
@@ -94,8 +92,7 @@ static const struct plug_broker_proof proof_table = {
     .proven_ms = proxy_proven_ms,
 };
 
-/* --- "plug.broker.presence/1"
- * --------------------------------------------------------------------- */
+/* --- "plug.broker.presence/1" -------------------------------------------------------------- */
 
 static plug_status put_members(struct proxy *proxy, enum wire_kind kind,
                                const struct plug_member *v, size_t n, struct plug_op *op)
@@ -186,8 +183,7 @@ const void *proxy_extension(void *self, const char *id)
   return NULL;
 }
 
-/* --- upcalls
- * -------------------------------------------------------------------------------------- */
+/* --- upcalls ------------------------------------------------------------------------------- */
 
 static void tell_flow(struct proxy *proxy, bool congested)
 {

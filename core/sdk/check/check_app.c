@@ -143,17 +143,6 @@ static void p3(struct check_run *run)
 
 /* ---- P4 ---- */
 
-static struct plug_str repeat(const char *piece, size_t n)
-{
-  size_t len = strlen(piece);
-  char *text = malloc(n * len + 1);
-  if (!text)
-    abort();
-  for (size_t i = 0; i < n; i++)
-    memcpy(text + i * len, piece, len);
-  return str_from(text, n * len);
-}
-
 static void p4(struct check_run *run)
 {
   struct check_host *host = claim_start(run, true, NULL);
@@ -181,15 +170,15 @@ static void p4(struct check_run *run)
       STR("%n%s%x"),
       STR("\r\n\r\n"),
       STR("MESSAGE\n\n\0"),
-      repeat("[", 100000),
-      repeat("{\"a\":", 50000),
-      repeat("[[],", 50000),
-      repeat("\"", 65537),
-      repeat("A", 65536),
-      repeat("\\", 65536),
-      repeat("\xC3\xA4", 100000),
-      repeat("{\"a\":1},", 100000),
-      repeat("0", 300000),
+      check_repeat("[", 100000),
+      check_repeat("{\"a\":", 50000),
+      check_repeat("[[],", 50000),
+      check_repeat("\"", 65537),
+      check_repeat("A", 65536),
+      check_repeat("\\", 65536),
+      check_repeat("\xC3\xA4", 100000),
+      check_repeat("{\"a\":1},", 100000),
+      check_repeat("0", 300000),
   };
   static const char *const values[] = {"%", "..", "\xC3\xA4", " ", "a b\"c", "{x}", "*", "%2F"};
   needs_claims(host);

@@ -334,17 +334,6 @@ static void a7(struct check_run *run)
 
 /* ---- A8 ---- */
 
-static struct plug_str repeat(const char *piece, size_t n)
-{
-  size_t len = strlen(piece);
-  char *text = malloc(n * len + 1);
-  if (!text)
-    abort();
-  for (size_t i = 0; i < n; i++)
-    memcpy(text + i * len, piece, len);
-  return str_from(text, n * len);
-}
-
 static void a8(struct check_run *run)
 {
   struct check_host *host = ask_start(run, true);
@@ -379,16 +368,16 @@ static void a8(struct check_run *run)
       STR("$6$rounds=999999999$x$y"),
       STR(":"),
       STR("{}"),
-      repeat("A", 64),
-      repeat("A", 255),
-      repeat("A", 256),
-      repeat("A", 4096),
-      repeat("A", 65536),
-      repeat(".", 65536),
-      repeat("=", 8192),
-      repeat("\xC3\xA4", 20000),
-      repeat("eyI", 20000),
-      repeat("W1tb", 10000),
+      check_repeat("A", 64),
+      check_repeat("A", 255),
+      check_repeat("A", 256),
+      check_repeat("A", 4096),
+      check_repeat("A", 65536),
+      check_repeat(".", 65536),
+      check_repeat("=", 8192),
+      check_repeat("\xC3\xA4", 20000),
+      check_repeat("eyI", 20000),
+      check_repeat("W1tb", 10000),
   };
   enum { N = sizeof corpus / sizeof corpus[0] };
   for (size_t i = 0; i < N; i++)

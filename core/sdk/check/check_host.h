@@ -116,6 +116,9 @@ plug_status check_op_status(const struct plug_op *op);
     mock_leave((host)->mock);         \
   } while (0)
 
+/* n times piece; freed by the caller. */
+struct plug_str check_repeat(const char *piece, size_t n);
+
 /* ---- Lending. Copies that the plugin may look at until they are taken back. ---- */
 void *check_lend(struct check_host *host, const void *bytes, size_t size, const char *what);
 struct plug_str check_lend_str(struct check_host *host, struct plug_str s, const char *what);

@@ -8,6 +8,17 @@
 #include "check_lend.h"
 #include "check_options.h"
 
+struct plug_str check_repeat(const char *piece, size_t n)
+{
+  size_t len = strlen(piece);
+  char *text = malloc(n * len + 1);
+  if (!text)
+    abort();
+  for (size_t i = 0; i < n; i++)
+    memcpy(text + i * len, piece, len);
+  return str_from(text, n * len);
+}
+
 /* ---- Lending ---- */
 
 static void *lend(struct check_host *host, enum lend_how how, const void *bytes, size_t size,
