@@ -20,20 +20,18 @@
 #include "redis_handover.h"
 #include "redis_inbox.h"
 #include "redis_link.h"
+#include "redis_namesake.h"
 #include "redis_presence_table.h"
 #include "redis_probe.h"
 #include "redis_publish.h"
+#include "redis_reasons.h"
 
 enum {
   /* Redis throws out subscribers that have 32 MB pending: leave room for more than one. */
   MAX_PAYLOAD = 16 << 20,
   /* As a JSON string a payload may be six times as long. */
   MAX_JSON = MAX_PAYLOAD + (1 << 20),
-  STILL_DOWN_MS = 60000,  /* repeats why */
-  REASONS_MAX = 3,        /* of one loss that are said at once */
-  OTHER_REASON_MS = 5000, /* says why if that has changed, when these have been said */
-  NAMESAKE_MS = 60000,    /* repeats that there is another node of the name, or forgets it */
-  START_MS = 4000,        /* the server gives a start 10 s and serves without Redis too */
+  START_MS = 4000, /* the server gives a start 10 s and serves without Redis too */
 };
 
 struct redis_broker {
@@ -47,14 +45,12 @@ struct redis_broker {
   struct redis_handover handover; /* layout single */
   int32_t state;
   bool was_up;
-  uint64_t since_ms, said_ms;
-  _Atomic uint64_t proven_ms;             /* when the last probe came back; 0: none has */
-  uint64_t namesake_ms, namesake_said_ms; /* heard last, told last; 0: never */
+  uint64_t since_ms;
+  _Atomic uint64_t proven_ms; /* when the last probe came back; 0: none has */
+  struct redis_namesake namesake;
   uint32_t rtt_us;
-  char why[REDIS_WHY_MAX]; /* of the state DOWN */
-  /* What of it is in the log: the last, and how many others of this loss before. */
-  char said[REASONS_MAX][REDIS_WHY_MAX];
-  unsigned n_said;
+  char why[REDIS_WHY_MAX];      /* of the state DOWN */
+  struct redis_reasons reasons; /* of the last loss */
   struct plug_timer *start_timer;
   struct plug_op *start_op, *drain_op, *stop_op;
   bool drain_probes;               /* the last probe is under way */
@@ -175,29 +171,18 @@ static void on_probe_progress(void *arg, struct redis_progress *out)
   out->commands = redis_conn_received(redis_link_commands(self->link));
 }
 
-/* Where it is, and whether the way there is private. */
-static void put_place(const struct redis_broker *self, char out[REDIS_ADDR_TEXT + 64])
-{
-  char addr[REDIS_ADDR_TEXT];
-  const char *tls = redis_conn_tls(redis_link_commands(self->link));
-  snprintf(
-      out, REDIS_ADDR_TEXT + 64, "%s%s%s%s", redis_addr_text(redis_link_addr(self->link), addr),
-      tls != NULL ? " over " : "", tls != NULL ? tls : "",
-      tls != NULL && self->config.insecure ? " with a certificate that nobody has verified" : "");
-}
-
 static void become_up(struct redis_broker *self, bool gapless)
 {
-  char addr[REDIS_ADDR_TEXT + 64], why[REDIS_WHY_MAX + 160];
+  char place[REDIS_PLACE_MAX], why[REDIS_WHY_MAX + 160];
   uint64_t gap = self->env.host->now_ms(self->env.host) - self->since_ms;
-  put_place(self, addr);
+  redis_link_place(self->link, place);
   if (self->was_up) {
     snprintf(why, sizeof why, "connected to Redis at %s again after %" PRIu64 ".%03" PRIu64 " s%s",
-             addr, gap / 1000, gap % 1000,
+             place, gap / 1000, gap % 1000,
              gapless ? "; what others published meanwhile has arrived" : "");
     redis_count(&self->env, REDIS_M_RECONNECTS, 1);
   } else {
-    snprintf(why, sizeof why, "connected to Redis at %s", addr);
+    snprintf(why, sizeof why, "connected to Redis at %s", place);
   }
   self->was_up = true;
   redis_link_set_up(self->link);
@@ -245,16 +230,7 @@ static void on_probe_heard(void *arg, uint32_t rtt_us)
 static void on_namesake(void *arg)
 {
   struct redis_broker *self = arg;
-  uint64_t now = self->env.host->now_ms(self->env.host);
-  self->namesake_ms = now;
-  redis_count(&self->env, REDIS_M_NAMESAKE_PROBES, 1);
-  if (self->namesake_said_ms != 0 && now - self->namesake_said_ms < NAMESAKE_MS)
-    return;
-  self->namesake_said_ms = now;
-  redis_log(&self->env, PLUG_LOG_ERROR,
-            "another node with this Redis and this prefix is called '%s', too: give each node a "
-            "name of its own ([server] node), and clusters that share a Redis a prefix each",
-            self->env.host->node);
+  redis_namesake_hear(&self->namesake, &self->env);
 }
 
 static void on_broken(void *arg, const char *why)
@@ -270,31 +246,8 @@ static void on_spoilt(void *arg, const char *why)
   redis_link_fail(self->link, why, true);
 }
 
-static void say(struct redis_broker *self, const char *why)
-{
-  self->said_ms = self->env.host->now_ms(self->env.host);
-  snprintf(self->said[self->n_said % REASONS_MAX], sizeof self->said[0], "%s", why);
-  self->n_said++;
-}
-
-static bool has_said(const struct redis_broker *self, const char *why)
-{
-  for (unsigned i = 0; i < self->n_said && i < REASONS_MAX; i++)
-    if (strcmp(self->said[i], why) == 0)
-      return true;
-  return false;
-}
-
 /* That the connection was lost says little; why none can be made is what helps, and comes with the
- * next attempt. Reasons that go to and fro do not fill the log. */
-static bool is_worth_saying(const struct redis_broker *self, const char *why, uint64_t now)
-{
-  bool known = has_said(self, why);
-  if (!known && self->n_said < REASONS_MAX)
-    return true;
-  return now - self->said_ms >= (known ? STILL_DOWN_MS : OTHER_REASON_MS);
-}
-
+ * next attempt. */
 static void on_lost(void *arg, const char *why)
 {
   struct redis_broker *self = arg;
@@ -312,12 +265,11 @@ static void on_lost(void *arg, const char *why)
   redis_publisher_reset(self->pub, PLUG_EUNAVAIL,
                         "the connection to Redis was lost before it answered");
   if (first) {
-    self->n_said = 0;
+    self->reasons = (struct redis_reasons){0};
     snprintf(line, sizeof line, "%s Redis at %s: %s", was_up ? "lost" : "cannot reach", addr, text);
-    say(self, text);
+    redis_reasons_say(&self->reasons, text, now);
     tell_state(self, PLUG_INTERESTS_LOST, line);
-  } else if (is_worth_saying(self, text, now)) {
-    say(self, text);
+  } else if (redis_reasons_pass(&self->reasons, text, now)) {
     redis_log(&self->env, PLUG_LOG_WARN, "still no Redis at %s after %" PRIu64 " s: %s", addr,
               (now - self->since_ms) / 1000, text);
   }
@@ -403,7 +355,7 @@ static void on_start_timer(void *arg) PLUG_NOEXCEPT
   if (self->state != PLUG_STATE_STARTING)
     return;
   snprintf(self->why, sizeof self->why, "no answer yet");
-  say(self, self->why);
+  redis_reasons_say(&self->reasons, self->why, self->env.host->now_ms(self->env.host));
   set_state(self, PLUG_STATE_DOWN);
   tell_state(self, PLUG_INTERESTS_LOST, "Redis has not answered yet: starting without it");
   done(self, &self->start_op, PLUG_OK);
@@ -584,8 +536,7 @@ static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
   out->since_ms = self->since_ms;
   out->rtt_us = self->rtt_us;
   uint64_t now = self->env.host->now_ms(self->env.host);
-  if (self->state == PLUG_STATE_UP && self->namesake_ms != 0 &&
-      now - self->namesake_ms < NAMESAKE_MS)
+  if (self->state == PLUG_STATE_UP && redis_namesake_is_near(&self->namesake, now))
     snprintf(out->text, sizeof out->text, "another node is called '%.70s', too",
              self->env.host->node);
   else if (self->state != PLUG_STATE_UP && self->why[0] != '\0')

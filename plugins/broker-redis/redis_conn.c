@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "redis_reader.h"
 #include "redis_tls.h"
 #include "redis_tls_error.h"
 
@@ -14,9 +15,6 @@ enum {
   READ_SIZE = 16 * 1024, /* hiredis moves the rest of its buffer after each kilobyte it parsed */
   READS_PER_TURN = 4,    /* then others get their turn; the watch is level-triggered */
   REPLIES_PER_TURN = 500,
-  MAX_ELEMENTS = 1 << 18, /* of one array; the longest that we ask for are lists of users */
-  MAX_DEPTH = 7,          /* of arrays in arrays; what we ask for has three */
-  MAX_STEPS = 4,
   KEEPALIVE_IDLE_S = 15,
   KEEPALIVE_INTERVAL_S = 5,
   KEEPALIVE_COUNT = 3,
@@ -24,13 +22,6 @@ enum {
 };
 
 enum state { RESOLVING, CONNECTING, SECURING, LOGGING_IN, READY, LOST };
-enum step { STEP_AUTH, STEP_SETNAME, STEP_ROLE, STEP_INFO };
-
-#if HIREDIS_MAJOR >= 1
-typedef size_t elements_count;
-#else
-typedef int elements_count;
-#endif
 
 struct redis_conn {
   const struct redis_env *env;
@@ -47,15 +38,11 @@ struct redis_conn {
   struct redis_tls *tls; /* NULL: none, or not connected */
   struct plug_io *io;
   uint32_t want, shown; /* shown: to the host, without reading while paused */
-  redisReader *reader;
-  redisReplyObjectFunctions reader_fn; /* hiredis' own, but for create_array */
-  void *(*create_array)(const redisReadTask *, elements_count);
-  const char *absurd; /* what an array had that none has that we ask for; or NULL */
+  struct redis_reader reader;
   struct redis_buf out;
   size_t out_sent; /* bytes at the front of out that the kernel has */
   uint64_t received;
-  enum step steps[MAX_STEPS];
-  size_t n_steps, steps_done;
+  struct redis_steps steps;
   bool paused;
   bool busy;   /* inside a callback of the host: close only marks */
   bool doomed; /* closed while busy */
@@ -210,34 +197,6 @@ static void on_resolved(void *arg, const struct redis_addrs *addrs, const char *
     redis_conn_close(conn);
 }
 
-/* hiredis believes any length and clears that much memory at once, on the control thread. Since 1.0
- * it believes any depth, too, and frees what is nested by recursion. */
-static void *create_array(const redisReadTask *task, elements_count n)
-{
-  struct redis_conn *conn = task->privdata;
-  int depth = 1;
-  for (const redisReadTask *outer = task->parent; outer != NULL; outer = outer->parent)
-    depth++;
-  if (n > MAX_ELEMENTS)
-    conn->absurd = "an array of absurd length";
-  else if (depth > MAX_DEPTH)
-    conn->absurd = "arrays nested absurdly deep";
-  return conn->absurd != NULL ? NULL : conn->create_array(task, n);
-}
-
-static bool make_reader(struct redis_conn *conn)
-{
-  conn->reader = redisReaderCreate();
-  if (conn->reader == NULL)
-    return false;
-  conn->reader_fn = *conn->reader->fn;
-  conn->create_array = conn->reader_fn.createArray;
-  conn->reader_fn.createArray = create_array;
-  conn->reader->fn = &conn->reader_fn;
-  conn->reader->privdata = conn;
-  return true;
-}
-
 struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_tasks *tasks,
                                    const struct redis_addr *addr, const struct redis_login *login,
                                    const struct redis_conn_events *events, void *arg,
@@ -253,7 +212,7 @@ struct redis_conn *redis_conn_open(const struct redis_env *env, struct redis_tas
   conn->login = *login;
   conn->role.expected = login->role;
   conn->fd = -1;
-  if (!make_reader(conn))
+  if (!redis_reader_init(&conn->reader))
     goto no_memory;
   if (!redis_resolve_number(addr, &conn->addrs)) {
     conn->state = RESOLVING;
@@ -288,23 +247,17 @@ void redis_conn_close(struct redis_conn *conn)
   conn->doomed = true;
   if (conn->busy)
     return;
-  if (conn->reader != NULL)
-    redisReaderFree(conn->reader);
+  redis_reader_fini(&conn->reader);
   redis_buf_fini(&conn->out);
   free(conn);
 }
 
-static bool put_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc)
+bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc)
 {
-  if (!redis_buf_put_command(&conn->out, argv, argc))
+  if (conn->state != READY || !redis_buf_put_command(&conn->out, argv, argc))
     return false;
   set_want(conn, PLUG_IO_READ | PLUG_IO_WRITE);
   return true;
-}
-
-bool redis_conn_command(struct redis_conn *conn, const struct plug_str *argv, size_t argc)
-{
-  return conn->state == READY && put_command(conn, argv, argc);
 }
 
 struct redis_role_watch *redis_conn_role(struct redis_conn *conn)
@@ -322,34 +275,13 @@ uint64_t redis_conn_received(const struct redis_conn *conn)
   return conn->received;
 }
 
-static bool add_step(struct redis_conn *conn, enum step step, const struct plug_str *argv,
-                     size_t argc)
-{
-  conn->steps[conn->n_steps++] = step;
-  return put_command(conn, argv, argc);
-}
-
-/* All of them in one go; the answers come in the same order. */
+/* All of it in one go. */
 static void log_in(struct redis_conn *conn)
 {
-  const struct redis_login *login = &conn->login;
-  bool ok = true;
   conn->state = LOGGING_IN;
-  if (login->password != NULL && login->user != NULL)
-    ok = add_step(
-        conn, STEP_AUTH,
-        (struct plug_str[]){redis_str("AUTH"), redis_str(login->user), redis_str(login->password)},
-        3);
-  else if (login->password != NULL)
-    ok = add_step(conn, STEP_AUTH,
-                  (struct plug_str[]){redis_str("AUTH"), redis_str(login->password)}, 2);
-  ok = ok && add_step(conn, STEP_SETNAME,
-                      (struct plug_str[]){redis_str("CLIENT"), redis_str("SETNAME"),
-                                          redis_str(login->name)},
-                      3);
-  if (redis_role_asks(&conn->role))
-    ok = ok && add_step(conn, STEP_ROLE, (struct plug_str[]){redis_str("ROLE")}, 1);
-  if (!ok)
+  if (redis_login_begin(&conn->steps, &conn->login, &conn->role, &conn->out))
+    set_want(conn, PLUG_IO_READ | PLUG_IO_WRITE);
+  else
     lose(conn, PLUG_ENOMEM, "out of memory");
 }
 
@@ -403,45 +335,25 @@ static void on_connecting(struct redis_conn *conn)
     lose_errno(conn, "cannot connect", error);
 }
 
-static bool judge_role(struct redis_conn *conn, enum redis_verdict verdict)
-{
-  if (verdict == REDIS_ROLE_WRONG)
-    lose(conn, conn->role.status, conn->role.why);
-  else if (verdict == REDIS_ROLE_ASK_INFO &&
-           !add_step(conn, STEP_INFO, (struct plug_str[]){redis_str("INFO"), redis_str("cluster")},
-                     2))
-    lose(conn, PLUG_ENOMEM, "out of memory");
-  return conn->state != LOST;
-}
-
-/* Returns false when the connection cannot be used. */
-static bool judge_step(struct redis_conn *conn, enum step step, const redisReply *reply)
-{
-  char why[REDIS_WHY_MAX];
-  if (step == STEP_ROLE)
-    return judge_role(conn, redis_role_answer(&conn->role, reply));
-  if (step == STEP_INFO)
-    return judge_role(conn, redis_role_info(&conn->role, reply));
-  struct plug_str error = {reply->str, reply->len};
-  /* A name in CLIENT LIST is a courtesy: an old Redis or a strict ACL may deny it. */
-  if (reply->type != REDIS_REPLY_ERROR || (step == STEP_SETNAME && !redis_error_is_fatal(error)))
-    return true;
-  redis_error_explain(error, step == STEP_AUTH, why);
-  lose(conn, redis_error_status(error), why);
-  return false;
-}
-
 static void on_reply(struct redis_conn *conn, const redisReply *reply)
 {
+  struct redis_loss loss = {.status = PLUG_OK};
   if (conn->state == READY) {
     conn->events->reply(conn->arg, reply);
     return;
   }
-  if (judge_step(conn, conn->steps[conn->steps_done], reply) &&
-      ++conn->steps_done == conn->n_steps) {
+  switch (redis_login_reply(&conn->steps, &conn->role, reply, &conn->out, &loss)) {
+  case REDIS_LOGIN_WAITS:
+    if (redis_conn_unsent(conn) > 0)
+      set_want(conn, PLUG_IO_READ | PLUG_IO_WRITE);
+    break;
+  case REDIS_LOGIN_DONE:
     conn->state = READY;
-    conn->role.logged_in = true;
     conn->events->ready(conn->arg);
+    break;
+  case REDIS_LOGIN_REFUSED:
+    lose(conn, loss.status, loss.why);
+    break;
   }
 }
 
@@ -450,15 +362,15 @@ static size_t parse_replies(struct redis_conn *conn)
 {
   size_t n = 0;
   while (is_open(conn) && !conn->paused) {
-    void *reply = NULL;
-    if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
+    redisReply *reply;
+    enum redis_reading reading = redis_reader_next(&conn->reader, &reply);
+    if (reading == REDIS_READ_BROKEN) {
       char why[REDIS_WHY_MAX];
       snprintf(why, sizeof why, "it does not speak the Redis protocol: %s",
-               conn->absurd != NULL ? conn->absurd : conn->reader->errstr);
+               redis_reader_why(&conn->reader));
       lose(conn, PLUG_EUNAVAIL, why);
-      return n;
     }
-    if (reply == NULL)
+    if (reading != REDIS_READ_REPLY)
       return n;
     on_reply(conn, reply);
     freeReplyObject(reply);
@@ -476,7 +388,7 @@ static size_t take(struct redis_conn *conn, const char *bytes, size_t n)
   }
   conn->received += n;
   redis_count(conn->env, REDIS_M_BYTES_IN, (int64_t)n);
-  if (redisReaderFeed(conn->reader, bytes, n) != REDIS_OK) {
+  if (!redis_reader_feed(&conn->reader, bytes, n)) {
     lose(conn, PLUG_ENOMEM, "out of memory");
     return 0;
   }

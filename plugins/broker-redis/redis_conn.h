@@ -10,30 +10,9 @@
 #ifndef REDIS_CONN_H
 #define REDIS_CONN_H
 
-#include <hiredis/hiredis.h>
-
-#include "redis_buf.h"
 #include "redis_env.h"
-#include "redis_error.h"
+#include "redis_login.h"
 #include "redis_resolve.h"
-#include "redis_role.h"
-#include "redis_trust.h"
-
-/* Who we are and what we expect; strings are borrowed for the life of the connection. */
-struct redis_login {
-  const char *user, *password; /* NULL: none */
-  const char *name;            /* for CLIENT SETNAME */
-  struct redis_trust *trust;   /* NULL: no TLS */
-  enum redis_role role;
-};
-
-/* Why there is no connection. */
-struct redis_loss {
-  /* PLUG_EDENIED: the login was refused. PLUG_ESTATE: nobody listens there, which costs nobody
-   * anything to ask again. PLUG_ENOMEM, PLUG_EUNAVAIL. */
-  plug_status status;
-  char why[REDIS_WHY_MAX];
-};
 
 /* None of these is called from inside redis_conn_open or redis_conn_command. Each may call
  * redis_conn_close. reply is borrowed for the call. lost comes at most once and last; the owner

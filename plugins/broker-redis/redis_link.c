@@ -299,3 +299,13 @@ const struct redis_addr *redis_link_addr(const struct redis_link *link)
 {
   return &link->config.addr;
 }
+
+void redis_link_place(const struct redis_link *link, char out[REDIS_PLACE_MAX])
+{
+  char addr[REDIS_ADDR_TEXT];
+  const char *tls = redis_conn_tls(link->commands);
+  bool unverified = tls != NULL && redis_trust_is_insecure(link->config.trust);
+  snprintf(out, REDIS_PLACE_MAX, "%s%s%s%s", redis_addr_text(&link->config.addr, addr),
+           tls != NULL ? " over " : "", tls != NULL ? tls : "",
+           unverified ? " with a certificate that nobody has verified" : "");
+}

@@ -11,6 +11,8 @@
 
 #include "redis_sentinel.h"
 
+enum { REDIS_PLACE_MAX = REDIS_ADDR_TEXT + 64 };
+
 struct redis_link_config {
   struct redis_addr addr;
   struct redis_login login;
@@ -58,5 +60,7 @@ struct redis_conn *redis_link_commands(const struct redis_link *link);
 struct redis_conn *redis_link_subscriptions(const struct redis_link *link);
 /* Where Redis is, or was last. */
 const struct redis_addr *redis_link_addr(const struct redis_link *link);
+/* The same for the log, and whether the way there is private. Connected. */
+void redis_link_place(const struct redis_link *link, char out[REDIS_PLACE_MAX]);
 
 #endif
