@@ -4,10 +4,11 @@
   bench/memory.py [--build DIR] [--connections N]
 
 For each step of a connection's life (accepted, upgraded, CONNECTed, subscribed) a fresh server gets N
-WebSocket connections that stop there, in lots of 100; then N SockJS sessions that are subscribed and poll, with a
-request of each waiting. Printed is by how much the server's resident memory has
-grown, per connection, and by how much the kernel's socket buffers have; over loopback both ends are on
-this machine, so these are halved. Last come the kernel's own objects of one end.
+WebSocket connections that stop there, in lots of 100; then N STOMP clients over TCP that are subscribed, and N SockJS
+sessions that are subscribed and poll, with a request of each waiting. Printed is by how much the server's resident
+memory has grown, per connection, and by how much the kernel's socket buffers have; over loopback both ends are on
+this machine, so these are halved. A lot more comes first, which is not counted: with it pages of code are read, and
+what a worker has once is made. Last come the kernel's own objects of one end.
 """
 
 import argparse
@@ -41,6 +42,9 @@ def ws_frame(payload):
 STEPS = (("accepted", None), ("upgraded", UPGRADE),
          ("CONNECTed", ws_frame(b"CONNECT\naccept-version:1.2\nhost:/\nheart-beat:10000,10000\n\n\0")),
          ("subscribed", ws_frame(b"SUBSCRIBE\nid:sub-0\ndestination:/topic/idle\nreceipt:s\n\n\0")))
+
+
+TCP_STEPS = tuple(frame[6:] for _, frame in STEPS[2:])
 
 
 def post(session, transport, messages=None):
@@ -93,10 +97,10 @@ def buffer_bytes():
     return int(pages.group(1)) * os.sysconf("SC_PAGESIZE")
 
 
-def measure(build, n, step, polling=False):
-    """Returns bytes per connection: of the server, of socket buffers."""
-    port = free_port()
-    settings = {"http.listen": f"127.0.0.1:{port}", "server.workers": 1, "server.log-level": "error",
+def measure(build, n, requests=(), polling=False, tcp=False):
+    """Returns bytes per connection that has sent these requests: of the server, of socket buffers."""
+    port, tcp_port = free_port(), free_port()
+    settings = {"http.listen": f"127.0.0.1:{port}", "tcp.listen": f"127.0.0.1:{tcp_port}", "server.workers": 1, "server.log-level": "error",
                 "limits.connect-timeout": "5m", "endpoint /ws.sockjs-disconnect-delay": "5m",
                 "endpoint /ws.sockjs-heart-beat": "5m"}
     command = [build / "bin/plugboard"]
@@ -108,13 +112,16 @@ def measure(build, n, step, polling=False):
         time.sleep(0.5)
         sender = socket.create_connection(("127.0.0.1", port))
         connections.append(sender)
-        before, buffers = server_bytes(server.pid), buffer_bytes()
-        while len(connections) <= n:
-            lot = [socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.0.{1 + i % 4}", 0))
-                   for i in range(min(LOT, n + 1 - len(connections)))]
+        while len(connections) <= n + LOT:
+            if len(connections) == 1 + LOT:
+                time.sleep(0.2)
+                before, buffers = server_bytes(server.pid), buffer_bytes()
+            lot = [socket.create_connection(("127.0.0.1", tcp_port if tcp else port),
+                                            source_address=(f"127.0.0.{1 + i % 4}", 0))
+                   for i in range(min(LOT, n + LOT + 1 - len(connections)))]
             if polling:
                 poll_steps(lot, len(connections), sender)
-            for _, request in STEPS[1:step + 1]:
+            for request in requests:
                 for connection in lot:
                     connection.sendall(request)
                 for connection in lot:
@@ -139,14 +146,16 @@ def main():
     args = p.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if args.connections + 100 > hard:
+    if args.connections + LOT + 100 > hard:
         sys.exit(f"{args.connections} connections need more than {hard} file descriptors")
     print("bytes per connection that is     server   socket buffers")
-    for i, (step, _) in enumerate(STEPS):
-        server, buffers = measure(args.build, args.connections, i)
-        print(f"{step:<28} {server:10,.0f} {buffers:16,.0f}")
-    server, buffers = measure(args.build, args.connections, 0, polling=True)
-    print(f"{'subscribed, polling (SockJS)':<28} {server:10,.0f} {buffers:16,.0f}")
+    requests = [request for _, request in STEPS if request]
+    rows = [(step, {"requests": requests[:i]}) for i, (step, _) in enumerate(STEPS)]
+    rows += [("subscribed, over TCP", {"requests": TCP_STEPS, "tcp": True}),
+             ("subscribed, polling (SockJS)", {"polling": True})]
+    for name, how in rows:
+        server, buffers = measure(args.build, args.connections, **how)
+        print(f"{name:<28} {server:10,.0f} {buffers:16,.0f}")
     objects = socket_bytes()
     print(f"the kernel's objects of one end: {sum(objects.values()):,} bytes"
           f" ({', '.join(f'{n} {b:,}' for n, b in objects.items()) or '/proc/slabinfo is for root only'})")

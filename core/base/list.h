@@ -30,6 +30,11 @@ static inline void list_append(struct list *head, struct list *node)
   head->prev = node;
 }
 
+static inline void list_prepend(struct list *head, struct list *node)
+{
+  list_append(head->next, node);
+}
+
 /* Also legal for a node that is in no list but was initialised. */
 static inline void list_remove(struct list *node)
 {

@@ -197,23 +197,6 @@ static inline void count_delivered(struct hub *hub, const struct group *group, u
   hub_prefixes_delivered(&hub->prefixes, group->prefix, n);
 }
 
-static bool subscription_expect_ack(struct subscription *sub, uint64_t hash, uint64_t limit)
-{
-  if (*sub->session_unacked >= limit)
-    return false;
-  if (sub->n_unacked == sub->cap_unacked) {
-    uint32_t cap = sub->cap_unacked ? sub->cap_unacked * 2 : 8;
-    uint64_t *grown = realloc(sub->unacked, cap * sizeof *grown);
-    if (!grown)
-      return false;
-    sub->unacked = grown;
-    sub->cap_unacked = cap;
-  }
-  sub->unacked[sub->n_unacked++] = hash;
-  ++*sub->session_unacked;
-  return true;
-}
-
 static uint64_t ack_hash(const struct plug_msg *msg)
 {
   char id[MESSAGE_ID_SIZE];

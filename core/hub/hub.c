@@ -9,25 +9,6 @@
 #include "hub/route.h"
 #include "hub/topic.h"
 
-struct plug_str subscription_topic(const struct subscription *sub)
-{
-  return sub->group->topic->by_name.key;
-}
-
-enum ack_mode subscription_ack_mode(const struct subscription *sub)
-{
-  return sub->group->ack;
-}
-
-size_t subscription_bytes(const struct subscription *sub)
-{
-  const struct topic *topic = sub->group->topic;
-  size_t pattern = topic->pattern ? pattern_size(topic->pattern) : 0;
-  /* The id is in the subscription's key and in the group's, the name here and in the interest. */
-  return sizeof *sub + sizeof *sub->group + sizeof *topic + 2 * sub->id_len +
-         2 * topic->by_name.key.len + pattern;
-}
-
 void hub_init(struct hub *hub, unsigned worker, struct interest_table *interests)
 {
   memset(hub, 0, sizeof *hub);
@@ -35,6 +16,7 @@ void hub_init(struct hub *hub, unsigned worker, struct interest_table *interests
   hub->interests = interests;
   list_init(&hub->outqs.dirty);
   list_init(&hub->pattern_list);
+  slab_init(&hub->subscription_slab, sizeof(struct subscription));
   hub->max_pattern_steps = UINT32_MAX;
   hub->max_route_bytes = SIZE_MAX;
 }
@@ -45,7 +27,8 @@ void hub_fini(struct hub *hub)
   routes_clear(hub);
   map_fini(&hub->topics);
   map_fini(&hub->patterns);
-  map_fini(&hub->subscriptions);
+  subscription_table_fini(&hub->subscriptions);
+  slab_fini(&hub->subscription_slab);
   map_fini(&hub->groups);
   free(hub->targets);
   free(hub->charged);
@@ -118,7 +101,8 @@ static void topic_free(struct hub *hub, struct topic *topic)
 #define GROUP_KEY_HEAD (sizeof(struct topic *) + 2)
 #define ID_ON_STACK    128
 
-static struct group *group_new(struct hub *hub, struct topic *topic, struct plug_str key)
+static struct group *group_new(struct hub *hub, struct topic *topic, struct plug_str key,
+                               uint64_t key_hash, uint64_t id_hash)
 {
   struct group *group = calloc(1, sizeof *group + key.len);
   if (!group)
@@ -136,12 +120,13 @@ static struct group *group_new(struct hub *hub, struct topic *topic, struct plug
   memcpy(group->key, key.ptr, key.len);
   group->by_key.key = str_from(group->key, key.len);
   group->id = str_from(group->key + GROUP_KEY_HEAD, key.len - GROUP_KEY_HEAD);
+  group->id_hash = id_hash;
   group->topic = topic;
   group->prefix = topic->prefix;
   group->plain_id = true;
   for (size_t i = 0; i < group->id.len; i++)
     group->plain_id &= !strchr(":\\\n\r", group->id.ptr[i]);
-  if (!map_insert(&hub->groups, &group->by_key)) {
+  if (!map_insert_hashed(&hub->groups, &group->by_key, key_hash)) {
     free(group);
     return NULL;
   }
@@ -162,6 +147,15 @@ static void group_free(struct hub *hub, struct group *group)
   free(group);
 }
 
+static uint64_t group_hash(const struct topic *topic, const struct hub_subscribe *request,
+                           uint64_t id_hash)
+{
+  uint64_t form = (uint64_t)request->version << 8 | (uint64_t)request->ack;
+  uint64_t h = (topic->by_name.hash + form) * UINT64_C(0x9e3779b97f4a7c15) ^ id_hash;
+  h *= UINT64_C(0xff51afd7ed558ccd);
+  return h ^ h >> 32;
+}
+
 static struct group *group_get(struct hub *hub, struct topic *topic,
                                const struct hub_subscribe *request)
 {
@@ -175,9 +169,12 @@ static struct group *group_get(struct hub *hub, struct topic *topic,
   key[sizeof topic + 1] = (char)request->ack;
   if (request->id.len)
     memcpy(key + GROUP_KEY_HEAD, request->id.ptr, request->id.len);
-  struct map_entry *e = map_find(&hub->groups, str_from(key, len));
-  struct group *group =
-      e ? container_of(e, struct group, by_key) : group_new(hub, topic, str_from(key, len));
+  /* The topic's own hash is keyed as well: topics of one client's choice do not meet. */
+  uint64_t id_hash = hash_bytes(request->id.ptr, request->id.len);
+  uint64_t hash = group_hash(topic, request, id_hash);
+  struct map_entry *e = map_find_hashed(&hub->groups, str_from(key, len), hash);
+  struct group *group = e ? container_of(e, struct group, by_key)
+                          : group_new(hub, topic, str_from(key, len), hash, id_hash);
   if (key != on_stack)
     free(key);
   if (!group)
@@ -208,8 +205,7 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
                           struct subscription **out)
 {
   struct pattern *pattern = request->pattern;
-  size_t key_len = sizeof request->session + request->id.len;
-  struct subscription *sub = calloc(1, sizeof *sub + key_len);
+  struct subscription *sub = slab_alloc(&hub->subscription_slab);
   struct topic *topic = topic_find(hub, request->destination, pattern != NULL);
   struct group *group = NULL;
   plug_status status = PLUG_ENOMEM;
@@ -229,16 +225,13 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
   group = group_get(hub, topic, request);
   if (!group)
     goto fail;
-  memcpy(sub->key, &request->session, sizeof request->session);
-  if (request->id.len)
-    memcpy(sub->key + sizeof request->session, request->id.ptr, request->id.len);
-  sub->id_len = request->id.len;
-  sub->by_id.key = str_from(sub->key, key_len);
+  sub->session = request->session;
   sub->owner = request->owner;
-  sub->session_unacked = request->session_unacked;
-  if (!map_insert(&hub->subscriptions, &sub->by_id))
-    goto fail;
   sub->group = group;
+  if (request->ack != ACK_AUTO && !subscription_keep_unacked(sub, request->session_unacked))
+    goto fail;
+  if (!subscription_table_insert(&hub->subscriptions, sub))
+    goto fail;
   sub->index = group->n;
   group->queues[group->n] = request->queue;
   group->members[group->n++] = sub;
@@ -249,7 +242,10 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
   return topic->confirmed ? PLUG_OK : PLUG_PENDING;
 
 fail:
-  free(sub);
+  if (sub) {
+    subscription_drop_unacked(sub);
+    slab_free(&hub->subscription_slab, sub);
+  }
   if (pattern)
     pattern_free(pattern);
   if (group && group->n == 0)
@@ -267,12 +263,10 @@ void hub_unsubscribe(struct hub *hub, struct subscription *sub)
   group->queues[sub->index] = group->queues[last];
   group->members[sub->index] = group->members[last];
   group->members[sub->index]->index = sub->index;
-  map_remove(&hub->subscriptions, &sub->by_id);
+  subscription_table_remove(&hub->subscriptions, sub);
   list_remove(&sub->link);
-  if (sub->n_unacked)
-    *sub->session_unacked -= sub->n_unacked;
-  free(sub->unacked);
-  free(sub);
+  subscription_drop_unacked(sub);
+  slab_free(&hub->subscription_slab, sub);
   COUNT_BY(subscriptions, -1);
   hub_prefixes_subscribed(&hub->prefixes, topic->prefix, -1);
   if (group->n == 0)
@@ -283,18 +277,7 @@ void hub_unsubscribe(struct hub *hub, struct subscription *sub)
 
 struct subscription *hub_find(const struct hub *hub, uint64_t session, struct plug_str id)
 {
-  char on_stack[sizeof session + ID_ON_STACK];
-  size_t len = sizeof session + id.len;
-  char *key = len <= sizeof on_stack ? on_stack : malloc(len);
-  if (!key)
-    return NULL;
-  memcpy(key, &session, sizeof session);
-  if (id.len)
-    memcpy(key + sizeof session, id.ptr, id.len);
-  struct map_entry *e = map_find(&hub->subscriptions, str_from(key, len));
-  if (key != on_stack)
-    free(key);
-  return e ? container_of(e, struct subscription, by_id) : NULL;
+  return subscription_table_find(&hub->subscriptions, session, id, hash_bytes(id.ptr, id.len));
 }
 
 /* --- taps and topics ---------------------------------------------------------------------- */
@@ -673,21 +656,4 @@ void hub_take_all(struct hub *hub, struct inbox *inbox)
   if (hub->left)
     take(hub, inbox, UINT64_MAX);
   take(hub, inbox, UINT64_MAX);
-}
-
-bool hub_ack(struct subscription *sub, struct plug_str message_id)
-{
-  uint64_t hash = hash_bytes(message_id.ptr, message_id.len);
-  for (uint32_t i = 0; i < sub->n_unacked; i++) {
-    if (sub->unacked[i] != hash)
-      continue;
-    /* "client": the acknowledgment is cumulative (STOMP 1.2 SUBSCRIBE ack Header). */
-    uint32_t from = sub->group->ack == ACK_CLIENT ? 0 : i;
-    uint32_t rest = sub->n_unacked - i - 1;
-    memmove(sub->unacked + from, sub->unacked + i + 1, rest * sizeof *sub->unacked);
-    *sub->session_unacked -= sub->n_unacked - (from + rest);
-    sub->n_unacked = from + rest;
-    return true;
-  }
-  return false;
 }

@@ -11,32 +11,15 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "base/slab.h"
 #include "hub/hub_prefixes.h"
 #include "hub/interest.h"
 #include "hub/outq.h"
 #include "hub/pattern.h"
+#include "hub/subscription.h"
 #include "stomp/stomp.h"
 
-enum ack_mode { ACK_AUTO, ACK_CLIENT, ACK_CLIENT_INDIVIDUAL };
-
 struct topic;
-struct group;
-
-struct subscription {
-  struct map_entry by_id; /* key: session number and id, in key[] */
-  struct list link;       /* in the session's list */
-  struct group *group;
-  uint32_t index;       /* in the group */
-  uint32_t owner_flags; /* the owner's, 0 at first */
-  /* Deliveries that wait for ACK or NACK, oldest first: hashes of their message-id texts. */
-  uint64_t *unacked;
-  uint32_t n_unacked, cap_unacked;
-  uint64_t *session_unacked; /* of all subscriptions of the session together */
-  void *owner;               /* the session */
-  void *waiter;              /* the owner's: who waits for on_interest, or NULL */
-  size_t id_len;
-  char key[]; /* 8 bytes of the session's number, then the id */
-};
 
 /* The number by which plugins know a session, unique on the node, from its worker's and its own. */
 static inline uint64_t node_session_number(unsigned worker, uint64_t number)
@@ -53,15 +36,6 @@ static inline uint64_t session_worker_number(uint64_t node_number)
 {
   return node_number & ((UINT64_C(1) << 48) - 1);
 }
-
-static inline struct plug_str subscription_id(const struct subscription *sub)
-{
-  return str_from(sub->key + sizeof(uint64_t), sub->id_len);
-}
-struct plug_str subscription_topic(const struct subscription *sub);
-enum ack_mode subscription_ack_mode(const struct subscription *sub);
-/* Bytes that it takes, as if nobody else had subscribed to the same. */
-size_t subscription_bytes(const struct subscription *sub);
 
 struct hub {
   struct outq_set outqs;
@@ -97,7 +71,9 @@ struct hub {
   struct interest_table *interests;
   struct map topics, patterns; /* struct topic */
   struct list pattern_list;
-  struct map subscriptions, groups, routes;
+  struct map groups, routes;
+  struct subscription_table subscriptions;
+  struct slab subscription_slab; /* what these lie in */
   uint64_t pattern_generation;
   uint64_t pattern_steps; /* since the start */
   size_t route_bytes;
@@ -195,9 +171,5 @@ struct hub_scan {
 };
 /* Visits a few; false: that were all. */
 bool hub_scan_topics(const struct hub *hub, struct hub_scan *scan);
-
-/* Acknowledges a delivery by the text of its message-id; cumulative for ACK_CLIENT. False: there is
- * no such delivery. */
-bool hub_ack(struct subscription *sub, struct plug_str message_id);
 
 #endif

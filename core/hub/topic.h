@@ -22,6 +22,7 @@ struct topic {
 /* queues[i] belongs to members[i]; the fan-out walks queues only. No queue is in it twice. */
 struct group {
   struct map_entry by_key; /* key: topic pointer, version, ack mode, subscription id, in key[] */
+  uint64_t id_hash;        /* of the id, for the table of subscriptions */
   struct topic *topic;
   uint32_t index; /* in the topic */
   enum stomp_version version;

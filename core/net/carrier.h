@@ -12,9 +12,20 @@
 
 struct conn;
 
+/* Connections of one size lie together, see base/slab.h. */
+enum carrier_store {
+  STORE_WEBSOCKET,
+  STORE_WEBSOCKET_WHOLE,
+  STORE_TCP,
+  STORE_SOCKJS,
+  STORE_SOCKJS_WEBSOCKET,
+  CARRIER_STORES
+};
+
 struct carrier {
   const char *name;
   size_t size;      /* of its connection, which begins with a struct conn */
+  uint8_t store;    /* enum carrier_store: the same size for all that have it */
   uint8_t wire;     /* enum wire, to begin with */
   uint32_t listens; /* what of the socket is waited for: EPOLLIN, or its end only */
   /* Bytes from the peer, which may be written to; hands what is for the session to conn_deliver. */

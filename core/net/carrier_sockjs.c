@@ -310,6 +310,7 @@ static bool on_end(struct conn *conn)
 const struct carrier carrier_sockjs = {
     .name = "sockjs",
     .size = sizeof(struct sockjs_conn),
+    .store = STORE_SOCKJS,
     .wire = WIRE_SOCKJS_XHR,
     .listens = EPOLLRDHUP,
     .receive = receive,

@@ -151,6 +151,7 @@ static void fini(struct conn *conn)
 const struct carrier carrier_sockjs_websocket = {
     .name = "sockjs-websocket",
     .size = sizeof(struct sockjs_ws),
+    .store = STORE_SOCKJS_WEBSOCKET,
     .wire = WIRE_SOCKJS_WEBSOCKET,
     .listens = EPOLLIN,
     .receive = receive,

@@ -35,6 +35,7 @@ static bool said_farewell(struct conn *conn)
   {                                   \
       .name = "tcp",                  \
       .size = sizeof(struct conn),    \
+      .store = STORE_TCP,             \
       .wire = (its_wire),             \
       .listens = EPOLLIN,             \
       .receive = receive,             \

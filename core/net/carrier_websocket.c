@@ -27,6 +27,7 @@ static void fini(struct conn *conn)
 const struct carrier carrier_websocket = {
     .name = "websocket",
     .size = sizeof(struct ws_conn),
+    .store = STORE_WEBSOCKET,
     .listens = EPOLLIN,
     .receive = receive,
     .on_end = ws_conn_on_end,

@@ -148,6 +148,7 @@ static void fini(struct conn *conn)
 const struct carrier carrier_websocket_whole = {
     .name = "websocket-whole",
     .size = sizeof(struct ws_whole),
+    .store = STORE_WEBSOCKET_WHOLE,
     .listens = EPOLLIN,
     .receive = receive,
     .on_end = ws_conn_on_end,

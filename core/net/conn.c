@@ -41,11 +41,26 @@ void conn_arm(struct conn *conn)
     timers_arm(&conn->env->timers, &conn->timer, due);
 }
 
+void conn_stores_init(struct net_env *env)
+{
+  static const struct carrier *const carriers[] = {&carrier_websocket, &carrier_websocket_whole,
+                                                   &carrier_tcp, &carrier_sockjs,
+                                                   &carrier_sockjs_websocket};
+  for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++)
+    slab_init(&env->stores[carriers[i]->store], carriers[i]->size);
+}
+
+void conn_stores_fini(struct net_env *env)
+{
+  for (size_t i = 0; i < CARRIER_STORES; i++)
+    slab_fini(&env->stores[i]);
+}
+
 struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
                       const struct carrier *carrier, const struct net_peer *peer, bool counted,
                       uint64_t opened_ms)
 {
-  struct conn *conn = calloc(1, carrier->size);
+  struct conn *conn = slab_alloc(&env->stores[carrier->store]);
   if (!conn)
     return NULL;
   conn->peer = *peer;
@@ -56,7 +71,7 @@ struct conn *conn_new(struct net_env *env, int fd, struct watch *former,
   else if (former)
     poller_move(&env->poller, former, &conn->watch);
   else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
-    free(conn);
+    slab_free(&env->stores[carrier->store], conn);
     return NULL;
   }
   session_init(&conn->session, &env->session, env->now_ms);
@@ -151,7 +166,7 @@ static void conn_free(struct conn *conn)
   list_remove(&conn->doomed);
   env->n_conns--;
   free(conn->held);
-  free(conn);
+  slab_free(&env->stores[conn->carrier->store], conn);
 }
 
 /* --- receiving ---------------------------------------------------------------------------- */

@@ -47,6 +47,10 @@ struct conn {
   bool counted;
 };
 
+/* What the connections of a worker lie in; all must be gone at the end. */
+void conn_stores_init(struct net_env *env);
+void conn_stores_fini(struct net_env *env);
+
 /* A walk over all connections of a worker, of which some come and go between two steps. */
 struct conn_scan {
   struct list link;  /* in net_env.scans */

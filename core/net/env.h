@@ -3,10 +3,12 @@
 #ifndef NET_ENV_H
 #define NET_ENV_H
 
+#include "base/slab.h"
 #include "broker/broker.h"
 #include "config/settings.h"
 #include "net/addresses.h"
 #include "net/batch.h"
+#include "net/carrier.h"
 #include "net/census.h"
 #include "net/control.h"
 #include "net/gather.h"
@@ -49,10 +51,11 @@ struct net_env {
   struct batch_set batches[WIRES];
   uint32_t batched; /* those of them that this round uses, a bit for each */
   struct batch_set flush_batches;
-  struct list conns;       /* struct conn.link */
-  struct list http_conns;  /* struct http_conn.link */
-  struct list http_ready;  /* struct http_conn.ready: those with more requests to read */
-  struct inbox *inbox;     /* the worker's own */
+  struct list conns;                  /* struct conn.link */
+  struct slab stores[CARRIER_STORES]; /* what these lie in */
+  struct list http_conns;             /* struct http_conn.link */
+  struct list http_ready;             /* struct http_conn.ready: those with more requests to read */
+  struct inbox *inbox;                /* the worker's own */
   struct list api_waiting; /* likewise: requests of the API that the broker has not answered */
   struct mpsc handed;      /* struct http_conn.handed: by other workers, which wake this one */
   struct sockjs_registry *sockjs;

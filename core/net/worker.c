@@ -250,6 +250,7 @@ static void init_net_env(struct worker *worker, struct broker *broker, const str
   env->n_sockets = n_sockets;
   env->now_ms = clock_now_ms();
   list_init(&env->conns);
+  conn_stores_init(env);
   list_init(&env->http_conns);
   list_init(&env->proxy_conns);
   list_init(&env->tls_conns);
@@ -595,6 +596,7 @@ void worker_fini(struct worker *worker)
   for (unsigned i = 0; i < WIRES; i++)
     batch_set_fini(&env->batches[i]);
   batch_set_fini(&env->flush_batches);
+  conn_stores_fini(env);
   hub_fini(&env->hub);
   buf_free(&env->session.out);
   free(env->sockjs_limits);

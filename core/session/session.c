@@ -15,6 +15,7 @@
 #include "session/memory.h"
 #include "session/refusal.h"
 #include "session/restart.h"
+#include "session/session_parser.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
@@ -47,7 +48,6 @@ void session_enter(struct session *session, const struct session_terms *terms)
 {
   session->terms = terms;
   session_follow(session);
-  stomp_parser_init(&session->parser, &terms->limits, session->env->scratch);
 }
 
 void session_begin_plain(struct session *session)
@@ -105,7 +105,7 @@ void session_fini(struct session *session)
   free(session->end_user);
   free(session->end_why);
   admission_free(session);
-  stomp_parser_fini(&session->parser);
+  session_parser_drop(session);
   outq_fini(&session->out);
 }
 
@@ -424,7 +424,8 @@ void session_admit(struct session *session, const struct session_agreement *agre
   session->state = SESSION_CONNECTED;
   session->version = agreement->version;
   session->notices = agreement->notices;
-  stomp_parser_set_version(&session->parser, version);
+  if (session->parser)
+    stomp_parser_set_version(session->parser, version);
   COUNT(sessions);
   COUNT(sessions_total);
 
@@ -518,26 +519,19 @@ static void handle_parse_error(struct session *session, const struct stomp_parse
     session_fail(session, &frame, code, NULL, "%s", error->message);
 }
 
-static size_t receive(struct session *session, char *chunk, size_t len, uint64_t now_ms,
-                      bool may_stop)
+static size_t read_frames(struct session *session, struct stomp_parser *parser, bool may_stop)
 {
-  if (session->awaiting)
-    return len;
-  session->last_rx_ms = now_ms;
-  if (session->state >= SESSION_LEAVING || session->erred) /* what was left is not looked at */
-    return 0;
   struct stomp_frame frame;
   struct stomp_parse_error error;
-  stomp_parser_feed(&session->parser, chunk, len);
   while (session->state < SESSION_LEAVING && !session->erred) {
-    switch (stomp_parser_next(&session->parser, &frame, &error)) {
+    switch (stomp_parser_next(parser, &frame, &error)) {
     case STOMP_EVENT_MORE:
       return 0;
     case STOMP_EVENT_FRAME:
       handle_frame(session, &frame);
       if (may_stop && (session->slow_down || session->awaiting))
-        return stomp_parser_take_back(&session->parser);
-      if (stomp_parser_is_done(&session->parser))
+        return stomp_parser_take_back(parser);
+      if (stomp_parser_is_done(parser))
         return 0;
       break;
     case STOMP_EVENT_HEARTBEAT:
@@ -548,6 +542,25 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
     }
   }
   return 0;
+}
+
+static size_t receive(struct session *session, char *chunk, size_t len, uint64_t now_ms,
+                      bool may_stop)
+{
+  if (session->awaiting)
+    return len;
+  session->last_rx_ms = now_ms;
+  if (session->state >= SESSION_LEAVING || session->erred) /* what was left is not looked at */
+    return 0;
+  struct stomp_parser *parser = session_parser_take(session);
+  if (!parser) {
+    session_close(session, CLOSE_INTERNAL, "out of memory");
+    return 0;
+  }
+  stomp_parser_feed(parser, chunk, len);
+  size_t rest = read_frames(session, parser, may_stop);
+  session_parser_give(session);
+  return rest;
 }
 
 void session_receive(struct session *session, char *chunk, size_t len, uint64_t now_ms)

@@ -1,7 +1,7 @@
 /* The STOMP session: what a server does with the frames of one client. Bytes and the time go in;
  * queued frames, publishes, deadlines and a wish to close come out. No I/O, and no knowledge of
- * what carries it (WebSocket, SockJS, TCP). Owns its parser, its subscriptions, its transactions,
- * its outgoing queue and the receipts that it still owes. Worker's thread only. */
+ * what carries it (WebSocket, SockJS, TCP). Owns what it has of a frame, its subscriptions, its
+ * transactions, its outgoing queue and the receipts that it still owes. Worker's thread only. */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
@@ -46,6 +46,8 @@ struct session_env {
   struct hub *hub;
   struct session_terms terms; /* of sessions that have entered by no door of their own */
   struct stomp_scratch *scratch;
+  struct stomp_parser parser; /* lent to the session that reads, if parser_lent */
+  bool parser_lent;
   struct plug_kv *kv; /* STOMP_HEADERS_CAP of them: scratch for the headers of a message */
   struct session_sendable sendable[1 << SESSION_SENDABLES_BITS];
   struct access_worker *access;  /* NULL: everybody may do what destinations says */
@@ -92,7 +94,7 @@ struct session {
   struct list subscriptions;   /* struct subscription.link */
   struct list waiters;         /* struct session_waiter.link */
   struct list transactions;    /* struct transaction.link */
-  struct stomp_parser parser;
+  struct stomp_parser *parser; /* of what has been read: session_parser.h */
   uint64_t opened_ms;
   uint64_t last_rx_ms, last_tx_ms;             /* last_tx_ms is kept by the carrier */
   uint32_t read_timeout_ms, write_interval_ms; /* 0: no heart-beats that way */

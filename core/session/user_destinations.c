@@ -78,11 +78,9 @@ bool user_is_plain(const struct subscription *sub)
 /* The twin of one, the one of a twin; NULL: there is none. */
 static struct subscription *other(const struct session *session, const struct subscription *sub)
 {
-  uint64_t number;
   if (user_is_plain(sub))
     return NULL;
-  memcpy(&number, sub->key, sizeof number);
-  return hub_find(session->env->hub, number ^ TWIN, subscription_id(sub));
+  return hub_find(session->env->hub, sub->session ^ TWIN, subscription_id(sub));
 }
 
 struct plug_str user_shown_destination(const struct session *session,

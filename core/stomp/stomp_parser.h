@@ -99,6 +99,13 @@ static inline bool stomp_parser_is_done(const struct stomp_parser *p)
   return !p->in_len && !p->given;
 }
 
+/* Nothing is kept of what has come: one that was just made, and of the same version, would go on
+ * alike. */
+static inline bool stomp_parser_is_fresh(const struct stomp_parser *p)
+{
+  return !p->in_len && !p->pending.data && !p->cr && !p->failed;
+}
+
 /* After a frame: takes back what of the chunk is behind it, so that it can be fed again later.
  * Returns the number of these bytes. */
 size_t stomp_parser_take_back(struct stomp_parser *p);

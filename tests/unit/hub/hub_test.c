@@ -245,7 +245,7 @@ static void one_subscription_alone_gets_what_is_for_it_in_its_turn(void **state)
                                "content-length:3\n\none",
                                sizeof "MESSAGE\nsubscription:1\ndestination:/sub/a\n"
                                       "message-id:n1-2\ncontent-length:3\n\none"});
-  assert_int_equal(acked->n_unacked, 3);
+  assert_int_equal(acked->unacked->n, 3);
   assert_true(hub_ack(acked, STR("n1-3")));
   message_unref(first);
   message_unref(second);
@@ -405,15 +405,15 @@ static void client_acknowledges_all_up_to_the_named_one(void **state)
   struct subscription *sub = subscribe_as(0, "0", "/sub/a", STOMP_1_2, ACK_CLIENT);
   for (uint64_t id = 1; id <= 5; id++)
     publish("/sub/a", id);
-  assert_int_equal(sub->n_unacked, 5);
+  assert_int_equal(sub->unacked->n, 5);
   assert_true(hub_ack(sub, STR("n1-3")));
-  assert_int_equal(sub->n_unacked, 2);
+  assert_int_equal(sub->unacked->n, 2);
   assert_false(hub_ack(sub, STR("n1-2")));
   assert_false(hub_ack(sub, STR("n1-3")));
   assert_false(hub_ack(sub, STR("n1-6")));
   assert_true(hub_ack(sub, STR("n1-4")));
   assert_true(hub_ack(sub, STR("n1-5")));
-  assert_int_equal(sub->n_unacked, 0);
+  assert_int_equal(sub->unacked->n, 0);
 }
 
 static void client_individual_acknowledges_one(void **state)
@@ -424,11 +424,11 @@ static void client_individual_acknowledges_one(void **state)
     publish("/sub/a", id);
   assert_true(hub_ack(sub, STR("n1-3")));
   assert_false(hub_ack(sub, STR("n1-3")));
-  assert_int_equal(sub->n_unacked, 3);
+  assert_int_equal(sub->unacked->n, 3);
   assert_true(hub_ack(sub, STR("n1-1")));
   assert_true(hub_ack(sub, STR("n1-4")));
   assert_true(hub_ack(sub, STR("n1-2")));
-  assert_int_equal(sub->n_unacked, 0);
+  assert_int_equal(sub->unacked->n, 0);
 }
 
 static void auto_subscriptions_expect_no_ack(void **state)
@@ -436,7 +436,7 @@ static void auto_subscriptions_expect_no_ack(void **state)
   (void)state;
   struct subscription *sub = subscribe(0, "0", "/sub/a");
   publish("/sub/a", 1);
-  assert_int_equal(sub->n_unacked, 0);
+  assert_int_equal(sub->unacked->n, 0);
   assert_false(hub_ack(sub, STR("n1-1")));
 }
 
@@ -447,7 +447,7 @@ static void acks_count_per_subscription(void **state)
   struct subscription *pattern = subscribe_as(0, "1", "/sub/*", STOMP_1_1, ACK_CLIENT);
   publish("/sub/a", 1);
   assert_true(hub_ack(exact, STR("n1-1")));
-  assert_int_equal(pattern->n_unacked, 1);
+  assert_int_equal(pattern->unacked->n, 1);
   assert_true(hub_ack(pattern, STR("n1-1")));
 }
 
@@ -464,7 +464,7 @@ static void one_message_too_many_without_an_ack_is_reported(void **state)
   publish("/sub/a", 4);
   assert_int_equal(w.unacked_full, 1);
   assert_ptr_equal(w.last, lazy);
-  assert_int_equal(good->n_unacked, 1);
+  assert_int_equal(good->unacked->n, 1);
 }
 
 static void the_limit_of_unacked_messages_is_the_sessions(void **state)
@@ -505,7 +505,7 @@ static void a_message_that_the_queue_drops_needs_no_ack(void **state)
   for (uint64_t id = 1; id <= 5; id++)
     publish("/sub/a", id);
   assert_int_equal(n_frames(0), 2);
-  assert_int_equal(sub->n_unacked, 2);
+  assert_int_equal(sub->unacked->n, 2);
   assert_false(hub_ack(sub, STR("n1-3")));
 }
 
