@@ -626,9 +626,8 @@ static enum stomp_event read_whole(struct stomp_parser *p, struct stomp_frame *f
   char *data = p->in;
   struct stomp_head *head = stomp_head_of(p->scratch->heads, p);
   const struct stomp_limits *limits = p->limits;
-  size_t known =
-      stomp_head_match(head, data, p->in_len, limits->frame_bytes, limits->n_headers,
-                       limits->header_bytes, p->scratch->headers, frame);
+  size_t known = stomp_head_match(head, data, p->in_len, limits->frame_bytes, limits->n_headers,
+                                  limits->header_bytes, p->scratch->headers, frame);
   if (known) {
     consume(p, known);
     return STOMP_EVENT_FRAME;
