@@ -146,7 +146,7 @@ static void world_init(size_t n_sessions)
       .hub = &world.hub,
       .terms.destinations = &world.destinations,
       .terms.limits = {.frame_bytes = 65536, .n_headers = 64, .header_bytes = 8192},
-      .scratch = malloc(sizeof(struct stomp_scratch)),
+      .scratch = calloc(1, sizeof(struct stomp_scratch)),
       .kv = malloc(STOMP_HEADERS_CAP * sizeof(struct plug_kv)),
       .server = "plugboard",
       .heartbeat_tolerance = 300,

@@ -63,16 +63,48 @@ static void put_start(const struct hub *hub, struct buf *out, enum stomp_version
   stomp_put_escaped(out, version, prefix, false);
 }
 
-static void put_rest(struct buf *out, enum stomp_version version, const struct plug_msg *msg)
+/* The number in the message-id, and the line's end. */
+static void put_id(struct hub *hub, struct buf *out, const struct plug_msg *msg)
 {
-  buf_put_u64(out, msg->id);
-  buf_put_char(out, '\n');
+  number_set(&hub->last_id, msg->id);
+  if (!buf_reserve(out, NUMBER_TEXT + 1))
+    return;
+  char *at = number_put(&hub->last_id, out->data + out->len);
+  *at++ = '\n';
+  out->len = (size_t)(at - out->data);
+}
+
+static void put_body(struct hub *hub, struct buf *out, struct plug_str body)
+{
+  static const char name[] = "content-length:";
+  number_set(&hub->last_len, body.len);
+  if (!buf_reserve(out, sizeof name + NUMBER_TEXT + 2 + body.len + 1))
+    return;
+  char *at = out->data + out->len;
+  memcpy(at, name, sizeof name);
+  at = number_put(&hub->last_len, at + sizeof name - 1);
+  *at++ = '\n';
+  *at++ = '\n';
+  if (body.len)
+    memcpy(at, body.ptr, body.len);
+  at[body.len] = '\0';
+  out->len = (size_t)(at - out->data) + body.len + 1;
+}
+
+static void put_rest(struct hub *hub, struct buf *out, enum stomp_version version,
+                     const struct plug_msg *msg)
+{
+  put_id(hub, out, msg);
   if (msg->content_type.len)
     stomp_put_known_header(out, version, STOMP_MESSAGE, STR("content-type:"), msg->content_type);
   for (size_t i = 0; i < msg->n_headers; i++)
     stomp_put_header(out, version, STOMP_MESSAGE, msg->headers[i].key, msg->headers[i].value);
-  stomp_put_header_u64(out, STR("content-length"), msg->payload.len);
-  stomp_put_body(out, msg->payload);
+  put_body(hub, out, msg->payload);
+}
+
+static inline bool same_text(struct plug_str a, struct plug_str b)
+{
+  return a.len == b.len && (a.ptr == b.ptr || str_eq(a, b));
 }
 
 /* Everything behind the headers that differ between groups, of all messages. */
@@ -86,7 +118,7 @@ static bool encode_shared(struct job *job, enum stomp_version version)
   size_t start = 0, start_len = 0;
   for (uint32_t i = 0; i < job->n; i++) {
     const struct plug_msg *msg = job->msgs[i];
-    if (i && str_eq(msg->origin, job->msgs[i - 1]->origin)) {
+    if (i && same_text(msg->origin, job->msgs[i - 1]->origin)) {
       if (buf_reserve(out, start_len))
         buf_put(out, out->data + start, start_len);
     } else {
@@ -94,7 +126,7 @@ static bool encode_shared(struct job *job, enum stomp_version version)
       put_start(job->hub, out, version, msg);
       start_len = out->len - start;
     }
-    put_rest(out, version, msg);
+    put_rest(job->hub, out, version, msg);
     job->ends[version][i] = out->len;
   }
   job->encoded[version] = !out->failed;

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "base/number.h"
 #include "base/slab.h"
 #include "hub/hub_prefixes.h"
 #include "hub/interest.h"
@@ -84,6 +85,7 @@ struct hub {
   uint32_t cap_targets;
   struct group **targets;               /* scratch: whom a message with matching patterns goes to */
   struct buf shared[STOMP_1_2 + 1];     /* what all groups of one version have in common */
+  struct number last_id, last_len;      /* of the message that was last encoded, and its body */
   struct inbox_item *calls, *last_call; /* INBOX_CALLs that have been taken and not yet run */
 };
 

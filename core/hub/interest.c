@@ -273,14 +273,12 @@ static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_
     }
     if (*status == PLUG_OK && is_behind(table, load))
       *status = PLUG_EAGAIN;
-    struct inbox_item *item = inbox_item_new(kind, text);
+    struct inbox_item *item = inbox_item_for(kind, text, msg);
     if (!item) {
       COUNT(dropped_congested);
       *status = PLUG_ENOMEM;
       continue;
     }
-    message_ref(msg);
-    item->msg = msg;
     item->interest = interest;
     if (inbox_put(inbox, item) && (int)w != this_worker)
       wake |= UINT64_C(1) << w;

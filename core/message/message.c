@@ -27,9 +27,11 @@ struct message {
   size_t bytes; /* of the block */
   uint64_t topic_hash;
   _Atomic uint64_t accepted_us; /* 0: it is not followed */
+  _Atomic bool slot_taken;
   _Alignas(CACHE_LINE) _Atomic size_t refs;
   _Atomic(struct encoded *) encoded;
-  _Alignas(CACHE_LINE) struct plug_kv headers[]; /* behind them: the bytes of all strings */
+  uint64_t slot[MESSAGE_SLOT_BYTES / sizeof(uint64_t)]; /* the rest of the line */
+  _Alignas(CACHE_LINE) struct plug_kv headers[];        /* behind them: the bytes of all strings */
 };
 
 static char node_name[NODE_MAX + 1] = "node";
@@ -117,11 +119,14 @@ static struct message *message_alloc(const struct plug_msg_init *init, size_t or
   return m;
 }
 
-/* What a plugin built against other headers gave, as our own struct. */
-static struct plug_msg_init own_init(const struct plug_msg_init *init)
+/* What a plugin built against older headers gave is made as long as our own struct, in *own. */
+static const struct plug_msg_init *own_init(const struct plug_msg_init *init,
+                                            struct plug_msg_init *own)
 {
-  struct plug_msg_init own = {0};
-  memcpy(&own, init, init->size < sizeof own ? init->size : sizeof own);
+  if (init->size >= sizeof *own)
+    return init;
+  *own = (struct plug_msg_init){0};
+  memcpy(own, init, init->size);
   return own;
 }
 
@@ -151,6 +156,7 @@ static const struct plug_msg *make(const struct plug_msg_init *init, struct plug
   m->pub.payload = copy_str(&at, init->payload);
   m->topic_hash = topic_hash;
   atomic_init(&m->accepted_us, 0);
+  atomic_init(&m->slot_taken, false);
   atomic_init(&m->refs, 1);
   atomic_init(&m->encoded, NULL);
   COUNT_ALIVE(1);
@@ -164,27 +170,30 @@ static uint64_t hash_topic(const struct plug_msg_init *init)
 
 const struct plug_msg *message_new_hashed(const struct plug_msg_init *init, uint64_t topic_hash)
 {
-  struct plug_msg_init own = own_init(init);
-  if (own.topic.len == 0)
+  struct plug_msg_init own;
+  init = own_init(init, &own);
+  if (init->topic.len == 0)
     return NULL;
-  return make(&own, str_from(node_name, node_len), false, take_id(), topic_hash);
+  return make(init, str_from(node_name, node_len), false, take_id(), topic_hash);
 }
 
 const struct plug_msg *message_new(const struct plug_msg_init *init)
 {
-  struct plug_msg_init own = own_init(init);
-  return message_new_hashed(&own, hash_topic(&own));
+  struct plug_msg_init own;
+  init = own_init(init, &own);
+  return message_new_hashed(init, hash_topic(init));
 }
 
 const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct plug_str origin,
                                         uint64_t id)
 {
-  struct plug_msg_init own = own_init(init);
-  if (own.topic.len == 0)
+  struct plug_msg_init own;
+  init = own_init(init, &own);
+  if (init->topic.len == 0)
     return NULL;
   struct plug_str node = str_from(node_name, node_len);
   bool is_own = str_eq(origin, node); /* came back from the broker */
-  return make(&own, is_own ? node : origin, !is_own, id, hash_topic(&own));
+  return make(init, is_own ? node : origin, !is_own, id, hash_topic(init));
 }
 
 void message_follow(const struct plug_msg *msg, uint64_t accepted_us)
@@ -200,6 +209,20 @@ uint64_t message_accepted_us(const struct plug_msg *msg)
 uint64_t message_topic_hash(const struct plug_msg *msg)
 {
   return of(msg)->topic_hash;
+}
+
+void *message_take_slot(const struct plug_msg *msg)
+{
+  struct message *m = of(msg);
+  if (atomic_load_explicit(&m->slot_taken, memory_order_relaxed) ||
+      atomic_exchange_explicit(&m->slot_taken, true, memory_order_relaxed))
+    return NULL;
+  return m->slot;
+}
+
+const void *message_slot(const struct plug_msg *msg)
+{
+  return of(msg)->slot;
 }
 
 size_t message_bytes(const struct plug_msg *msg)

@@ -25,6 +25,12 @@ const struct plug_msg *message_new_from(const struct plug_msg_init *init, struct
                                         uint64_t id);
 
 uint64_t message_topic_hash(const struct plug_msg *msg); /* hash_bytes of its topic */
+/* Room within the message for whoever comes first and has something to remember for as long as he
+ * has a reference; NULL: somebody was faster. */
+#define MESSAGE_SLOT_BYTES 48
+void *message_take_slot(const struct plug_msg *msg);
+const void *message_slot(const struct plug_msg *msg); /* where that is */
+
 /* What it takes in memory, headers and all. */
 size_t message_bytes(const struct plug_msg *msg);
 

@@ -222,7 +222,7 @@ static bool init_session_env(struct net_env *env, const struct generation *gener
       .admitted = conn_log_admitted,
       .keeps_end = settings->access_log,
   };
-  session->scratch = malloc(sizeof *session->scratch);
+  session->scratch = calloc(1, sizeof *session->scratch);
   session->kv = malloc(STOMP_HEADERS_CAP * sizeof *session->kv);
   return session->scratch && session->kv;
 }

@@ -36,7 +36,7 @@ void ws_conn_tick(struct conn *conn, uint64_t now_ms);
 /* RFC 6455 8.1: a text message that is not UTF-8 fails the connection, as soon as that is clear. */
 static inline bool ws_conn_is_text(struct ws_conn *ws, const struct ws_item *item)
 {
-  return item->binary ||
+  return item->binary || (item->ascii && utf8_done(&ws->utf8)) ||
          (utf8_feed(&ws->utf8, item->bytes, item->len) && (!item->ends || utf8_done(&ws->utf8)));
 }
 

@@ -1,4 +1,4 @@
-/* The STOMP commands between CONNECTED and DISCONNECT: SEND, SUBSCRIBE and their kin. */
+/* The STOMP commands between CONNECTED and DISCONNECT but for what SEND does (send.h). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +11,14 @@
 #include "session/applications.h"
 #include "session/memory.h"
 #include "session/refusal.h"
+#include "session/send.h"
 #include "session/session.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
 
-static const struct plug_str *need_header(struct session *session, const struct stomp_frame *frame,
-                                          struct plug_str name)
+const struct plug_str *session_need_header(struct session *session, const struct stomp_frame *frame,
+                                           struct plug_str name)
 {
   const struct plug_str *value = stomp_frame_header(frame, name);
   if (!value)
@@ -33,15 +34,13 @@ static void acknowledge(struct session *session, const struct stomp_frame *frame
     session_receipt(session, *receipt);
 }
 
-/* The frame's destination if it may be used and somebody handles it; else the session has failed,
- * or the frame is ignored. */
-static const struct plug_str *known_destination(struct session *session,
-                                                const struct stomp_frame *frame,
-                                                enum destination_kind *kind)
+const struct plug_str *session_known_destination(struct session *session,
+                                                 const struct stomp_frame *frame,
+                                                 enum destination_kind *kind)
 {
   struct session_env *env = session->env;
   const char *verb = stomp_command_text(frame->command), *why;
-  const struct plug_str *destination = need_header(session, frame, STR("destination"));
+  const struct plug_str *destination = session_need_header(session, frame, STR("destination"));
   if (!destination)
     return NULL;
   if (!destination_valid(*destination, env->max_destination_length, &why)) {
@@ -75,243 +74,6 @@ static const struct plug_str *known_destination(struct session *session,
                prefixes.data ? prefixes.data : "");
   buf_free(&prefixes);
   return NULL;
-}
-
-/* --- SEND --------------------------------------------------------------------------------- */
-
-/* Those that are the sender's own business (DEV-4), in any case: proxies and people vary it. */
-static bool is_private(struct plug_str name)
-{
-  switch (name.len) {
-  case 5:
-    return str_eq_nocase(name, STR("login"));
-  case 7:
-    return str_eq_nocase(name, STR("receipt"));
-  case 8:
-    return str_eq_nocase(name, STR("passcode"));
-  case 11:
-    return str_eq_nocase(name, STR("transaction"));
-  case 13:
-    return str_eq_nocase(name, STR("authorization"));
-  default:
-    return false;
-  }
-}
-
-static bool is_forwarded(const struct session *session, struct plug_str name)
-{
-  const struct session_env *env = session->env;
-  return !message_is_servers_header(name) && /* DEV-5 */
-         (session->terms->spring || !is_private(name)) &&
-         !(env->access && admission_is_credential(env, name));
-}
-
-/* Where in the worker's cache a destination that clients may SEND to is kept. */
-static struct session_sendable *sendable_slot(const struct session *session,
-                                              struct plug_str destination)
-{
-  uint64_t tail = 0;
-  if (destination.len >= sizeof tail)
-    memcpy(&tail, destination.ptr + destination.len - sizeof tail, sizeof tail);
-  else
-    memcpy(&tail, destination.ptr, destination.len);
-  uint64_t mixed = (tail ^ destination.len ^ session->class_id << 8) * 0x9e3779b97f4a7c15u;
-  return &session->env->sendable[mixed >> (64 - SESSION_SENDABLES_BITS)];
-}
-
-static bool is_cacheable(const struct plug_str *destination)
-{
-  return destination && destination->len && destination->len <= SESSION_SENDABLE_BYTES;
-}
-
-static bool slot_holds(const struct session_sendable *slot, const struct session *session,
-                       struct plug_str destination)
-{
-  return slot->class_id == session->class_id && slot->door == session->terms->number &&
-         slot->len == destination.len && memcmp(slot->text, destination.ptr, destination.len) == 0;
-}
-
-/* Where a SEND goes; checked. */
-struct target {
-  const struct plug_str *destination;
-  uint64_t hash; /* of its text; of the broker's only */
-  enum destination_kind kind;
-};
-
-static const struct plug_msg *make_message(struct session *session, const struct stomp_frame *frame,
-                                           const struct target *target)
-{
-  struct session_env *env = session->env;
-  const struct plug_str *type = stomp_frame_header(frame, STR("content-type"));
-  struct plug_msg_init init = {
-      .size = sizeof init, .topic = *target->destination, .payload = frame->body};
-  if (type)
-    init.content_type = *type;
-  for (size_t i = 0; i < frame->n_headers; i++) {
-    const struct stomp_header *header = &frame->headers[i];
-    if (is_forwarded(session, header->name))
-      env->kv[init.n_headers++] = (struct plug_kv){header->name, header->value};
-  }
-  init.headers = env->kv;
-  return message_new_hashed(&init, target->hash);
-}
-
-plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
-                            struct session_waiter *waiter)
-{
-  struct inbox_item *answer = NULL;
-  if (waiter) {
-    answer = inbox_item_new(INBOX_PUBLISHED, str_from(NULL, 0));
-    if (!answer)
-      return PLUG_ENOMEM;
-    answer->waiter = waiter;
-    waiter->remaining++;
-  }
-  plug_status status = env->publish(env, msg, answer);
-  if (answer && status != PLUG_PENDING) {
-    waiter->remaining--;
-    inbox_item_free(answer);
-  }
-  return status;
-}
-
-/* Publishes; with a waiter, its count of remaining answers rises if one is to come. */
-static plug_status publish(struct session *session, const struct plug_msg *msg,
-                           struct session_waiter *waiter)
-{
-  plug_status status = session_publish(session->env, msg, waiter);
-  if (status == PLUG_EAGAIN || session->env->congested)
-    session->slow_down = true;
-  if (status == PLUG_EAGAIN)
-    status = PLUG_OK;
-  return status;
-}
-
-static void send_now(struct session *session, const struct stomp_frame *frame,
-                     const struct target *target, struct session_waiter *waiter);
-
-static void send_to_user(struct session *session, const struct stomp_frame *frame,
-                         struct plug_str destination, struct session_waiter *waiter)
-{
-  struct buf topic = {0};
-  if (user_put_destination(session->env->users, destination, &topic)) {
-    struct plug_str text = str_from(topic.data, topic.len);
-    struct target target = {&text, hash_bytes(text.ptr, text.len), DESTINATION_BROKER};
-    send_now(session, frame, &target, waiter);
-  } else {
-    session_close(session, CLOSE_INTERNAL, "out of memory");
-  }
-  buf_free(&topic);
-}
-
-/* waiter: for the receipt of this SEND or of the COMMIT that it is part of, or NULL. */
-static void send_now(struct session *session, const struct stomp_frame *frame,
-                     const struct target *target, struct session_waiter *waiter)
-{
-  struct session_env *env = session->env;
-  if (target->kind != DESTINATION_BROKER) {
-    if (target->kind == DESTINATION_APP)
-      applications_send(session, frame, *target->destination, waiter);
-    else
-      send_to_user(session, frame, *target->destination, waiter);
-    return;
-  }
-  if (env->publish_unheard && env->publish_unheard(env, target->hash, frame->body.len))
-    return;
-  const struct plug_msg *msg = make_message(session, frame, target);
-  if (!msg) {
-    session_close(session, CLOSE_INTERNAL, "out of memory");
-    return;
-  }
-  plug_status status = publish(session, msg, waiter);
-  message_unref(msg);
-  if (waiter && status < 0)
-    waiter->status = status;
-}
-
-static void handle_send(struct session *session, const struct stomp_frame *frame,
-                        const struct target *target)
-{
-  const struct plug_str *receipt = stomp_frame_header(frame, STR("receipt"));
-  if (!receipt) {
-    send_now(session, frame, target, NULL);
-    return;
-  }
-  struct session_waiter *waiter = session_waiter_new(session, "SEND", *receipt);
-  if (!waiter) {
-    session_close(session, CLOSE_INTERNAL, "out of memory");
-    return;
-  }
-  waiter->refusals_only = session->terms->spring;
-  send_now(session, frame, target, waiter);
-  session_waiter_done(waiter, PLUG_OK);
-}
-
-static void __attribute__((cold)) refuse_target(struct session *session,
-                                                const struct stomp_frame *frame,
-                                                struct plug_str destination)
-{
-  struct buf prefixes = {0};
-  destination_put_prefixes(&prefixes, &session->terms->destinations->client_send);
-  session_fail(session, frame, CLOSE_PROTOCOL,
-               "client-send, in [destinations] or of the listener, lists what is open.",
-               "clients may not SEND to '%.*s'; they may to %.*s", session_shown(destination),
-               destination.ptr, prefixes.len ? (int)prefixes.len : 7,
-               prefixes.len ? prefixes.data : "nothing");
-  buf_free(&prefixes);
-}
-
-/* As find_target, for a destination that the cache does not hold. */
-static bool __attribute__((noinline)) check_target(struct session *session,
-                                                   const struct stomp_frame *frame,
-                                                   struct target *target)
-{
-  struct session_env *env = session->env;
-  if (env->access && admission_takes(session, frame))
-    return false;
-  enum destination_kind kind;
-  const struct plug_str *destination = known_destination(session, frame, &kind);
-  bool lasting = true;
-  if (!destination)
-    return false;
-  if (kind != DESTINATION_APP &&
-      !destination_may_send(session->terms->destinations, *destination)) {
-    refuse_target(session, frame, *destination);
-    return false;
-  }
-  if (env->access && !admission_may(session, frame, ACTION_SEND, *destination, false, &lasting))
-    return false;
-  if (kind == DESTINATION_APP && !applications_claim(session, frame, *destination, PLUG_APP_SEND))
-    return false;
-  target->destination = destination;
-  target->kind = kind;
-  if (kind != DESTINATION_BROKER)
-    return true;
-  target->hash = hash_bytes(destination->ptr, destination->len);
-  if (is_cacheable(destination) && lasting) {
-    struct session_sendable *slot = sendable_slot(session, *destination);
-    slot->class_id = session->class_id;
-    slot->hash = target->hash;
-    slot->door = session->terms->number;
-    slot->len = (uint8_t)destination->len;
-    memcpy(slot->text, destination->ptr, destination->len);
-  }
-  return true;
-}
-
-/* Fills target, or the session has failed. */
-static inline bool find_target(struct session *session, const struct stomp_frame *frame,
-                               struct target *target)
-{
-  const struct plug_str *destination = stomp_frame_header(frame, STR("destination"));
-  if (is_cacheable(destination)) {
-    const struct session_sendable *slot = sendable_slot(session, *destination);
-    if (slot_holds(slot, session, *destination)) {
-      *target = (struct target){destination, slot->hash, DESTINATION_BROKER};
-      return true;
-    }
-  }
-  return check_target(session, frame, target);
 }
 
 /* --- SUBSCRIBE, UNSUBSCRIBE --------------------------------------------------------------- */
@@ -357,7 +119,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   if (env->access && admission_takes(session, frame))
     return;
   enum destination_kind kind;
-  const struct plug_str *destination = known_destination(session, frame, &kind);
+  const struct plug_str *destination = session_known_destination(session, frame, &kind);
   bool lasting;
   if (!destination)
     return;
@@ -365,7 +127,7 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
   if (!id && session->version == STOMP_1_0)
     id = destination; /* 1.0: the id is optional, the destination names the subscription */
   if (!id) {
-    need_header(session, frame, STR("id"));
+    session_need_header(session, frame, STR("id"));
     return;
   }
   const struct plug_str *ack = stomp_frame_header(frame, STR("ack"));
@@ -451,7 +213,7 @@ static void handle_unsubscribe(struct session *session, const struct stomp_frame
   if (!id && session->version == STOMP_1_0)
     id = stomp_frame_header(frame, STR("destination"));
   if (!id) {
-    need_header(session, frame, STR("id"));
+    session_need_header(session, frame, STR("id"));
     return;
   }
   if (admission_unsubscribe(session, *id)) {
@@ -502,8 +264,8 @@ static bool find_delivery(struct session *session, const struct stomp_frame *fra
 /* False: the session has failed. */
 static bool ack_now(struct session *session, const struct stomp_frame *frame)
 {
-  const struct plug_str *id =
-      need_header(session, frame, session->version >= STOMP_1_2 ? STR("id") : STR("message-id"));
+  const struct plug_str *id = session_need_header(
+      session, frame, session->version >= STOMP_1_2 ? STR("id") : STR("message-id"));
   if (!id)
     return false;
   if (find_delivery(session, frame))
@@ -518,7 +280,7 @@ static bool ack_now(struct session *session, const struct stomp_frame *frame)
 static void handle_begin(struct session *session, const struct stomp_frame *frame)
 {
   struct session_env *env = session->env;
-  const struct plug_str *id = need_header(session, frame, STR("transaction"));
+  const struct plug_str *id = session_need_header(session, frame, STR("transaction"));
   if (!id)
     return;
   if (transaction_find(&session->transactions, *id)) {
@@ -558,10 +320,10 @@ static void commit(struct session *session, struct transaction *transaction,
   while (session->state == SESSION_CONNECTED && (node = list_first(&transaction->held))) {
     struct held_frame *held = container_of(node, struct held_frame, link);
     list_remove(node);
-    struct target target;
+    struct send_target target;
     if (held->frame.command != STOMP_SEND)
       ack_now(session, &held->frame);
-    else if (find_target(session, &held->frame, &target))
+    else if (send_find_target(session, &held->frame, &target))
       send_now(session, &held->frame, &target, waiter);
     free(held);
   }
@@ -570,7 +332,7 @@ static void commit(struct session *session, struct transaction *transaction,
 
 static void handle_end(struct session *session, const struct stomp_frame *frame)
 {
-  const struct plug_str *id = need_header(session, frame, STR("transaction"));
+  const struct plug_str *id = session_need_header(session, frame, STR("transaction"));
   if (!id)
     return;
   struct transaction *transaction = transaction_find(&session->transactions, *id);
@@ -631,6 +393,8 @@ static void __attribute__((noinline)) hold_in(struct session *session,
 /* True if the frame belongs to a transaction: it is held, or the session has failed. */
 static inline bool hold(struct session *session, const struct stomp_frame *frame)
 {
+  if (frame->head && frame->head->transaction < 0)
+    return false;
   const struct plug_str *id = stomp_frame_header(frame, STR("transaction"));
   if (!id || session->terms->spring)
     return false;
@@ -648,13 +412,13 @@ static bool is_ignored(const struct session *session, enum stomp_command command
 
 void session_command(struct session *session, struct stomp_frame *frame)
 {
-  struct target target;
+  struct send_target target;
   if (is_ignored(session, frame->command))
     return;
   switch (frame->command) {
   case STOMP_SEND:
-    if (find_target(session, frame, &target) && !hold(session, frame))
-      handle_send(session, frame, &target);
+    if (send_find_target(session, frame, &target) && !hold(session, frame))
+      send_handle(session, frame, &target);
     break;
   case STOMP_SUBSCRIBE:
     handle_subscribe(session, frame);

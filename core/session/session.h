@@ -31,8 +31,9 @@ struct session;
 
 /* A destination that was found open to the SENDs of an access class, by the rules of this
  * generation (net/generation.h), and a publisher sends to few destinations. Two cache lines. */
-#define SESSION_SENDABLE_BYTES 109
+#define SESSION_SENDABLE_BYTES 101
 struct session_sendable {
+  uint64_t serial;   /* another one each time that it is filled; 0: empty */
   uint64_t class_id; /* of the sessions that it holds for; 0 without access control */
   uint64_t hash;     /* of the text */
   uint16_t door;     /* of the sessions, too: struct session_terms.number */
@@ -226,6 +227,15 @@ struct session_refusal;
 /* waiter, which may be NULL, gets one answer more if PLUG_PENDING is returned. */
 plug_status session_publish(struct session_env *env, const struct plug_msg *msg,
                             struct session_waiter *waiter);
+
+/* NULL: there is none, and the session has failed. */
+const struct plug_str *session_need_header(struct session *session, const struct stomp_frame *frame,
+                                           struct plug_str name);
+/* The frame's destination if it may be used and somebody handles it; else the session has failed,
+ * or the frame is ignored. */
+const struct plug_str *session_known_destination(struct session *session,
+                                                 const struct stomp_frame *frame,
+                                                 enum destination_kind *kind);
 
 /* Handles a frame other than CONNECT, STOMP and DISCONNECT. */
 void session_command(struct session *session, struct stomp_frame *frame);

@@ -46,6 +46,8 @@ static inline bool stomp_command_find(struct plug_str text, enum stomp_command *
   return stomp_command_find_any(text, command);
 }
 
+struct stomp_head;
+
 struct stomp_header {
   struct plug_str name, value; /* unescaped */
 };
@@ -56,6 +58,7 @@ struct stomp_frame {
   struct stomp_header *headers;
   size_t n_headers;
   struct plug_str body;
+  struct stomp_head *head; /* a SEND's, if it is known from before (stomp_head.h); or NULL */
 };
 
 /* The first header of that name (repeated headers: the first wins, STOMP 1.2 "Repeated Header

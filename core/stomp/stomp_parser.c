@@ -366,6 +366,7 @@ static inline enum step read_header(struct stomp_parser *p, const char *data, si
   struct plug_str name = {text, line->colon - at->line_at};
   struct plug_str value = {data + line->colon + 1, end - line->colon - 1};
   if (line->odd) {
+    at->odd = true;
     if (!utf8_valid(text, len))
       return fail(error, STOMP_LIMIT_NONE, "header '%s' is not valid UTF-8",
                   quoted(text, len, false).text);
@@ -580,6 +581,7 @@ static inline enum stomp_event give(struct stomp_parser *p, char *data, struct s
   frame->command = at->command;
   frame->headers = headers;
   frame->n_headers = at->n_headers;
+  frame->head = NULL;
   frame->body =
       str_from(data + at->body_at, may_have_body(at->command) ? at->need - 1 - at->body_at : 0);
   *at = (struct stomp_progress){0};
@@ -622,10 +624,22 @@ static enum stomp_event read_whole(struct stomp_parser *p, struct stomp_frame *f
                                    struct stomp_parse_error *error)
 {
   char *data = p->in;
+  struct stomp_head *head = stomp_head_of(p->scratch->heads, p);
+  const struct stomp_limits *limits = p->limits;
+  size_t known = stomp_head_match(head, data, p->in_len, limits->frame_bytes, limits->n_headers,
+                                  limits->header_bytes, p->scratch->headers, frame);
+  if (known) {
+    consume(p, known);
+    return STOMP_EVENT_FRAME;
+  }
   enum step step = read_frame(p, data, p->in_len, error);
   if (step == STEP_DONE) {
+    size_t head_len = p->at.command == STOMP_SEND && !p->at.odd ? p->at.body_at : 0;
     consume(p, p->at.need);
-    return give(p, data, frame);
+    give(p, data, frame);
+    if (head_len)
+      stomp_head_learn(head, data, head_len, p->limits, frame);
+    return STOMP_EVENT_FRAME;
   }
   if (step == STEP_MORE) {
     if (keep(p, p->in_len))

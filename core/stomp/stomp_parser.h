@@ -12,7 +12,7 @@
 #define STOMP_STOMP_PARSER_H
 
 #include "base/buf.h"
-#include "stomp/stomp.h"
+#include "stomp/stomp_head.h"
 
 #define STOMP_HEADERS_CAP 1024 /* upper end of max-headers */
 
@@ -27,9 +27,11 @@ struct stomp_limits {
   size_t n_credentials;
 };
 
-/* Working space that all parsers of one thread share; holds nothing between calls of next. */
+/* What all parsers of one thread share, zeroed at first: working space, which holds nothing between
+ * calls of next, and heads that are known. */
 struct stomp_scratch {
   struct stomp_header headers[STOMP_HEADERS_CAP];
+  struct stomp_head heads[1 << STOMP_HEADS_BITS];
 };
 
 /* How far the reading of one frame has come. Offsets count from the frame's first byte; zeroed: at
@@ -46,6 +48,7 @@ struct stomp_progress {
   bool length_seen;   /* a content-length header came: a second one does not count */
   bool length_known;  /* ... and it was a number */
   bool has_backslash; /* something is to be unescaped */
+  bool odd;           /* a line of the head is one to be looked at closely */
 };
 
 struct stomp_parser {

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/utf8.h"
 
@@ -15,23 +18,75 @@ void ws_reader_fini(struct ws_reader *reader)
   reader->control = NULL;
 }
 
-/* Eight bytes at a time, which the compiler makes sixteen or more of. */
-uint8_t ws_unmask(char *bytes, size_t len, const uint8_t mask[4], uint8_t mask_at)
+#define HIGH_BITS 0x8080808080808080u
+
+#ifdef __SSE2__
+static inline __m128i unmask_16(char *bytes, __m128i mask)
+{
+  __m128i *at = (__m128i *)(void *)bytes;
+  __m128i plain = _mm_xor_si128(_mm_loadu_si128(at), mask);
+  _mm_storeu_si128(at, plain);
+  return plain;
+}
+
+/* len is at least 16. The last 16 bytes are read before those in front of them are written, and
+ * written after them: no byte has to be dealt with by itself. */
+static inline bool unmask_wide(char *bytes, size_t len, uint32_t mask)
+{
+  unsigned turn = 8 * (unsigned)(len & 3);
+  __m128i wide = _mm_set1_epi32((int)mask);
+  __m128i turned = _mm_set1_epi32((int)(mask >> turn | mask << (-turn & 31)));
+  __m128i *last_at = (__m128i *)(void *)(bytes + len - 16);
+  __m128i last = _mm_xor_si128(_mm_loadu_si128(last_at), turned), high = last;
+  for (; len >= 64; len -= 64, bytes += 64) {
+    __m128i a = _mm_or_si128(unmask_16(bytes, wide), unmask_16(bytes + 16, wide));
+    __m128i b = _mm_or_si128(unmask_16(bytes + 32, wide), unmask_16(bytes + 48, wide));
+    high = _mm_or_si128(high, _mm_or_si128(a, b));
+  }
+  for (; len > 16; len -= 16, bytes += 16)
+    high = _mm_or_si128(high, unmask_16(bytes, wide));
+  _mm_storeu_si128(last_at, last);
+  return !_mm_movemask_epi8(high);
+}
+#endif
+
+/* mask: the four bytes, twice. True if what it gives is nothing but ASCII. */
+static inline bool unmask(char *bytes, size_t len, uint64_t mask)
+{
+  uint64_t all = 0, word;
+  uint8_t single[8];
+#ifdef __SSE2__
+  if (len >= 16)
+    return unmask_wide(bytes, len, (uint32_t)mask);
+#endif
+  for (; len >= 8; len -= 8, bytes += 8) {
+    memcpy(&word, bytes, sizeof word);
+    word ^= mask;
+    memcpy(bytes, &word, sizeof word);
+    all |= word;
+  }
+  memcpy(single, &mask, sizeof single);
+  for (size_t i = 0; i < len; i++) {
+    single[i] ^= (uint8_t)bytes[i];
+    bytes[i] = (char)single[i];
+    all |= single[i];
+  }
+  return !(all & HIGH_BITS);
+}
+
+static uint64_t turned_mask(const uint8_t mask[4], uint8_t mask_at)
 {
   uint8_t turned[8];
   for (unsigned i = 0; i < 8; i++)
     turned[i] = mask[(mask_at + i) & 3];
   uint64_t wide;
   memcpy(&wide, turned, sizeof wide);
-  size_t i = 0;
-  for (; i + 8 <= len; i += 8) {
-    uint64_t word;
-    memcpy(&word, bytes + i, sizeof word);
-    word ^= wide;
-    memcpy(bytes + i, &word, sizeof word);
-  }
-  for (; i < len; i++)
-    bytes[i] = (char)((uint8_t)bytes[i] ^ turned[i & 7]);
+  return wide;
+}
+
+uint8_t ws_unmask(char *bytes, size_t len, const uint8_t mask[4], uint8_t mask_at)
+{
+  unmask(bytes, len, turned_mask(mask, mask_at));
   return (uint8_t)((mask_at + len) & 3);
 }
 
@@ -203,7 +258,8 @@ static enum ws_event read_data(struct ws_reader *reader, char **at, const char *
                                struct ws_item *item)
 {
   size_t have = (size_t)(end - *at), n = have < reader->left ? have : (size_t)reader->left;
-  reader->mask_at = ws_unmask(*at, n, reader->mask, reader->mask_at);
+  item->ascii = unmask(*at, n, turned_mask(reader->mask, reader->mask_at));
+  reader->mask_at = (uint8_t)((reader->mask_at + n) & 3);
   reader->left -= n;
   item->bytes = *at;
   item->len = n;
@@ -218,8 +274,42 @@ static enum ws_event read_data(struct ws_reader *reader, char **at, const char *
   return WS_GOT_DATA;
 }
 
+/* Nearly all that clients send: a message of one frame, all of which is there. False: it is
+ * something else, and nothing has been read. */
+static inline bool read_message(const struct ws_reader *reader, char **at, const char *end,
+                                struct ws_item *item)
+{
+  const uint8_t *head = (const uint8_t *)*at;
+  size_t have = (size_t)(end - *at), n_head = 6;
+  if (reader->in_payload || reader->n_head || reader->message || reader->from_server || have < 8)
+    return false;
+  size_t len = head[1] ^ 0x80u; /* without the bit that says that there is a mask */
+  if ((head[0] != (0x80u | WS_TEXT) && head[0] != (0x80u | WS_BINARY)) || len > 126)
+    return false;
+  if (len == 126) {
+    len = (size_t)head[2] << 8 | head[3];
+    n_head = 8;
+    if (len < 126)
+      return false;
+  }
+  if (have - n_head < len)
+    return false;
+  uint32_t mask;
+  memcpy(&mask, head + n_head - 4, sizeof mask);
+  item->bytes = *at + n_head;
+  item->len = len;
+  item->binary = head[0] == (0x80u | WS_BINARY);
+  item->ends = true;
+  item->compressed = false;
+  item->ascii = unmask(item->bytes, len, (uint64_t)mask << 32 | mask);
+  *at += n_head + len;
+  return true;
+}
+
 enum ws_event ws_reader_next(struct ws_reader *reader, char **at, char *end, struct ws_item *item)
 {
+  if (read_message(reader, at, end, item))
+    return WS_GOT_DATA;
   if (!reader->in_payload) {
     const char *wrong;
     if (!read_head(reader, at, end, &wrong))

@@ -32,6 +32,7 @@ struct ws_item {
   size_t len;
   bool binary;
   bool ends;       /* the piece ends its message */
+  bool ascii;      /* it is known to be nothing but ASCII */
   bool compressed; /* the message's first frame has RSV1 set (RFC 7692) */
   uint16_t code;
   const char *reason; /* static */

@@ -104,7 +104,7 @@ static void feed(struct run *run, const uint8_t *bytes, size_t len)
   invariant(run->failed || pending->len || !pending->data);
   memset(chunk, 0xa5, len);
   free(chunk);
-  memset(&scratch, 0xa5, sizeof scratch);
+  memset(scratch.headers, 0xa5, sizeof scratch.headers);
 }
 
 static void run_init(struct run *run, struct stomp_limits limits, enum stomp_version version)

@@ -64,8 +64,11 @@ static void feed(struct run *run, const uint8_t *bytes, size_t len)
       invariant(at == copy + len);
       break;
     }
-    if (event == WS_GOT_DATA)
+    if (event == WS_GOT_DATA) {
       invariant(item.bytes >= before && item.bytes + item.len == at);
+      for (size_t i = 0; item.ascii && i < item.len; i++)
+        invariant((unsigned char)item.bytes[i] < 0x80);
+    }
     log_item(run, event, &item);
   }
   free(copy);

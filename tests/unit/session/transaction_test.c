@@ -7,7 +7,7 @@ static void a_held_frame_is_a_copy(void **state)
   (void)state;
   char name[] = "destination", value[] = "/topic/a", body[] = "a\0b";
   struct stomp_header headers[] = {{str_of(name), str_of(value)}, {STR("x"), STR("")}};
-  struct stomp_frame frame = {STOMP_SEND, headers, 2, str_from(body, 3)};
+  struct stomp_frame frame = {STOMP_SEND, headers, 2, str_from(body, 3), NULL};
   struct transaction *transaction = transaction_new(STR("t"));
   size_t bytes = transaction_frame_bytes(&frame);
   assert_true(bytes >= sizeof frame + sizeof headers + 11 + 8 + 1 + 3);
@@ -34,7 +34,7 @@ static void frames_are_held_in_their_order_and_counted(void **state)
   uint64_t bytes = 0;
   for (int i = 0; i < 10; i++) {
     char body = (char)('0' + i);
-    struct stomp_frame frame = {STOMP_SEND, NULL, 0, str_from(&body, 1)};
+    struct stomp_frame frame = {STOMP_SEND, NULL, 0, str_from(&body, 1), NULL};
     assert_true(transaction_hold(transaction, &frame));
     bytes += transaction_frame_bytes(&frame);
   }
@@ -50,7 +50,7 @@ static void an_empty_frame_can_be_held(void **state)
 {
   (void)state;
   struct transaction *transaction = transaction_new(str_from(NULL, 0));
-  struct stomp_frame frame = {STOMP_ACK, NULL, 0, {NULL, 0}};
+  struct stomp_frame frame = {STOMP_ACK, NULL, 0, {NULL, 0}, NULL};
   assert_true(transaction_hold(transaction, &frame));
   transaction_free(transaction);
 }

@@ -406,7 +406,7 @@ static bool feed(struct stomp_parser *p, const char *bytes, size_t len, struct b
   assert_true(p->pending.cap <= p->limits->frame_bytes);
   assert_true(p->pending.len <= p->limits->frame_bytes);
   free(chunk);
-  memset(&scratch, 0x5a, sizeof scratch);
+  memset(scratch.headers, 0x5a, sizeof scratch.headers);
   return event == STOMP_EVENT_MORE;
 }
 

@@ -461,6 +461,29 @@ static void unmasking_is_what_the_rfc_says(void **state)
         }
 }
 
+/* Whatever its place: who reads the text may trust it. */
+static void a_byte_that_is_not_ascii_is_noticed(void **state)
+{
+  (void)state;
+  for (size_t len = 1; len <= 200; len++)
+    for (size_t odd = 0; odd <= len; odd++) { /* len: there is none */
+      char payload[200];
+      struct ws_reader reader = {0};
+      struct ws_item item;
+      struct buf bytes = {0};
+      memset(payload, 'a', sizeof payload);
+      if (odd < len)
+        payload[odd] = (char)0xc3;
+      put_frame(&bytes, &(struct frame){.opcode = WS_TEXT, .payload = str_from(payload, len)});
+      char *at = bytes.data;
+      assert_int_equal(ws_reader_next(&reader, &at, bytes.data + bytes.len, &item), WS_GOT_DATA);
+      assert_int_equal(item.len, len);
+      assert_memory_equal(item.bytes, payload, len);
+      assert_int_equal(item.ascii, odd == len);
+      buf_free(&bytes);
+    }
+}
+
 /* What a server sends is not masked; whole, and byte by byte. */
 static void frames_of_a_server_are_not_masked(void **state)
 {
@@ -500,6 +523,7 @@ int main(void)
       cmocka_unit_test(a_close_gives_code_and_reason),
       cmocka_unit_test(pieces_come_as_they_arrive),
       cmocka_unit_test(unmasking_is_what_the_rfc_says),
+      cmocka_unit_test(a_byte_that_is_not_ascii_is_noticed),
       cmocka_unit_test(frames_of_a_server_are_not_masked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
