@@ -108,6 +108,16 @@ CASES = [
          fan_out(1000, 16, body=4096), BUT_RABBITMQ),
     Case("topics", "1,000 topics × 10 subscribers, 16 in flight", "delivery",
          fan_out(10000, 16, topics=1000), FIELD, chart=True),
+    # As many as 20,000 file descriptors allow.
+    Case("pairs", "9,900 topics × 2 subscribers, 16 in flight", "delivery", fan_out(19800, 16, topics=9900), OWN),
+
+    # Small rooms with little to do: the generator sleeps before each message, and so does the server.
+    Case("room-1-1", "a quiet room: 1 → 1, 200 µs of sleep before each message", "delivery",
+         fan_out(1, pause=200), WAYS, chart=True),
+    Case("room-1-2", "a quiet room: 1 → 2, 200 µs of sleep before each message", "delivery",
+         fan_out(2, pause=200), WAYS),
+    Case("room-1-10", "a quiet room: 1 → 10, 200 µs of sleep before each message", "delivery",
+         fan_out(10, pause=200), WAYS, chart=True),
 
     # Beside idle connections.
     Case("1-1000-idle", "1 → 1,000 beside 10,000 idle, 1 in flight", "delivery",

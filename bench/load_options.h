@@ -12,7 +12,7 @@ struct options {
   unsigned port, publish_port, subscribers, topics, publishers, idle, idle_topics, in_flight;
   unsigned parallel, sources, heartbeat_ms, storm;
   size_t body;
-  double duration_s, warmup_s, rate, stall_s, hold_s;
+  double duration_s, warmup_s, rate, stall_s, hold_s, pause_s;
   bool busy, bulk, silent, json, tls;
   const char *protocol, *carrier, *path, *login, *passcode, *tokens, *topic;
   pid_t pids[PROCESS_PIDS_MAX];

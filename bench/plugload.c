@@ -5,6 +5,7 @@
  * the next. Open loop (--rate): messages leave at fixed times whatever the server does, and
  * latencies count from those times, so that a stalled server cannot hide its stall. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,12 +232,23 @@ static bool burst(void)
   return wait_for_all();
 }
 
+/* Nothing is under way meanwhile, so both sides sleep. */
+static void pause_for(double s)
+{
+  struct timespec left = {.tv_sec = (time_t)s, .tv_nsec = (long)((s - (double)(time_t)s) * 1e9)};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR)
+    ;
+}
+
 static unsigned closed_loop(uint64_t until_ns)
 {
   unsigned stalls = 0;
-  while (clock_now_ns() < until_ns)
+  while (clock_now_ns() < until_ns) {
     if (!burst() && ++stalls > MAX_STALLS)
       load_fail("the server delivers no more: %" PRIu64 " messages are missing", run.lost);
+    if (run.options.pause_s > 0)
+      pause_for(run.options.pause_s);
+  }
   return stalls;
 }
 

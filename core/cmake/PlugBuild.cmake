@@ -17,6 +17,12 @@ if(PLUG_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(plug_flags INTERFACE -fsanitize=${PLUG_SANITIZE})
 endif()
+if(PLUG_COUNT_LINES)
+  # The calls for ThreadSanitizer, which bench/lines.c answers; what is done differently under
+  # sanitizers is not.
+  target_compile_options(plug_flags INTERFACE -fsanitize=thread -U__SANITIZE_THREAD__
+    --param=tsan-instrument-func-entry-exit=0)
+endif()
 if(PLUG_COVERAGE)
   # Several threads count: without "atomic" they make counters negative, which gcovr refuses.
   target_compile_options(plug_flags INTERFACE --coverage -fprofile-update=atomic)
@@ -57,7 +63,7 @@ function(plug_add_plugin name)
   target_link_libraries(${name} PRIVATE plugboard_abi plug_flags ${ARG_LIBS})
   target_link_options(${name} PRIVATE
     -Wl,--version-script=${CMAKE_SOURCE_DIR}/core/sdk/plugin.map -Wl,-z,now,-z,relro)
-  if(NOT PLUG_SANITIZE AND NOT PLUG_FUZZ)
+  if(NOT PLUG_SANITIZE AND NOT PLUG_FUZZ AND NOT PLUG_COUNT_LINES)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
   # The loader refuses what others may change, which a umask of 002 would make of a build.

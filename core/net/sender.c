@@ -11,9 +11,6 @@
 #include <liburing.h>
 #endif
 
-/* Below this many sends a submission costs more than it saves. */
-#define RING_WORTH 4
-
 struct sender {
   bool has_ring;
 #ifdef PLUG_HAVE_URING
@@ -142,7 +139,7 @@ void sender_free(struct sender *sender)
 
 void sender_run(struct sender *sender, struct sender_request *requests, size_t n)
 {
-  if (sender->has_ring && n >= RING_WORTH) {
+  if (sender->has_ring && n >= SENDER_RING_WORTH) {
     run_ring(sender, requests, n);
     return;
   }

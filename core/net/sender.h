@@ -1,6 +1,6 @@
 /* Writes to many sockets at once: with one io_uring submission where kernel, build and
- * configuration offer it, otherwise with a send() each. Owns the ring. Worker's thread only: the
- * ring belongs to the thread that makes it.
+ * configuration offer it and the sends are many, otherwise with a send() each. Owns the ring.
+ * Worker's thread only: the ring belongs to the thread that makes it.
  *
  * Every send is of the kind that does not wait: when sender_run returns, all are done, as far as
  * the sockets took them, and no memory of a request is in use any more. */
@@ -24,6 +24,10 @@ struct sender_request {
 };
 
 #define SENDER_REQUESTS_MAX 512
+
+/* Below this many sends a submission costs more than it saves: the ring takes a microsecond of its
+ * own in each turn, and saves an entry into the kernel per send (bench/uring.c --few). */
+#define SENDER_RING_WORTH 128
 
 struct sender;
 
