@@ -27,6 +27,7 @@ METRICS = {
                               "CPU of the busiest thread per published message", "µs", 3),
     "published": Metric(("published_per_s",), "published", "messages/s", 0, more_is_better=True),
     "open": Metric(("server", "cpu_us_per_open"), "server CPU per new connection", "µs", 1),
+    "close": Metric(("server", "cpu_us_per_close"), "server CPU per connection that ends", "µs", 1),
     "open-time": Metric(("opened", "seconds"), "time until all are served", "s", 2),
     "opened": Metric(("opened", "per_s"), "opened", "connections/s", 0, more_is_better=True),
     "memory": Metric(("server", "bytes_per_idle"), "server memory per idle connection", "bytes", 0,
@@ -137,6 +138,8 @@ CASES = [
          fan_out(0, idle=10000, hold=10, **{"heart-beat": 10000}, **NONE), ("plugboard",), chart=True),
     Case("open-19000", "19,000 connections: accept, upgrade, CONNECT, SUBSCRIBE", "open-time",
          fan_out(0, idle=19000, **NONE), FIELD, ("opened", "open"), chart=True),
+    Case("close-19000", "the same 19,000 connections end at once", "close", fan_out(0, idle=19000, **NONE), OWN,
+         ("open",)),
     Case("silent-19000", "19,000 connections that say nothing", "open",
          fan_out(0, idle=19000, silent=True, **NONE), OWN),
 

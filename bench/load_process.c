@@ -89,3 +89,19 @@ uint64_t process_busiest_ns(const struct process_usage *from, const struct proce
   }
   return most;
 }
+
+size_t process_files(const pid_t *pids, size_t n)
+{
+  size_t files = 0;
+  for (size_t i = 0; i < n; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pids[i]);
+    DIR *folder = opendir(path);
+    if (!folder)
+      return 0;
+    for (struct dirent *entry; (entry = readdir(folder));)
+      files += entry->d_name[0] != '.';
+    closedir(folder);
+  }
+  return files;
+}

@@ -27,6 +27,9 @@ struct process_usage {
 /* Sums over all pids. False when one of them cannot be read. */
 bool process_usage_read(const pid_t *pids, size_t n, struct process_usage *out);
 
+/* Descriptors that they have open, all together; 0: that cannot be read. */
+size_t process_files(const pid_t *pids, size_t n);
+
 /* What the thread that ran most between the two readings has used: where each thread has a core of
  * its own it is what ends the growth. */
 uint64_t process_busiest_ns(const struct process_usage *from, const struct process_usage *to);

@@ -13,6 +13,7 @@
 
 #include "cli/latencies.h"
 #include "load_bulk.h"
+#include "load_close.h"
 #include "load_conn.h"
 #include "load_heartbeat.h"
 #include "load_options.h"
@@ -328,6 +329,7 @@ static void load_for(double s)
 struct measured {
   double idle_s, subscribe_s, hold_s, run_s, generator_cpu_s;
   struct process_usage at_start, at_idle, at_ready, hold_from, hold_to, from, to;
+  struct process_usage close_from, close_to;
   uint64_t deliveries, publishes, bytes, beats_sent, beats_received;
 };
 
@@ -344,10 +346,12 @@ static void print_server(const struct measured *m)
   double busiest_us = (double)process_busiest_ns(&m->from, &m->to) / 1e3;
   double hold_ns = (double)(m->hold_to.run_ns - m->hold_from.run_ns);
   printf(",\n \"server\": {\"cpu_us_per_delivery\": %.4f, \"cpu_us_per_publish\": %.4f, "
-         "\"cpu_us_per_open\": %.3f, \"cpu_ns_per_idle_s\": %.1f, \"cpu_share\": %.3f, "
+         "\"cpu_us_per_open\": %.3f, \"cpu_us_per_close\": %.3f, "
+         "\"cpu_ns_per_idle_s\": %.1f, \"cpu_share\": %.3f, "
          "\"wait_share\": %.3f, \"user_s\": %.2f, \"system_s\": %.2f,\n",
          per(cpu_us, (double)m->deliveries), per(cpu_us, (double)m->publishes),
          per((double)(m->at_ready.run_ns - m->at_start.run_ns) / 1e3, n_conns),
+         per((double)(m->close_to.run_ns - m->close_from.run_ns) / 1e3, o->idle),
          per(hold_ns, n_conns * m->hold_s), per(cpu_us / 1e6, m->run_s),
          per((double)(m->to.wait_ns - m->from.wait_ns) / 1e9, m->run_s),
          (double)(m->to.user_ms - m->from.user_ms) / 1e3,
@@ -592,6 +596,7 @@ int main(int argc, char **argv)
   prepare();
   static struct measured measured;
   measure(&measured);
+  load_close_idle(&run.load, &run.options, &measured.close_from, &measured.close_to);
   print_result(&measured);
   release();
   return run.lost || run.doubled || run.foreign ? 3 : 0;

@@ -12,7 +12,7 @@ bool str_eq_nocase(struct plug_str a, struct plug_str b)
   if (a.len != b.len)
     return false;
   for (size_t i = 0; i < a.len; i++)
-    if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+    if (a.ptr[i] != b.ptr[i] && ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
       return false;
   return true;
 }

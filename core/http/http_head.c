@@ -32,23 +32,26 @@ bool http_list_next(struct plug_str *rest, struct plug_str *member)
   return false;
 }
 
-/* Of equal length and in any case, eight bytes at a time. known is of letters and '-', to which no
- * other characters of a token become equal by the bit that makes letters small. */
+/* Of equal length and in any case, eight bytes at a time, the last eight perhaps for the second
+ * time. known is of letters and '-', to which no other characters of a token become equal by the
+ * bit that makes letters small. */
 static bool is_name(const char *known, const char *name, size_t len)
 {
   const uint64_t small = 0x2020202020202020u;
-  uint64_t a, b;
-  size_t i = 0;
-  for (; i + 8 <= len; i += 8) {
-    memcpy(&a, known + i, 8);
-    memcpy(&b, name + i, 8);
-    if ((a ^ b) & ~small)
-      return false;
+  uint64_t a, b, differ = 0;
+  if (len >= 8) {
+    for (size_t i = 0; i + 8 <= len; i += 8) {
+      memcpy(&a, known + i, 8);
+      memcpy(&b, name + i, 8);
+      differ |= a ^ b;
+    }
+    memcpy(&a, known + len - 8, 8);
+    memcpy(&b, name + len - 8, 8);
+    return ((differ | (a ^ b)) & ~small) == 0;
   }
-  for (; i < len; i++)
-    if ((known[i] ^ name[i]) & ~0x20)
-      return false;
-  return true;
+  for (size_t i = 0; i < len; i++)
+    differ |= (uint64_t)(uint8_t)(known[i] ^ name[i]);
+  return (differ & ~small) == 0;
 }
 
 static enum http_name name_of(struct plug_str name)
@@ -75,9 +78,30 @@ static enum http_name name_of(struct plug_str name)
       [HTTP_X_FORWARDED_HOST] = {"x-forwarded-host", 16},
       [HTTP_X_FORWARDED_PROTO] = {"x-forwarded-proto", 17},
   };
-  for (unsigned i = 1; i < HTTP_NAMES; i++)
-    if (names[i].len == name.len && is_name(names[i].ptr, name.ptr, name.len))
-      return (enum http_name)i;
+  /* Those of a length, so that few are looked at. */
+  static const uint8_t by_len[][3] = {
+      [4] = {HTTP_HOST},
+      [6] = {HTTP_ORIGIN, HTTP_COOKIE, HTTP_EXPECT},
+      [7] = {HTTP_UPGRADE},
+      [9] = {HTTP_FORWARDED},
+      [10] = {HTTP_CONNECTION},
+      [12] = {HTTP_CONTENT_TYPE},
+      [13] = {HTTP_IF_NONE_MATCH},
+      [14] = {HTTP_CONTENT_LENGTH, HTTP_SEC_FETCH_SITE},
+      [15] = {HTTP_X_FORWARDED_FOR},
+      [16] = {HTTP_X_FORWARDED_HOST},
+      [17] = {HTTP_SEC_WEBSOCKET_KEY, HTTP_X_FORWARDED_PROTO, HTTP_TRANSFER_ENCODING},
+      [21] = {HTTP_SEC_WEBSOCKET_VERSION},
+      [22] = {HTTP_SEC_WEBSOCKET_PROTOCOL},
+      [24] = {HTTP_SEC_WEBSOCKET_EXTENSIONS},
+      [30] = {HTTP_ACCESS_CONTROL_REQUEST_HEADERS},
+  };
+  if (name.len >= sizeof by_len / sizeof *by_len)
+    return HTTP_OTHER;
+  const uint8_t *ids = by_len[name.len];
+  for (size_t i = 0; i < sizeof by_len[0] && ids[i]; i++)
+    if (is_name(names[ids[i]].ptr, name.ptr, name.len))
+      return (enum http_name)ids[i];
   return HTTP_OTHER;
 }
 
@@ -290,9 +314,12 @@ static enum http_result read_field(struct http_head *head, const struct http_lim
 {
   if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
     return BAD("A header line is folded."); /* RFC 9112 5.2 */
-  size_t i = 0;
-  while (i < line.len && http_is(line.ptr[i], HTTP_TCHAR))
-    i++;
+  const char *colon = memchr(line.ptr, ':', line.len);
+  size_t i = colon ? (size_t)(colon - line.ptr) : 0;
+  enum http_name id = colon ? name_of(str_from(line.ptr, i)) : HTTP_OTHER;
+  if (id == HTTP_OTHER) /* a name that is known is one */
+    for (i = 0; i < line.len && http_is(line.ptr[i], HTTP_TCHAR);)
+      i++;
   if (i == line.len || line.ptr[i] != ':')
     return BAD(i && i < line.len && (line.ptr[i] == ' ' || line.ptr[i] == '\t')
                    ? "A header has a blank in or behind its name."
@@ -305,7 +332,6 @@ static enum http_result read_field(struct http_head *head, const struct http_lim
   if (head->n_fields == limits->n_fields || head->n_fields == HTTP_FIELDS_CAP)
     return refuse(fault, 431, "The request has too many header lines.");
   struct plug_str name = str_from(line.ptr, i);
-  enum http_name id = name_of(name);
   head->fields[head->n_fields] = (struct http_field){.name = name, .value = value, .id = id};
   if (head->counts[id]++ == 0)
     head->firsts[id] = (uint16_t)head->n_fields;
@@ -444,12 +470,14 @@ static enum http_result read_lines(const char *bytes, size_t start, size_t len,
   while (at < end) {
     const char *lf = memchr(at, '\n', (size_t)(end - at)); /* there is one: checked on the way */
     struct plug_str line = str_from(at, (size_t)(lf - 1 - at));
-    if (line.len && memchr(line.ptr, '\r', line.len))
-      return BAD("A carriage return stands where no line ends.");
     enum http_result result =
         first ? read_request_line(head, line, fault) : read_field(head, limits, line, fault);
-    if (result != HTTP_DONE)
+    if (result != HTTP_DONE) {
+      /* It may be in no part of a line, so one that is sound has none. */
+      if (line.len && memchr(line.ptr, '\r', line.len))
+        return BAD("A carriage return stands where no line ends.");
       return result;
+    }
     first = false;
     at = lf + 1;
   }

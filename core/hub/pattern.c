@@ -44,11 +44,19 @@ static bool has_last_slash(struct plug_str s)
   return s.len && s.ptr[s.len - 1] == '/';
 }
 
+/* Two ranges around '?' that hold letters, digits, '-', '.', '/' and '_', and no '*', '{' or '}'. */
+static inline bool is_plain(char c)
+{
+  return (unsigned char)(c - '-') <= '>' - '-' || (unsigned char)(c - '@') <= 'z' - '@';
+}
+
 bool pattern_is(struct plug_str destination)
 {
   bool open = false;
   for (size_t i = 0; i < destination.len; i++) {
     char c = destination.ptr[i];
+    if (is_plain(c))
+      continue;
     if (c == '*' || c == '?' || (c == '}' && open))
       return true;
     open = open || c == '{';

@@ -7,6 +7,7 @@
 #include <plugboard/secret.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -34,7 +35,7 @@ void http_conn_arm(struct http_conn *conn, uint64_t in_ms)
 bool http_conn_new(struct net_env *env, int fd, struct watch *former, const struct net_peer *peer,
                    bool counted, const struct door *door, uint64_t opened_ms, const char *refusal)
 {
-  struct http_conn *conn = malloc(sizeof *conn);
+  struct http_conn *conn = block_alloc(sizeof *conn);
   if (!conn)
     return false;
   memset(conn, 0, sizeof *conn);
@@ -43,7 +44,7 @@ bool http_conn_new(struct net_env *env, int fd, struct watch *former, const stru
   if (former)
     poller_move(&env->poller, former, &conn->watch);
   else if (!poller_add(&env->poller, &conn->watch, EPOLLIN)) {
-    free(conn);
+    block_free(conn, sizeof *conn);
     return false;
   }
   conn->peer = *peer;
@@ -71,7 +72,7 @@ static void conn_free(struct http_conn *conn)
   http_task_free(conn->task);
   buf_free(&conn->in);
   buf_free(&conn->out);
-  free(conn);
+  block_free(conn, sizeof *conn);
 }
 
 void http_conn_end(struct http_conn *conn)

@@ -1,6 +1,7 @@
 #include "net/poller.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -34,25 +35,25 @@ void poller_wake(struct poller *poller)
 
 enum { NOT_IN_LINE = -2, NOBODY = -1 };
 
-/* Each stands there once; whoever stands there already keeps the place. */
-static void put_in_line(struct poller *poller, int fd, uint32_t events)
+/* Each stands in one line, and there once; whoever stands there already keeps the place. */
+static void put_in_line(struct poller *poller, struct poller_line *line, int fd, uint32_t events)
 {
   struct poller_place *place = &poller->places[fd];
   place->ready |= events;
   if (place->next != NOT_IN_LINE)
     return;
   place->next = NOBODY;
-  if (poller->first == NOBODY)
-    poller->first = fd;
+  if (line->first == NOBODY)
+    line->first = fd;
   else
-    poller->places[poller->last].next = fd;
-  poller->last = fd;
+    poller->places[line->last].next = fd;
+  line->last = fd;
 }
 
-static struct poller_place *take_first(struct poller *poller)
+static struct poller_place *take_first(struct poller *poller, struct poller_line *line)
 {
-  struct poller_place *place = &poller->places[poller->first];
-  poller->first = place->next;
+  struct poller_place *place = &poller->places[line->first];
+  line->first = place->next;
   place->next = NOT_IN_LINE;
   return place;
 }
@@ -73,19 +74,19 @@ static void call(struct watch *watch, uint32_t ready)
 #define LASTING ((uint32_t)(EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 
 /* Those who are not served now stand before others in the next turn. */
-static void serve_line(struct poller *poller)
+static void serve_line(struct poller *poller, struct poller_line *line, int most)
 {
-  int last = poller->last;
-  for (int n = 0; poller->first != NOBODY && n < POLLER_NEWCOMERS;) {
-    int fd = poller->first;
-    struct poller_place *place = take_first(poller);
+  int last = line->last;
+  for (int n = 0; line->first != NOBODY && n < most;) {
+    int fd = line->first;
+    struct poller_place *place = take_first(poller, line);
     struct watch *watch = place->watch;
     uint32_t ready = place->ready;
     place->ready = 0;
     if (ready) { /* or else it has left, or what it waits for has changed */
       n++;
       if (ready & LASTING)
-        put_in_line(poller, fd, ready);
+        put_in_line(poller, line, fd, ready);
       call(watch, ready);
     }
     if (fd == last)
@@ -93,12 +94,17 @@ static void serve_line(struct poller *poller)
   }
 }
 
+static void clear_lines(struct poller *poller)
+{
+  poller->newcomers = poller->again = (struct poller_line){NOBODY, NOBODY};
+}
+
 int poller_init(struct poller *poller)
 {
   poller->n = 0;
   poller->places = NULL;
   poller->n_places = 0;
-  poller->first = poller->last = NOBODY;
+  clear_lines(poller);
   atomic_store(&poller->woken, 0);
   poller->wake = (struct watch){.fd = -1, .ready = on_wake};
   poller->fd = epoll_create1(EPOLL_CLOEXEC);
@@ -123,7 +129,7 @@ void poller_fini(struct poller *poller)
   free(poller->places);
   poller->places = NULL;
   poller->n_places = 0;
-  poller->first = poller->last = NOBODY;
+  clear_lines(poller);
 }
 
 /* The kernel reports anew what is there, so what stands in line for it counts no more. */
@@ -132,11 +138,13 @@ static bool control(struct poller *poller, int what, struct watch *watch, uint32
   struct epoll_event event = {.events = events, .data = {.fd = watch->fd}};
   if (watch->shared && what == EPOLL_CTL_ADD)
     event.events |= (uint32_t)EPOLLEXCLUSIVE;
-  if (watch->newcomer && events)
+  bool edge = watch->newcomer && events;
+  if (edge)
     event.events |= (uint32_t)EPOLLET | (events & EPOLLIN ? (uint32_t)EPOLLRDHUP : 0u);
   if (epoll_ctl(poller->fd, what, watch->fd, &event) != 0)
     return false;
-  watch->events = events;
+  watch->events = (uint16_t)events;
+  watch->edge = edge;
   poller->places[watch->fd].ready = 0;
   return true;
 }
@@ -183,8 +191,8 @@ bool poller_want(struct poller *poller, struct watch *watch, uint32_t events)
 
 void poller_again(struct poller *poller, struct watch *watch, uint32_t events)
 {
-  if (watch->newcomer)
-    put_in_line(poller, watch->fd, events);
+  if (watch->edge)
+    put_in_line(poller, watch->newcomer ? &poller->newcomers : &poller->again, watch->fd, events);
 }
 
 bool poller_settle(struct poller *poller, struct watch *watch)
@@ -192,6 +200,9 @@ bool poller_settle(struct poller *poller, struct watch *watch)
   if (!watch->newcomer)
     return true;
   watch->newcomer = false;
+  /* Who has left something, or has to wait for room to write, should not do so amid newcomers. */
+  if (watch->events == EPOLLIN && !poller->places[watch->fd].ready)
+    return true;
   return !watch->events || control(poller, EPOLL_CTL_MOD, watch, watch->events);
 }
 
@@ -199,6 +210,7 @@ void poller_move(struct poller *poller, struct watch *from, struct watch *to)
 {
   to->events = from->events;
   to->newcomer = from->newcomer;
+  to->edge = from->edge;
   from->events = 0;
   to->tls = from->tls;
   from->tls = NULL;
@@ -216,24 +228,28 @@ void poller_remove(struct poller *poller, struct watch *watch)
 
 void poller_wait(struct poller *poller, int timeout_ms)
 {
-  int n = epoll_wait(poller->fd, poller->events, POLLER_EVENTS,
-                     poller->first == NOBODY ? timeout_ms : 0);
+  bool idle = poller->newcomers.first == NOBODY && poller->again.first == NOBODY;
+  int n = epoll_wait(poller->fd, poller->events, POLLER_EVENTS, idle ? timeout_ms : 0);
   invariant(n >= 0 || errno == EINTR);
   poller->n = n < 0 ? 0 : n;
 }
 
 void poller_dispatch(struct poller *poller)
 {
+  serve_line(poller, &poller->again, INT_MAX); /* who joins it from here on is served next time */
   for (int i = 0; i < poller->n; i++) {
     const struct epoll_event *event = &poller->events[i];
     struct watch *watch = poller->places[event->data.fd].watch;
     if (!watch)
       continue; /* removed in this turn; or else it is somebody else's by now, who will see */
-    if (watch->newcomer)
-      put_in_line(poller, event->data.fd, event->events);
-    else
-      call(watch, event->events);
+    if (watch->newcomer) {
+      put_in_line(poller, &poller->newcomers, event->data.fd, event->events);
+      continue;
+    }
+    if (watch->edge && event->events & LASTING)
+      put_in_line(poller, &poller->again, event->data.fd, event->events);
+    call(watch, event->events);
   }
   poller->n = 0;
-  serve_line(poller);
+  serve_line(poller, &poller->newcomers, POLLER_NEWCOMERS);
 }

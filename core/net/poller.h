@@ -1,5 +1,5 @@
 /* The event loop of a worker: epoll, and a descriptor by which other threads wake it. A watch costs
- * its connection one system call and 32 bytes, where a libuv handle costs four calls and 160 bytes;
+ * its connection one system call and 24 bytes, where a libuv handle costs four calls and 160 bytes;
  * with tens of thousands of connections that come and go it shows. Owns its descriptors; watches
  * belong to their owners. The worker's thread, but for poller_wake.
  *
@@ -7,7 +7,11 @@
  * and they stand in line here, of which a turn serves a few. So thousands that come at once keep no
  * message waiting longer than that takes. Who is told reads (or writes) until there is nothing
  * left, says that there may be more (poller_again), or changes what it waits for. Until its end a
- * peer that has closed is told again and again, as to others. */
+ * peer that has closed is told again and again, as to others.
+ *
+ * Who settles is served at once from then on, but stays edge-triggered until it waits for something
+ * else: that spares each connection a system call, and each message the kernel's second look. What
+ * was left is told in the next turn, and nobody stands in line for it. */
 #ifndef NET_POLLER_H
 #define NET_POLLER_H
 
@@ -21,11 +25,12 @@
 
 struct watch {
   int fd;
-  uint32_t events; /* what is waited for: EPOLLIN, EPOLLOUT; 0: nothing, not even errors */
+  uint16_t events; /* what is waited for: EPOLLIN, EPOLLOUT; 0: nothing, not even errors */
+  bool shared : 1; /* set before poller_add: others watch the same socket, and few of all are told;
+                    * it waits for one thing or for nothing */
+  bool newcomer : 1; /* set before poller_add: it stands in line until it has settled */
+  bool edge : 1;     /* the poller's: the kernel tells of what has come, not of what is there */
   void (*ready)(struct watch *watch, uint32_t events);
-  bool shared;   /* set before poller_add: others watch the same socket, and few of all are told;
-                  * it waits for one thing or for nothing */
-  bool newcomer; /* set before poller_add: it stands in line until it has settled */
   struct tls_stream *tls; /* what is on the socket, and goes where that goes; NULL: nothing */
 };
 
@@ -36,11 +41,16 @@ struct poller_place {
   int next;            /* the descriptor behind it in the line */
 };
 
+struct poller_line {
+  int first, last; /* descriptors */
+};
+
 struct poller {
   int fd;
   struct poller_place *places; /* by descriptor, which is what the kernel gives back */
   int n_places;
-  int first, last;                          /* of those who stand in line */
+  struct poller_line newcomers;             /* of whom a turn serves a few */
+  struct poller_line again;                 /* of others, all of whom the next turn serves */
   struct epoll_event events[POLLER_EVENTS]; /* of this wait */
   int n;
   struct watch wake;
@@ -55,9 +65,9 @@ void poller_fini(struct poller *poller);
 bool poller_add(struct poller *poller, struct watch *watch, uint32_t events);
 /* Changes what is waited for; what is there of it is told anew. */
 bool poller_want(struct poller *poller, struct watch *watch, uint32_t events);
-/* events may be ready still: a newcomer is told so in its turn, as it is to others anyway. */
+/* events may be ready still: who is edge-triggered is told so in its turn, as others are anyway. */
 void poller_again(struct poller *poller, struct watch *watch, uint32_t events);
-/* No newcomer any more: level-triggered, so what is there is told anew. False with errno set. */
+/* No newcomer any more; what it has left is told anew. False with errno set. */
 bool poller_settle(struct poller *poller, struct watch *watch);
 /* to takes the place of from, whose descriptor it has, its events, and what is on the socket. */
 void poller_move(struct poller *poller, struct watch *from, struct watch *to);

@@ -144,7 +144,8 @@ static void handle_subscribe(struct session *session, const struct stomp_frame *
                  "SUBSCRIBE: unknown ack mode '%.*s'", session_shown(*ack), ack->ptr);
     return;
   }
-  if (hub_find(env->hub, session->number, *id) || admission_has_id(session, *id)) {
+  if ((session->n_subscriptions && hub_find(env->hub, session->number, *id)) ||
+      admission_has_id(session, *id)) {
     if (id == destination) { /* nobody chose that id, and what the client wants is so already */
       acknowledge(session, frame);
       return;

@@ -429,15 +429,16 @@ void session_admit(struct session *session, const struct session_agreement *agre
   COUNT(sessions);
   COUNT(sessions_total);
 
-  char id[SESSION_ID_TEXT], beats[48];
+  char id[SESSION_ID_TEXT];
   make_session_id(session->id);
-  /* Some clients take either number for a promise whatever they have said themselves. */
-  snprintf(beats, sizeof beats, "%" PRIu64 ",%" PRIu64,
-           agreement->beats_sent ? terms->heartbeat_send_ms : 0,
-           agreement->beats_expected ? terms->heartbeat_receive_ms : 0);
   struct buf *out = begin_frame(session, STOMP_CONNECTED);
   put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
-  put_header(session, STOMP_CONNECTED, STR("heart-beat"), str_of(beats));
+  /* Some clients take either number for a promise whatever they have said themselves. */
+  buf_put_str(out, STR("heart-beat:"));
+  buf_put_u64(out, agreement->beats_sent ? terms->heartbeat_send_ms : 0);
+  buf_put_char(out, ',');
+  buf_put_u64(out, agreement->beats_expected ? terms->heartbeat_receive_ms : 0);
+  buf_put_char(out, '\n');
   put_header(session, STOMP_CONNECTED, STR("session"), session_id_text(session, id));
   put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
   if (session->notices)

@@ -307,9 +307,14 @@ static void a_newcomer_that_takes_a_place_is_one(void **state)
   (void)turn();
   assert_int_equal(next.times, 1);
   assert_true(poller_settle(&poller, &next.watch));
+  send_byte(&next);
   (void)turn();
   assert_int_equal(next.times, 2);
-  end_close(&next);
+  end = next;
+  end.watch.edge = false;
+  poller_move(&poller, &next.watch, &end.watch);
+  assert_true(end.watch.edge); /* which the kernel has not been told otherwise */
+  end_close(&end);
 }
 
 static void remove_itself(struct end *end)
@@ -380,11 +385,11 @@ static void a_newcomer_that_has_left_something_is_told_again(void **state)
   }
   (void)turn();
   assert_int_equal(end.times, 3);
-  /* To others it is told anyway. */
+  /* And so is who has settled. */
   end.then = NULL;
   assert_true(poller_settle(&poller, &end.watch));
   poller_again(&poller, &end.watch, EPOLLIN);
-  assert_int_equal(turn(), 1);
+  (void)turn();
   assert_int_equal(end.times, 4);
   end_close(&end);
 }
@@ -443,7 +448,7 @@ static void a_newcomer_is_told_of_the_end_behind_what_it_reads(void **state)
   (void)turn();
   assert_int_equal(end.times, 5);
   end_close(&end);
-  assert_int_equal(poller.first, -1);
+  assert_int_equal(poller.newcomers.first, -1);
 }
 
 /* Behind a full turn of others, where it changes, leaves or moves before it has been served. */
@@ -517,6 +522,93 @@ static void who_settles_leaves_the_line(void **state)
   end_close(&last);
 }
 
+/* Without another call for the kernel, which tells of what has come. */
+static void who_settles_is_told_once_of_what_has_come(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  assert_true(poller_settle(&poller, &end.watch));
+  assert_true(end.watch.edge);
+  for (unsigned i = 1; i <= 3; i++) {
+    send_byte(&end);
+    assert_int_equal(turn(), 1);
+    assert_int_equal(turn(), 0);
+    assert_int_equal(end.times, i);
+  }
+  /* Who waits for something else, and then as before, is like all others. */
+  assert_true(poller_want(&poller, &end.watch, 0));
+  assert_true(poller_want(&poller, &end.watch, EPOLLIN));
+  assert_false(end.watch.edge);
+  assert_int_equal(turn(), 1);
+  assert_int_equal(turn(), 1);
+  assert_int_equal(end.times, 5);
+  end_close(&end);
+}
+
+/* Newcomers, however many, do not stand before it. */
+static void who_has_settled_and_left_something_is_told_in_the_next_turn(void **state)
+{
+  (void)state;
+  static struct end crowd[CROWD];
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  assert_true(poller_settle(&poller, &end.watch));
+  open_crowd(crowd);
+  send_byte(&end);
+  end.then = say_there_is_more;
+  for (unsigned i = 1; i <= 3; i++) {
+    (void)turn();
+    assert_int_equal(end.times, i);
+  }
+  close_crowd(crowd);
+  assert_int_equal(end.times, 3);
+  end_close(&end);
+  assert_int_equal(poller.again.first, -1);
+}
+
+static void who_has_settled_is_told_of_the_end_behind_what_it_reads(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  assert_true(poller_settle(&poller, &end.watch));
+  send_byte(&end);
+  assert_int_equal(shutdown(end.other, SHUT_WR), 0);
+  end.then = drop_byte;
+  (void)turn();
+  end.then = NULL;
+  for (unsigned i = 2; i <= 4; i++) {
+    poller_wait(&poller, 60000); /* it does not wait */
+    poller_dispatch(&poller);
+    assert_int_equal(end.times, i);
+    assert_int_equal(end.events, EPOLLIN);
+  }
+  end_close(&end);
+  (void)turn();
+  assert_int_equal(end.times, 4);
+}
+
+/* Whoever writes is not served amid newcomers, either, and what stood in line for it is told. */
+static void who_settles_with_more_to_do_is_level_triggered(void **state)
+{
+  (void)state;
+  struct end end;
+  newcomer_open(&end, EPOLLIN);
+  send_byte(&end);
+  (void)turn();
+  poller_again(&poller, &end.watch, EPOLLIN);
+  assert_true(poller_settle(&poller, &end.watch));
+  assert_false(end.watch.edge);
+  assert_int_equal(turn(), 1);
+  assert_int_equal(end.times, 2);
+  end_close(&end);
+  newcomer_open(&end, EPOLLIN | EPOLLOUT);
+  assert_true(poller_settle(&poller, &end.watch));
+  assert_false(end.watch.edge);
+  end_close(&end);
+}
+
 static void who_stands_in_line_stands_there_once(void **state)
 {
   (void)state;
@@ -556,7 +648,7 @@ static void newcomers_may_remove_each_other(void **state)
   (void)turn();
   (void)turn();
   assert_int_equal(a.times + b.times, 1);
-  assert_int_equal(poller.first, -1);
+  assert_int_equal(poller.newcomers.first, -1);
 }
 
 /* --- changes between the wait and the handing out ------------------------------------------- */
@@ -797,6 +889,10 @@ int main(void)
       TEST(who_leaves_the_line_leaves_nothing_to_the_next_of_the_descriptor),
       TEST(who_moves_takes_the_place_in_the_line),
       TEST(who_settles_leaves_the_line),
+      TEST(who_settles_is_told_once_of_what_has_come),
+      TEST(who_has_settled_and_left_something_is_told_in_the_next_turn),
+      TEST(who_has_settled_is_told_of_the_end_behind_what_it_reads),
+      TEST(who_settles_with_more_to_do_is_level_triggered),
       TEST(who_stands_in_line_stands_there_once),
       TEST(newcomers_may_remove_each_other),
       TEST(fini_may_be_called_twice),
