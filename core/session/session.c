@@ -15,6 +15,7 @@
 #include "session/memory.h"
 #include "session/refusal.h"
 #include "session/restart.h"
+#include "session/send.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
 #include "session/user_destinations.h"
@@ -486,6 +487,8 @@ static void handle_frame(struct session *session, struct stomp_frame *frame)
 {
   COUNT(frames_in);
   session->n_frames++;
+  if (frame->head && session->state == SESSION_CONNECTED && send_known(session, frame))
+    return;
   if (stomp_command_is_server(frame->command)) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s frames are sent by servers only",
                  stomp_command_text(frame->command));
