@@ -32,6 +32,8 @@ static const char help[] =
     "  --bulk            publish to nobody: every publisher sends ready-made blocks of "
     "--in-flight\n"
     "                    messages, two of them unanswered, and does no work per message\n"
+    "  --subscribe-pairs with --bulk: not messages but subscriptions, each ended at once; topics\n"
+    "                    in turn (STOMP only)\n"
     "  --rate N          open loop: messages per second instead of bursts\n"
     "  --storm N         with --rate: N more connections are cut off after a quarter of the "
     "duration and\n"
@@ -61,17 +63,23 @@ static double number(const char *option, const char *text, double least, double 
 void options_parse(int argc, char **argv, struct options *o)
 {
   static const struct option longs[] = {
-      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'}, {"protocol", 1, NULL, 'P'},
-      {"path", 1, NULL, 'u'},       {"login", 1, NULL, 'l'},        {"passcode", 1, NULL, 'L'},
-      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},  {"topics", 1, NULL, 'T'},
-      {"publishers", 1, NULL, 'k'}, {"idle", 1, NULL, 'i'},         {"idle-topics", 1, NULL, 'I'},
-      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},         {"heart-beat", 1, NULL, 'H'},
-      {"hold", 1, NULL, 'o'},       {"rate", 1, NULL, 'r'},         {"body", 1, NULL, 'b'},
-      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},       {"stall", 1, NULL, 'S'},
-      {"parallel", 1, NULL, 'c'},   {"sources", 1, NULL, 'a'},      {"pid", 1, NULL, 'x'},
-      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},       {"tokens", 1, NULL, 'K'},
-      {"storm", 1, NULL, 'M'},      {"carrier", 1, NULL, 'C'},      {"json", 0, NULL, 'j'},
-      {"tls", 0, NULL, 'e'},        {"help", 0, NULL, 'h'},         {NULL, 0, NULL, 0}};
+      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'},
+      {"protocol", 1, NULL, 'P'},   {"path", 1, NULL, 'u'},
+      {"login", 1, NULL, 'l'},      {"passcode", 1, NULL, 'L'},
+      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},
+      {"topics", 1, NULL, 'T'},     {"publishers", 1, NULL, 'k'},
+      {"idle", 1, NULL, 'i'},       {"idle-topics", 1, NULL, 'I'},
+      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},
+      {"heart-beat", 1, NULL, 'H'}, {"hold", 1, NULL, 'o'},
+      {"rate", 1, NULL, 'r'},       {"body", 1, NULL, 'b'},
+      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},
+      {"stall", 1, NULL, 'S'},      {"parallel", 1, NULL, 'c'},
+      {"sources", 1, NULL, 'a'},    {"pid", 1, NULL, 'x'},
+      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},
+      {"tokens", 1, NULL, 'K'},     {"storm", 1, NULL, 'M'},
+      {"carrier", 1, NULL, 'C'},    {"json", 0, NULL, 'j'},
+      {"tls", 0, NULL, 'e'},        {"subscribe-pairs", 0, NULL, 'U'},
+      {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
   o->parallel = 256;
@@ -96,6 +104,9 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'z':
       o->bulk = true;
+      break;
+    case 'U':
+      o->subscribe_pairs = true;
       break;
     case 'H':
       o->heartbeat_ms = (unsigned)number(name, optarg, 100, 3600000);
@@ -198,6 +209,8 @@ void options_parse(int argc, char **argv, struct options *o)
     o->publish_port = o->port;
   if (o->bulk && o->subscribers)
     load_fail("--bulk is for messages that nobody receives: --subscribers 0");
+  if (o->subscribe_pairs && (!o->bulk || strcmp(o->protocol, "stomp") != 0))
+    load_fail("--subscribe-pairs is of --bulk with STOMP");
   if (o->storm && !(o->rate > 0))
     load_fail("--storm needs --rate");
   if (o->tokens && strncmp(o->protocol, "stomp", 5) != 0)
