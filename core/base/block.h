@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK_STEP        64u
 #define BLOCK_CLASSES     16u /* up to 1 KiB: larger blocks cost more to fill than to get */
@@ -47,6 +48,12 @@ static inline void *block_alloc(size_t size)
   cache->blocks[class - 1] = block->next;
   cache->bytes -= class * BLOCK_STEP;
   return block;
+}
+
+static inline void *block_alloc_zeroed(size_t size)
+{
+  void *block = block_alloc(size);
+  return block ? memset(block, 0, size) : NULL;
 }
 
 /* size as it was asked for; ptr may be NULL. */

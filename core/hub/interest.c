@@ -171,9 +171,10 @@ static void shard_count(struct shard *shard, uint64_t hash, bool more)
 static struct interest *interest_new(struct interest_table *table, struct shard *shard,
                                      struct plug_str name, bool is_pattern, uint64_t hash)
 {
-  struct interest *interest = calloc(1, sizeof *interest + name.len);
+  struct interest *interest = malloc(sizeof *interest + name.len); /* calloc is far slower */
   if (!interest)
     return NULL;
+  memset(interest, 0, sizeof *interest);
   memcpy(interest->name, name.ptr, name.len);
   uint64_t number = atomic_fetch_add_explicit(&table->next_id, 1, memory_order_relaxed);
   interest->id = number * 2 + (is_pattern ? 1 : 0);
@@ -201,7 +202,18 @@ static struct interest *interest_new(struct interest_table *table, struct shard 
 plug_status interest_join(struct interest_table *table, unsigned worker, struct plug_str name,
                           bool is_pattern)
 {
-  uint64_t hash = hash_bytes(name.ptr, name.len);
+  return interest_join_hashed(table, worker, name, hash_bytes(name.ptr, name.len), is_pattern);
+}
+
+void interest_leave(struct interest_table *table, unsigned worker, struct plug_str name,
+                    bool is_pattern)
+{
+  interest_leave_hashed(table, worker, name, hash_bytes(name.ptr, name.len), is_pattern);
+}
+
+plug_status interest_join_hashed(struct interest_table *table, unsigned worker,
+                                 struct plug_str name, uint64_t hash, bool is_pattern)
+{
   struct shard *shard = shard_of(table, is_pattern, hash);
   bool tell = false;
   plug_status status = PLUG_ENOMEM;
@@ -230,10 +242,9 @@ plug_status interest_join(struct interest_table *table, unsigned worker, struct 
   return status;
 }
 
-void interest_leave(struct interest_table *table, unsigned worker, struct plug_str name,
-                    bool is_pattern)
+void interest_leave_hashed(struct interest_table *table, unsigned worker, struct plug_str name,
+                           uint64_t hash, bool is_pattern)
 {
-  uint64_t hash = hash_bytes(name.ptr, name.len);
   struct shard *shard = shard_of(table, is_pattern, hash);
   bool tell = false;
 

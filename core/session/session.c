@@ -531,6 +531,7 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
     return 0;
   struct stomp_frame frame;
   struct stomp_parse_error error;
+  session->parser.source = session->number;
   stomp_parser_feed(&session->parser, chunk, len);
   while (session->state < SESSION_LEAVING && !session->erred) {
     switch (stomp_parser_next(&session->parser, &frame, &error)) {

@@ -51,11 +51,11 @@ struct stomp_head {
 
 #define STOMP_HEADS_BITS 7
 
-/* The one in which a parser's last head is kept. */
+/* The one in which the last head of that source, a client, is kept. */
 static inline struct stomp_head *stomp_head_of(struct stomp_head heads[1 << STOMP_HEADS_BITS],
-                                               const void *parser)
+                                               uint64_t source)
 {
-  uint64_t mixed = ((uintptr_t)parser >> 4) * 0x9e3779b97f4a7c15u;
+  uint64_t mixed = source * 0x9e3779b97f4a7c15u;
   return &heads[mixed >> (64 - STOMP_HEADS_BITS)];
 }
 
