@@ -35,6 +35,8 @@ static const char help[] =
     "  --pause US        closed loop: sleep that long before each burst, so that the server falls "
     "asleep,\n"
     "                    too, as one with little to do does\n"
+    "  --subscribe-pairs with --bulk: not messages but subscriptions, each ended at once; topics\n"
+    "                    in turn (STOMP only)\n"
     "  --rate N          open loop: messages per second instead of bursts\n"
     "  --storm N         with --rate: N more connections are cut off after a quarter of the "
     "duration and\n"
@@ -80,6 +82,7 @@ void options_parse(int argc, char **argv, struct options *o)
       {"tokens", 1, NULL, 'K'},     {"storm", 1, NULL, 'M'},
       {"carrier", 1, NULL, 'C'},    {"json", 0, NULL, 'j'},
       {"tls", 0, NULL, 'e'},        {"pause", 1, NULL, 'q'},
+      {"subscribe-pairs", 0, NULL, 'U'},
       {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
@@ -105,6 +108,9 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'z':
       o->bulk = true;
+      break;
+    case 'U':
+      o->subscribe_pairs = true;
       break;
     case 'H':
       o->heartbeat_ms = (unsigned)number(name, optarg, 100, 3600000);
@@ -214,6 +220,8 @@ void options_parse(int argc, char **argv, struct options *o)
     load_fail(
         "--pause is of the closed loop, and of a generator that sleeps: not with --busy, --bulk "
         "or --rate");
+  if (o->subscribe_pairs && (!o->bulk || strcmp(o->protocol, "stomp") != 0))
+    load_fail("--subscribe-pairs is of --bulk with STOMP");
   if (o->storm && !(o->rate > 0))
     load_fail("--storm needs --rate");
   if (o->tokens && strncmp(o->protocol, "stomp", 5) != 0)

@@ -489,6 +489,11 @@ static void prepare_bulk(void)
   run.blocks = allocate(o->topics, sizeof *run.blocks);
   run.bulks = allocate(o->publishers, sizeof *run.bulks);
   for (unsigned t = 0; t < o->topics; t++) {
+    if (o->subscribe_pairs) {
+      bulk_put_pairs(&run.blocks[t], run.load.protocol, run.load.topics + t, o->topics - t,
+                     o->in_flight);
+      continue;
+    }
     for (unsigned i = 0; i + 1 < o->in_flight; i++)
       bytes_put(&run.blocks[t], run.frames[t].bytes.at, run.frames[t].bytes.len);
     bytes_put(&run.blocks[t], run.fenced[t].bytes.at, run.fenced[t].bytes.len);

@@ -47,6 +47,9 @@ struct protocol {
   /* Returns the offset of the body in out->at. fence: ask the server for a sign of life that comes
    * after this message was taken. */
   size_t (*publish)(struct bytes *out, const char *topic, const void *body, size_t len, bool fence);
+  /* Optional: a subscription and its end, the latter answered if asked for with fence. */
+  void (*subscribe_pair)(struct bytes *subscribe, struct bytes *unsubscribe, const char *topic,
+                         unsigned id, bool fence);
   /* Reads whole messages of a payload, calls on_*, returns the number of bytes used. body_len is
    * the length of every body the generator publishes. */
   size_t (*parse)(struct conn *conn, const uint8_t *in, size_t len, size_t body_len);

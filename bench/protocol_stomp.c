@@ -42,6 +42,15 @@ static void subscribe(struct bytes *out, const char *destination)
   bytes_put(out, "", 1);
 }
 
+static void subscribe_pair(struct bytes *out, struct bytes *end, const char *destination,
+                           unsigned id, bool fence)
+{
+  bytes_printf(out, "SUBSCRIBE\nid:sub-%u\ndestination:%s\n\n", id, destination);
+  bytes_put(out, "", 1);
+  bytes_printf(end, "UNSUBSCRIBE\nid:sub-%u\n%s\n", id, fence ? "receipt:f\n" : "");
+  bytes_put(end, "", 1);
+}
+
 static size_t publish(struct bytes *out, const char *destination, const void *body, size_t len,
                       bool fence)
 {
@@ -153,6 +162,7 @@ const struct protocol protocol_stomp = {
     .topic = topic,
     .connect = connect_frame,
     .subscribe = subscribe,
+    .subscribe_pair = subscribe_pair,
     .publish = publish,
     .parse = parse,
 };

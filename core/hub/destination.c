@@ -1,5 +1,6 @@
 #include "hub/destination.h"
 
+#include "base/scan.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "hub/pattern.h"
@@ -119,6 +120,26 @@ static bool has_control(struct plug_str s)
   return false;
 }
 
+#ifdef __SSE2__
+/* A control character, or no ASCII. */
+static inline __m128i is_odd(__m128i x)
+{
+  __m128i high_or_low = _mm_cmplt_epi8(x, _mm_set1_epi8(0x20)); /* above 0x7f is negative */
+  return _mm_or_si128(high_or_low, _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
+}
+#endif
+
+/* Nothing but printable ASCII, as nearly all. */
+static bool is_plain(struct plug_str s)
+{
+#ifdef __SSE2__
+  return s.len >= SCAN_LEAST && !scan_finds(s.ptr, s.len, is_odd);
+#else
+  (void)s;
+  return false;
+#endif
+}
+
 bool destination_valid(struct plug_str destination, size_t max_len, const char **why)
 {
   if (destination.len == 0)
@@ -127,6 +148,8 @@ bool destination_valid(struct plug_str destination, size_t max_len, const char *
     *why = "The destination is too long";
   else if (destination.ptr[0] != '/')
     *why = "A destination starts with a slash";
+  else if (is_plain(destination))
+    return true;
   else if (!utf8_valid(destination.ptr, destination.len))
     *why = "The destination is not UTF-8";
   else if (has_control(destination))

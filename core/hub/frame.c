@@ -5,24 +5,9 @@
 
 #include "base/block.h"
 
-uint8_t frame_ws_header_len(size_t len)
-{
-  return len < 126 ? 2 : len < 65536 ? 4 : 10;
-}
-
-uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len)
+uint8_t frame_put_long_ws_header(char *out, uint8_t ws_opcode, size_t len)
 {
   out[0] = (char)ws_opcode;
-  if (len < 126) {
-    out[1] = (char)len;
-    return 2;
-  }
-  if (len < 65536) {
-    out[1] = 126;
-    out[2] = (char)(len >> 8);
-    out[3] = (char)len;
-    return 4;
-  }
   out[1] = 127;
   for (unsigned i = 0; i < 8; i++)
     out[2 + i] = (char)((uint64_t)len >> (56 - 8 * i));

@@ -44,8 +44,25 @@ struct frame *frame_new(uint8_t ws_opcode, bool droppable, const struct plug_str
 struct frame *frame_alloc(size_t len, uint16_t n_messages, bool droppable);
 /* How many bytes the WebSocket header of a message of len bytes takes; writing it to out (at least
  * that large) gives the same. */
-uint8_t frame_ws_header_len(size_t len);
-uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len);
+static inline uint8_t frame_ws_header_len(size_t len)
+{
+  return len < 126 ? 2 : len < 65536 ? 4 : 10;
+}
+uint8_t frame_put_long_ws_header(char *out, uint8_t ws_opcode, size_t len); /* over 65535 */
+static inline uint8_t frame_put_ws_header(char *out, uint8_t ws_opcode, size_t len)
+{
+  if (len >= 65536)
+    return frame_put_long_ws_header(out, ws_opcode, len);
+  out[0] = (char)ws_opcode;
+  if (len < 126) {
+    out[1] = (char)len;
+    return 2;
+  }
+  out[1] = 126;
+  out[2] = (char)(len >> 8);
+  out[3] = (char)len;
+  return 4;
+}
 
 /* The messages of a burst of more than one as frames of their own, n_messages of them; they are the
  * burst's and live as long as it. NULL when out of memory. */

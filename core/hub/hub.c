@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/block.h"
 #include "base/counter.h"
 #include "base/hash.h"
 #include "hub/fanout.h"
@@ -48,21 +49,23 @@ static struct topic *topic_find(const struct hub *hub, struct plug_str name, boo
 static plug_status topic_new(struct hub *hub, struct plug_str name, struct pattern *pattern,
                              struct topic **out)
 {
-  struct topic *topic = calloc(1, sizeof *topic + name.len);
+  uint64_t hash = hash_bytes(name.ptr, name.len);
+  struct topic *topic = block_alloc_zeroed(sizeof *topic + name.len);
   if (!topic)
     return PLUG_ENOMEM;
   memcpy(topic->name, name.ptr, name.len);
   topic->by_name.key = str_from(topic->name, name.len);
   list_init(&topic->link);
   struct map *map = pattern ? &hub->patterns : &hub->topics;
-  if (!map_insert(map, &topic->by_name)) {
-    free(topic);
+  if (!map_insert_hashed(map, &topic->by_name, hash)) {
+    block_free(topic, sizeof *topic + name.len);
     return PLUG_ENOMEM;
   }
-  plug_status status = interest_join(hub->interests, hub->worker, name, pattern != NULL);
+  plug_status status =
+      interest_join_hashed(hub->interests, hub->worker, name, hash, pattern != NULL);
   if (status < 0) {
     map_remove(map, &topic->by_name);
-    free(topic);
+    block_free(topic, sizeof *topic + name.len);
     return status;
   }
   topic->confirmed = status == PLUG_OK;
@@ -83,7 +86,8 @@ static bool is_unused(const struct topic *topic)
 
 static void topic_free(struct hub *hub, struct topic *topic)
 {
-  interest_leave(hub->interests, hub->worker, topic->by_name.key, topic->pattern != NULL);
+  interest_leave_hashed(hub->interests, hub->worker, topic->by_name.key, topic->by_name.hash,
+                        topic->pattern != NULL);
   map_remove(topic->pattern ? &hub->patterns : &hub->topics, &topic->by_name);
   if (topic->pattern) {
     list_remove(&topic->link);
@@ -93,7 +97,7 @@ static void topic_free(struct hub *hub, struct topic *topic)
       routes_clear(hub);
   }
   free(topic->groups);
-  free(topic);
+  block_free(topic, sizeof *topic + topic->by_name.key.len);
 }
 
 /* --- groups ------------------------------------------------------------------------------- */
@@ -104,14 +108,14 @@ static void topic_free(struct hub *hub, struct topic *topic)
 static struct group *group_new(struct hub *hub, struct topic *topic, struct plug_str key,
                                uint64_t key_hash, uint64_t id_hash)
 {
-  struct group *group = calloc(1, sizeof *group + key.len);
+  struct group *group = block_alloc_zeroed(sizeof *group + key.len);
   if (!group)
     return NULL;
   if (topic->n_groups == topic->cap_groups) {
     uint32_t cap = topic->cap_groups ? topic->cap_groups * 2 : 1;
     struct group **groups = realloc(topic->groups, cap * sizeof *groups);
     if (!groups) {
-      free(group);
+      block_free(group, sizeof *group + key.len);
       return NULL;
     }
     topic->groups = groups;
@@ -124,10 +128,12 @@ static struct group *group_new(struct hub *hub, struct topic *topic, struct plug
   group->topic = topic;
   group->prefix = topic->prefix;
   group->plain_id = true;
-  for (size_t i = 0; i < group->id.len; i++)
-    group->plain_id &= !strchr(":\\\n\r", group->id.ptr[i]);
+  for (size_t i = 0; i < group->id.len; i++) {
+    char c = group->id.ptr[i];
+    group->plain_id &= c != ':' && c != '\\' && c != '\n' && c != '\r' && c != '\0';
+  }
   if (!map_insert_hashed(&hub->groups, &group->by_key, key_hash)) {
-    free(group);
+    block_free(group, sizeof *group + key.len);
     return NULL;
   }
   group->index = topic->n_groups;
@@ -144,7 +150,7 @@ static void group_free(struct hub *hub, struct group *group)
   map_remove(&hub->groups, &group->by_key);
   free(group->queues);
   free(group->members);
-  free(group);
+  block_free(group, sizeof *group + group->by_key.key.len);
 }
 
 static uint64_t group_hash(const struct topic *topic, const struct hub_subscribe *request,

@@ -19,6 +19,18 @@ struct shard {
   /* Entries of map by more bits of their hash; written under mutex, read by who hopes to do without
    * it. */
   _Atomic uint32_t cells[CELLS];
+  /* Rises whenever somebody wants an entry or no longer does; written under mutex. */
+  _Atomic uint64_t version;
+};
+
+/* A topic that one worker alone wanted when its shard had that version. */
+#define KNOWN_BITS  6
+#define KNOWN_BYTES 104
+struct known_topic {
+  uint64_t hash, version;
+  uint32_t worker;
+  uint32_t len; /* 0: none */
+  char text[KNOWN_BYTES];
 };
 
 struct interest_table {
@@ -35,6 +47,8 @@ struct interest_table {
   unsigned n_workers;
   uint64_t inbox_limit, inbox_bytes;
   struct inbox *inboxes[INTEREST_WORKERS_MAX];
+  /* What each worker's thread has found out and is the only one to use; NULL: nothing yet. */
+  struct known_topic *known[INTEREST_WORKERS_MAX];
 };
 
 static _Thread_local int this_worker = -1;
@@ -81,6 +95,8 @@ void interest_table_free(struct interest_table *table)
   if (!table)
     return;
   map_fini(&table->patterns_by_id);
+  for (unsigned i = 0; i < INTEREST_WORKERS_MAX; i++)
+    free(table->known[i]);
   for (unsigned i = 0; i < SHARDS; i++)
     shard_fini(&table->shards[i]);
   shard_fini(&table->patterns);
@@ -132,8 +148,12 @@ static void set_wanted(struct interest_table *table, struct interest *interest, 
   if (((interest->workers & bit) != 0) == wanted)
     return;
   interest->workers ^= bit;
-  if (!interest->is_pattern)
+  if (!interest->is_pattern) {
+    struct shard *shard = shard_of_entry(table, interest);
+    uint64_t version = atomic_load_explicit(&shard->version, memory_order_relaxed);
+    atomic_store_explicit(&shard->version, version + 1, memory_order_release);
     return;
+  }
   table->n_patterns[worker] += wanted ? 1u : UINT32_MAX;
   uint64_t all = atomic_load_explicit(&table->pattern_workers, memory_order_relaxed);
   all = table->n_patterns[worker] ? all | bit : all & ~bit;
@@ -151,9 +171,10 @@ static void shard_count(struct shard *shard, uint64_t hash, bool more)
 static struct interest *interest_new(struct interest_table *table, struct shard *shard,
                                      struct plug_str name, bool is_pattern, uint64_t hash)
 {
-  struct interest *interest = calloc(1, sizeof *interest + name.len);
+  struct interest *interest = malloc(sizeof *interest + name.len); /* calloc is far slower */
   if (!interest)
     return NULL;
+  memset(interest, 0, sizeof *interest);
   memcpy(interest->name, name.ptr, name.len);
   uint64_t number = atomic_fetch_add_explicit(&table->next_id, 1, memory_order_relaxed);
   interest->id = number * 2 + (is_pattern ? 1 : 0);
@@ -181,7 +202,18 @@ static struct interest *interest_new(struct interest_table *table, struct shard 
 plug_status interest_join(struct interest_table *table, unsigned worker, struct plug_str name,
                           bool is_pattern)
 {
-  uint64_t hash = hash_bytes(name.ptr, name.len);
+  return interest_join_hashed(table, worker, name, hash_bytes(name.ptr, name.len), is_pattern);
+}
+
+void interest_leave(struct interest_table *table, unsigned worker, struct plug_str name,
+                    bool is_pattern)
+{
+  interest_leave_hashed(table, worker, name, hash_bytes(name.ptr, name.len), is_pattern);
+}
+
+plug_status interest_join_hashed(struct interest_table *table, unsigned worker,
+                                 struct plug_str name, uint64_t hash, bool is_pattern)
+{
   struct shard *shard = shard_of(table, is_pattern, hash);
   bool tell = false;
   plug_status status = PLUG_ENOMEM;
@@ -210,10 +242,9 @@ plug_status interest_join(struct interest_table *table, unsigned worker, struct 
   return status;
 }
 
-void interest_leave(struct interest_table *table, unsigned worker, struct plug_str name,
-                    bool is_pattern)
+void interest_leave_hashed(struct interest_table *table, unsigned worker, struct plug_str name,
+                           uint64_t hash, bool is_pattern)
 {
-  uint64_t hash = hash_bytes(name.ptr, name.len);
   struct shard *shard = shard_of(table, is_pattern, hash);
   bool tell = false;
 
@@ -255,7 +286,8 @@ bool interest_congested(const struct interest_table *table)
   return false;
 }
 
-/* Under a shard's mutex: puts msg into the inboxes of mask; returns which workers to wake. */
+/* Under a shard's mutex, or for one worker alone: puts msg into the inboxes of mask; returns which
+ * workers to wake. */
 static uint64_t put_all(struct interest_table *table, uint64_t mask, enum inbox_kind kind,
                         struct plug_str text, uint64_t interest, const struct plug_msg *msg,
                         plug_status *status)
@@ -323,6 +355,46 @@ uint64_t interest_workers(struct interest_table *table, struct plug_str name, bo
   return workers;
 }
 
+static struct known_topic *known_slot(struct interest_table *table, uint64_t hash)
+{
+  return &table->known[this_worker][hash >> (64 - KNOWN_BITS)];
+}
+
+/* The one worker that wants it, if that is known and still so; -1: look it up. What one worker
+ * alone gets needs no lock for its order, which is that of its inbox. */
+static inline int known_worker(struct interest_table *table, const struct shard *shard,
+                               struct plug_str topic, uint64_t hash)
+{
+  if (this_worker < 0 || !table->known[this_worker])
+    return -1;
+  const struct known_topic *known = known_slot(table, hash);
+  if (known->hash != hash || known->len != topic.len ||
+      memcmp(known->text, topic.ptr, topic.len) != 0)
+    return -1;
+  /* In this order, for who changes over between pattern and topic (see interest_is_heard). */
+  if (pattern_workers(table) ||
+      atomic_load_explicit(&shard->version, memory_order_acquire) != known->version)
+    return -1;
+  return (int)known->worker;
+}
+
+/* Under the shard's mutex: workers want it. */
+static void know(struct interest_table *table, const struct shard *shard, struct plug_str topic,
+                 uint64_t hash, uint64_t workers)
+{
+  if (this_worker < 0 || topic.len > KNOWN_BYTES || !workers || (workers & (workers - 1)))
+    return;
+  struct known_topic **mine = &table->known[this_worker];
+  if (!*mine && !(*mine = calloc(1 << KNOWN_BITS, sizeof **mine)))
+    return;
+  struct known_topic *known = known_slot(table, hash);
+  known->hash = hash;
+  known->version = atomic_load_explicit(&shard->version, memory_order_relaxed);
+  known->worker = (uint32_t)__builtin_ctzll(workers);
+  known->len = (uint32_t)topic.len;
+  memcpy(known->text, topic.ptr, topic.len);
+}
+
 plug_status interest_deliver(struct interest_table *table, uint64_t interest,
                              const struct plug_msg *msg)
 {
@@ -341,6 +413,12 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
   } else {
     uint64_t hash = message_topic_hash(msg);
     struct shard *shard = shard_of(table, false, hash);
+    int only = interest ? -1 : known_worker(table, shard, msg->topic, hash);
+    if (only >= 0) {
+      wake_all(table, put_all(table, UINT64_C(1) << only, INBOX_DELIVER, str_from(NULL, 0), hash,
+                              msg, &status));
+      return status;
+    }
     if (!(interest ? has_topic(shard, hash) : interest_is_heard(table, hash)))
       return PLUG_OK; /* nobody listens, and nobody has to be waited for to know that */
     pthread_mutex_lock(&shard->mutex);
@@ -348,6 +426,7 @@ plug_status interest_deliver(struct interest_table *table, uint64_t interest,
     uint64_t patterns = interest ? 0 : pattern_workers(table);
     struct map_entry *found = map_find_hashed(&shard->map, msg->topic, hash);
     uint64_t mask = found ? container_of(found, struct interest, by_name)->workers : 0;
+    know(table, shard, msg->topic, hash, mask);
     wake = put_all(table, mask | patterns, interest ? INBOX_DELIVER_TOPIC : INBOX_DELIVER,
                    str_from(NULL, 0), hash, msg, &status);
     pthread_mutex_unlock(&shard->mutex);

@@ -101,6 +101,11 @@ plug_status interest_join(struct interest_table *table, unsigned worker, struct 
 /* [worker] */
 void interest_leave(struct interest_table *table, unsigned worker, struct plug_str name,
                     bool is_pattern);
+/* The same for who knows hash_bytes of the name already. */
+plug_status interest_join_hashed(struct interest_table *table, unsigned worker,
+                                 struct plug_str name, uint64_t hash, bool is_pattern);
+void interest_leave_hashed(struct interest_table *table, unsigned worker, struct plug_str name,
+                           uint64_t hash, bool is_pattern);
 
 /* [any] Puts msg into the inboxes of the workers that want it. interest: see
  * plug_broker_up.deliver. PLUG_EAGAIN: put, but a worker is behind. PLUG_ETOOBIG: dropped for a

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/scan.h"
 #include "base/str.h"
 #include "hub/segment_regex.h"
 
@@ -44,19 +45,25 @@ static bool has_last_slash(struct plug_str s)
   return s.len && s.ptr[s.len - 1] == '/';
 }
 
-/* Two ranges around '?' that hold letters, digits, '-', '.', '/' and '_', and no '*', '{' or '}'. */
-static inline bool is_plain(char c)
+#ifdef __SSE2__
+static inline __m128i begins_wildcard(__m128i x)
 {
-  return (unsigned char)(c - '-') <= '>' - '-' || (unsigned char)(c - '@') <= 'z' - '@';
+  __m128i found =
+      _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('*')), _mm_cmpeq_epi8(x, _mm_set1_epi8('?')));
+  return _mm_or_si128(found, _mm_cmpeq_epi8(x, _mm_set1_epi8('{')));
 }
+#endif
 
 bool pattern_is(struct plug_str destination)
 {
   bool open = false;
+#ifdef __SSE2__
+  if (destination.len >= SCAN_LEAST &&
+      !scan_finds(destination.ptr, destination.len, begins_wildcard))
+    return false;
+#endif
   for (size_t i = 0; i < destination.len; i++) {
     char c = destination.ptr[i];
-    if (is_plain(c))
-      continue;
     if (c == '*' || c == '?' || (c == '}' && open))
       return true;
     open = open || c == '{';

@@ -150,17 +150,10 @@ static void send_to_user(struct session *session, const struct stomp_frame *fram
   buf_free(&topic);
 }
 
-void send_now(struct session *session, const struct stomp_frame *frame,
-              const struct send_target *target, struct session_waiter *waiter)
+static inline void send_to_broker(struct session *session, const struct stomp_frame *frame,
+                                  const struct send_target *target, struct session_waiter *waiter)
 {
   struct session_env *env = session->env;
-  if (target->kind != DESTINATION_BROKER) {
-    if (target->kind == DESTINATION_APP)
-      applications_send(session, frame, *target->destination, waiter);
-    else
-      send_to_user(session, frame, *target->destination, waiter);
-    return;
-  }
   if (env->publish_unheard && env->publish_unheard(env, target->hash, frame->body.len))
     return;
   const struct plug_msg *msg = make_message(session, frame, target);
@@ -172,6 +165,17 @@ void send_now(struct session *session, const struct stomp_frame *frame,
   message_unref(msg);
   if (waiter && status < 0)
     waiter->status = status;
+}
+
+void send_now(struct session *session, const struct stomp_frame *frame,
+              const struct send_target *target, struct session_waiter *waiter)
+{
+  if (target->kind == DESTINATION_BROKER)
+    send_to_broker(session, frame, target, waiter);
+  else if (target->kind == DESTINATION_APP)
+    applications_send(session, frame, *target->destination, waiter);
+  else
+    send_to_user(session, frame, *target->destination, waiter);
 }
 
 void send_handle(struct session *session, const struct stomp_frame *frame,
@@ -286,4 +290,14 @@ bool send_find_target(struct session *session, const struct stomp_frame *frame,
     }
   }
   return check_target(session, frame, target);
+}
+
+bool send_known(struct session *session, const struct stomp_frame *frame)
+{
+  const struct stomp_head *head = frame->head;
+  struct send_target target;
+  if (head->receipt >= 0 || head->transaction >= 0 || !find_noted(session, frame, &target))
+    return false;
+  send_to_broker(session, frame, &target, NULL);
+  return true;
 }

@@ -17,6 +17,9 @@ struct send_target {
 /* Fills target, or the session has failed, or the frame is ignored. */
 bool send_find_target(struct session *session, const struct stomp_frame *frame,
                       struct send_target *target);
+/* Does all that a SEND asks for whose head is known (struct stomp_frame.head), or nothing: false.
+ */
+bool send_known(struct session *session, const struct stomp_frame *frame);
 /* waiter: for the receipt of this SEND or of the COMMIT that it is part of, or NULL. */
 void send_now(struct session *session, const struct stomp_frame *frame,
               const struct send_target *target, struct session_waiter *waiter);

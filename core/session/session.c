@@ -15,6 +15,7 @@
 #include "session/memory.h"
 #include "session/refusal.h"
 #include "session/restart.h"
+#include "session/send.h"
 #include "session/session_parser.h"
 #include "session/session_waiter.h"
 #include "session/transaction.h"
@@ -488,6 +489,8 @@ static void handle_frame(struct session *session, struct stomp_frame *frame)
 {
   COUNT(frames_in);
   session->n_frames++;
+  if (frame->head && session->state == SESSION_CONNECTED && send_known(session, frame))
+    return;
   if (stomp_command_is_server(frame->command)) {
     session_fail(session, frame, CLOSE_PROTOCOL, NULL, "%s frames are sent by servers only",
                  stomp_command_text(frame->command));
@@ -558,6 +561,7 @@ static size_t receive(struct session *session, char *chunk, size_t len, uint64_t
     session_close(session, CLOSE_INTERNAL, "out of memory");
     return 0;
   }
+  parser->source = session->number;
   stomp_parser_feed(parser, chunk, len);
   size_t rest = read_frames(session, parser, may_stop);
   session_parser_give(session);

@@ -19,22 +19,26 @@ static inline size_t read_digits(const char *data, const char *end, size_t *numb
   return n;
 }
 
-bool stomp_head_differs_by_length(const struct stomp_head *head, const char *data, size_t len,
-                                  size_t *digits, size_t *body)
+struct stomp_head_length stomp_head_read_length(const struct stomp_head *head, const char *data,
+                                                size_t len)
 {
-  const char *end = data + len;
+  const struct stomp_head_length none = {0, SIZE_MAX};
+  struct stomp_head_length length = {0, 0};
+  const char *end = data + len, *number = data + head->before;
   if (!stomp_head_begins(data, len, head->text, head->before))
-    return false;
+    return none;
   if (!head->digits) {
     const char *nul = len > head->len ? memchr(data + head->len, '\0', len - head->len) : NULL;
-    *body = nul ? (size_t)(nul - data) - head->len : 0;
-    return nul != NULL;
+    length.body = nul ? (size_t)(nul - data) - head->len : SIZE_MAX;
+    return length;
   }
-  const char *number = data + head->before;
-  *digits = read_digits(number, end, body);
+  length.digits = read_digits(number, end, &length.body);
   size_t rest_at = head->before + (size_t)head->digits;
-  return *digits && stomp_head_begins(number + *digits, (size_t)(end - number) - *digits,
-                                      head->text + rest_at, head->len - rest_at);
+  if (!length.digits ||
+      !stomp_head_begins(number + length.digits, (size_t)(end - number) - length.digits,
+                         head->text + rest_at, head->len - rest_at))
+    return none;
+  return length;
 }
 
 void stomp_head_move_rest(const struct stomp_head *head, size_t digits,

@@ -51,11 +51,11 @@ struct stomp_head {
 
 #define STOMP_HEADS_BITS 7
 
-/* The one in which a parser's last head is kept. */
+/* The one in which the last head of that source, a client, is kept. */
 static inline struct stomp_head *stomp_head_of(struct stomp_head heads[1 << STOMP_HEADS_BITS],
-                                               const void *parser)
+                                               uint64_t source)
 {
-  uint64_t mixed = ((uintptr_t)parser >> 4) * 0x9e3779b97f4a7c15u;
+  uint64_t mixed = source * 0x9e3779b97f4a7c15u;
   return &heads[mixed >> (64 - STOMP_HEADS_BITS)];
 }
 
@@ -80,10 +80,13 @@ static inline bool stomp_head_begins(const char *data, size_t have, const char *
   return have >= n && memcmp(data, text, n) == 0;
 }
 
-/* The same with a content-length that may be another one; *digits is how many there are, *body how
- * many bytes the body has. */
-bool stomp_head_differs_by_length(const struct stomp_head *head, const char *data, size_t len,
-                                  size_t *digits, size_t *body);
+struct stomp_head_length {
+  size_t digits; /* of content-length */
+  size_t body;   /* what it says, or where the NUL is; SIZE_MAX: it is not that head */
+};
+/* The same for a head that may have another content-length, or has none. */
+struct stomp_head_length stomp_head_read_length(const struct stomp_head *head, const char *data,
+                                                size_t len);
 /* What stands behind content-length moves with the number of its digits. */
 void stomp_head_move_rest(const struct stomp_head *head, size_t digits,
                           struct stomp_header *headers);
@@ -95,26 +98,29 @@ static inline size_t stomp_head_match(struct stomp_head *head, const char *data,
                                       size_t max_frame, size_t max_headers, size_t max_line,
                                       struct stomp_header *headers, struct stomp_frame *frame)
 {
-  size_t digits = head->digits, body = head->body;
+  struct stomp_head_length length = {head->digits, head->body};
   if (!head->len || head->n_headers > max_headers || head->longest > max_line)
     return 0;
-  if ((!digits || !stomp_head_begins(data, len, head->text, head->len)) &&
-      !stomp_head_differs_by_length(head, data, len, &digits, &body))
-    return 0;
-  size_t body_at = head->len - head->digits + digits, need = body_at + body + 1;
+  if (!length.digits || !stomp_head_begins(data, len, head->text, head->len)) {
+    length = stomp_head_read_length(head, data, len);
+    if (length.body == SIZE_MAX)
+      return 0;
+  }
+  size_t body_at = (size_t)head->len - head->digits + length.digits;
+  size_t need = body_at + length.body + 1;
   if (need > max_frame || need > len || data[need - 1] != '\0')
     return 0;
-  for (unsigned i = 0; i < head->n_headers; i++) {
+  for (unsigned i = 0, n = head->n_headers; i < n; i++) {
     headers[i].name = str_from(data + head->headers[i].name.at, head->headers[i].name.len);
     headers[i].value = str_from(data + head->headers[i].value.at, head->headers[i].value.len);
   }
-  if (digits != head->digits)
-    stomp_head_move_rest(head, digits, headers);
+  if (length.digits != head->digits)
+    stomp_head_move_rest(head, length.digits, headers);
   head->idle = 0;
   frame->command = STOMP_SEND;
   frame->headers = headers;
   frame->n_headers = head->n_headers;
-  frame->body = str_from(data + body_at, body);
+  frame->body = str_from(data + body_at, length.body);
   frame->head = head;
   return need;
 }

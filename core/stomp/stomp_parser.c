@@ -624,7 +624,7 @@ static enum stomp_event read_whole(struct stomp_parser *p, struct stomp_frame *f
                                    struct stomp_parse_error *error)
 {
   char *data = p->in;
-  struct stomp_head *head = stomp_head_of(p->scratch->heads, p);
+  struct stomp_head *head = stomp_head_of(p->scratch->heads, p->source);
   const struct stomp_limits *limits = p->limits;
   size_t known = stomp_head_match(head, data, p->in_len, limits->frame_bytes, limits->n_headers,
                                   limits->header_bytes, p->scratch->headers, frame);

@@ -54,7 +54,8 @@ struct stomp_progress {
 struct stomp_parser {
   const struct stomp_limits *limits; /* outlives the parser */
   struct stomp_scratch *scratch;     /* outlives the parser */
-  char *in;                          /* the caller's chunk, what is left of it */
+  uint64_t source; /* the owner's: which client's bytes they are, for heads that are known */
+  char *in;        /* the caller's chunk, what is left of it */
   size_t in_len;
   struct buf pending; /* the bytes of a frame that did not arrive whole, else empty */
   struct stomp_progress at;
