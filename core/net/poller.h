@@ -43,7 +43,7 @@ struct poller {
   int first, last;                          /* of those who stand in line */
   struct epoll_event events[POLLER_EVENTS]; /* of this wait */
   int n;
-  struct watch wake;
+  _Alignas(64) struct watch wake; /* in a line of their own: others look at them */
   _Atomic int woken;
 };
 
