@@ -11,11 +11,12 @@
 #include "base/mpsc.h"
 #include "message/message.h"
 
+/* All of it lies in one line, and nothing else: that is what a put fetches from another core. */
 struct inbox {
-  struct mpsc queue;
+  _Alignas(64) struct mpsc queue;
   /* Of the items put and not yet taken: in the upper bits how many, in the lower ones the bytes of
    * their messages, each as if it were here only. One word, because every put is an atomic one. */
-  _Alignas(64) _Atomic uint64_t load;
+  _Atomic uint64_t load;
   void (*wake)(struct inbox *inbox); /* [any] makes the worker call inbox_take soon */
 };
 
@@ -69,23 +70,42 @@ static inline uint64_t inbox_load_bytes(uint64_t load)
   return load & ((UINT64_C(1) << INBOX_BYTES_BITS) - 1);
 }
 
-/* What an item adds to the load. */
+/* What an item with this message (or NULL) adds to the load. */
+static inline uint64_t inbox_load_with(const struct plug_msg *msg)
+{
+  return (UINT64_C(1) << INBOX_BYTES_BITS) + (msg ? message_bytes(msg) : 0);
+}
+
 static inline uint64_t inbox_item_load(const struct inbox_item *item)
 {
-  return (UINT64_C(1) << INBOX_BYTES_BITS) + (item->msg ? message_bytes(item->msg) : 0);
+  return inbox_load_with(item->msg);
 }
 
-/* [any] True if the queue was empty: the caller then calls inbox->wake, without a lock held. */
-static inline bool inbox_put(struct inbox *inbox, struct inbox_item *item)
+/* [any] The load as it was, and this much is added. First of all, because who looks at the load
+ * before he adds to it fetches its line twice. What is then not put is taken back. */
+static inline uint64_t inbox_reserve(struct inbox *inbox, uint64_t load)
 {
-  atomic_fetch_add_explicit(&inbox->load, inbox_item_load(item), memory_order_relaxed);
-  return mpsc_push(&inbox->queue, &item->node);
+  return atomic_fetch_add_explicit(&inbox->load, load, memory_order_relaxed);
 }
 
-/* load: the sum of inbox_item_load of what has been taken. */
+/* [any] load: the sum of inbox_item_load of what has been taken, or was not put. */
 static inline void inbox_taken(struct inbox *inbox, uint64_t load)
 {
   atomic_fetch_sub_explicit(&inbox->load, load, memory_order_relaxed);
+}
+
+/* [any] After inbox_reserve. True if the queue was empty: the caller then calls inbox->wake,
+ * without a lock held. */
+static inline bool inbox_push(struct inbox *inbox, struct inbox_item *item)
+{
+  return mpsc_push(&inbox->queue, &item->node);
+}
+
+/* [any] Both. */
+static inline bool inbox_put(struct inbox *inbox, struct inbox_item *item)
+{
+  inbox_reserve(inbox, inbox_item_load(item));
+  return inbox_push(inbox, item);
 }
 
 #endif

@@ -12,13 +12,12 @@
 #include "base/assert.h"
 
 /* What is put into the inbox before the flag is cleared is taken in the turn that follows; what
- * comes later wakes anew. */
+ * comes later wakes anew. Nothing is read: the descriptor is edge-triggered and tells of each
+ * write, and to count to its end takes 2^64 of them. */
 static void on_wake(struct watch *watch, uint32_t events)
 {
   struct poller *poller = (struct poller *)(void *)((char *)watch - offsetof(struct poller, wake));
-  uint64_t times;
   (void)events;
-  (void)!read(watch->fd, &times, sizeof times);
   atomic_store(&poller->woken, 0);
 }
 
@@ -111,7 +110,7 @@ int poller_init(struct poller *poller)
   if (poller->fd < 0)
     return errno;
   poller->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (poller->wake.fd < 0 || !poller_add(poller, &poller->wake, EPOLLIN)) {
+  if (poller->wake.fd < 0 || !poller_add(poller, &poller->wake, EPOLLIN | (uint32_t)EPOLLET)) {
     int why = errno;
     poller_fini(poller);
     return why;

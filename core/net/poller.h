@@ -53,7 +53,7 @@ struct poller {
   struct poller_line again;                 /* of others, all of whom the next turn serves */
   struct epoll_event events[POLLER_EVENTS]; /* of this wait */
   int n;
-  struct watch wake;
+  _Alignas(64) struct watch wake; /* in a line of their own: others look at them */
   _Atomic int woken;
 };
 

@@ -37,21 +37,23 @@ struct worker {
   struct sender *sender; /* made by the worker's thread */
   struct timer drain;
   struct parting parting;
-  uint64_t follow_ms;   /* when the next message may be followed */
-  unsigned n_deferred;  /* turns for which sending has waited */
-  uint64_t answered_ms; /* when it last answered for others */
-  pthread_t thread;
+  uint64_t follow_ms;     /* when the next message may be followed */
+  unsigned n_deferred;    /* turns for which sending has waited */
+  uint64_t answered_ms;   /* when it last answered for others */
+  _Atomic uint64_t turns; /* begun so far: it is alive if they rise */
+  int obeyed;             /* the last command */
+  bool ending;
+  bool stepped; /* a handshake, in this turn */
+  /* In lines of their own: what whoever wakes it reads is not what it writes in each turn. */
+  _Alignas(64) pthread_t thread;
   sem_t shut, parted, quiet; /* posted once it is */
   struct parting_plan plan;  /* of the command to part, written before it; as deadline_ms */
   _Atomic uint64_t n_shut;   /* connections that it had then */
   _Atomic int command;       /* what it is to do, in the order of enum worker_command */
-  _Atomic uint64_t turns;    /* begun so far: it is alive if they rise */
   _Atomic(struct counter_block *) counters; /* of its thread; NULL: it has not started */
   _Atomic int stopped;                      /* no wake-ups any more */
   uint64_t deadline_ms;                     /* of the command to stop; written before it */
-  int obeyed;                               /* the last command */
-  bool initialised, ending;
-  bool stepped; /* a handshake, in this turn */
+  bool initialised;
 };
 
 struct generation; /* generation.h */
