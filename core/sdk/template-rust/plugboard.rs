@@ -440,6 +440,8 @@ pub struct plug_app_event {
     pub watch: usize,
     pub variables: *const plug_kv,
     pub n_variables: usize,
+    pub flags: u32,
+    pub reserved: u32,
 }
 
 #[repr(C)]
