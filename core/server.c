@@ -289,10 +289,7 @@ static bool read_again(struct server *server, struct order *order)
   struct buf answer = {0};
   notify_reloading();
   plug_status status = reload_run(&server->reload, &answer);
-  server->config = server->reload.now.config;
-  server->settings = server->reload.now.settings;
-  server->access = server->reload.now.access;
-  server->app = server->reload.now.app;
+  server_follow_reload(server);
   notify_ready();
   if (status == PLUG_OK && !answer.failed && (server->reload.broker || server->broker_owed))
     server_swap_reloaded(server, order, answer.data);

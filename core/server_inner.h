@@ -89,12 +89,15 @@ plug_status server_check_auth(struct server *server, struct plug_err *err);
 void server_find_mistakes(struct config *config, const struct settings *settings,
                           struct config_complaints *complaints);
 
-/* An order to swap the broker; answered when it is over: {"from","to","took_ms","overlap_ms"}, or
- * {"code","message"} with PLUG_EINVAL or PLUG_ESTATE. */
+/* An order to swap; answered when it is over: {"from","to","took_ms"}, and "overlap_ms" of a
+ * broker, "kind" of the others; or {"code","message"} with PLUG_EINVAL or PLUG_ESTATE. */
 void server_swap(struct server *server, struct order *order);
 /* A reload, whose answer is text, has named another broker, or other options of it: answered when
  * that is over, with what has become of it. */
 void server_swap_reloaded(struct server *server, struct order *order, const char *text);
+
+/* All that is the main thread's own goes by what a reload has made. */
+void server_follow_reload(struct server *server);
 
 /* What worker i has of access control and applications. */
 plug_status server_give_access(struct server *server, unsigned i, struct plug_err *err);

@@ -1,9 +1,11 @@
-/* Orders to swap the broker, and reloads that name another one: made into a swap (ops/swap.h), and
+/* Orders to swap the broker, an auth plugin or an application, and reloads that name another one: made into a swap (ops/swap.h), and
  * answered when it is over. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "config/fault.h"
@@ -85,7 +87,33 @@ static bool read_file(struct waiter *waiter, json_t *faults)
   return waiter->has_settings && complaints.n == 0;
 }
 
-void server_swap(struct server *server, struct order *order)
+void server_follow_reload(struct server *server)
+{
+  server->config = server->reload.now.config;
+  server->settings = server->reload.now.settings;
+  server->access = server->reload.now.access;
+  server->app = server->reload.now.app;
+}
+
+/* Done when this returns: nothing of it waits for clients or for another node. */
+static void swap_plugin(struct server *server, struct order *order)
+{
+  const struct reload_order what = {order->swap_kind, order->plugin, order->former};
+  struct buf text = {0};
+  if (swap_is_under_way(&server->swap)) {
+    COUNT(swaps_failed);
+    refuse(order, PLUG_ESTATE, "not-swapped", "another swap is under way", NULL);
+    return;
+  }
+  swap_show(&server->swap, order->swap_kind, order->plugin);
+  plug_status status = reload_plugin(&server->reload, &what, &text);
+  server_follow_reload(server);
+  swap_shown(&server->swap);
+  orders_answer(order, status, text.failed ? "{}" : text.data);
+  buf_free(&text);
+}
+
+static void swap_broker(struct server *server, struct order *order)
 {
   struct waiter *waiter = calloc(1, sizeof *waiter);
   json_t *faults = json_array();
@@ -110,6 +138,14 @@ void server_swap(struct server *server, struct order *order)
     swap_begin(&server->swap, &plan, on_swapped, waiter);
   }
   json_decref(faults);
+}
+
+void server_swap(struct server *server, struct order *order)
+{
+  if (strcmp(order->swap_kind, "broker") == 0)
+    swap_broker(server, order);
+  else
+    swap_plugin(server, order);
 }
 
 /* --- reload ------------------------------------------------------------------------------- */

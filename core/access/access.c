@@ -1,5 +1,6 @@
 #include "access/access.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include <plugboard/ext/auth.h>
@@ -19,6 +20,7 @@ struct access_plugins {
    * they have told the workers is known to have come there. */
   struct list link; /* in access_workers.former */
   bool stopped, settled;
+  bool ended; /* its sessions were told to go */
 };
 
 struct access {
@@ -215,13 +217,11 @@ void access_stop(struct access *access)
 
 /* --- plugins that were replaced ----------------------------------------------------------- */
 
-/* So many that sessions still have identities of: beyond them the oldest are done with. */
-#define FORMER_MAX 8
-
-static void let_sessions_go(struct access_plugins *plugins)
+static void let_sessions_go(struct access_plugins *plugins, uint64_t max)
 {
-  log_warn("auth", "sessions that were let in more than %d configurations ago are ended",
-           FORMER_MAX);
+  log_warn("auth",
+           "sessions that were let in more than %" PRIu64 " generations of plugins ago are ended",
+           max);
   for (size_t i = 0; i < plugins->chain.n; i++) {
     struct notice notice = {.instance = plugins->chain.instances[i],
                             .all = true,
@@ -234,7 +234,7 @@ static void let_sessions_go(struct access_plugins *plugins)
 bool access_tend(struct access *access)
 {
   struct list *head = &access->workers->former, *next;
-  size_t n = 0;
+  uint64_t n = 0;
   for (struct list *node = head->prev; node != head; node = next) { /* the youngest first */
     struct access_plugins *plugins = former_at(node);
     next = node->prev;
@@ -244,8 +244,9 @@ bool access_tend(struct access *access)
       chain_drain(&plugins->chain);
       plugins_stop(plugins);
       log_info("auth", "the plugins of a former configuration have stopped");
-    } else if (++n == FORMER_MAX + 1) {
-      let_sessions_go(plugins);
+    } else if (++n > access->settings.max_former && !plugins->ended) {
+      plugins->ended = true;
+      let_sessions_go(plugins, access->settings.max_former);
     }
   }
   return n > 0;

@@ -25,6 +25,7 @@ struct access_settings {
   bool anonymous;           /* who shows no credentials is let in as nobody */
   bool close_denied;        /* a denied SUBSCRIBE or SEND ends the session */
   uint64_t warning_ms;      /* how long before an identity's end its client is told */
+  uint64_t max_former;      /* generations of plugins that sessions still have identities of */
 };
 
 /* [start] NULL on failure, with err->text. loop NULL: for --check. *wanted is false, and the result

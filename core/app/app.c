@@ -309,9 +309,20 @@ struct app *app_new(const struct app_settings *settings, const struct config *co
   return NULL;
 }
 
+/* What the instances have left with the services that applications are offered goes, or is their
+ * successors' already. */
+static void forget(struct app *app)
+{
+  const struct instance_extension *extension = app->settings.chain.extension;
+  for (size_t i = 0; extension && extension->forget && i < app->chain.n; i++)
+    if (!app->chain.foreign[i])
+      extension->forget(extension->ctx, app->chain.instances[i]);
+}
+
 static void stop(struct app *app)
 {
   chain_drain(&app->chain);
+  forget(app);
   if (app->started)
     chain_stop(&app->chain);
   app->started = false;
@@ -344,6 +355,14 @@ struct app *app_renewed(const struct app *former, const struct app_settings *set
   return NULL;
 }
 
+bool app_has_new(const struct app *app)
+{
+  for (size_t i = 0; i < app->chain.n; i++)
+    if (!app->chain.foreign[i])
+      return true;
+  return false;
+}
+
 void app_take_over(struct app *app, struct app *former)
 {
   for (size_t i = 0; i < app->chain.n; i++)
@@ -371,8 +390,12 @@ bool app_tend(struct app *app)
     struct app *former = former_at(node);
     if (former->stopped || !former->settled)
       continue;
-    if (chain_is_idle(&former->chain))
+    if (chain_is_idle(&former->chain)) {
+      bool any = app_has_new(former); /* what the next one has of it is foreign here */
       stop(former);
+      if (any)
+        log_info("app", "the applications of a former configuration have stopped");
+    }
     more = more || !former->stopped;
   }
   return more;
@@ -396,8 +419,7 @@ bool app_can_renew(const struct app *app, const char *section)
   struct plug_str name = str_from(section, strcspn(section, " "));
   for (size_t i = 0; i < app->chain.n; i++)
     if (str_eq(str_of(instance_name(app->chain.instances[i])), name))
-      return !claims_watch(&app->claims, app->chain.instances[i]) &&
-             !instance_has_called(app->chain.instances[i]);
+      return true;
   return false;
 }
 
@@ -531,9 +553,23 @@ struct app *app_of(const struct app_worker *worker)
   return worker->app;
 }
 
-void app_worker_renew(struct app_worker *worker, struct app *app)
+bool app_has(const struct app *app, const struct plugin_instance *instance)
 {
+  for (size_t i = 0; i < app->chain.n; i++)
+    if (app->chain.instances[i] == instance)
+      return true;
+  return false;
+}
+
+bool app_worker_renew(struct app_worker *worker, struct app *app)
+{
+  const struct app *former = worker->app;
+  bool any = false;
   worker->app = app;
+  for (size_t i = 0; app != former && i < app->chain.n; i++)
+    any = any || (claims_watch(&app->claims, app->chain.instances[i]) &&
+                  !app_has(former, app->chain.instances[i]));
+  return any;
 }
 
 struct inbox *app_worker_inbox(const struct app_worker *worker)

@@ -53,6 +53,8 @@ struct app *app_new(const struct app_settings *settings, const struct config *co
 struct app *app_renewed(const struct app *former, const struct app_settings *settings,
                         const struct config *config, bool (*renew)(void *ctx, const char *name),
                         void *ctx, struct plug_err *err);
+/* [main] Before app_take_over: whether instances of it were made anew. */
+bool app_has_new(const struct app *app);
 /* [main] It will not be; app_settle frees it. */
 void app_abandon(struct app *app);
 /* [main] Then the workers are sent there; former lives on until nothing of it is under way. */
@@ -62,9 +64,8 @@ void app_take_over(struct app *app, struct app *former);
 bool app_tend(struct app *app);
 /* [main] All workers have gone over to this one. */
 void app_settle(struct app *app);
-/* [main] Whether the instance that reads this section, [app.NAME] or [app.NAME ...], can be made
- * anew while the server runs: it is not told of subscriptions, and keeps no members, of which the
- * next one would not know. */
+/* [main] Whether there is an instance that reads this section, [app.NAME] or [app.NAME ...], and so
+ * can be made anew while the server runs. */
 bool app_can_renew(const struct app *app, const char *section);
 size_t app_n_instances(const struct app *app); /* [main] that are to be stopped in the end */
 plug_status app_start(struct app *app, struct plug_err *err);
@@ -89,8 +90,11 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
                                   void *ctx);
 void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
 struct app *app_of(const struct app_worker *worker);
-/* [worker] Goes over to the next one. */
-void app_worker_renew(struct app_worker *worker, struct app *app);
+/* [worker] Goes over to the next one. True: there are instances that are new, and watch; they are to
+ * be told of all subscriptions that there are (app_tell_init.former). */
+bool app_worker_renew(struct app_worker *worker, struct app *app);
+/* [any] Whether this one has the instance, its own or another one's. */
+bool app_has(const struct app *app, const struct plugin_instance *instance);
 void app_published(struct app_publish *publish, plug_status status); /* [worker] */
 const struct app_local *app_publish_local(
     const struct app_publish *publish); /* NULL: by the broker */
@@ -138,6 +142,7 @@ struct app_tell_init {
   struct plug_str session_id;
   struct identity *who;
   struct plug_str subscription, destination;
+  const struct app *former; /* NULL; or only those are told that this one has not: they came later */
 };
 /* [worker] Tells all whose watch matches; a PLUG_APP_DISCONNECTED all that watch anything. False:
  * nobody was. */

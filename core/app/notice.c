@@ -84,7 +84,8 @@ static void tell_one(struct app *app, struct plugin_instance *instance, const st
                                           .who = init->who ? init->who->who : NULL,
                                           .subscription = take(&at, init->subscription),
                                           .destination = take(&at, init->destination),
-                                          .variables = notice->variables};
+                                          .variables = notice->variables,
+                                          .flags = init->former ? PLUG_APP_STANDING : 0};
   if (claim) {
     notice->event.watch = claim->number;
     notice->event.n_variables = claim->n_variables;
@@ -102,6 +103,8 @@ bool app_tell(struct app_worker *worker, const struct app_tell_init *init)
   bool any = false;
   for (size_t i = 0; i < chain->n; i++) {
     struct plugin_instance *instance = chain->instances[i];
+    if (init->former && app_has(init->former, instance))
+      continue;
     bool whole = init->kind == PLUG_APP_DISCONNECTED;
     const struct claim *claim =
         whole ? NULL : claims_find_watch(claims, instance, init->destination);

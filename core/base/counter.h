@@ -54,8 +54,8 @@
   X(published, 0, "SENDs handed to the broker, or known to have no listener")            \
   X(publish_failed, 0, "SENDs that the broker did not take")                             \
   X(publish_late, 0, "those of them that it took after operation-timeout")               \
-  X(swaps, 0, "brokers that another one has taken over from while the server ran")       \
-  X(swaps_failed, 0, "attempts that left the broker as it was")                          \
+  X(swaps, 0, "brokers, auth plugins and applications that took over while the server ran")  \
+  X(swaps_failed, 0, "attempts that left the old plugin as it was")                      \
   X(swap_duplicates, 0, "messages that two brokers brought during one, dropped")         \
   X(delivered_node, 0, "messages that reached this node by its broker, wanted or not")   \
   X(delivered, 0, "MESSAGE frames queued for sessions")                                  \

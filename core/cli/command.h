@@ -35,6 +35,7 @@ struct arguments {
   /* admin commands */
   const char *search, *user, *message, *after;
   int64_t limit, overlap_ms;
+  const char *former; /* the plugin whose place is taken */
   /* all */
   bool json;
   const char *const *operands;

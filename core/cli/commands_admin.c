@@ -468,8 +468,10 @@ static int run_swap(const struct arguments *arguments)
 {
   struct arguments patient = *arguments;
   patient.timeout_ms += arguments->overlap_ms + SWAP_LIMIT_MS;
-  json_t *body = json_pack("{s:s, s:s, s:I}", "kind", arguments->operands[0], "plugin",
-                           arguments->operands[1], "overlap_ms", (json_int_t)arguments->overlap_ms);
+  json_t *body = json_pack("{s:s, s:s, s:s*}", "kind", arguments->operands[0], "plugin",
+                           arguments->operands[1], "for", arguments->former);
+  if (body && arguments->overlap_ms)
+    (void)json_object_set_new(body, "overlap_ms", json_integer((json_int_t)arguments->overlap_ms));
   if (!body) {
     say_error("an operand is not UTF-8");
     return EXIT_BAD_USAGE;
@@ -544,20 +546,31 @@ static const struct option_spec swap_specs[] = {
      .at = AT(overlap_ms),
      .max = INT64_C(86400000),
      .help = "both brokers carry all messages so long: until the other nodes have swapped, too"},
+    {.name = "for",
+     .value = "NAME",
+     .kind = OPTION_TEXT,
+     .at = AT(former),
+     .help = "the auth plugin whose place is taken, where [auth] plugins names several"},
 };
 static const struct option_group swap_group = {"Swap", swap_specs, N(swap_specs)};
 
 const struct command command_swap = {
     .name = "swap",
-    .operands = "broker NAME",
-    .summary = "put another broker in the place of the one that runs",
-    .text = "Starts the broker plugin NAME with its section of the configuration file as it is "
-            "now, gives it all that the node's clients are subscribed to, and hands over to it; "
-            "clients notice nothing. The command waits until it is done. A broker that cannot "
-            "take over leaves the old one as it was: the command says why, and the exit status "
-            "is 77. Write NAME into [broker] plugin, too, for the next start.",
+    .operands = "broker|auth|app NAME",
+    .summary = "put another plugin in the place of one that runs",
+    .text = "Starts the plugin NAME with its section of the configuration file as it is now, "
+            "beside the one that runs, and hands over to it; clients stay. A broker is given all "
+            "that the node's clients are subscribed to before. An auth plugin is asked from then "
+            "on, and the old one stays for those whom it has let in. An application is one that "
+            "[app] plugins names, made anew: with other options, or from a new version of its "
+            "file. The command waits until it is done. A plugin that cannot take over leaves the "
+            "old one as it was: the command says why, and the exit status is 77. Write the name "
+            "into [broker] plugin or [auth] plugins, too: a reload and the next start go by that.",
     .examples = "plugctl swap broker redis\n"
-                "plugctl swap broker nats --overlap 5m",
+                "plugctl swap broker nats --overlap 5m\n"
+                "plugctl swap auth jwt\n"
+                "plugctl swap auth jwt --for file\n"
+                "plugctl swap app webhook",
     .min_operands = 2,
     .max_operands = 2,
     .groups = {&swap_group, &options_admin},

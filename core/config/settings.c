@@ -407,6 +407,7 @@ static plug_status load_numbers(struct settings_loader *l)
       NUMBER(ADMIN, "max-tails", admin_max_tails),
       NUMBER(ADMIN, "beat-interval", admin_beat_ms),
       NUMBER(AUTH, "expiry-warning", auth_warning_ms),
+      NUMBER(AUTH, "former-generations", auth_former),
       NUMBER(STOMP, "heart-beat-send", terms.heartbeat_send_ms),
       NUMBER(STOMP, "heart-beat-receive", terms.heartbeat_receive_ms),
       NUMBER(LIMITS, "max-connections", max_connections),

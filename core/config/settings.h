@@ -191,7 +191,7 @@ struct settings {
   const char *auth_file;             /* where they were chosen, or NULL */
   int auth_line;
   bool auth_anonymous, auth_close_denied;
-  uint64_t auth_timeout_ms, auth_warning_ms;
+  uint64_t auth_timeout_ms, auth_warning_ms, auth_former;
 
   /* [app]; [app.NAME] and [app.NAME ...] are the plugins' */
   struct settings_list app_plugins;

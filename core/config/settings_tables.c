@@ -393,6 +393,9 @@ static const struct plug_option auth_options[] = {
     {"expiry-warning", PLUG_OPT_DURATION, LIVE, "1m", "0..24h",
      "How long before the end of an identity its client is told, if it has subscribed to "
      "`/plugboard/token`; 0 is never."},
+    {"former-generations", PLUG_OPT_INTEGER, LIVE, "8", "1..1000",
+     "After reloads and swaps the plugins that let sessions in stay until these have gone, or are "
+     "renewed. Beyond so many generations the sessions of the oldest are ended."},
 };
 
 static const struct plug_option app_options[] = {

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "net/conn.h"
+#include "session/applications.h"
 
 static struct destination_prefixes prefixes_of(const struct settings_list *list)
 {
@@ -55,7 +56,8 @@ struct access_settings generation_access(const struct settings *settings,
                                   .world = generation_world(settings, destinations),
                                   .anonymous = settings->auth_anonymous,
                                   .close_denied = settings->auth_close_denied,
-                                  .warning_ms = settings->auth_warning_ms};
+                                  .warning_ms = settings->auth_warning_ms,
+                                  .max_former = settings->auth_former};
 }
 
 struct app_settings generation_app(const struct settings *settings,
@@ -183,13 +185,15 @@ void generation_follow(struct net_env *env, const struct generation *generation)
   set_all(env, generation);
   if (env->session.access)
     access_worker_renew(env->session.access, generation->access);
-  if (env->session.app)
-    app_worker_renew(env->session.app, generation->app);
+  const struct app *former = env->session.app ? app_of(env->session.app) : NULL;
+  bool newcomers = former && app_worker_renew(env->session.app, generation->app);
   /* What was found open to SENDs without access control has no class that could tell. */
   memset(env->session.sendable, 0, sizeof env->session.sendable);
   for (struct list *node = env->conns.next; node != &env->conns; node = node->next) {
     struct conn *conn = container_of(node, struct conn, link);
     session_follow(&conn->session);
+    if (newcomers)
+      applications_follow(&conn->session, former);
     conn_arm(conn);
   }
 }

@@ -233,41 +233,53 @@ static bool is_plugin_name(const char *name)
 }
 
 /* False: fault is filled. */
+static bool check_swap(const char *kind, const char *plugin, const char *former,
+                       json_int_t overlap_ms, struct order *order, struct api_fault *fault)
+{
+  static const char *const kinds[] = {"broker", "auth", "app"};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (strcmp(kind, kinds[i]) == 0)
+      order->swap_kind = kinds[i];
+  if (!order->swap_kind)
+    return api_refuse(fault, 400, "bad-value", "kind",
+                      "'kind' is to be \"broker\", \"auth\" or \"app\"");
+  if (!is_plugin_name(plugin))
+    return api_refuse(fault, 400, "bad-value", "plugin",
+                      "'plugin' is to be a name, as in [%s] plugin%s; a path is for the file, and "
+                      "a reload",
+                      kind, order->swap_kind == kinds[0] ? "" : "s");
+  if (former && (order->swap_kind != kinds[1] || !is_plugin_name(former)))
+    return api_refuse(fault, 400, "bad-value", "for",
+                      "'for' is to be the name of the auth plugin whose place is taken");
+  if (overlap_ms && order->swap_kind != kinds[0])
+    return api_refuse(fault, 400, "bad-value", "overlap_ms",
+                      "'overlap_ms' is for brokers: nothing else is published twice");
+  if (overlap_ms < 0 || overlap_ms > (json_int_t)ORDER_OVERLAP_MAX_MS)
+    return api_refuse(fault, 400, "bad-value", "overlap_ms",
+                      "'overlap_ms' is to be between 0 and %u, which is a day",
+                      ORDER_OVERLAP_MAX_MS);
+  snprintf(order->plugin, sizeof order->plugin, "%s", plugin);
+  snprintf(order->former, sizeof order->former, "%s", former ? former : "");
+  order->overlap_ms = (uint64_t)overlap_ms;
+  return true;
+}
+
 static bool read_swap(struct plug_str body, struct order *order, struct api_fault *fault)
 {
   json_error_t error;
   json_t *json = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
-  const char *kind = NULL, *plugin = NULL;
+  const char *kind = NULL, *plugin = NULL, *former = NULL;
   json_int_t overlap_ms = 0;
-  bool well = false;
+  bool well;
   if (!json_is_object(json))
     well = api_refuse(fault, 400, "bad-json", NULL, "the body is to be a JSON object");
-  else if (json_unpack(json, "{s:s, s:s, s?I !}", "kind", &kind, "plugin", &plugin, "overlap_ms",
-                       &overlap_ms) != 0)
+  else if (json_unpack(json, "{s:s, s:s, s?s, s?I !}", "kind", &kind, "plugin", &plugin, "for",
+                       &former, "overlap_ms", &overlap_ms) != 0)
     well = api_refuse(fault, 400, "bad-value", NULL,
-                      "the members are 'kind', 'plugin', and if wanted 'overlap_ms', a number");
-  else if (strcmp(kind, "auth") == 0 || strcmp(kind, "app") == 0)
-    well = api_refuse(fault, 422, "not-swapped", "kind",
-                      "only brokers are swapped: plugins for %s are made anew by a reload, when "
-                      "their section has changed",
-                      strcmp(kind, "auth") == 0 ? "auth" : "applications");
-  else if (strcmp(kind, "broker") != 0)
-    well = api_refuse(fault, 400, "bad-value", "kind", "'kind' is to be \"broker\"");
-  else if (!is_plugin_name(plugin))
-    well =
-        api_refuse(fault, 400, "bad-value", "plugin",
-                   "'plugin' is to be a name, as in [broker] plugin; a path is for the file, and "
-                   "a reload");
-  else if (overlap_ms < 0 || overlap_ms > (json_int_t)ORDER_OVERLAP_MAX_MS)
-    well =
-        api_refuse(fault, 400, "bad-value", "overlap_ms",
-                   "'overlap_ms' is to be between 0 and %u, which is a day", ORDER_OVERLAP_MAX_MS);
+                      "the members are 'kind', 'plugin', and if wanted 'for', the plugin whose "
+                      "place is taken, and 'overlap_ms', a number");
   else
-    well = true;
-  if (well) {
-    snprintf(order->plugin, sizeof order->plugin, "%s", plugin);
-    order->overlap_ms = (uint64_t)overlap_ms;
-  }
+    well = check_swap(kind, plugin, former, overlap_ms, order, fault);
   json_decref(json);
   return well;
 }
@@ -280,6 +292,7 @@ void admin_swap(struct admin *admin, struct mount_request *request)
     admin_refuse(request, &fault);
     return;
   }
-  log_info("admin", "an operator swaps the broker for %s", order.plugin);
+  log_info("admin", "an operator swaps: %s %s%s%s", order.swap_kind, order.plugin,
+           order.former[0] ? " for " : "", order.former);
   give(admin, request, &order);
 }

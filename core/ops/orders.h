@@ -35,8 +35,11 @@ struct order {
    * order is whoever posted it's again. NULL: nobody waits. */
   void (*answered)(struct order *order, plug_status status, const char *text);
   void *ctx;                         /* of whoever posts */
-  char plugin[ORDER_PLUGIN_MAX + 1]; /* ORDER_SWAP: the broker's name */
-  uint64_t overlap_ms;               /* ORDER_SWAP */
+  /* ORDER_SWAP */
+  const char *swap_kind;             /* "broker", "auth", "app" */
+  char plugin[ORDER_PLUGIN_MAX + 1]; /* its name */
+  char former[ORDER_PLUGIN_MAX + 1]; /* the auth plugin whose place it takes, or "" */
+  uint64_t overlap_ms;               /* of brokers */
 };
 
 struct orders {

@@ -3,9 +3,11 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api_keyring.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "config/broker_section.h"
 #include "config/fault.h"
@@ -13,29 +15,16 @@
 #include "message/message_rules.h"
 #include "net/api_service.h"
 #include "net/renewal.h"
+#include "ops/reload_inner.h"
 
 /* A worker does this between two turns; one that takes longer hangs in a plugin. */
 #define SWITCH_LIMIT_MS 10000
 
-/* All that one reload has made. */
-struct reload_set {
-  struct config *config;
-  struct settings settings;
-  bool has_settings;
-  struct destination_rules *destinations;
-  struct api_keyring *keys;
-  struct generation generation;
-  struct renewal *renewal;
-  /* What it has superseded, until no worker uses it. */
-  struct reload_set *former; /* NULL: it was the owner's */
-  struct access *former_access;
-};
-
-static void set_free(struct reload_set *set)
+void reload_set_free(struct reload_set *set)
 {
   if (!set)
     return;
-  set_free(set->former);
+  reload_set_free(set->former);
   access_free(set->former_access);
   renewal_free(set->renewal);
   api_keyring_free(set->keys);
@@ -48,7 +37,7 @@ static void set_free(struct reload_set *set)
 
 /* --- what is told ------------------------------------------------------------------------- */
 
-static void put_json(struct buf *answer, json_t *json)
+void reload_put(struct buf *answer, json_t *json)
 {
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
   answer->len = 0;
@@ -59,7 +48,7 @@ static void put_json(struct buf *answer, json_t *json)
 }
 
 /* What a file says need not be UTF-8, and a fault that is not told would be none. */
-static json_t *text_json(const char *text)
+json_t *reload_text(const char *text)
 {
   json_t *json = json_string(text);
   if (json)
@@ -73,11 +62,11 @@ static json_t *text_json(const char *text)
   return json;
 }
 
-static void hear(void *ctx, const struct plug_err *err)
+void reload_hear(void *ctx, const struct plug_err *err)
 {
   const char *text = err->text[0] ? err->text : "out of memory";
   log_error("config", "%s", text);
-  json_array_append_new(ctx, text_json(text));
+  json_array_append_new(ctx, reload_text(text));
 }
 
 static void put_changes(struct buf *answer, const struct config_changes *changes)
@@ -88,18 +77,18 @@ static void put_changes(struct buf *answer, const struct config_changes *changes
     const struct config_change *change = &changes->items[i];
     if (change->why) {
       log_warn("config", "%s %s", change->key, change->why);
-      json_array_append_new(kept, json_pack("{s:o, s:o}", "key", text_json(change->key), "why",
-                                            text_json(change->why)));
+      json_array_append_new(kept, json_pack("{s:o, s:o}", "key", reload_text(change->key), "why",
+                                            reload_text(change->why)));
       n_kept++;
     } else {
       log_info("config", "%s is applied", change->key);
-      json_array_append_new(applied, text_json(change->key));
+      json_array_append_new(applied, reload_text(change->key));
     }
   }
   log_info("config",
            "the configuration was read again: %zu changed and applied, %zu kept as before",
            changes->n - n_kept, n_kept);
-  put_json(answer, json_pack("{s:o, s:o}", "applied", applied, "kept", kept));
+  reload_put(answer, json_pack("{s:o, s:o}", "applied", applied, "kept", kept));
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -178,6 +167,18 @@ static bool can_renew(void *ctx, const char *section)
   return ctx && app_can_renew(ctx, section);
 }
 
+plug_status reload_set_settings(const struct reload *reload, struct reload_set *set,
+                                struct plug_err *err)
+{
+  plug_status status = settings_load(&set->settings, set->config, err);
+  set->has_settings = status == PLUG_OK;
+  if (status != PLUG_OK)
+    return status;
+  if (!keep_made_up(&set->settings, reload->now.settings))
+    return fault_no_memory(err);
+  return settings_page_sign_in(&set->settings, set->config, err);
+}
+
 /* The settings that are to hold. */
 static plug_status merge(const struct reload *reload, struct reload_set *set,
                          struct config_changes *changes, struct plug_err *err)
@@ -190,17 +191,13 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
   plug_status status = changes_merge(changes, reload->now.config, set->config, &world, err);
   if (status != PLUG_OK)
     return status;
-  status = settings_load(&set->settings, set->config, err);
-  if (status != PLUG_OK) {
+  status = reload_set_settings(reload, set, err);
+  if (!set->has_settings) {
     struct plug_err said = *err;
     snprintf(err->text, sizeof err->text, "%.180s (with what stays until the next start)",
              said.text);
     return status;
   }
-  set->has_settings = true;
-  if (!keep_made_up(&set->settings, former))
-    return fault_no_memory(err);
-  status = settings_page_sign_in(&set->settings, set->config, err);
   note_key_files(former, &set->settings, changes);
   note_tokens(former, &set->settings, changes);
   return changes->failed ? fault_no_memory(err) : status;
@@ -208,17 +205,26 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
 
 /* --- making ------------------------------------------------------------------------------- */
 
+struct anew {
+  const struct config_changes *changes;
+  const char *name; /* this one in any case, or NULL */
+};
+
 static bool is_changed(void *ctx, const char *name)
 {
-  const struct config_changes *changes = ctx;
+  const struct anew *anew = ctx;
+  const struct config_changes *changes = anew->changes;
   char own[160], named[160];
+  if (anew->name && strcmp(anew->name, name) == 0)
+    return true;
   snprintf(own, sizeof own, "[%s]", name);
   snprintf(named, sizeof named, "[%s ", name);
   return changes_touch(changes, own) || changes_touch(changes, named);
 }
 
-static plug_status make(const struct reload *reload, struct reload_set *set,
-                        struct config_changes *changes, struct plug_err *err)
+plug_status reload_set_make(const struct reload *reload, struct reload_set *set,
+                            const struct config_changes *changes, const char *name,
+                            struct plug_err *err)
 {
   struct generation *generation = &set->generation;
   set->destinations = generation_destinations(&set->settings);
@@ -232,7 +238,8 @@ static plug_status make(const struct reload *reload, struct reload_set *set,
                                     .api_keys = set->settings.n_api_keys ? set->keys : NULL};
   if (reload->now.access) {
     struct access_settings as = generation_access(&set->settings, set->destinations);
-    bool anew = changes_touch(changes, "[auth] plugins") || changes_touch(changes, "[auth.");
+    bool anew = changes_touch(changes, "[auth] plugins") || changes_touch(changes, "[auth.") ||
+                (name && strncmp(name, "auth.", 5) == 0);
     generation->access =
         access_renewed(reload->now.access, &as, set->config, anew ? reload->loop : NULL, err);
     if (!generation->access)
@@ -240,7 +247,8 @@ static plug_status make(const struct reload *reload, struct reload_set *set,
   }
   if (reload->now.app) {
     struct app_settings as = generation_app(&set->settings, set->destinations, reload->extension);
-    generation->app = app_renewed(reload->now.app, &as, set->config, is_changed, changes, err);
+    struct anew anew = {changes, name};
+    generation->app = app_renewed(reload->now.app, &as, set->config, is_changed, &anew, err);
     if (!generation->app)
       return PLUG_EINVAL;
   }
@@ -248,8 +256,9 @@ static plug_status make(const struct reload *reload, struct reload_set *set,
 }
 
 /* What never came into force. */
-static void drop(const struct reload *reload, struct generation *generation)
+void reload_set_drop(const struct reload *reload, struct reload_set *set)
 {
+  struct generation *generation = &set->generation;
   if (generation->app)
     app_abandon(generation->app);
   if (!generation->access)
@@ -259,8 +268,8 @@ static void drop(const struct reload *reload, struct generation *generation)
   access_free(generation->access);
 }
 
-static plug_status prepare_parts(const struct reload *reload, const struct settings *settings,
-                                 struct plug_err *err)
+plug_status reload_set_prepare(const struct reload *reload, const struct settings *settings,
+                               struct plug_err *err)
 {
   for (size_t i = 0; i < reload->n_parts; i++) {
     plug_status status = reload->parts[i].prepare(reload->parts[i].ctx, settings, err);
@@ -291,14 +300,14 @@ void reload_set_process(const struct settings *settings)
 }
 
 /* True: nobody uses what leaves any more, and it is gone. */
-static bool let_go(struct reload *reload, uint64_t deadline_ms)
+bool reload_let_go(struct reload *reload, uint64_t deadline_ms)
 {
   struct reload_set *set = reload->set;
   if (!set)
     return true;
   if (!renewal_wait(set->renewal, deadline_ms))
     return false;
-  set_free(set->former);
+  reload_set_free(set->former);
   access_free(set->former_access);
   set->former = NULL;
   set->former_access = NULL;
@@ -318,8 +327,8 @@ static bool is_other_broker(const struct settings *settings, const struct config
   return changes_touch(changes, "[broker] plugin") || changes_touch(changes, key);
 }
 
-static void switch_over(struct reload *reload, struct reload_set *set,
-                        struct config_changes *changes)
+void reload_set_switch(struct reload *reload, struct reload_set *set,
+                       struct config_changes *changes)
 {
   const struct settings *settings = &set->settings;
   reload_set_process(settings);
@@ -330,6 +339,10 @@ static void switch_over(struct reload *reload, struct reload_set *set,
     reload->parts[i].commit(reload->parts[i].ctx, changes);
   set->former = reload->set;
   set->former_access = reload->now.access;
+  bool others = reload->now.access && access_chain(set->generation.access) !=
+                                          access_chain(reload->now.access);
+  if (others || (reload->now.app && app_has_new(set->generation.app)))
+    COUNT(swaps);
   if (reload->now.app)
     app_take_over(set->generation.app, reload->now.app);
   reload->now = set->generation;
@@ -340,7 +353,7 @@ static void switch_over(struct reload *reload, struct reload_set *set,
   if (reload->now.access)
     access_settle(reload->now.access, false);
   renewal_send(set->renewal, &set->generation);
-  if (!let_go(reload, clock_now_ms() + SWITCH_LIMIT_MS))
+  if (!reload_let_go(reload, clock_now_ms() + SWITCH_LIMIT_MS))
     log_warn("config", "a worker has not taken over the configuration yet; it does when it comes "
                        "back from what it does");
 }
@@ -349,7 +362,7 @@ static void switch_over(struct reload *reload, struct reload_set *set,
 static plug_status refuse(struct buf *answer, const char *message, json_t *faults)
 {
   log_error("config", "the configuration was not applied: all stays as it was");
-  put_json(answer, json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message", message,
+  reload_put(answer, json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message", message,
                              "faults", faults));
   return PLUG_EINVAL;
 }
@@ -372,7 +385,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
     log_error("config", "%s", nothing);
     return refuse(answer, nothing, json_array());
   }
-  if (!let_go(reload, clock_now_ms()))
+  if (!reload_let_go(reload, clock_now_ms()))
     return tell(answer, PLUG_EUNAVAIL, "a worker has not taken over what was read before");
   json_t *faults = json_array();
   struct reload_set *set = calloc(1, sizeof *set);
@@ -382,25 +395,25 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
     return tell(answer, PLUG_ENOMEM, "out of memory");
   }
   log_info("config", "reading %s again", reload->source->file);
-  struct config_complaints complaints = {.complain = hear, .ctx = faults};
+  struct config_complaints complaints = {.complain = reload_hear, .ctx = faults};
   plug_status status = read_again(reload, &complaints, &set->config) ? PLUG_OK : PLUG_EINVAL;
   if (status == PLUG_OK) {
     status = merge(reload, set, &changes, &err);
     if (status == PLUG_OK)
-      status = make(reload, set, &changes, &err);
+      status = reload_set_make(reload, set, &changes, NULL, &err);
     if (status == PLUG_OK)
-      status = prepare_parts(reload, &set->settings, &err);
+      status = reload_set_prepare(reload, &set->settings, &err);
     if (status != PLUG_OK)
       config_complain(&complaints, &err);
   }
   if (status != PLUG_OK) {
-    drop(reload, &set->generation);
-    set_free(set);
+    reload_set_drop(reload, set);
+    reload_set_free(set);
     changes_fini(&changes);
     return refuse(answer, "the configuration has mistakes, and nothing was changed", faults);
   }
   json_decref(faults);
-  switch_over(reload, set, &changes);
+  reload_set_switch(reload, set, &changes);
   reload->broker = is_other_broker(&set->settings, &changes);
   put_changes(answer, &changes);
   changes_fini(&changes);
@@ -409,7 +422,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
 
 bool reload_tend(struct reload *reload)
 {
-  bool more = !let_go(reload, clock_now_ms());
+  bool more = !reload_let_go(reload, clock_now_ms());
   if (reload->now.access)
     more = access_tend(reload->now.access) || more;
   if (reload->now.app)
@@ -419,6 +432,6 @@ bool reload_tend(struct reload *reload)
 
 void reload_fini(struct reload *reload)
 {
-  set_free(reload->set);
+  reload_set_free(reload->set);
   reload->set = NULL;
 }

@@ -59,6 +59,18 @@ struct reload {
  * "kept":[{"key","why"}]}. PLUG_EINVAL: {"code","message","faults":["FILE:LINE: ...",...]}.
  * Otherwise a sentence. All of it was logged. *answer ends with a NUL. */
 plug_status reload_run(struct reload *reload, struct buf *answer);
+/* Another auth plugin in the place of one that runs, or one, or an application, made anew. */
+struct reload_order {
+  const char *kind;   /* "auth", "app" */
+  const char *plugin; /* a name, "jwt" for [auth.jwt] */
+  const char *former; /* whose place it takes; "": its own, or that of the only one */
+};
+/* The section is read again, and nothing else of the file; the new instance is made and started
+ * beside the old one, and takes over as after a reload. PLUG_OK: {"kind","from","to","took_ms"}.
+ * PLUG_EINVAL (what was asked for), PLUG_ESTATE (it does not start): {"code","message"}, perhaps
+ * "faults", and all is as it was. All of it was logged. */
+plug_status reload_plugin(struct reload *reload, const struct reload_order *order,
+                          struct buf *answer);
 /* Does what is left of former reloads. True: there is more, to be looked at again in a second. */
 bool reload_tend(struct reload *reload);
 /* After the workers have been taken apart. The access and the app that hold now are the owner's. */

@@ -60,6 +60,28 @@ bool swap_status(struct swap *swap, struct swap_status *out)
   return out->phase != NULL;
 }
 
+bool swap_is_under_way(const struct swap *swap)
+{
+  return swap->phase != SWAP_NONE && swap->phase != SWAP_TAIL;
+}
+
+void swap_show(struct swap *swap, const char *kind, const char *to)
+{
+  pthread_mutex_lock(&swap->mutex);
+  swap->status.kind = kind;
+  swap->status.from[0] = '\0';
+  snprintf(swap->status.to, sizeof swap->status.to, "%.63s", to);
+  swap->status.phase = "starting";
+  pthread_mutex_unlock(&swap->mutex);
+}
+
+void swap_shown(struct swap *swap)
+{
+  pthread_mutex_lock(&swap->mutex);
+  swap->status.phase = NULL;
+  pthread_mutex_unlock(&swap->mutex);
+}
+
 /* "redis" for "broker.redis". */
 static const char *short_name(const char *instance)
 {
@@ -192,7 +214,7 @@ static bool create(struct swap *swap, const struct swap_plan *plan, struct plug_
 void swap_begin(struct swap *swap, const struct swap_plan *plan, swap_end_fn done, void *ctx)
 {
   struct plug_err err = {0};
-  if (swap->phase != SWAP_NONE && swap->phase != SWAP_TAIL) {
+  if (swap_is_under_way(swap)) {
     const struct swap_end end = {
         .from = swap->status.from, .to = plan->plugin, .why = "another swap is under way"};
     COUNT(swaps_failed);
@@ -205,6 +227,7 @@ void swap_begin(struct swap *swap, const struct swap_plan *plan, swap_end_fn don
   swap->began_ms = clock_now_ms();
   swap->overlap_ms = plan->overlap_ms < OVERLAP_MIN_MS ? OVERLAP_MIN_MS : plan->overlap_ms;
   pthread_mutex_lock(&swap->mutex);
+  swap->status.kind = "broker";
   snprintf(swap->status.from, sizeof swap->status.from, "%.63s",
            short_name(instance_name(broker_instance(swap->broker))));
   pthread_mutex_unlock(&swap->mutex);

@@ -43,6 +43,7 @@ struct swap_end {
 typedef void (*swap_end_fn)(void *ctx, const struct swap_end *end); /* [main] */
 
 struct swap_status {
+  const char *kind; /* "broker", "auth", "app" */
   char from[64], to[64];
   const char *phase;
 };
@@ -76,6 +77,13 @@ void swap_begin(struct swap *swap, const struct swap_plan *plan, swap_end_fn don
 uint64_t swap_tend(struct swap *swap);
 /* [main] The server ends: it is brought to an end, the shorter way. Workers still run. */
 void swap_stop(struct swap *swap);
+
+/* [main] One is under way: of all kinds there is one at a time. */
+bool swap_is_under_way(const struct swap *swap);
+/* [main] One of another kind, which is over when whoever does it calls swap_shown: for swap_status.
+ */
+void swap_show(struct swap *swap, const char *kind, const char *to);
+void swap_shown(struct swap *swap);
 
 /* [any] False: none is under way. */
 bool swap_status(struct swap *swap, struct swap_status *out);

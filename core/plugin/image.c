@@ -174,6 +174,8 @@ static void image_free(struct plugin_image *image)
   free(image->path);
   free(image->base);
   free(image->copy);
+  if (image->held >= 0)
+    close(image->held);
   free(image);
 }
 
@@ -221,6 +223,7 @@ static struct plugin_image *load_file(const char *path, struct plug_err *err)
   image = calloc(1, sizeof *image);
   if (!image)
     goto no_memory;
+  image->held = -1;
   image->path = str_dup(str_of(real));
   image->base = str_dup(str_of(base));
   image->device = (uint64_t)file.st_dev;
@@ -230,6 +233,10 @@ static struct plugin_image *load_file(const char *path, struct plug_err *err)
   void *handle = map(image, fd, err);
   if (!handle)
     goto refuse;
+  if (image->copy) {
+    image->held = fd;
+    fd = -1;
+  }
   void *entry = dlsym(handle, ENTRY_SYMBOL);
   Dl_info info;
   ElfW(Sym) *symbol = NULL;

@@ -13,6 +13,8 @@ struct plugin_image {
   char *path, *base;         /* of the file, and its last component for messages */
   char *copy;                /* what is mapped instead of path, or NULL (image.c) */
   uint64_t device, inode;    /* of path when it was loaded */
+  int held;                  /* of a file whose copy is mapped: open, so that no later file has its
+                                inode, and is taken for it; -1: that is mapped itself */
   struct plug_plugin entry;  /* our copy; zero-extended */
   struct plug_broker broker; /* our copy, valid if entry.broker != NULL; entry.broker points here */
   struct plug_auth auth;     /* likewise */

@@ -50,7 +50,6 @@ struct whole {
   bool started;
   bool wants_own_home;
   _Atomic int64_t holds;
-  _Atomic bool has_called; /* its extension */
 
   uv_mutex_t lock; /* protects the steps' results; nothing is called under it */
   uv_cond_t changed;
@@ -251,8 +250,6 @@ struct plugin_instance *instance_calling(const struct plug_host *host, const cha
   if (!border_is_home(instance, function) || !instance->extension ||
       instance_state(instance) != INSTANCE_RUNNING)
     return NULL;
-  if (!atomic_exchange_explicit(&whole_of(instance)->has_called, true, memory_order_relaxed))
-    instance_hold(instance);
   *ctx = instance->extension->ctx;
   return instance;
 }
@@ -526,11 +523,6 @@ void instance_hold(struct plugin_instance *instance)
 void instance_release(struct plugin_instance *instance)
 {
   atomic_fetch_sub_explicit(&whole_of(instance)->holds, 1, memory_order_release);
-}
-
-bool instance_has_called(const struct plugin_instance *instance)
-{
-  return atomic_load_explicit(&whole_of(instance)->has_called, memory_order_relaxed);
 }
 
 bool instance_is_held(const struct plugin_instance *instance)

@@ -65,8 +65,6 @@ bool instance_any_abandoned(void);
 void instance_hold(struct plugin_instance *instance);
 void instance_release(struct plugin_instance *instance);
 bool instance_is_held(const struct plugin_instance *instance);
-/* Has it ever used its extension? Then others know it, and it is held to the end. */
-bool instance_has_called(const struct plugin_instance *instance);
 
 enum instance_state instance_state(const struct plugin_instance *instance);
 const char *instance_name(const struct plugin_instance *instance);

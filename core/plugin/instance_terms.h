@@ -50,11 +50,16 @@ struct instance_presence_up {
   void *ctx;
 };
 
+struct plugin_instance;
+
 /* An extension that another part of the server gives to an instance, and that outlives it. */
 struct instance_extension {
   const char *id;
   const void *table;
   void *ctx;
+  /* [main] What this instance has done there is taken back, since it is about to be stopped while
+   * others go on; it calls nothing any more. NULL: there is nothing that could. */
+  void (*forget)(void *ctx, struct plugin_instance *instance);
 };
 
 #endif

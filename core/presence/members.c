@@ -12,6 +12,7 @@ struct member {
   struct list todo;        /* in joins or leaves */
   struct list join_waits, leave_waits;
   struct plug_member v;
+  const void *owner; /* or NULL */
   bool wanted;
   bool there;       /* the backend has said so, and has not lost it */
   bool maybe_there; /* it was asked for; a leave makes sure */
@@ -168,6 +169,39 @@ plug_status members_leave(struct members *members, const struct plug_member *v,
     list_append(&member->leave_waits, &wait->link);
   settle(members, member);
   return wait ? PLUG_PENDING : PLUG_OK;
+}
+
+void members_own(struct members *members, const struct plug_member *v, const void *owner)
+{
+  bool no_memory;
+  struct member *member = find(members, v, &no_memory);
+  if (member)
+    member->owner = owner;
+}
+
+bool members_is_own(struct members *members, const struct plug_member *v, const void *owner)
+{
+  bool no_memory;
+  const struct member *member = find(members, v, &no_memory);
+  return !member || !member->owner || member->owner == owner;
+}
+
+void members_leave_of(struct members *members, const void *owner)
+{
+  struct map_iter it = {0};
+  struct map_entry *entry;
+  while ((entry = map_next(&members->map, &it))) {
+    struct member *member = container_of(entry, struct member, by_key);
+    if (member->owner != owner)
+      continue;
+    member->owner = NULL;
+    if (!member->wanted)
+      continue;
+    member->wanted = false;
+    members->n_wanted--;
+    set_restoring(members, member, false);
+    settle(members, member);
+  }
 }
 
 void members_leave_all(struct members *members)

@@ -50,6 +50,11 @@ plug_status members_join(struct members *members, const struct plug_member *memb
                          struct presence_wait *wait);
 plug_status members_leave(struct members *members, const struct plug_member *member,
                           struct presence_wait *wait);
+/* Whose it is from now on: who has joined it last. */
+void members_own(struct members *members, const struct plug_member *member, const void *owner);
+/* False: it is another's, who has taken it over. */
+bool members_is_own(struct members *members, const struct plug_member *member, const void *owner);
+void members_leave_of(struct members *members, const void *owner);
 void members_leave_all(struct members *members);
 /* The backend has lost all of them, or may have. */
 void members_lost(struct members *members);

@@ -1,11 +1,14 @@
 #include "presence/presence_apps.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/counter.h"
 #include "base/str.h"
 #include "plugin/border.h"
 #include "presence/presence_ask.h"
+
+#define FORGET_LIMIT_MS 5000
 
 /* One application that watches one room. */
 struct watcher {
@@ -44,12 +47,16 @@ static plug_status change_member(const struct plug_host *host, const struct plug
     COUNT(presence_refused);
     return member->info.len > presence->settings.max_info ? PLUG_ETOOBIG : PLUG_EINVAL;
   }
+  if (!joins && !members_is_own(&presence->members, member, instance))
+    return PLUG_OK; /* its successor has it */
   struct presence_ask *ask = NULL;
   if (done && !(ask = presence_ask_new(presence, instance, str_from(NULL, 0), str_from(NULL, 0),
                                        done, arg)))
     return PLUG_ENOMEM;
   plug_status status = joins ? members_join(&presence->members, member, ask ? &ask->wait : NULL)
                              : members_leave(&presence->members, member, ask ? &ask->wait : NULL);
+  if (joins && (status == PLUG_OK || status == PLUG_PENDING))
+    members_own(&presence->members, member, instance);
   if (status == PLUG_ETOOBIG)
     COUNT(presence_refused);
   if (ask && status != PLUG_PENDING)
@@ -78,6 +85,27 @@ static struct watcher *find_watcher(const struct room *room, const struct plugin
     if (container_of(node, struct watcher, link)->instance == instance)
       return container_of(node, struct watcher, link);
   return NULL;
+}
+
+static void drop_watcher(struct room *room, struct watcher *watcher)
+{
+  for (size_t i = 0; i < watcher->n; i++)
+    rooms_unwatch(room);
+  list_remove(&watcher->link);
+  free(watcher);
+}
+
+/* Of two instances of one name the younger one is told, so that a room hears of each change once.
+ */
+static void drop_predecessor(struct room *room, const struct plugin_instance *instance)
+{
+  for (struct list *node = room->watchers.next, *next; node != &room->watchers; node = next) {
+    struct watcher *watcher = container_of(node, struct watcher, link);
+    next = node->next;
+    if (watcher->instance != instance &&
+        strcmp(instance_name(watcher->instance), instance_name(instance)) == 0)
+      drop_watcher(room, watcher);
+  }
 }
 
 static plug_status app_watch(const struct plug_host *host, struct plug_str topic,
@@ -112,6 +140,7 @@ static plug_status app_watch(const struct plug_host *host, struct plug_str topic
     watcher = fresh;
     watcher->instance = instance;
     list_append(&room->watchers, &watcher->link);
+    drop_predecessor(room, instance);
   }
   watcher->n++;
   presence_ask_of_room(ask, room);
@@ -189,6 +218,37 @@ const struct plug_presence presence_apps_table = {
     .list = app_list,
     .find = app_find,
 };
+
+/* Static, for a control thread that is late; there is one main thread. */
+static struct {
+  struct presence *presence;
+  struct plugin_instance *instance;
+} forgotten;
+
+static void forget_on_home(void *arg) PLUG_NOEXCEPT
+{
+  struct presence *presence = forgotten.presence;
+  struct map_iter it = {0};
+  struct map_entry *entry;
+  (void)arg;
+  while ((entry = map_next(&presence->rooms.map, &it))) {
+    struct room *room = container_of(entry, struct room, by_topic);
+    struct watcher *watcher = find_watcher(room, forgotten.instance);
+    if (watcher)
+      drop_watcher(room, watcher);
+  }
+  members_leave_of(&presence->members, forgotten.instance);
+  presence_asks_cancel_of(presence, forgotten.instance);
+  presence_wake(presence);
+}
+
+void presence_apps_forget(void *ctx, struct plugin_instance *instance)
+{
+  forgotten.presence = ctx;
+  forgotten.instance = instance;
+  /* One that does not come back is at the home of the instance, too, which is abandoned then. */
+  (void)loop_call_within(forgotten.presence->loop, forget_on_home, NULL, FORGET_LIMIT_MS);
+}
 
 void presence_apps_free(struct presence *presence)
 {

@@ -133,6 +133,18 @@ void presence_asks_cancel(struct presence *presence, plug_status status)
   }
 }
 
+void presence_asks_cancel_of(struct presence *presence, const struct plugin_instance *instance)
+{
+  for (struct list *node = presence->asks.next; node != &presence->asks;) {
+    struct presence_ask *ask = container_of(node, struct presence_ask, link);
+    node = node->next;
+    if (ask->instance != instance)
+      continue;
+    list_remove(&ask->wait.link);
+    presence_ask_ready(ask, PLUG_ECANCELED);
+  }
+}
+
 void presence_asks_free(struct presence *presence)
 {
   struct list *node;

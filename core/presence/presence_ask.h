@@ -42,6 +42,8 @@ void presence_ask_of_room(struct presence_ask *ask, struct room *room);
 void presence_asks_tell(struct presence *presence);
 /* What is not answered yet is answered so. */
 void presence_asks_cancel(struct presence *presence, plug_status status);
+/* The same, for those of one instance. */
+void presence_asks_cancel_of(struct presence *presence, const struct plugin_instance *instance);
 void presence_asks_free(struct presence *presence);
 
 #endif

@@ -12,7 +12,9 @@
 #include "session/session_waiter.h"
 #include "stomp/stomp_encoder.h"
 
-#define TOLD 1u /* subscription.owner_flags: an application knows it */
+/* subscription.owner_flags */
+#define TOLD  1u /* an application knows it */
+#define BEGUN 2u /* it has taken effect */
 
 /* A request whose answer is awaited. */
 struct wait {
@@ -484,8 +486,8 @@ void applications_subscribe(struct session *session, const struct stomp_frame *f
 
 /* --- subscriptions ------------------------------------------------------------------------ */
 
-static bool tell(struct session *session, uint32_t kind, struct plug_str id,
-                 struct plug_str destination)
+static bool tell_those(struct session *session, uint32_t kind, struct plug_str id,
+                       struct plug_str destination, const struct app *former)
 {
   char text[SESSION_ID_TEXT];
   struct app_tell_init init = {.kind = kind,
@@ -493,18 +495,30 @@ static bool tell(struct session *session, uint32_t kind, struct plug_str id,
                                .session_id = session_id_text(session, text),
                                .who = admission_identity(session),
                                .subscription = id,
-                               .destination = destination};
+                               .destination = destination,
+                               .former = former};
   bool told = app_tell(session->env->app, &init);
   if (told && app_congested(app_of(session->env->app)))
     session->slow_down = true;
   return told;
 }
 
+static bool tell(struct session *session, uint32_t kind, struct plug_str id,
+                 struct plug_str destination)
+{
+  return tell_those(session, kind, id, destination, NULL);
+}
+
+static bool is_told_of(struct plug_str topic)
+{
+  return topic.len && topic.ptr[0] == '/' && !pattern_is(topic);
+}
+
 void applications_subscribed(struct session *session, struct subscription *sub)
 {
   struct plug_str topic = subscription_topic(sub);
-  if (!session->env->app || sub->owner_flags & TOLD || !topic.len || topic.ptr[0] != '/' ||
-      pattern_is(topic))
+  sub->owner_flags |= BEGUN;
+  if (!session->env->app || sub->owner_flags & TOLD || !is_told_of(topic))
     return;
   if (tell(session, PLUG_APP_SUBSCRIBED, subscription_id(sub), topic)) {
     sub->owner_flags |= TOLD;
@@ -518,6 +532,20 @@ void applications_unsubscribed(struct session *session, struct subscription *sub
     return;
   sub->owner_flags &= ~TOLD;
   tell(session, PLUG_APP_UNSUBSCRIBED, subscription_id(sub), subscription_topic(sub));
+}
+
+void applications_follow(struct session *session, const struct app *former)
+{
+  for (struct list *node = session->subscriptions.next; node != &session->subscriptions;
+       node = node->next) {
+    struct subscription *sub = container_of(node, struct subscription, link);
+    struct plug_str topic = subscription_topic(sub);
+    if (!(sub->owner_flags & BEGUN) || !is_told_of(topic) ||
+        !tell_those(session, PLUG_APP_SUBSCRIBED, subscription_id(sub), topic, former))
+      continue;
+    sub->owner_flags |= TOLD;
+    session->watched = true;
+  }
 }
 
 void applications_leave(struct session *session)

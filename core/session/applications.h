@@ -29,6 +29,8 @@ void applications_refuse(struct session *session, struct plug_str receipt,
 void applications_subscribed(struct session *session, struct subscription *sub);
 /* It is about to end. */
 void applications_unsubscribed(struct session *session, struct subscription *sub);
+/* Applications that this worker's former ones did not have are told of all that there are. */
+void applications_follow(struct session *session, const struct app *former);
 /* The session has ended; its subscriptions have, too. */
 void applications_leave(struct session *session);
 

@@ -84,7 +84,8 @@ void watch_rooms_event(struct watch_rooms *rooms, const struct plug_app_event *e
     if (seat) {
       seat->n_subscriptions++;
       watch_seat_end_linger(seat);
-      watch_seat_add_snapshot(seat, event);
+      if (!(event->flags & PLUG_APP_STANDING)) /* it has got its own when it began */
+        watch_seat_add_snapshot(seat, event);
       if (seat->room->watched)
         watch_seat_take_part(seat);
     }

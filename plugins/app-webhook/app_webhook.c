@@ -87,6 +87,8 @@ static plug_status app_webhook_request(void *arg, const struct plug_app_request 
 static void app_webhook_event(void *arg, const struct plug_app_event *event) PLUG_NOEXCEPT
 {
   struct app_webhook *self = arg;
+  if (event->flags & PLUG_APP_STANDING)
+    return; /* its backend was told when it began */
   if (event->kind != PLUG_APP_DISCONNECTED) {
     hook_event(self->hooks[self->configs.watch_hooks[event->watch]], event);
     return;

@@ -312,7 +312,7 @@ OFFSET(plug_app_answer, n_publishes, 16);
 OFFSET(plug_app_answer, reply, 24);
 OFFSET(plug_app_answer, error, 32);
 
-SIZE(plug_app_event, 96);
+SIZE(plug_app_event, 104);
 OFFSET(plug_app_event, size, 0);
 OFFSET(plug_app_event, kind, 4);
 OFFSET(plug_app_event, session, 8);
@@ -323,6 +323,8 @@ OFFSET(plug_app_event, destination, 56);
 OFFSET(plug_app_event, watch, 72);
 OFFSET(plug_app_event, variables, 80);
 OFFSET(plug_app_event, n_variables, 88);
+OFFSET(plug_app_event, flags, 96);
+OFFSET(plug_app_event, reserved, 100);
 
 SIZE(plug_app, 32);
 OFFSET(plug_app, size, 0);

@@ -71,16 +71,17 @@ test('what cannot take over leaves the old broker as it was, and says why', asyn
   // a second one meanwhile
   const first = admin.ask('POST', 'swap', { body: JSON.stringify(broker('memory', { overlap_ms: 800 })) });
   await until(async () => (await status(server)).swap?.phase === 'overlap', 'the overlap');
-  assert.deepEqual((await status(server)).swap, { from: 'memory', to: 'memory', phase: 'overlap' });
-  await refused(409, 'not-swapped', broker('memory'), /another swap is under way/);
+  assert.deepEqual((await status(server)).swap, { kind: 'broker', from: 'memory', to: 'memory', phase: 'overlap' });
+  for (const kind of ['broker', 'auth', 'app'])
+    await refused(409, 'not-swapped', { kind, plugin: 'memory' }, /another swap is under way/);
   assert.equal((await first).status, 200);
   for (const [code, body] of [['bad-json', '[]'], ['bad-value', '{}'], ['bad-value', broker('memory', { more: 1 })], ['bad-value', broker('../x')],
     ['bad-value', { kind: 'disk', plugin: 'x' }], ['bad-value', broker('memory', { overlap_ms: -1 })], ['bad-value', broker('memory', { overlap_ms: 86400001 })]]) {
     await refused(400, code, body, /./);
   }
-  for (const kind of ['auth', 'app']) await refused(422, 'not-swapped', { kind, plugin: 'x' }, /reload/);
+  for (const kind of ['auth', 'app']) await refused(422, 'bad-configuration', { kind, plugin: 'x' }, /plugins names none/);
   await load.end();
-  assert.deepEqual([(await server.stats()).swaps, (await server.stats()).swaps_failed], [1, 4]);
+  assert.deepEqual([(await server.stats()).swaps, (await server.stats()).swaps_failed], [1, 8]);
 });
 
 test('three nodes go over one after the other, while messages flow between all of them', async (t) => {

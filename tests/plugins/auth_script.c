@@ -45,6 +45,7 @@ struct script {
   char commands[512];
   char forbidden[64];
   int64_t cache_ms;
+  char fault[8]; /* the step that it fails in */
 };
 
 /* An operation that is answered later. */
@@ -446,6 +447,13 @@ static plug_status script_create(const struct plug_host *host, void **self, stru
   if (host->cfg_str(host, "commands", &commands) == PLUG_OK)
     snprintf(script->commands, sizeof script->commands, "%.*s", (int)commands.len, commands.ptr);
   host->cfg_i64(host, "cache", &script->cache_ms);
+  if (host->cfg_str(host, "fault", &commands) == PLUG_OK)
+    snprintf(script->fault, sizeof script->fault, "%.*s", (int)commands.len, commands.ptr);
+  if (strcmp(script->fault, "create") == 0) {
+    free(script);
+    snprintf(err->text, sizeof err->text, "fault: it does not want to be created");
+    return PLUG_EINVAL;
+  }
   *self = script;
   return PLUG_OK;
 }
@@ -453,7 +461,10 @@ static plug_status script_create(const struct plug_host *host, void **self, stru
 static plug_status script_start(void *self, struct plug_op *op)
 {
   struct script *script = self;
-  (void)op;
+  if (strcmp(script->fault, "start") == 0) {
+    script->host->op_done(op, PLUG_EUNAVAIL, str_of("it does not want to start"));
+    return PLUG_PENDING;
+  }
   if (!script->commands[0])
     return PLUG_OK;
   script->commands_timer = script->host->timer_new(script->host, read_commands, script);
@@ -480,6 +491,8 @@ static plug_status script_stop(void *self, struct plug_op *op)
   if (script->commands_timer)
     script->host->timer_free(script->commands_timer);
   script->commands_timer = NULL;
+  if (strcmp(script->fault, "stop") == 0)
+    return PLUG_PENDING;
   if (!script->jobs)
     return PLUG_OK;
   script->stopping = op;
@@ -513,6 +526,7 @@ static const struct plug_auth script_auth = {
 
 static const struct plug_option script_options[] = {
     {"commands", PLUG_OPT_PATH, 0, NULL, NULL, "The file with commands."},
+    {"fault", PLUG_OPT_CHOICE, 0, "none", "none|create|start|stop", "The step that it fails in."},
     {"cache", PLUG_OPT_DURATION, 0, "0", NULL, "How long decisions may be cached."},
 };
 

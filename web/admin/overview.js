@@ -16,6 +16,7 @@ const TILES = [
 ];
 
 const PHASES = {
+  starting: 'the new one is started',
   subscribing: 'the new one is given all subscriptions',
   joining: 'the new one is about to carry messages',
   overlap: 'both carry all messages',
@@ -56,7 +57,7 @@ function showAbout(status) {
     ['Process', status.pid],
     ['Workers', status.workers],
     ['Broker', `${status.broker.plugin}, ${status.broker.state}`],
-    ['Swap', status.swap ? `${status.swap.from} to ${status.swap.to}: ${PHASES[status.swap.phase] ?? status.swap.phase}` : ''],
+    ['Swap', status.swap ? `${status.swap.from ? `${status.swap.from} to ` : ''}${status.swap.to}: ${PHASES[status.swap.phase] ?? status.swap.phase}` : ''],
     ['Broker says', status.broker.text],
     ['Not ready because', status.state === 'ready' ? '' : status.reason],
   ]);
@@ -160,12 +161,17 @@ async function reload() {
   }
 }
 
+const SWAPPED = { broker: 'The broker', auth: 'The auth plugin', app: 'The application' };
+
 async function swap(form) {
-  const plugin = form.elements.plugin.value;
-  tell(`Swapping the broker for ${plugin} …`);
+  const { kind, plugin, overlap, for: former } = Object.fromEntries(new FormData(form));
+  const order = { kind, plugin };
+  if (kind === 'broker') order.overlap_ms = Number(overlap) * 1000;
+  if (kind === 'auth' && former) order.for = former;
+  tell(`Swapping: ${SWAPPED[kind].toLowerCase()} ${plugin} …`);
   try {
-    const done = await post('swap', { kind: 'broker', plugin, overlap_ms: Number(form.elements.overlap.value) * 1000 });
-    tell(`The broker is ${done.to} now, and was ${done.from}: swapped in ${number(done.took_ms)} ms.`);
+    const done = await post('swap', order);
+    tell(`${SWAPPED[kind]} is ${done.to} now, and was ${done.from}: swapped in ${number(done.took_ms)} ms.`);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     tell([error.message, ...error.faults].join('\n'), true);
@@ -187,6 +193,9 @@ export function startOverview() {
   byId('counter-filter').addEventListener('input', filterCounters);
   byId('reload').addEventListener('click', reload);
   byId('swap').addEventListener('click', () => byId('swap-dialog').showModal());
+  byId('swap-form').elements.kind.addEventListener('change', (event) => {
+    for (const part of byId('swap-form').querySelectorAll('[data-kind]')) part.hidden = part.dataset.kind !== event.target.value;
+  });
   byId('swap-dialog').addEventListener('close', (event) => {
     if (event.target.returnValue === 'swap') swap(byId('swap-form'));
     event.target.returnValue = '';

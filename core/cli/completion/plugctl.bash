@@ -134,6 +134,7 @@ _plugctl()
     reload:--key) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
     reload:--timeout) return ;;
     swap:--overlap) return ;;
+    swap:--for) return ;;
     swap:--admin | swap:-a) return ;;
     swap:--admin-token) return ;;
     swap:--admin-token-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -165,7 +166,7 @@ _plugctl()
     kick) options='--user --for --message --admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
     drain) options='--admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
     reload) options='--admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
-    swap) options='--overlap --admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
+    swap) options='--overlap --for --admin --admin-token --admin-token-file --cafile --cert --key --insecure --timeout --json --help' ;;
     token) options='--secret --secret-file --key --alg --kid --sub --role --iss --aud --expires --claim --json --help' ;;
     help) options='pub sub bench status nodes clients topics tail kick drain reload swap token' ;;
   esac

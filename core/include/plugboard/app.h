@@ -94,6 +94,13 @@ struct plug_app_answer {
 #define PLUG_APP_UNSUBSCRIBED 2u
 #define PLUG_APP_DISCONNECTED 3u /* after the end of all its subscriptions has been told */
 
+#if PLUG_TARGET_MINOR >= 4
+/* plug_app_event.flags: it is a subscription that had begun before this instance was started, which
+ * has taken over from another one of the same name while the server runs; that one has been told of
+ * its beginning. Whoever keeps count of who is there counts it, and greets nobody. */
+#define PLUG_APP_STANDING 1u
+#endif
+
 /* Borrowed for the call. Grows at the tail. */
 struct plug_app_event {
   uint32_t size;
@@ -106,6 +113,9 @@ struct plug_app_event {
   size_t watch; /* the number of the watch that matched, the first of them */
   const struct plug_kv *variables;
   size_t n_variables;
+#if PLUG_TARGET_MINOR >= 4
+  uint32_t flags, reserved;
+#endif
 };
 
 #define PLUG_APP_ANY 1u /* plug_app.flags: request may run on any thread, several at once */

@@ -61,6 +61,7 @@ pub const PLUG_APP_VARIABLES_MAX: i32 = 8;
 pub const PLUG_APP_SUBSCRIBED: u32 = 1;
 pub const PLUG_APP_UNSUBSCRIBED: u32 = 2;
 pub const PLUG_APP_DISCONNECTED: u32 = 3;
+pub const PLUG_APP_STANDING: u32 = 1;
 pub const PLUG_APP_ANY: u32 = 1;
 pub const PLUG_CAP_CROSS_NODE: u32 = 1;
 pub const PLUG_CAP_ECHO: u32 = 2;
@@ -440,6 +441,8 @@ pub struct plug_app_event {
     pub watch: usize,
     pub variables: *const plug_kv,
     pub n_variables: usize,
+    pub flags: u32,
+    pub reserved: u32,
 }
 
 #[repr(C)]

@@ -434,6 +434,35 @@ static void batches_are_bounded(void **state)
   members_fini(&w.members);
 }
 
+/* The younger of two keepers has what both have joined; of the elder one only the rest leaves. */
+static void a_successor_keeps_what_it_has_joined_too(void **state)
+{
+  struct world w;
+  char ab[2], aa[2];
+  int elder, younger;
+  (void)state;
+  begin(&w, 1);
+  const struct plug_member both = member_of(0, 0, aa), elders = member_of(0, 1, ab);
+  const struct plug_member *joined[] = {&both, &elders};
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(members_join(&w.members, joined[i], NULL), PLUG_PENDING);
+    members_own(&w.members, joined[i], &elder);
+  }
+  assert_int_equal(members_join(&w.members, &both, NULL), PLUG_PENDING);
+  members_own(&w.members, &both, &younger);
+  assert_false(members_is_own(&w.members, &both, &elder));
+  assert_true(members_is_own(&w.members, &elders, &elder));
+  assert_true(members_is_own(&w.members, &both, &younger));
+  members_leave_of(&w.members, &elder);
+  assert_int_equal(w.members.n_wanted, 1);
+  members_leave_of(&w.members, &elder); /* nothing is left of it */
+  assert_int_equal(w.members.n_wanted, 1);
+  members_leave_of(&w.members, &younger);
+  assert_int_equal(w.members.n_wanted, 0);
+  assert_true(members_idle(&w.members));
+  members_fini(&w.members);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -443,6 +472,7 @@ int main(void)
       cmocka_unit_test(the_contrary_answers_who_waits),
       cmocka_unit_test(who_has_left_a_refused_batch_is_answered),
       cmocka_unit_test(batches_are_bounded),
+      cmocka_unit_test(a_successor_keeps_what_it_has_joined_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
