@@ -154,16 +154,22 @@ bool tls_conn_new(struct net_env *env, const struct door *door, int fd, struct w
   return true;
 }
 
+/* Of tickets that can wait, in a turn: a fan-out to all who came in a storm is no second storm. */
+#define TICKETS_PER_TURN 1
+
 bool tls_conns_step(struct net_env *env)
 {
   uint64_t n = env->settings->tls.handshakes_per_turn;
   struct list *node;
-  if (list_empty(&env->handshakes))
+  if (list_empty(&env->handshakes)) {
+    tls_stream_permit_tickets(TICKETS_PER_TURN);
     return false;
+  }
   while (n-- && (node = list_first(&env->handshakes))) {
     list_remove(node);
     step(container_of(node, struct tls_conn, due));
   }
+  tls_stream_permit_tickets(list_empty(&env->handshakes) ? TICKETS_PER_TURN : 0);
   return true;
 }
 

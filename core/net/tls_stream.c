@@ -14,26 +14,35 @@
 #include "base/str.h"
 #include "net/sender.h"
 
-#define READ_BYTES   65536u
-#define RECORD_BYTES 16384u /* of plain bytes, at most */
-#define RECORD_MORE  64u    /* what a record adds, with much to spare */
+#define READ_BYTES      65536u
+#define HANDSHAKE_BYTES 4096u
+#define RECORD_BYTES    16384u /* of plain bytes, at most */
+#define RECORD_MORE     64u    /* what a record adds, with much to spare */
+/* A ticket has the client's certificates in it, of which a length of two bytes is the limit. */
+#define TICKET_BYTES    66560u
 /* What one send may take at most: as much as without TLS. */
-#define SEND_BYTES   131072u
+#define SEND_BYTES      131072u
 /* Of a round: more than fits into the cache beside everything else makes sends slower. */
-#define ROUND_BYTES  393216u
-#define REKEY_MS     60000u
+#define ROUND_BYTES     393216u
+#define REKEY_S         60u
+
+/* A ticket costs a tenth of a handshake. Where a session that is resumed saves hardly more than
+ * that it waits until nobody else's handshake does. */
+enum ticket { TICKET_NONE, TICKET_DUE, TICKET_CAN_WAIT };
 
 struct tls_stream {
   SSL *ssl;
   char *rest;
+  char *ahead; /* what has come behind the handshake, in one read with its end */
   uint32_t rest_at, rest_end;
+  uint32_t ahead_len;
   uint32_t n_records; /* since the keys were changed */
   uint32_t rekey_after, max_rekeys;
-  uint32_t n_rekeys; /* by the client, since rekeys_ms */
-  uint64_t rekeys_ms;
-  int direct_fd; /* where the handshake reads from; -1: it is over */
-  bool shut;     /* farewell has been said */
-  bool ended;    /* by the client */
+  uint32_t n_rekeys; /* by the client, since rekeys_s */
+  uint32_t rekeys_s;
+  uint8_t ticket; /* enum ticket: goes in front of what is sent next */
+  bool shut;      /* farewell has been said */
+  bool ended;     /* by the client */
   bool broken;
 };
 
@@ -44,7 +53,11 @@ struct out {
 };
 
 static _Thread_local struct {
-  char *rx; /* READ_BYTES; what has come, from at to end */
+  BIO *bio;                  /* of all streams that this thread has touched last */
+  struct tls_stream *stream; /* the one that OpenSSL is called for */
+  int fd;                    /* where the handshake may read from, or -1 */
+  unsigned n_tickets;        /* that can wait and may go out in this turn */
+  char *rx;                  /* READ_BYTES; what has come, from at to end */
   size_t rx_at, rx_end;
   struct out direct; /* what is sent before anything else is sealed */
   struct out round;  /* what the round of sends has gathered */
@@ -77,11 +90,13 @@ static void forget_errors(void)
 static bool begin_direct(void)
 {
   io.direct.len = 0;
-  return begin(&io.direct, SEND_BYTES + SEND_BYTES / 8);
+  return begin(&io.direct, SEND_BYTES + SEND_BYTES / 8 + TICKET_BYTES);
 }
 
 void tls_stream_drop_scratch(void)
 {
+  BIO_free(io.bio); /* streams that go on elsewhere hold it still */
+  io.bio = NULL;
   free(io.rx);
   free(io.direct.data);
   free(io.round.data);
@@ -102,21 +117,31 @@ static int bio_write(BIO *bio, const char *bytes, int len)
   return len;
 }
 
+/* The handshake reads what there is, and no more: of what comes later the poller tells. */
+static void read_more(struct tls_stream *stream)
+{
+  ssize_t n;
+  do
+    n = recv(io.fd, io.rx, HANDSHAKE_BYTES, 0);
+  while (n < 0 && errno == EINTR);
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+    stream->ended = true;
+  if (n < (ssize_t)HANDSHAKE_BYTES)
+    io.fd = -1;
+  io.rx_at = 0;
+  io.rx_end = n > 0 ? (size_t)n : 0;
+}
+
 static int bio_read(BIO *bio, char *bytes, int len)
 {
-  struct tls_stream *stream = BIO_get_data(bio);
+  struct tls_stream *stream = io.stream;
   BIO_clear_retry_flags(bio);
   if (len <= 0 || stream->broken)
     return -1;
-  if (stream->direct_fd >= 0) {
-    /* Just what the handshake asks for: what follows it is read by others. */
-    ssize_t n = recv(stream->direct_fd, bytes, (size_t)len, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-      BIO_set_retry_read(bio);
-    else if (n <= 0)
-      stream->ended = true;
-    return (int)n;
-  }
+  if (io.rx_at == io.rx_end && io.fd >= 0)
+    read_more(stream);
+  if (stream->ended)
+    return -1;
   size_t n = io.rx_end - io.rx_at;
   if (!n) {
     BIO_set_retry_read(bio);
@@ -152,25 +177,38 @@ static void make_method(void)
 
 /* --- life --------------------------------------------------------------------------------- */
 
+/* Before OpenSSL is called for the stream. A BIO for each would be a fifth of a kilobyte; which
+ * stream it is for is known here. False when out of memory. */
+static bool enter(struct tls_stream *stream)
+{
+  io.stream = stream;
+  if (io.bio && SSL_get_rbio(stream->ssl) == io.bio)
+    return true;
+  if (!io.bio) {
+    io.bio = method ? BIO_new(method) : NULL;
+    io.fd = -1;
+    if (!io.bio)
+      return false;
+    BIO_set_init(io.bio, 1);
+  }
+  if (BIO_up_ref(io.bio) != 1)
+    return false;
+  SSL_set_bio(stream->ssl, io.bio, io.bio);
+  return true;
+}
+
 struct tls_stream *tls_stream_new(SSL *ssl, const struct settings_tls *settings)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, make_method);
   struct tls_stream *stream = calloc(1, sizeof *stream);
-  BIO *bio = method ? BIO_new(method) : NULL;
-  if (!stream || !bio) {
-    BIO_free(bio);
-    free(stream);
+  if (!stream) {
     SSL_free(ssl);
     return NULL;
   }
-  BIO_set_data(bio, stream);
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl, bio, bio);
   stream->ssl = ssl;
   stream->rekey_after = (uint32_t)settings->rekey_after;
   stream->max_rekeys = (uint32_t)settings->max_rekeys;
-  stream->direct_fd = -1;
   return stream;
 }
 
@@ -186,6 +224,7 @@ void tls_stream_free(struct tls_stream *stream, int fd)
   SSL_free(stream->ssl);
   ERR_clear_error();
   free(stream->rest);
+  free(stream->ahead);
   free(stream);
 }
 
@@ -260,14 +299,33 @@ int tls_stream_flush(struct tls_stream *stream, int fd)
   return 0;
 }
 
+static void ask_for_ticket(struct tls_stream *stream)
+{
+  if (stream->ticket == TICKET_CAN_WAIT && !io.n_tickets--) {
+    io.n_tickets = 0;
+    return;
+  }
+  stream->ticket = TICKET_NONE;
+  (void)SSL_new_session_ticket(stream->ssl);
+}
+
+void tls_stream_permit_tickets(unsigned n)
+{
+  io.n_tickets = n;
+}
+
 /* Into io.out, which has room. AES-GCM wears out: RFC 8446 5.5. */
 static bool seal(struct tls_stream *stream, struct plug_str bytes)
 {
+  if (!enter(stream))
+    return false;
   stream->n_records += (uint32_t)((bytes.len + RECORD_BYTES - 1) / RECORD_BYTES);
   if (stream->n_records >= stream->rekey_after) {
     stream->n_records = 0;
     if (SSL_version(stream->ssl) >= TLS1_3_VERSION)
       (void)SSL_key_update(stream->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+  } else if (stream->ticket) { /* OpenSSL does one thing at a time */
+    ask_for_ticket(stream);
   }
   if (!stream->broken && SSL_write(stream->ssl, bytes.ptr, (int)bytes.len) == (int)bytes.len)
     return true;
@@ -303,7 +361,8 @@ enum tls_gather tls_stream_gather(struct tls_stream *stream, struct plug_str *by
   *n = bytes->len < SEND_BYTES ? bytes->len : SEND_BYTES;
   if (!begin(out, ROUND_BYTES))
     return TLS_BROKEN;
-  if (have + *n + (*n / RECORD_BYTES + 4) * RECORD_MORE > out->cap - out->len)
+  size_t more = (*n / RECORD_BYTES + 4) * RECORD_MORE + (stream->ticket ? TICKET_BYTES : 0);
+  if (have + *n + more > out->cap - out->len)
     return out->len ? TLS_ROUND_FULL : TLS_BROKEN;
   char *start = out->data + out->len;
   if (have) { /* what OpenSSL had to say while the socket was full */
@@ -326,7 +385,7 @@ void tls_stream_end_round(void)
 
 void tls_stream_shutdown(struct tls_stream *stream, int fd)
 {
-  if (stream->shut || stream->broken || !begin_direct())
+  if (stream->shut || stream->broken || !begin_direct() || !enter(stream))
     return;
   stream->shut = true;
   ERR_clear_error();
@@ -340,10 +399,11 @@ void tls_stream_shutdown(struct tls_stream *stream, int fd)
 static void note_rekey(struct tls_stream *stream)
 {
   static struct log_limit limit;
-  uint64_t held, now_ms = clock_now_ms();
+  uint64_t held;
+  uint32_t now_s = (uint32_t)(clock_now_ms() / 1000);
   COUNT(tls_rekeys);
-  if (now_ms - stream->rekeys_ms >= REKEY_MS) {
-    stream->rekeys_ms = now_ms;
+  if (now_s - stream->rekeys_s >= REKEY_S) {
+    stream->rekeys_s = now_s;
     stream->n_rekeys = 0;
   }
   if (++stream->n_rekeys <= stream->max_rekeys || stream->broken)
@@ -380,6 +440,32 @@ static size_t open_all(struct tls_stream *stream, char *bytes, size_t room, int 
   return total;
 }
 
+static bool have_rx(void)
+{
+  if (!io.rx)
+    io.rx = malloc(READ_BYTES);
+  return io.rx != NULL;
+}
+
+/* Into io.rx, what came behind the handshake first. As recv(2). */
+static ssize_t receive(struct tls_stream *stream, int fd, size_t len, bool *full)
+{
+  ssize_t n;
+  if (stream->ahead) {
+    n = (ssize_t)stream->ahead_len;
+    memcpy(io.rx, stream->ahead, stream->ahead_len);
+    free(stream->ahead);
+    stream->ahead = NULL;
+    *full = true;
+  } else {
+    n = recv(fd, io.rx, len, 0);
+    *full = n == (ssize_t)len;
+  }
+  io.rx_at = 0;
+  io.rx_end = n > 0 ? (size_t)n : 0;
+  return n;
+}
+
 ssize_t tls_stream_recv(struct tls_stream *stream, int fd, char *bytes, size_t len, bool *full)
 {
   *full = false;
@@ -389,20 +475,15 @@ ssize_t tls_stream_recv(struct tls_stream *stream, int fd, char *bytes, size_t l
   }
   if (stream->ended)
     return 0;
-  if (!io.rx)
-    io.rx = malloc(READ_BYTES);
-  if (!io.rx || !begin_direct()) {
+  if (!have_rx() || !begin_direct() || !enter(stream)) {
     errno = ENOMEM;
     return -1;
   }
   if (len > READ_BYTES)
     len = READ_BYTES;
-  ssize_t n = recv(fd, io.rx, len, 0);
+  ssize_t n = receive(stream, fd, len, full);
   if (n <= 0)
     return n;
-  *full = (size_t)n == len;
-  io.rx_at = 0;
-  io.rx_end = (size_t)n;
   int error;
   size_t total = open_all(stream, bytes, len + TLS_RECV_MORE, &error);
   if (error == SSL_ERROR_ZERO_RETURN)
@@ -437,6 +518,50 @@ static enum tls_step judge_failure(struct tls_stream *stream, const char **why)
              : TLS_FAILED;
 }
 
+/* Whether a ticket is worth its price for the next handshake: one that costs more than ours does,
+ * or a client that does come with tickets. */
+static bool ticket_pays(SSL *ssl)
+{
+  const EVP_PKEY *key = SSL_get_privatekey(ssl);
+  return SSL_session_reused(ssl) == 1 || SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE || !key ||
+         !EVP_PKEY_is_a(key, "EC");
+}
+
+/* OpenSSL keeps the keys that the handshake has made for it as long as the connection. They are of
+ * no use from here on but to whoever wants to read what was recorded. */
+static void forget_ephemeral(SSL *ssl)
+{
+  EVP_PKEY *keys[2] = {NULL, NULL};
+  (void)SSL_get_tmp_key(ssl, &keys[0]);
+  (void)SSL_get_peer_tmp_key(ssl, &keys[1]);
+  for (int i = 0; i < 2; i++) {
+    if (keys[i])
+      (void)EVP_PKEY_set_type(keys[i], EVP_PKEY_X25519); /* frees what it had */
+    EVP_PKEY_free(keys[i]);
+  }
+}
+
+static bool finish_handshake(struct tls_stream *stream)
+{
+  SSL *ssl = stream->ssl;
+  size_t ahead = io.rx_end - io.rx_at;
+  SSL_set_msg_callback(ssl, on_message);
+  SSL_set_msg_callback_arg(ssl, stream);
+  if (SSL_version(ssl) >= TLS1_3_VERSION) {
+    forget_ephemeral(ssl);
+    if (!(SSL_get_options(ssl) & SSL_OP_NO_TICKET))
+      stream->ticket = ticket_pays(ssl) ? TICKET_DUE : TICKET_CAN_WAIT;
+  }
+  if (!ahead)
+    return true;
+  stream->ahead = malloc(ahead);
+  if (!stream->ahead)
+    return false;
+  memcpy(stream->ahead, io.rx + io.rx_at, ahead);
+  stream->ahead_len = (uint32_t)ahead;
+  return true;
+}
+
 enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char **why)
 {
   *why = NULL;
@@ -447,12 +572,13 @@ enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char
   }
   if (SSL_is_init_finished(stream->ssl))
     return TLS_DONE;
-  if (!begin_direct())
+  if (!have_rx() || !begin_direct() || !enter(stream))
     return TLS_FAILED;
   ERR_clear_error();
-  stream->direct_fd = fd;
+  io.rx_at = io.rx_end = 0;
+  io.fd = fd;
   int n = SSL_do_handshake(stream->ssl);
-  stream->direct_fd = -1;
+  io.fd = -1;
   int error = SSL_get_error(stream->ssl, n);
   if (n != 1 && error != SSL_ERROR_WANT_READ) {
     enum tls_step step = judge_failure(stream, why);
@@ -462,15 +588,9 @@ enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char
     ERR_clear_error();
     return step;
   }
-  if (push(stream, fd) != 0)
+  if (push(stream, fd) != 0 || (n == 1 && !finish_handshake(stream)))
     return TLS_FAILED;
-  if (n == 1) {
-    SSL_set_msg_callback(stream->ssl, on_message);
-    SSL_set_msg_callback_arg(stream->ssl, stream);
-  }
-  if (n != 1 || tls_stream_rest(stream))
-    return TLS_MORE;
-  return TLS_DONE;
+  return n != 1 || tls_stream_rest(stream) ? TLS_MORE : TLS_DONE;
 }
 
 bool tls_stream_was_resumed(const struct tls_stream *stream)

@@ -31,6 +31,8 @@ enum tls_step {
 /* One step of the handshake. */
 enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char **why);
 bool tls_stream_was_resumed(const struct tls_stream *stream);
+/* How many tickets that can wait may go out from here on; the caller says so anew in each turn. */
+void tls_stream_permit_tickets(unsigned n);
 
 /* What recv may give beyond what was asked for: the rest of a record that had come in part. */
 #define TLS_RECV_MORE 16384u

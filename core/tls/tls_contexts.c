@@ -65,7 +65,7 @@ struct tls_contexts {
   pthread_t thread;
 };
 
-static int set_index = -1, http_index = -1;
+static int set_index = -1;
 
 /* --- names -------------------------------------------------------------------------------- */
 
@@ -138,7 +138,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
   static const unsigned char ours[] = "\x08http/1.1";
   unsigned char *chosen;
   (void)arg;
-  if (!SSL_get_ex_data(ssl, http_index))
+  if (!SSL_get_default_passwd_cb_userdata(ssl))
     return SSL_TLSEXT_ERR_NOACK; /* STOMP has no name there */
   if (SSL_select_next_proto(&chosen, out_len, ours, sizeof ours - 1, offered, len) !=
       OPENSSL_NPN_NEGOTIATED)
@@ -198,10 +198,9 @@ static void on_ctx_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index
     set_free(ptr);
 }
 
-static void make_indexes(void)
+static void make_index(void)
 {
   set_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ctx_free);
-  http_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
 static plug_status fault_of(struct plug_err *err, const struct settings_certificate *at,
@@ -289,7 +288,8 @@ static plug_status make_shown(struct tls_contexts *contexts, const struct settin
     return fault_no_memory(err);
   SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+  /* The file has the whole chain; to look for more of it would cost each handshake. */
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_quiet_shutdown(ctx, 0);
   SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
   SSL_CTX_set_tlsext_servername_arg(ctx, set);
@@ -484,7 +484,7 @@ bool tls_contexts_watch(struct tls_contexts *contexts)
 struct tls_contexts *tls_contexts_new(const struct settings_tls *settings, struct plug_err *err)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, make_indexes);
+  pthread_once(&once, make_index);
   struct tls_contexts *contexts = calloc(1, sizeof *contexts);
   if (!contexts) {
     (void)fault_no_memory(err);
@@ -566,11 +566,10 @@ SSL *tls_contexts_begin(struct tls_contexts *contexts, bool http)
   SSL_CTX *ctx = current(contexts);
   SSL *ssl = SSL_new(ctx);
   SSL_CTX_free(ctx);
-  if (ssl && http && SSL_set_ex_data(ssl, http_index, contexts) != 1) {
-    SSL_free(ssl);
+  if (!ssl)
     return NULL;
-  }
-  if (ssl)
-    SSL_set_accept_state(ssl);
+  /* The pointer of an SSL that costs no block of its own; there are no passwords to ask for. */
+  SSL_set_default_passwd_cb_userdata(ssl, http ? contexts : NULL);
+  SSL_set_accept_state(ssl);
   return ssl;
 }

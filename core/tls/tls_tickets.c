@@ -129,6 +129,6 @@ void tls_tickets_serve(struct tls_tickets *tickets, SSL_CTX *ctx)
   pthread_once(&once, make_index);
   SSL_CTX_set_ex_data(ctx, tickets_index, tickets);
   SSL_CTX_set_timeout(ctx, (long)(tickets->lifetime_ms / 1000));
-  SSL_CTX_set_num_tickets(ctx, 1);
+  SSL_CTX_set_num_tickets(ctx, 0); /* TLS 1.3: whoever writes asks for them when it is time */
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
 }
