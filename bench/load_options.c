@@ -11,7 +11,8 @@
 static const char help[] =
     "plugload --port N [options]: puts load on a server at 127.0.0.1, prints JSON\n"
     "  --publish-port N  publishers connect there, to another node (default --port)\n"
-    "  --protocol NAME   stomp (default), stomp-chat, mqtt, nats, nchan\n"
+    "  --protocol NAME   stomp (default), stomp-chat, stomp-app, mqtt, nats, nchan,\n"
+    "                    centrifugo, socketio\n"
     "  --carrier NAME    of all but publishers: websocket (default), deflate (compressed),\n"
     "                    xhr-streaming (of SockJS)\n"
     "  --tls             TLS 1.3, with a whole handshake for each connection; certificates are\n"
@@ -39,6 +40,7 @@ static const char help[] =
     "  --heart-beat MS   offered and sent both ways by all connections that subscribe (STOMP "
     "only)\n"
     "  --hold S          watch the open connections for that long before anything is published\n"
+    "  --late            messages may come late, at most 1,024 behind others: they are counted\n"
     "  --body BYTES      at least 28 (default 120)\n"
     "  --json            bodies are JSON behind their stamp, instead of one letter repeated\n"
     "  --duration S, --warmup S, --stall S   (defaults 2, 0.5, 5)\n"
@@ -61,17 +63,23 @@ static double number(const char *option, const char *text, double least, double 
 void options_parse(int argc, char **argv, struct options *o)
 {
   static const struct option longs[] = {
-      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'}, {"protocol", 1, NULL, 'P'},
-      {"path", 1, NULL, 'u'},       {"login", 1, NULL, 'l'},        {"passcode", 1, NULL, 'L'},
-      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},  {"topics", 1, NULL, 'T'},
-      {"publishers", 1, NULL, 'k'}, {"idle", 1, NULL, 'i'},         {"idle-topics", 1, NULL, 'I'},
-      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},         {"heart-beat", 1, NULL, 'H'},
-      {"hold", 1, NULL, 'o'},       {"rate", 1, NULL, 'r'},         {"body", 1, NULL, 'b'},
-      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},       {"stall", 1, NULL, 'S'},
-      {"parallel", 1, NULL, 'c'},   {"sources", 1, NULL, 'a'},      {"pid", 1, NULL, 'x'},
-      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},       {"tokens", 1, NULL, 'K'},
-      {"storm", 1, NULL, 'M'},      {"carrier", 1, NULL, 'C'},      {"json", 0, NULL, 'j'},
-      {"tls", 0, NULL, 'e'},        {"help", 0, NULL, 'h'},         {NULL, 0, NULL, 0}};
+      {"port", 1, NULL, 'p'},       {"publish-port", 1, NULL, 'Q'},
+      {"protocol", 1, NULL, 'P'},   {"path", 1, NULL, 'u'},
+      {"login", 1, NULL, 'l'},      {"passcode", 1, NULL, 'L'},
+      {"topic", 1, NULL, 't'},      {"subscribers", 1, NULL, 's'},
+      {"topics", 1, NULL, 'T'},     {"publishers", 1, NULL, 'k'},
+      {"idle", 1, NULL, 'i'},       {"idle-topics", 1, NULL, 'I'},
+      {"in-flight", 1, NULL, 'f'},  {"bulk", 0, NULL, 'z'},
+      {"heart-beat", 1, NULL, 'H'}, {"hold", 1, NULL, 'o'},
+      {"rate", 1, NULL, 'r'},       {"body", 1, NULL, 'b'},
+      {"duration", 1, NULL, 'd'},   {"warmup", 1, NULL, 'w'},
+      {"stall", 1, NULL, 'S'},      {"parallel", 1, NULL, 'c'},
+      {"sources", 1, NULL, 'a'},    {"pid", 1, NULL, 'x'},
+      {"busy", 0, NULL, 'B'},       {"silent", 0, NULL, 'N'},
+      {"tokens", 1, NULL, 'K'},     {"storm", 1, NULL, 'M'},
+      {"carrier", 1, NULL, 'C'},    {"json", 0, NULL, 'j'},
+      {"tls", 0, NULL, 'e'},        {"late", 0, NULL, 'U'},
+      {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
   o->parallel = 256;
@@ -114,6 +122,9 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'e':
       o->tls = true;
+      break;
+    case 'U':
+      o->late = true;
       break;
     case 'u':
       o->path = optarg;
