@@ -4,9 +4,9 @@ import pathlib
 import statistics
 
 import chart
+import summary
 from cases import CASES, METRICS
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 NOISY = 0.1  # share of the time for which other work kept the server off its core
 
 
@@ -164,12 +164,16 @@ def print_table(results):
                 print(f"{'':<32} {remark}")
 
 
-def markdown(results):
+def provenance(results):
     m = results["machine"]
+    return (f"Measured {results['date'][:10]} on {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, loopback, "
+            f"{m['file_descriptors']:,} file descriptors; runs of {results['duration_s']:g} s, in all "
+            f"{results['took_s'] / 60:.0f} minutes.")
+
+
+def markdown(results):
     lines = [
-        f"Measured {results['date'][:10]} on {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, loopback, "
-        f"{m['file_descriptors']:,} file descriptors; runs of {results['duration_s']:g} s, in all "
-        f"{results['took_s'] / 60:.0f} minutes. The column *runs* says how many each median is of: one run says little.", "",
+        f"{provenance(results)} The column *runs* says how many each median is of: one run says little.", "",
         "| contestant | version |", "| --- | --- |",
         *(f"| {n} | {v} |" for n, v in results["versions"].items()), ""]
     for case, title, rows in rows_of(results):
@@ -210,13 +214,40 @@ def markdown(results):
     return "\n".join(lines)
 
 
-def write_markdown(results, path: pathlib.Path):
-    text = path.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise SystemExit(f"{path}: needs one line {BEGIN} and, after it, one line {END}")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n{END}{after}")
+def replace(path, text, name, new):
+    """The text with what is between its markers replaced."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise SystemExit(f"{path}: needs one line {begin} and, after it, one line {end}")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{new.strip()}\n\n{end}{rest.split(end)[1]}"
+
+
+def peers(results):
+    """Each peer's ratio to Plugboard, and how much the machine was disturbed; "" without peers."""
+    rows = rows_of(results)
+    table = summary.matrix(rows)
+    if not table:
+        return ""
+    waits = [r.median["server"]["wait_share"] for _, _, of_case in rows for r in of_case if "server" in r.median]
+    disturbed = sum(wait > NOISY for wait in waits) / len(waits) if waits else 0
+    noise = (f" **The machine was not quiet**: in {disturbed:.0%} of the rows other work kept the server off its core for "
+             "more than a tenth of the time." if disturbed > 0.25 else "")
+    return "\n".join([f"{provenance(results)}{noise} In bold: where a peer is ahead.", "", *table])
+
+
+def write_markdown(results, path: pathlib.Path, sections):
+    """Returns the names of what it has replaced. Without peers in the results what is said of them stays."""
+    text, written = path.read_text(), []
+    for name, make in (("results", markdown), ("peers", peers), ("savings", lambda r: summary.savings(rows_of(r)))):
+        if name not in sections or (name != "results" and f"<!-- {name}: begin -->" not in text):
+            continue
+        new = make(results)
+        if new:
+            text = replace(path, text, name, new)
+            written.append(name)
+    path.write_text(text)
+    return written
 
 
 def write_chart(results, path, chosen_only=False):
@@ -226,7 +257,7 @@ def write_chart(results, path, chosen_only=False):
             continue
         metric = METRICS[case.metric]
         note = "more is better" if metric.more_is_better else "less is better"
-        panels.append((title, f"{metric.title}; {note}", case.yardstick if metric.relative else None,
+        panels.append((title, f"{metric.title}; {note}", case.yardstick if metric.relative else case.own,
                        [(r.name, r.value, r.label()) for r in rows]))
     m = results["machine"]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -155,7 +155,7 @@ class SocketIo(Contestant):
     name = "socketio"
     protocol = "socketio"
     path = "/socket.io/?EIO=4&transport=websocket"
-    warm_up = {"duration": 3}
+    warm_up_cpu_s = 4
     redis_url = None
 
     def find_program(self):
@@ -174,12 +174,12 @@ class SocketIo(Contestant):
 
 class Spring(Contestant):
     """Spring Boot's SimpleBroker on Tomcat. Java warms up first: until its compiler is done with what is
-    used often, a message costs several times as much."""
+    used often, a message costs ten times as much."""
 
     major = 4
     tuned = False
     start_timeout_s = 120
-    warm_up = {"duration": 10}
+    warm_up_cpu_s = 25
     load_options = {"late": True}
     redis_url = None
 

@@ -65,6 +65,7 @@ class PlugboardSingle(PlugboardRedis):
 
 class SpringTwoNodes(TwoNodes):
     protocol = "stomp-app"
+    warm_up_cpu_s = 2 * Spring4.warm_up_cpu_s
 
 
 class Spring3Redis(SpringTwoNodes, Spring3):
@@ -91,6 +92,7 @@ class SocketIoRedis(TwoNodes, SocketIo):
     """@socket.io/redis-adapter."""
 
     name = "socketio-redis"
+    warm_up_cpu_s = 2 * SocketIo.warm_up_cpu_s
 
     def version(self):
         return "with @socket.io/redis-adapter; " + super().version()

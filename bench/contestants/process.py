@@ -81,7 +81,7 @@ class Contestant:
     load_options = {}
     start_timeout_s = 15
     program = ""
-    warm_up = {}  # options of a load that goes before the measurement, for servers that compile as they run
+    warm_up_cpu_s = 0  # CPU time to be used before a measurement begins, by servers that compile as they run
 
     def __init__(self, build):
         self.build = build
@@ -117,6 +117,8 @@ class Running:
     def __init__(self, contestant, cores, case):
         self.contestant = contestant
         self.cores = {int(c) for c in (case.server_cores or cores).split(",")}
+        # A server that compiles as it runs does so on all cores, until pin().
+        self.cores_now = os.sched_getaffinity(0) if contestant.warm_up_cpu_s else self.cores
         self.port = free_port()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"plugbench-{contestant.name}-"))
         self.processes = []
@@ -128,7 +130,7 @@ class Running:
 
     def _spawn(self, command, environment):
         def prepare():
-            os.sched_setaffinity(0, self.cores)
+            os.sched_setaffinity(0, self.cores_now)
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -176,6 +178,30 @@ class Running:
     def pids(self):
         """[(name, pid)] of all processes that count as the server."""
         return [(name, pid) for name, process in self.parts for pid in process_tree(process.pid)]
+
+    def pin(self):
+        """From now on all processes stay on the server's cores."""
+        if self.cores_now == self.cores:
+            return
+        self.cores_now = self.cores
+        for process in self.processes:
+            for pid in process_tree(process.pid):
+                for thread in os.listdir(f"/proc/{pid}/task"):
+                    try:
+                        os.sched_setaffinity(int(thread), self.cores)
+                    except ProcessLookupError:
+                        pass  # it has ended meanwhile
+
+    def cpu_s(self):
+        """What these processes have used by now."""
+        ticks = 0
+        for _, pid in self.pids():
+            try:
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+            except OSError:
+                pass  # it has ended meanwhile
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
         trees = {}
