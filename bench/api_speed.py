@@ -14,13 +14,18 @@ import json
 import os
 import re
 import selectors
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import threading
 import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from contestants import Unavailable, free_port  # noqa: E402
+from contestants.built import CENTRIFUGO, go_program  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.path.join(ROOT, 'build/release/bin/plugboard')
@@ -30,9 +35,6 @@ SECONDS = 2.0
 BODY = 'x' * 100
 CASES = [(1, False), (10, False), (100, False), (1000, False), (100, True)]
 
-
-CENTRIFUGO = 'github.com/centrifugal/centrifugo/v6@v6.9.1'
-PEERS = os.path.join(ROOT, 'build/peers')
 
 
 class Server:
@@ -92,22 +94,13 @@ class Centrifugo(Server):
 
     @staticmethod
     def find():
-        """The program; None: it is not here and cannot be built."""
-        own = os.path.join(PEERS, 'centrifugo')
-        found = shutil.which('centrifugo') or (os.path.exists(own) and own)
-        if not found and shutil.which('go'):
-            print(f'building {CENTRIFUGO}', file=sys.stderr, flush=True)
-            subprocess.run(['go', 'install', CENTRIFUGO], env={**os.environ, 'GOBIN': PEERS}, check=True)
-            found = own
-        return found or None
+        return go_program(CENTRIFUGO, 'centrifugo')
 
     def start(self):
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            self.ports['http'] = free.getsockname()[1]
+        self.ports['http'] = free_port()
         settings = {'HTTP_API_KEY': KEY, 'HTTP_SERVER_ADDRESS': '127.0.0.1', 'HTTP_SERVER_PORT': str(self.ports['http']),
                     'LOG_LEVEL': 'error'}
-        self.process = subprocess.Popen(['taskset', '-c', '0', self.find()], stdin=subprocess.DEVNULL, cwd=PEERS, env={
+        self.process = subprocess.Popen(['taskset', '-c', '0', self.find()], stdin=subprocess.DEVNULL, cwd='/', env={
             **os.environ, 'GOMAXPROCS': '1', **{f'CENTRIFUGO_{name}': value for name, value in settings.items()}})
         end = time.monotonic() + 20
         while True:
@@ -206,11 +199,11 @@ def main():
         sys.exit(f'there is no {PROGRAM}: ./dev build')
     contestants = [Plugboard]
     if '--peers' in sys.argv:
-        os.makedirs(PEERS, exist_ok=True)
-        if Centrifugo.find():
+        try:
+            Centrifugo.find()
             contestants.append(Centrifugo)
-        else:
-            print('centrifugo takes no part: it is not installed, and there is no Go toolchain', file=sys.stderr)
+        except Unavailable as e:
+            print(f'centrifugo takes no part: {e}', file=sys.stderr)
     os.sched_setaffinity(0, {1})
     print(f'{"server":<12}{"batch":>6}{"heard":>7}{"messages/s":>13}{"CPU/message":>14}{"messages per CPU second":>26}')
     for batch, heard in CASES:

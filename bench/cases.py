@@ -2,7 +2,7 @@
 
 To add a case, add a line to CASES. `load` goes to plugload as options (True: an option without a
 value), `settings` to Plugboard as --set, `who` names the contestants, `metric` says which figure is
-the case's own and `also` which others stand beside it (see METRICS). Ratios are to `yardstick`.
+the case's own and `also` which others stand beside it (see METRICS). Ratios are to `yardstick`, and to `own`.
 """
 
 from dataclasses import dataclass, field
@@ -50,12 +50,16 @@ HALF = "half"  # as a rate: half of what the slower of limit and Plugboard can d
 
 OWN = ("limit", "plugboard")
 WAYS = (*OWN, "plugboard-send")
-PEERS = ("mosquitto", "nats", "nchan")
-# RabbitMQ has no part in what would take it minutes: bursts to 10,000 subscribers.
-BUT_RABBITMQ = (*WAYS, *PEERS)
-ALL = (*BUT_RABBITMQ, "rabbitmq")
+PACKAGED = ("mosquitto", "nats", "nchan")
+BUILT = ("nats-2.15", "centrifugo", "socketio")
+SPRING = ("spring3", "spring4", "spring4-tuned")
+# RabbitMQ and Spring have no part in what would take them minutes: bursts to 10,000 subscribers.
+BUT_SLOW = (*WAYS, *PACKAGED, *BUILT)
+ALL = (*BUT_SLOW, "rabbitmq", *SPRING)
 # Where little is written the way of writing makes no difference.
-FIELD = (*OWN, *PEERS, "rabbitmq")
+FIELD = (*OWN, *PACKAGED, *BUILT, "rabbitmq", *SPRING)
+CLUSTER = ("plugboard-redis", "plugboard-single", "centrifugo-redis", "socketio-redis", "spring3-redis", "spring4-redis",
+           "spring4-tuned-redis")
 AUTH = ("plugboard", "plugboard-auth")
 STORMED = (*AUTH, "plugboard-auth-new")
 XHR = ("plugboard", "plugboard-xhr")
@@ -74,6 +78,7 @@ class Case:
     also: tuple = ()
     settings: dict = field(default_factory=dict)
     yardstick: str = "limit"
+    own: str = "plugboard"  # what ours is called here; peers have a ratio to it, too
     server_cores: str = ""  # instead of the usual one
     generator_cores: str = ""  # likewise; the generator then sleeps when it has nothing to do
     quick: bool = False
@@ -101,12 +106,12 @@ CASES = [
     Case("1-1000", "1 → 1,000, 1 in flight", "delivery", fan_out(1000), ALL, quick=True, chart=True),
     Case("1-1000-x16", "1 → 1,000, 16 in flight", "delivery", fan_out(1000, 16), ALL, quick=True,
          chart=True),
-    Case("1-10000", "1 → 10,000, 1 in flight", "delivery", fan_out(10000), BUT_RABBITMQ),
-    Case("1-10000-x16", "1 → 10,000, 16 in flight", "delivery", fan_out(10000, 16), BUT_RABBITMQ, chart=True),
+    Case("1-10000", "1 → 10,000, 1 in flight", "delivery", fan_out(10000), BUT_SLOW),
+    Case("1-10000-x16", "1 → 10,000, 16 in flight", "delivery", fan_out(10000, 16), BUT_SLOW, chart=True),
     Case("1-1000-4k", "1 → 1,000, body of 4 KiB, 1 in flight", "delivery", fan_out(1000, body=4096),
-         BUT_RABBITMQ),
+         BUT_SLOW),
     Case("1-1000-4k-x16", "1 → 1,000, body of 4 KiB, 16 in flight", "delivery",
-         fan_out(1000, 16, body=4096), BUT_RABBITMQ),
+         fan_out(1000, 16, body=4096), BUT_SLOW),
     Case("topics", "1,000 topics × 10 subscribers, 16 in flight", "delivery",
          fan_out(10000, 16, topics=1000), FIELD, chart=True),
     # As many as 20,000 file descriptors allow.
@@ -125,8 +130,8 @@ CASES = [
          fan_out(1000, idle=10000), quick=True),
     Case("1-1000-x16-idle", "1 → 1,000 beside 10,000 idle, 16 in flight", "delivery",
          fan_out(1000, 16, idle=10000), quick=True),
-    Case("idle-10000", "1 → 10 beside 10,000 idle, 1 in flight", "delivery", fan_out(10, idle=10000), (*OWN, *PEERS)),
-    Case("idle-19000", "1 → 10 beside 19,000 idle, 1 in flight", "delivery", fan_out(10, idle=19000), (*OWN, *PEERS),
+    Case("idle-10000", "1 → 10 beside 10,000 idle, 1 in flight", "delivery", fan_out(10, idle=10000), (*OWN, *PACKAGED, *BUILT)),
+    Case("idle-19000", "1 → 10 beside 19,000 idle, 1 in flight", "delivery", fan_out(10, idle=19000), (*OWN, *PACKAGED, *BUILT),
          chart=True),
     Case("idle-19000-x16", "1 → 10 beside 19,000 idle, 16 in flight", "delivery",
          fan_out(10, 16, idle=19000)),
@@ -168,11 +173,18 @@ CASES = [
          fan_out(1000, rate=50), ("plugboard", "plugboard-2"), ("delivery",), yardstick="plugboard",
          server_cores="0,1", generator_cores="0,1"),
 
-    # Two nodes over Redis: published on one, received on the other; all of them on the server's core.
+    # Two nodes over Redis: published on one, received on the other; all of them on the server's core. A
+    # peer's ratio is to plugboard-redis.
     Case("redis", "1 → 1 over two nodes and Redis, 256 in flight", "delivery", fan_out(1, 256),
-         ("plugboard", "plugboard-redis"), yardstick="plugboard"),
+         ("plugboard", *CLUSTER), ("published",), yardstick="plugboard", own="plugboard-redis", chart=True),
+    Case("redis-1-1", "1 → 1 over two nodes and Redis, 1 in flight", "delivery", fan_out(1),
+         ("plugboard", *CLUSTER), ("published",), yardstick="plugboard", own="plugboard-redis"),
+    Case("redis-1-100", "1 → 100 over two nodes and Redis, 1 in flight", "delivery", fan_out(100),
+         ("plugboard", *CLUSTER), ("published",), yardstick="plugboard", own="plugboard-redis"),
+    Case("redis-1-100-x16", "1 → 100 over two nodes and Redis, 16 in flight", "delivery", fan_out(100, 16),
+         ("plugboard", *CLUSTER), ("published",), yardstick="plugboard", own="plugboard-redis", chart=True),
     Case("redis-latency", "1 → 1 over two nodes and Redis at 1,000 messages/s", "latency-p50",
-         fan_out(1, rate=1000), ("plugboard", "plugboard-redis"), yardstick="plugboard"),
+         fan_out(1, rate=1000), ("plugboard", *CLUSTER), ("latency",), yardstick="plugboard", own="plugboard-redis"),
 
     # Tokens and 30 rules, beside the same without. What is published is judged in each of these.
     Case("auth-1-1-x16", "1 → 1, 16 in flight", "publish", fan_out(1, 16), AUTH, yardstick="plugboard"),

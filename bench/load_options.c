@@ -11,7 +11,8 @@
 static const char help[] =
     "plugload --port N [options]: puts load on a server at 127.0.0.1, prints JSON\n"
     "  --publish-port N  publishers connect there, to another node (default --port)\n"
-    "  --protocol NAME   stomp (default), stomp-chat, mqtt, nats, nchan\n"
+    "  --protocol NAME   stomp (default), stomp-chat, stomp-app, mqtt, nats, nchan,\n"
+    "                    centrifugo, socketio\n"
     "  --carrier NAME    of all but publishers: websocket (default), deflate (compressed),\n"
     "                    xhr-streaming (of SockJS)\n"
     "  --tls             TLS 1.3, with a whole handshake for each connection; certificates are\n"
@@ -44,6 +45,7 @@ static const char help[] =
     "  --heart-beat MS   offered and sent both ways by all connections that subscribe (STOMP "
     "only)\n"
     "  --hold S          watch the open connections for that long before anything is published\n"
+    "  --late            messages may come late, at most 1,024 behind others: they are counted\n"
     "  --body BYTES      at least 28 (default 120)\n"
     "  --json            bodies are JSON behind their stamp, instead of one letter repeated\n"
     "  --duration S, --warmup S, --stall S   (defaults 2, 0.5, 5)\n"
@@ -82,7 +84,7 @@ void options_parse(int argc, char **argv, struct options *o)
       {"tokens", 1, NULL, 'K'},     {"storm", 1, NULL, 'M'},
       {"carrier", 1, NULL, 'C'},    {"json", 0, NULL, 'j'},
       {"tls", 0, NULL, 'e'},        {"pause", 1, NULL, 'q'},
-      {"subscribe-pairs", 0, NULL, 'U'},
+      {"subscribe-pairs", 0, NULL, 'U'},{"late", 0, NULL, 'V'},
       {"help", 0, NULL, 'h'},       {NULL, 0, NULL, 0}};
   *o = (struct options){.subscribers = 1000, .topics = 1, .publishers = 1, .idle_topics = 1};
   o->in_flight = 1;
@@ -129,6 +131,9 @@ void options_parse(int argc, char **argv, struct options *o)
       break;
     case 'e':
       o->tls = true;
+      break;
+    case 'V':
+      o->late = true;
       break;
     case 'u':
       o->path = optarg;

@@ -13,7 +13,7 @@ struct options {
   unsigned parallel, sources, heartbeat_ms, storm;
   size_t body;
   double duration_s, warmup_s, rate, stall_s, hold_s, pause_s;
-  bool busy, bulk, subscribe_pairs, silent, json, tls;
+  bool busy, bulk, subscribe_pairs, silent, json, tls, late;
   const char *protocol, *carrier, *path, *login, *passcode, *tokens, *topic;
   pid_t pids[PROCESS_PIDS_MAX];
   size_t n_pids;

@@ -17,6 +17,7 @@
 #include "load_conn.h"
 #include "load_heartbeat.h"
 #include "load_options.h"
+#include "load_order.h"
 #include "load_process.h"
 #include "load_storm.h"
 
@@ -37,9 +38,9 @@ struct run {
   struct bytes *blocks; /* per topic, with --bulk */
   uint32_t n_slots;     /* publishers per topic, at least 1 */
   uint32_t *next_seq;   /* per topic and slot */
-  uint32_t *seen;       /* per subscriber and slot: the sequence number that comes next */
+  struct order order;   /* a stream per subscriber and slot */
   uint64_t published, expected, delivered, fences_expected;
-  uint64_t lost, doubled, foreign;
+  uint64_t lost, doubled, foreign, reordered;
   uint64_t measured_from_ns;
   struct latencies latency;
   struct storm storm;
@@ -77,13 +78,17 @@ void on_delivery(struct conn *conn, const uint8_t *body, size_t len)
     run.foreign++;
     return;
   }
-  uint32_t *seen = &run.seen[(size_t)conn->index * run.n_slots + stamp.slot];
-  if (stamp.seq < *seen) {
+  /* A gap stays open: what is missing may only be late in a burst that is then given up. */
+  switch (order_note(&run.order, (size_t)conn->index * run.n_slots + stamp.slot, stamp.seq)) {
+  case ARRIVED_TWICE:
     run.doubled++;
     return;
+  case ARRIVED_LATE:
+    run.reordered++;
+    break;
+  case ARRIVED:
+    break;
   }
-  /* A gap stays open: what is missing may only be late in a burst that is then given up. */
-  *seen = stamp.seq + 1;
   run.delivered++;
   if (stamp.time_ns >= run.measured_from_ns)
     latencies_add(storm_covers(&run.storm, stamp.time_ns) ? &run.storm_latency : &run.latency,
@@ -401,8 +406,9 @@ static void print_result(const struct measured *m)
          "\"published\": %" PRIu64 ", \"published_per_s\": %.1f, \"frame_bytes\": %.2f,\n",
          m->run_s, m->deliveries, per((double)m->deliveries, m->run_s), m->publishes,
          per((double)m->publishes, m->run_s), per((double)m->bytes, (double)m->deliveries));
-  printf(" \"lost\": %" PRIu64 ", \"doubled\": %" PRIu64 ", \"foreign\": %" PRIu64 ",\n", run.lost,
-         run.doubled, run.foreign);
+  printf(" \"lost\": %" PRIu64 ", \"doubled\": %" PRIu64 ", \"foreign\": %" PRIu64
+         ", \"reordered\": %" PRIu64 ",\n",
+         run.lost, run.doubled, run.foreign, run.reordered);
   printf(" ");
   print_latency("latency_us", &run.latency);
   printf(",\n \"heart_beats\": {\"sent\": %" PRIu64 ", \"received\": %" PRIu64 "},\n",
@@ -464,7 +470,8 @@ static void prepare(void)
   run.fenced = allocate(o->topics, sizeof *run.fenced);
   run.publishers = allocate(o->publishers, sizeof(struct conn *));
   run.next_seq = allocate((size_t)o->topics * run.n_slots, sizeof *run.next_seq);
-  run.seen = allocate((size_t)o->subscribers * run.n_slots, sizeof *run.seen);
+  if (!order_init(&run.order, (size_t)o->subscribers * run.n_slots, o->late))
+    load_fail("out of memory");
   for (unsigned i = 0; i < n_topics; i++) {
     struct bytes name = {0};
     if (i < o->topics)
@@ -522,7 +529,7 @@ static void release(void)
   free(run.blocks);
   free(run.bulks);
   free(run.next_seq);
-  free(run.seen);
+  order_fini(&run.order);
 }
 
 /* The connections stay open and nothing is published; heart-beats go both ways if asked for. */

@@ -1,7 +1,8 @@
 #include "protocol.h"
 
-static const struct protocol *const all[] = {&protocol_stomp, &protocol_stomp_chat, &protocol_mqtt,
-                                             &protocol_nats, &protocol_nchan};
+static const struct protocol *const all[] = {
+    &protocol_stomp, &protocol_stomp_chat, &protocol_mqtt,       &protocol_nats,
+    &protocol_nchan, &protocol_stomp_app,  &protocol_centrifugo, &protocol_socketio};
 
 const struct protocol *protocol_find(const char *name)
 {
@@ -13,7 +14,7 @@ const struct protocol *protocol_find(const char *name)
 
 const char *protocol_names(void)
 {
-  return "stomp, stomp-chat, mqtt, nats, nchan";
+  return "stomp, stomp-chat, stomp-app, mqtt, nats, nchan, centrifugo, socketio";
 }
 
 void protocol_path_base(struct bytes *out, const char *base, enum role role, const char *topic)

@@ -59,7 +59,7 @@ struct protocol {
 };
 
 extern const struct protocol protocol_stomp, protocol_stomp_chat, protocol_mqtt, protocol_nats,
-    protocol_nchan;
+    protocol_nchan, protocol_stomp_app, protocol_centrifugo, protocol_socketio;
 
 /* NULL when there is none of that name. */
 const struct protocol *protocol_find(const char *name);

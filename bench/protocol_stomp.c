@@ -75,6 +75,18 @@ static size_t chat_publish(struct bytes *out, const char *destination, const voi
   return at;
 }
 
+/* To an application that passes it on to the destination behind the prefix. */
+static size_t app_publish(struct bytes *out, const char *destination, const void *body, size_t len,
+                          bool fence)
+{
+  struct bytes prefixed = {0};
+  bytes_printf(&prefixed, "/pub%s", destination);
+  bytes_put(&prefixed, "", 1);
+  size_t at = publish(out, (const char *)prefixed.at, body, len, fence);
+  bytes_free(&prefixed);
+  return at;
+}
+
 static const uint8_t *chat_unwrap(const uint8_t *body, size_t *len)
 {
   static const char head[] = "\"content\":\"", tail[] = "\"}";
@@ -167,7 +179,7 @@ const struct protocol protocol_stomp = {
     .parse = parse,
 };
 
-/* Through an application, as etc/chat.ini has it: see PlugboardChat in contestants.py. */
+/* Through an application, as etc/chat.ini has it: see PlugboardChat in contestants/own.py. */
 const struct protocol protocol_stomp_chat = {
     .name = "stomp-chat",
     .subprotocol = "v12.stomp",
@@ -179,4 +191,17 @@ const struct protocol protocol_stomp_chat = {
     .publish = chat_publish,
     .parse = parse,
     .unwrap = chat_unwrap,
+};
+
+/* Through the controller of peers/spring that publishes to Redis. */
+const struct protocol protocol_stomp_app = {
+    .name = "stomp-app",
+    .subprotocol = "v12.stomp",
+    .opcode = WS_TEXT,
+    .path = protocol_path_base,
+    .topic = topic,
+    .connect = connect_frame,
+    .subscribe = subscribe,
+    .publish = app_publish,
+    .parse = parse,
 };

@@ -4,9 +4,9 @@ import pathlib
 import statistics
 
 import chart
+import summary
 from cases import CASES, METRICS
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 NOISY = 0.1  # share of the time for which other work kept the server off its core
 
 
@@ -42,9 +42,13 @@ class Row:
                   if s["deliveries"] or not case.load.get("subscribers") or not metric.relative]
         self.value = statistics.median(values) if values else None
         self.best = (max if metric.more_is_better else min)(values) if values else None
-        self.ratio = self.best_ratio = None
+        self.reordered = sum(s.get("reordered", 0) for s in good)
+        self.delivered = sum(s["deliveries"] for s in good)
+        self.ratio = self.best_ratio = self.to_own = None
 
-    def compare(self, yardstick):
+    def compare(self, yardstick, own):
+        if own and own.value and own.value > 0 and self.value is not None:
+            self.to_own = self.value / own.value
         if self.metric.relative and yardstick and yardstick.value and self.value is not None:
             self.ratio = self.value / yardstick.value
             self.best_ratio = self.best / yardstick.best if yardstick.best else None
@@ -65,6 +69,8 @@ class Row:
         label = f"{self.text(self.value)} {self.metric.unit}".strip()
         if self.ratio is not None:
             label += f"  ({self.ratio:,.2f} × {self.case.yardstick})"
+        elif self.to_own is not None:
+            label += f"  ({self.to_own:,.2f} × {self.case.own})"
         if self.wrong:
             label += f"  {self.wrong:,} deliveries wrong"
         return label
@@ -83,6 +89,8 @@ class Row:
         wait = self.median.get("server", {}).get("wait_share", 0)
         if wait > NOISY and not self.case.generator_cores and len(parts) < 2:
             remarks.append(f"not quiet: other work kept the server off its core {wait:.0%} of the time")
+        if self.reordered:
+            remarks.append(f"{100 * self.reordered / max(1, self.delivered):.2g} % out of order")
         if self.wrong:
             remarks.append(f"{self.wrong:,} deliveries wrong")
         if self.errors:
@@ -125,8 +133,9 @@ def rows_of(results):
         order = [*case.who]
         rows.sort(key=lambda r: order.index(r.name) if r.name in order else len(order))
         yardstick = next((r for r in rows if r.name == case.yardstick), None)
+        own = next((r for r in rows if r.name == case.own), None)
         for row in rows:
-            row.compare(yardstick)
+            row.compare(yardstick, own if case.own != case.yardstick else None)
         found.append((case, measured["title"], rows))
     return found
 
@@ -137,30 +146,34 @@ def own_failures(results):
 
 
 def print_table(results):
-    line = "{:<16} {:<15} {:>10} {:>10} {:>7} {:>13} {:>9} {:>9} {:>9}"
-    print(line.format("case", "server", "figure", "best", "ratio", "deliveries/s", "p50 µs", "p99 µs", "p99.9 µs"))
+    line = "{:<16} {:<20} {:>10} {:>10} {:>7} {:>7} {:>13} {:>9} {:>9} {:>9}"
+    print(line.format("case", "server", "figure", "best", "ratio", "× own", "deliveries/s", "p50 µs", "p99 µs", "p99.9 µs"))
     for case, title, rows in rows_of(results):
         metric = METRICS[case.metric]
         print(f"-- {title}: {metric.title}, {metric.unit}")
         for row in rows:
             if row.value is None:
-                print(f"{case.name:<16} {row.name:<15} {row.label()}")
+                print(f"{case.name:<16} {row.name:<20} {row.label()}")
                 continue
             m, latency = row.median, row.median["latency_us"]
             print(line.format(case.name, row.name, row.text(row.value), row.text(row.best),
-                              f"{row.ratio:.2f}" if row.ratio is not None else "-",
+                              *(f"{r:.2f}" if r is not None else "-" for r in (row.ratio, row.to_own)),
                               chart.number(m["deliveries_per_s"], 0),
                               *(chart.number(latency[q], 0) for q in ("p50", "p99", "p999"))))
             for remark in row.remarks():
                 print(f"{'':<32} {remark}")
 
 
-def markdown(results):
+def provenance(results):
     m = results["machine"]
+    return (f"Measured {results['date'][:10]} on {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, loopback, "
+            f"{m['file_descriptors']:,} file descriptors; runs of {results['duration_s']:g} s, in all "
+            f"{results['took_s'] / 60:.0f} minutes.")
+
+
+def markdown(results):
     lines = [
-        f"Measured {results['date'][:10]} on {m['cores']} cores of {m['cpu']}, Linux {m['kernel']}, loopback, "
-        f"{m['file_descriptors']:,} file descriptors; runs of {results['duration_s']:g} s, in all "
-        f"{results['took_s'] / 60:.0f} minutes. The column *runs* says how many each median is of: one run says little.", "",
+        f"{provenance(results)} The column *runs* says how many each median is of: one run says little.", "",
         "| contestant | version |", "| --- | --- |",
         *(f"| {n} | {v} |" for n, v in results["versions"].items()), ""]
     for case, title, rows in rows_of(results):
@@ -171,6 +184,8 @@ def markdown(results):
         lines += [f"**{title}** (`{case.name}`)", ""]
         head = ["server", "runs", f"{metric.title}{unit}{better}", "best run"]
         head += [f"× {case.yardstick}", "best × best"] if metric.relative else []
+        to_own = any(r.to_own is not None for r in rows)
+        head += [f"× {case.own}"] if to_own else []
         head += ["deliveries/s", "p50 µs", "p99 µs", "p99.9 µs"] if delivers else []
         kernel = any(r.kernel_share() is not None for r in rows)
         head += ["kernel"] if kernel else []
@@ -185,6 +200,8 @@ def markdown(results):
                 cells += [row.text(row.value), row.text(row.best)]
                 if metric.relative:
                     cells += [f"{r:.2f}" if r is not None else "–" for r in (row.ratio, row.best_ratio)]
+                if to_own:
+                    cells.append(f"{row.to_own:.2f}" if row.to_own is not None else "–")
                 if delivers:
                     cells.append(chart.number(row.median["deliveries_per_s"], 0))
                     cells += [chart.number(row.median["latency_us"][q], 0) for q in ("p50", "p99", "p999")]
@@ -197,13 +214,40 @@ def markdown(results):
     return "\n".join(lines)
 
 
-def write_markdown(results, path: pathlib.Path):
-    text = path.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise SystemExit(f"{path}: needs one line {BEGIN} and, after it, one line {END}")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n\n{markdown(results)}\n{END}{after}")
+def replace(path, text, name, new):
+    """The text with what is between its markers replaced."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise SystemExit(f"{path}: needs one line {begin} and, after it, one line {end}")
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{new.strip()}\n\n{end}{rest.split(end)[1]}"
+
+
+def peers(results):
+    """Each peer's ratio to Plugboard, and how much the machine was disturbed; "" without peers."""
+    rows = rows_of(results)
+    table = summary.matrix(rows)
+    if not table:
+        return ""
+    waits = [r.median["server"]["wait_share"] for _, _, of_case in rows for r in of_case if "server" in r.median]
+    disturbed = sum(wait > NOISY for wait in waits) / len(waits) if waits else 0
+    noise = (f" **The machine was not quiet**: in {disturbed:.0%} of the rows other work kept the server off its core for "
+             "more than a tenth of the time." if disturbed > 0.25 else "")
+    return "\n".join([f"{provenance(results)}{noise} In bold: where a peer is ahead.", "", *table])
+
+
+def write_markdown(results, path: pathlib.Path, sections):
+    """Returns the names of what it has replaced. Without peers in the results what is said of them stays."""
+    text, written = path.read_text(), []
+    for name, make in (("results", markdown), ("peers", peers), ("savings", lambda r: summary.savings(rows_of(r)))):
+        if name not in sections or (name != "results" and f"<!-- {name}: begin -->" not in text):
+            continue
+        new = make(results)
+        if new:
+            text = replace(path, text, name, new)
+            written.append(name)
+    path.write_text(text)
+    return written
 
 
 def write_chart(results, path, chosen_only=False):
@@ -213,10 +257,10 @@ def write_chart(results, path, chosen_only=False):
             continue
         metric = METRICS[case.metric]
         note = "more is better" if metric.more_is_better else "less is better"
-        panels.append((title, f"{metric.title}; {note}", case.yardstick if metric.relative else None,
+        panels.append((title, f"{metric.title}; {note}", case.yardstick if metric.relative else case.own,
                        [(r.name, r.value, r.label()) for r in rows]))
     m = results["machine"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    chart.write(path, "Plugboard beside a hand-written epoll server and packaged peers",
+    chart.write(path, "Plugboard beside a hand-written epoll server and its peers",
                 f"medians of runs of {results['duration_s']:g} s, {results['date'][:10]}; "
                 f"server on one core of {m['cpu']}, Linux {m['kernel']}, loopback", panels)
