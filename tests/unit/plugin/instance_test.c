@@ -790,7 +790,7 @@ static void an_instance_may_have_a_thread_of_its_own(void **state)
 
 static int nothing_of_theirs;
 static const struct instance_extension theirs = {"org.example.theirs/1", &nothing_of_theirs, NULL,
-                                                    NULL};
+                                                 NULL};
 
 static plug_status asking_create(const struct plug_host *host, void **self, struct plug_err *err)
 {
