@@ -1,5 +1,5 @@
-/* Orders to swap the broker, an auth plugin or an application, and reloads that name another one: made into a swap (ops/swap.h), and
- * answered when it is over. */
+/* Orders to swap the broker, an auth plugin or an application, and reloads that name another one:
+ * made into a swap (ops/swap.h), and answered when it is over. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

@@ -90,8 +90,8 @@ struct app_worker *app_worker_new(struct app *app, struct inbox *inbox,
                                   void *ctx);
 void app_worker_free(struct app_worker *worker); /* [start] NULL is nothing */
 struct app *app_of(const struct app_worker *worker);
-/* [worker] Goes over to the next one. True: there are instances that are new, and watch; they are to
- * be told of all subscriptions that there are (app_tell_init.former). */
+/* [worker] Goes over to the next one. True: there are instances that are new, and watch; they are
+ * to be told of all subscriptions that there are (app_tell_init.former). */
 bool app_worker_renew(struct app_worker *worker, struct app *app);
 /* [any] Whether this one has the instance, its own or another one's. */
 bool app_has(const struct app *app, const struct plugin_instance *instance);
@@ -142,7 +142,8 @@ struct app_tell_init {
   struct plug_str session_id;
   struct identity *who;
   struct plug_str subscription, destination;
-  const struct app *former; /* NULL; or only those are told that this one has not: they came later */
+  const struct app
+      *former; /* NULL; or only those are told that this one has not: they came later */
 };
 /* [worker] Tells all whose watch matches; a PLUG_APP_DISCONNECTED all that watch anything. False:
  * nobody was. */

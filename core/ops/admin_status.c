@@ -106,8 +106,9 @@ void admin_status(struct admin *admin, struct mount_request *request)
       "workers", (json_int_t)settings->workers, "broker", "plugin",
       broker_name(instance_name(broker_instance(env->broker))), "state", up ? "up" : "down", "text",
       admin_string(str_of(text)), "swap",
-      swapping ? json_pack("{s:s, s:o, s:o, s:s}", "kind", swap.kind, "from", admin_string(str_of(swap.from)), "to",
-                           admin_string(str_of(swap.to)), "phase", swap.phase)
+      swapping ? json_pack("{s:s, s:o, s:o, s:s}", "kind", swap.kind, "from",
+                           admin_string(str_of(swap.from)), "to", admin_string(str_of(swap.to)),
+                           "phase", swap.phase)
                : NULL,
       "connections", (json_int_t)counter_read(COUNTER_connections), "sessions",
       (json_int_t)counter_read(COUNTER_sessions), "subscriptions",

@@ -34,7 +34,7 @@ struct order {
    * object too); text is gone afterwards. The
    * order is whoever posted it's again. NULL: nobody waits. */
   void (*answered)(struct order *order, plug_status status, const char *text);
-  void *ctx;                         /* of whoever posts */
+  void *ctx; /* of whoever posts */
   /* ORDER_SWAP */
   const char *swap_kind;             /* "broker", "auth", "app" */
   char plugin[ORDER_PLUGIN_MAX + 1]; /* its name */

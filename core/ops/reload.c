@@ -339,8 +339,8 @@ void reload_set_switch(struct reload *reload, struct reload_set *set,
     reload->parts[i].commit(reload->parts[i].ctx, changes);
   set->former = reload->set;
   set->former_access = reload->now.access;
-  bool others = reload->now.access && access_chain(set->generation.access) !=
-                                          access_chain(reload->now.access);
+  bool others = reload->now.access &&
+                access_chain(set->generation.access) != access_chain(reload->now.access);
   if (others || (reload->now.app && app_has_new(set->generation.app)))
     COUNT(swaps);
   if (reload->now.app)
@@ -363,7 +363,7 @@ static plug_status refuse(struct buf *answer, const char *message, json_t *fault
 {
   log_error("config", "the configuration was not applied: all stays as it was");
   reload_put(answer, json_pack("{s:s, s:s, s:o}", "code", "bad-configuration", "message", message,
-                             "faults", faults));
+                               "faults", faults));
   return PLUG_EINVAL;
 }
 

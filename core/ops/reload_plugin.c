@@ -43,9 +43,9 @@ static plug_status refuse(const struct exchange *x, struct buf *answer, plug_sta
     snprintf(message, sizeof message, "%s", why);
   COUNT(swaps_failed);
   log_error(x->order->kind, "%s", message);
-  json_t *json = json_pack("{s:s, s:o}", "code",
-                           status == PLUG_EINVAL ? "bad-configuration" : "not-swapped", "message",
-                           reload_text(message));
+  json_t *json =
+      json_pack("{s:s, s:o}", "code", status == PLUG_EINVAL ? "bad-configuration" : "not-swapped",
+                "message", reload_text(message));
   if (json && json_array_size(faults))
     (void)json_object_set(json, "faults", faults);
   json_decref(faults);
@@ -219,7 +219,7 @@ plug_status reload_plugin(struct reload *reload, const struct reload_order *orde
   struct exchange x = {.reload = reload,
                        .order = order,
                        .running = strcmp(order->kind, "auth") == 0 ? &settings->auth_plugins
-                                                                    : &settings->app_plugins};
+                                                                   : &settings->app_plugins};
   reload->broker = false;
   if (!choose(&x, why, sizeof why))
     return refuse(&x, answer, PLUG_EINVAL, why, NULL);

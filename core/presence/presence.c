@@ -142,9 +142,8 @@ struct presence *presence_new(const struct presence_settings *settings,
   presence->settings = *settings;
   presence->broker = broker;
   presence->loop = loop;
-  presence->extension =
-      (struct instance_extension){PLUG_EXT_PRESENCE, &presence_apps_table, presence,
-                                    presence_apps_forget};
+  presence->extension = (struct instance_extension){PLUG_EXT_PRESENCE, &presence_apps_table,
+                                                    presence, presence_apps_forget};
   members_init(&presence->members, &presence->backend, settings->max_members);
   rooms_init(&presence->rooms, &presence->backend, settings->max_rooms, settings->settle_ms);
   list_init(&presence->asks);
