@@ -270,6 +270,13 @@ test('the broker is swapped by the page, which shows how far it is', { timeout: 
   await until(() => tab.isEnabled('#swap'), 'the button');
   await order('redis', '0');
   await tab.locator('#action-result.bad', { hasText: 'the broker stays memory: it is not up' }).waitFor();
+  // another kind of plugin: what is for brokers alone is not asked for
+  await tab.click('#swap');
+  await tab.locator('#swap-form [name="kind"]').selectOption('auth');
+  assert.deepEqual([await tab.isVisible('#swap-form [name="overlap"]'), await tab.isVisible('#swap-form [name="for"]')], [false, true]);
+  await tab.fill('#swap-form [name="plugin"]', 'jwt');
+  await tab.click('#swap-form button[value="swap"]');
+  await tab.locator('#action-result.bad', { hasText: 'there is none: [auth] plugins names none' }).waitFor();
   await client.request('SEND', { destination: '/topic/lobby' }, 'still here');
   assert.equal((await client.expect('MESSAGE')).body, 'still here');
   assert.deepEqual(problems, []);

@@ -135,6 +135,7 @@ static void expect_defaults(const struct settings *s)
   assert_true(s->auth_close_denied);
   assert_int_equal(s->auth_timeout_ms, 10000);
   assert_int_equal(s->auth_warning_ms, 60000);
+  assert_int_equal(s->auth_former, 8);
 }
 
 static void an_empty_configuration_gives_the_defaults(void **state)
@@ -231,6 +232,7 @@ static const struct {
      "10000001", "1..10000000"},
     {"auth", "timeout", AT(auth_timeout_ms), "100ms", "5m", 100, 300000, "99ms", "6m", "100ms..5m"},
     {"auth", "expiry-warning", AT(auth_warning_ms), "0", "24h", 0, 86400000, NULL, "25h", "0..24h"},
+    {"auth", "former-generations", AT(auth_former), "1", "1000", 1, 1000, "0", "1001", "1..1000"},
     {"http", "keep-alive-timeout", AT(keep_alive_ms), "1s", "1h", 1000, 3600000, "999ms", "61m",
      "1s..1h"},
     {"stomp", "heart-beat-send", AT(terms.heartbeat_send_ms), "0", "1h", 0, 3600000, NULL, "2h",

@@ -262,6 +262,16 @@ static void a_file_that_replaces_another_is_loaded_and_the_old_image_stays(void 
   assert_int_equal(stat(new->copy, &copy), 0);
   assert_int_equal(copy.st_mode & 07777, 0500);
   assert_ptr_equal(load(place, "x"), new);
+
+  /* Nothing of those that were copied is left in the folder, whose next file may have the inode. */
+  struct plugin_image *former[8] = {old, new};
+  for (size_t n = 2; n < 8; n++) {
+    copy_file(place->good, next);
+    assert_int_equal(rename(next, place->path), 0);
+    former[n] = load(place, "x");
+    for (size_t i = 0; i < n; i++)
+      assert_ptr_not_equal(former[n], former[i]);
+  }
 }
 
 /* Somebody else in the process may have mapped the path before us. */
