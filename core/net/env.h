@@ -68,11 +68,10 @@ struct net_env {
   struct tls_contexts *tls; /* NULL: there is no TLS */
   struct list tls_conns;    /* struct tls_conn.link */
   struct list handshakes;   /* struct tls_conn.due: those whose client has done its part */
-  unsigned n_handshakes;    /* done since trim_ms, when the heap was last trimmed after a storm */
-  uint64_t trim_ms;
-  struct list paused; /* struct conn.paused */
-  struct list scans;  /* struct conn_scan.link */
-  struct list doomed; /* struct conn.doomed */
+  unsigned n_handshakes;    /* done since the heap was last trimmed */
+  struct list paused;       /* struct conn.paused */
+  struct list scans;        /* struct conn_scan.link */
+  struct list doomed;       /* struct conn.doomed */
   uint64_t n_conns;
   uint64_t now_ms; /* taken at the start of each turn */
   uint64_t send_timeout_ms;

@@ -161,16 +161,13 @@ bool tls_conn_new(struct net_env *env, const struct door *door, int fd, struct w
 /* A handshake takes some 30 KiB while it lasts, of which half is the connection's. What thousands
  * that went on at once have left in the heap goes back, all in one go, which is less than a
  * millisecond, when there are none any more. */
-#define TRIM_HANDSHAKES 512
-#define TRIM_MS         10000u
+#define TRIM_HANDSHAKES 256
 
 static void trim_heap(struct net_env *env)
 {
-  if (env->n_handshakes < TRIM_HANDSHAKES || !list_empty(&env->tls_conns) ||
-      env->now_ms < env->trim_ms)
+  if (env->n_handshakes < TRIM_HANDSHAKES || !list_empty(&env->tls_conns))
     return;
   env->n_handshakes = 0;
-  env->trim_ms = env->now_ms + TRIM_MS;
 #ifdef __GLIBC__
   (void)malloc_trim(0);
 #endif
