@@ -17,10 +17,7 @@
 #define UPGRADE_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define UPGRADE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-enum { BUFFER_LEN = 1 << 20, MAX_EVENTS = 1024, MAX_STORM_EVENTS = 8 };
-/* A step of a handshake takes a third of a millisecond: more of them at a time, and what is
- * delivered meanwhile would be late by the generator's fault. */
-enum { MAX_STORM_EVENTS_TLS = 1 };
+enum { BUFFER_LEN = 1 << 20, MAX_EVENTS = 1024 };
 
 uint64_t clock_now_ns(void)
 {
@@ -61,10 +58,7 @@ void load_init(struct load *load, size_t cap_conns)
   load->conns = calloc(cap_conns, sizeof *load->conns);
   load->buffer = malloc(BUFFER_LEN);
   load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  load->storm_fd = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event event = {EPOLLIN, {.ptr = NULL}};
-  if (!load->conns || !load->buffer || load->epoll_fd < 0 || load->storm_fd < 0 ||
-      epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, load->storm_fd, &event) < 0)
+  if (!load->conns || !load->buffer || load->epoll_fd < 0)
     load_fail("cannot start: %s", strerror(errno));
   load->cap_conns = cap_conns;
 }
@@ -97,13 +91,17 @@ void load_fini(struct load *load)
   free(load->conns);
   free(load->buffer);
   close(load->epoll_fd);
-  close(load->storm_fd);
+}
+
+static size_t number_of(const struct conn *conn)
+{
+  return conn->load->first_number + (size_t)(conn - conn->load->conns);
 }
 
 void conn_begin(struct conn *conn)
 {
   struct load *load = conn->load;
-  size_t number = (size_t)(conn - load->conns);
+  size_t number = number_of(conn);
   int one = 1;
   const struct sockaddr_in *server =
       conn->role == ROLE_PUBLISHER ? &load->publish_server : &load->server;
@@ -119,8 +117,7 @@ void conn_begin(struct conn *conn)
   if (bind(conn->fd, (struct sockaddr *)&source, sizeof source) < 0 ||
       (connect(conn->fd, (const struct sockaddr *)server, sizeof *server) < 0 &&
        errno != EINPROGRESS) ||
-      epoll_ctl(conn->role == ROLE_STORM ? load->storm_fd : load->epoll_fd, EPOLL_CTL_ADD, conn->fd,
-                &event) < 0)
+      epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0)
     load_fail("connection %zu: %s", number, strerror(errno));
   if (load->tls)
     conn->tls = conn_tls_new(load->tls, conn->fd);
@@ -242,7 +239,7 @@ void conn_carried(struct conn *conn)
   }
   struct bytes payload = {0};
   conn->state = CONN_CONNECT;
-  size_t number = (size_t)(conn - load->conns);
+  size_t number = number_of(conn);
   struct credentials credentials = {load->login, load->passcode, tokens_of(&load->tokens, number)};
   load->protocol->connect(&payload, &credentials, (unsigned)number,
                           conn->role == ROLE_PUBLISHER ? 0 : load->heartbeat_ms);
@@ -407,19 +404,16 @@ static void conn_read(struct conn *conn)
   }
 }
 
-static void poll_events(struct load *load, int epoll_fd, int most, uint64_t timeout_ns)
+void load_poll(struct load *load, uint64_t timeout_ns)
 {
+  int most = load->events_max ? load->events_max : MAX_EVENTS;
   struct epoll_event events[MAX_EVENTS];
   struct timespec timeout = {(time_t)(timeout_ns / 1000000000U), (long)(timeout_ns % 1000000000U)};
-  int n = epoll_pwait2(epoll_fd, events, most, &timeout, NULL);
+  int n = epoll_pwait2(load->epoll_fd, events, most, &timeout, NULL);
   if (n < 0 && errno != EINTR)
     load_fail("epoll: %s", strerror(errno));
   for (int i = 0; i < n; i++) {
     struct conn *conn = events[i].data.ptr;
-    if (!conn) {
-      poll_events(load, load->storm_fd, load->tls ? MAX_STORM_EVENTS_TLS : MAX_STORM_EVENTS, 0);
-      continue;
-    }
     uint32_t what = events[i].events;
     bool connected = conn->state == CONN_TCP && what & (EPOLLOUT | EPOLLERR | EPOLLHUP);
     if (connected && conn == load->sender)
@@ -433,9 +427,4 @@ static void poll_events(struct load *load, int epoll_fd, int most, uint64_t time
     if (conn->out_at < conn->out.len)
       conn_flush(conn);
   }
-}
-
-void load_poll(struct load *load, uint64_t timeout_ns)
-{
-  poll_events(load, load->epoll_fd, load->events_max ? load->events_max : MAX_EVENTS, timeout_ns);
 }

@@ -59,10 +59,10 @@ struct load {
   bool silent;           /* idle connections are opened and say nothing */
 
   int epoll_fd;
-  int storm_fd;       /* an epoll inside it, see load_storm.h */
   int events_max;     /* handled per load_poll; 0: as many as there are */
   struct conn *conns; /* room for all, so that pointers stay valid */
   size_t n_conns, cap_conns;
+  size_t first_number; /* of its connections, which have names for the server */
   size_t n_ready;
   uint64_t now_ns;         /* taken once per recv */
   uint64_t received_bytes; /* of WebSocket frames, headers included */

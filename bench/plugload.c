@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -90,14 +91,16 @@ void on_delivery(struct conn *conn, const uint8_t *body, size_t len)
     break;
   }
   run.delivered++;
-  if (stamp.time_ns >= run.measured_from_ns)
-    latencies_add(storm_covers(&run.storm, stamp.time_ns) ? &run.storm_latency : &run.latency,
+  enum storm_phase phase = storm_phase_at(&run.storm, stamp.time_ns);
+  if (stamp.time_ns >= run.measured_from_ns && phase != STORM_CUT)
+    latencies_add(phase == STORM_BACK ? &run.storm_latency : &run.latency,
                   conn->load->now_ns - stamp.time_ns);
 }
 
 static uint64_t poll_timeout(uint64_t most_ns)
 {
-  return run.options.busy ? 0 : most_ns;
+  return run.options.busy && !run.options.storm ? 0
+                                                : most_ns; /* whose thread wants the core, too */
 }
 
 /* Opens n connections, at most options.parallel of them unfinished at a time. */
@@ -261,15 +264,18 @@ static unsigned closed_loop(uint64_t until_ns)
 /* Whether the storm goes on: it begins after a quarter of what is measured. */
 static bool in_storm(uint64_t now)
 {
-  if (!run.options.storm || run.measured_from_ns == UINT64_MAX || run.storm.end_ns ||
+  static bool over;
+  if (!run.options.storm || run.measured_from_ns == UINT64_MAX || over ||
       now < run.measured_from_ns + (uint64_t)(run.options.duration_s * 1e9 / 4))
     return false;
-  if (!run.storm.n_closed)
+  if (!run.storm.begun) {
     storm_from = usage();
-  if (storm_step(&run.storm))
-    return true;
-  storm_to = usage();
-  return false;
+    storm_begin(&run.storm);
+  }
+  over = storm_is_over(&run.storm);
+  if (over)
+    storm_to = usage();
+  return !over;
 }
 
 static void open_loop(uint64_t from_ns, uint64_t until_ns)
@@ -282,7 +288,7 @@ static void open_loop(uint64_t from_ns, uint64_t until_ns)
     if (due >= until_ns && !storm)
       return;
     if (now < due) {
-      load_poll(&run.load, storm ? 0 : poll_timeout(due - now));
+      load_poll(&run.load, poll_timeout(due - now));
       continue;
     }
     if (due >= run.measured_from_ns)
@@ -465,7 +471,7 @@ static void prepare(void)
   load->n_sources = o->sources;
   load->body_len = o->body;
   load->topics = allocate(n_topics, sizeof *load->topics);
-  load_init(load, (size_t)o->idle + o->subscribers + o->publishers + o->storm);
+  load_init(load, (size_t)o->idle + o->subscribers + o->publishers);
   run.frames = allocate(o->topics, sizeof *run.frames);
   run.fenced = allocate(o->topics, sizeof *run.fenced);
   run.publishers = allocate(o->publishers, sizeof(struct conn *));
@@ -604,6 +610,7 @@ static void measure(struct measured *m)
 
 int main(int argc, char **argv)
 {
+  signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without asking for its absence */
   options_parse(argc, argv, &run.options);
   prepare();
   static struct measured measured;

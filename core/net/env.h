@@ -71,6 +71,7 @@ struct net_env {
   struct tls_contexts *tls; /* NULL: there is no TLS */
   struct list tls_conns;    /* struct tls_conn.link */
   struct list handshakes;   /* struct tls_conn.due: those whose client has done its part */
+  unsigned n_handshakes;    /* done since the heap was last trimmed */
   struct list paused;       /* struct conn.paused */
   struct list scans;        /* struct conn_scan.link */
   struct list doomed;       /* struct conn.doomed */

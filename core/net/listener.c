@@ -18,6 +18,9 @@
 
 #define BACKLOG         4096
 #define ACCEPT_PER_TURN 32
+/* Of those who come for TLS, and then wait in line for their handshakes, of which a turn has few:
+ * to take them all from the backlog at once would only keep messages waiting. */
+#define ACCEPT_TLS      8
 #define PAUSE_MS        100
 
 static int bind_one(const struct addrinfo *ai, bool share_port)
@@ -187,7 +190,8 @@ static void on_readable(struct watch *watch, uint32_t events)
 {
   struct listener *listener = container_of(watch, struct listener, watch);
   (void)events;
-  for (int i = 0; i < ACCEPT_PER_TURN; i++) {
+  int most = listener->door.tls ? ACCEPT_TLS : ACCEPT_PER_TURN;
+  for (int i = 0; i < most; i++) {
     union {
       struct sockaddr any;
       struct sockaddr_in6 in6;

@@ -133,6 +133,38 @@ describe('clients', () => {
     assert.equal((await listener.expect('MESSAGE')).body, 'last words');
   });
 
+  test('what comes in one read with the end of the handshake', async (t) => {
+    const server = await startTls(t, { tcp: true });
+    for (const [scheme, more, said, answer] of [
+      ['https', 'x'.repeat(6000), 'GET /ready HTTP/1.1\r\nHost: x\r\n', /^HTTP\/1\.1 200 /],
+      ['tls', '', encode('CONNECT', { 'accept-version': '1.2', host: 'x' }), /^CONNECTED\n/],
+    ]) {
+      // Between client and server stands somebody who passes on what follows the first flight in one piece.
+      const between = net.createServer((client) => {
+        const on = net.connect(tlsPort(server, scheme), '127.0.0.1');
+        const held = [];
+        on.setNoDelay(true);
+        client.once('data', (hello) => {
+          on.write(hello);
+          client.on('data', (bytes) => held.push(bytes));
+        });
+        between.release = () => { on.write(Buffer.concat(held)); client.removeAllListeners('data'); client.pipe(on); };
+        between.held = () => held.reduce((sum, bytes) => sum + bytes.length, 0);
+        on.on('error', () => {}).pipe(client.on('error', () => {}));
+        t.after(() => { on.destroy(); client.destroy(); });
+      });
+      t.after(() => between.close());
+      await new Promise((done) => between.listen(0, '127.0.0.1', done));
+      const socket = await connect(between.address().port, { t, ca: own.pem });
+      const request = more ? `${said}X-More: ${more}\r\n\r\n` : said;
+      const answered = new Promise((done) => socket.once('data', (data) => done(data.toString())));
+      socket.write(request);
+      await until(() => between.held() > request.length, 'the request');
+      between.release();
+      assert.match(await within(answered, 10000, 'the answer'), answer);
+    }
+  });
+
   test('who is behind a proxy that speaks the PROXY protocol', async (t) => {
     const server = await startTls(t, { set: ['http.trusted-proxies=127.0.0.0/8', 'http.proxy-protocol=on'] });
     const raw = net.connect(tlsPort(server), '127.0.0.1');
