@@ -26,6 +26,9 @@ METRICS = {
     "busiest-publish": Metric(("server", "busiest_us_per_publish"),
                               "CPU of the busiest thread per published message", "µs", 3),
     "published": Metric(("published_per_s",), "published", "messages/s", 0, more_is_better=True),
+    "pairs": Metric(("published_per_s",), "subscribed and unsubscribed", "pairs/s", 0, relative=False,
+                    more_is_better=True),
+    "pair": Metric(("server", "cpu_us_per_publish"), "server CPU per pair", "µs", 3, relative=False),
     "open": Metric(("server", "cpu_us_per_open"), "server CPU per new connection", "µs", 1),
     "close": Metric(("server", "cpu_us_per_close"), "server CPU per connection that ends", "µs", 1),
     "open-time": Metric(("opened", "seconds"), "time until all are served", "s", 2),
@@ -153,6 +156,10 @@ CASES = [
          chart=True),
     Case("publish-bulk", "publish to nobody, ready-made blocks of 500 from 4 publishers", "published",
          fan_out(0, 500, publishers=4, bulk=True), OWN, ("publish",)),
+
+    Case("subscribe-pairs", "SUBSCRIBE and UNSUBSCRIBE, ready-made blocks of 500 pairs from 4 clients, 1,000 topics",
+         "pairs", fan_out(0, 500, publishers=4, topics=1000, bulk=True, **{"subscribe-pairs": True}),
+         ("plugboard",), ("pair",)),
 
     # Latency: open loop, from the time a message is due.
     Case("latency-100", "1 → 100 at 500 messages/s", "latency", fan_out(100, rate=500), WAYS),

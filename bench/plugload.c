@@ -501,7 +501,7 @@ static void prepare_bulk(void)
     load_fail("--bulk: with %s every message is answered", o->protocol);
   run.blocks = allocate(o->topics, sizeof *run.blocks);
   run.bulks = allocate(o->publishers, sizeof *run.bulks);
-  for (unsigned t = 0; t < o->topics; t++) {
+  for (unsigned t = 0; t < o->topics && t < o->publishers; t++) {
     if (o->subscribe_pairs) {
       bulk_put_pairs(&run.blocks[t], run.load.protocol, run.load.topics + t, o->topics - t,
                      o->in_flight);

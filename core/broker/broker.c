@@ -30,7 +30,13 @@ static void run_changes(struct loop_task *task)
 void broker_on_change(void *arg)
 {
   struct broker *broker = arg;
-  if (broker->loop && !atomic_exchange(&broker->changes_posted, 1))
+  if (!broker->loop || atomic_exchange(&broker->changes_posted, 1))
+    return;
+  /* A worker that reads thousands of SUBSCRIBEs in one turn would be interrupted by each, where
+   * both want the same core. */
+  if (interest_on_worker())
+    loop_post_task_soon(broker->loop, &broker->changes_task);
+  else
     loop_post_task(broker->loop, &broker->changes_task);
 }
 

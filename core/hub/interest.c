@@ -61,6 +61,11 @@ void interest_bind_worker(int worker)
   this_worker = worker;
 }
 
+bool interest_on_worker(void)
+{
+  return this_worker >= 0;
+}
+
 struct interest_table *interest_table_new(unsigned n_workers, struct inbox *const *inboxes,
                                           uint64_t inbox_limit, void (*on_change)(void *ctx),
                                           void *ctx)

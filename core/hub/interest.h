@@ -92,6 +92,8 @@ void interest_queue_patterns(struct interest_table *table);
 
 /* Which worker this thread is, so that it does not wake itself; -1 (the default) for others. */
 void interest_bind_worker(int worker);
+/* Whether this thread is one. */
+bool interest_on_worker(void);
 
 /* [worker] The worker wants name from now on: local publishes reach its inbox when this returns.
  * PLUG_OK: the broker has confirmed it long since. PLUG_PENDING: an INBOX_INTEREST will tell.

@@ -538,6 +538,7 @@ static void *run(void *arg)
       end_loop(worker);
   }
   cut_all(worker);
+  loop_wake_owed();
   wire_drop_scratch();
   tls_stream_drop_scratch();
   sockjs_routes_drop_scratch();

@@ -1,6 +1,6 @@
-/* Feeds the parser one stream three ways: whole, byte by byte, and in chunks whose sizes the input
- * chooses. All must give the same frames and the same error, within the limits and with slices that
- * lie in the parser's memory.
+/* Feeds the parser one stream four ways: whole, once more when its heads may be known, byte by
+ * byte, and in chunks whose sizes the input chooses. All must give the same frames and the same
+ * error, within the limits and with slices that lie in the parser's memory.
  *
  * Input: version, frame limit, header limit, the number of chunk sizes, these sizes, the stream. */
 #include <stdio.h>
@@ -147,9 +147,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   const uint8_t *stream = sizes + n_sizes;
   size_t len = size - 4 - n_sizes;
 
-  struct run whole, bytes, chunks;
+  struct run whole, again, bytes, chunks;
+  memset(scratch.heads, 0, sizeof scratch.heads);
   run_init(&whole, limits, version);
   feed(&whole, stream, len);
+
+  run_init(&again, limits, version);
+  feed(&again, stream, len);
+  check_same(&whole, &again);
+  run_fini(&again);
 
   run_init(&bytes, limits, version);
   for (size_t i = 0; i < len; i++)

@@ -401,6 +401,40 @@ static void messages_go_to_the_workers_that_want_them(void **state)
   message_unref(msg);
 }
 
+/* What a worker's thread remembers of a topic does not outlive a change. */
+static void who_wants_a_topic_alone_is_remembered_until_that_changes(void **state)
+{
+  struct world *w = *state;
+  const struct plug_msg *msg = msg_of("/sub/a", STR("x"));
+  interest_bind_worker(1);
+  join(w, 2);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(interest_deliver(w->table, 0, msg), PLUG_OK);
+    expect_delivery(w, 2, INBOX_DELIVER, msg, STR(""));
+  }
+  join(w, 0);
+  interest_deliver(w->table, 0, msg);
+  expect_delivery(w, 0, INBOX_DELIVER, msg, STR(""));
+  expect_delivery(w, 2, INBOX_DELIVER, msg, STR(""));
+  leave(w, 2);
+  for (int i = 0; i < 2; i++) {
+    interest_deliver(w->table, 0, msg);
+    expect_delivery(w, 0, INBOX_DELIVER, msg, STR(""));
+  }
+  interest_set_local_patterns(w->table, true);
+  interest_join(w->table, 2, STR("/sub/*"), true);
+  interest_deliver(w->table, 0, msg);
+  expect_delivery(w, 0, INBOX_DELIVER, msg, STR(""));
+  expect_delivery(w, 2, INBOX_DELIVER, msg, STR(""));
+  interest_leave(w->table, 2, STR("/sub/*"), true);
+  leave(w, 0);
+  interest_deliver(w->table, 0, msg);
+  for (unsigned i = 0; i < 3; i++)
+    assert_null(post_take(&w->posts[i]));
+  interest_bind_worker(-1);
+  message_unref(msg);
+}
+
 static bool is_heard(struct world *w)
 {
   const struct plug_msg *msg = msg_of("/sub/a", STR("x"));
@@ -631,6 +665,7 @@ static void who_changes_between_topic_and_pattern_is_heard_all_the_time(void **s
   interest_set_local_patterns(w->table, true);
   interest_join(w->table, 0, TOPIC, false);
   assert_int_equal(pthread_create(&thread, NULL, change_over, w->table), 0);
+  interest_bind_worker(1);   /* who remembers what he has found out */
   int unheard = 0, lost = 0; /* judged when the thread has ended */
   while (!atomic_load(&changed_over)) {
     for (int i = 0; i < 20; i++)
@@ -639,6 +674,7 @@ static void who_changes_between_topic_and_pattern_is_heard_all_the_time(void **s
     lost += post_clear(&w->posts[0]) != 1;
   }
   pthread_join(thread, NULL);
+  interest_bind_worker(-1);
   assert_int_equal(unheard, 0);
   assert_int_equal(lost, 0);
   message_unref(msg);
@@ -746,6 +782,7 @@ int main(void)
       TEST(a_pattern_and_a_topic_of_the_same_name_are_two_things),
       TEST(patterns_through_the_broker_are_asked_for_and_answered),
       TEST(messages_go_to_the_workers_that_want_them),
+      TEST(who_wants_a_topic_alone_is_remembered_until_that_changes),
       TEST(what_nobody_wants_is_known_to_be_unheard),
       TEST(many_topics_are_heard_and_unheard),
       TEST(who_changes_between_topic_and_pattern_is_heard_all_the_time),

@@ -274,6 +274,63 @@ static void destinations_that_may_be_sent_to_are_remembered_apart(void **state)
   session_fini(&s);
 }
 
+/* A head that is known means what it meant when it was read. */
+static void the_same_send_again_is_the_same_message(void **state)
+{
+  (void)state;
+  struct session s, other;
+  static const char *const bodies[] = {"a", "bc"};
+  connect_as(&s, "1.2");
+  for (unsigned i = 0; i < 4; i++) {
+    char text[200];
+    struct plug_str body = str_of(bodies[i % 2]);
+    int n = snprintf(text, sizeof text,
+                     "SEND\nlogin:me\ncontent-type:t/p\ndestination:/topic/a\nx-a:1\n"
+                     "content-length:%zu\nx-b:2\n\n%s",
+                     body.len, body.ptr);
+    receive_bytes(&s, text, (size_t)n + 1);
+    expect_published(i, STR("/topic/a"), body);
+    const struct plug_msg *msg = w.published[i].msg;
+    expect_str(msg->content_type, STR("t/p"));
+    assert_int_equal(msg->n_headers, 2);
+    expect_str(msg->headers[0].key, STR("x-a"));
+    expect_str(msg->headers[1].key, STR("x-b"));
+    expect_str(msg->headers[1].value, STR("2"));
+  }
+  memset(w.env.sendable, 0, sizeof w.env.sendable); /* the rules have changed */
+  w.env.terms.spring = true;
+  RECEIVE(&s, "SEND\nlogin:me\ncontent-type:t/p\ndestination:/topic/a\nx-a:1\n"
+              "content-length:1\nx-b:2\n\nz");
+  expect_published(4, STR("/topic/a"), STR("z"));
+  assert_int_equal(w.published[4].msg->n_headers, 3);
+  w.env.terms.spring = false;
+  for (unsigned i = 5; i < 8; i++) {
+    RECEIVE(&s, "SEND\ndestination:/topic/a\nreceipt:r\n\nx");
+    EXPECT_OUT(&s, "RECEIPT\nreceipt-id:r\n\n^@");
+    expect_published(i, STR("/topic/a"), STR("x"));
+  }
+  RECEIVE(&s, "BEGIN\ntransaction:t\n\n");
+  for (unsigned i = 0; i < 3; i++)
+    RECEIVE(&s, "SEND\ndestination:/topic/a\ntransaction:t\n\ny");
+  assert_int_equal(w.n_published, 8);
+  RECEIVE(&s, "COMMIT\ntransaction:t\n\n");
+  assert_int_equal(w.n_published, 11);
+  for (unsigned i = 8; i < 11; i++)
+    expect_published(i, STR("/topic/a"), STR("y"));
+  RECEIVE(&s, "SEND\ndestination:/topic/a\n\nx");
+  RECEIVE(&s, "SEND\ndestination:/topic/a\n\nx");
+  RECEIVE(&s, "SEND\ndestination:/topic/a\n\nx");
+  assert_int_equal(w.n_published, 14);
+  /* Another client that has not connected, with the place of this one's head. */
+  session_init(&other, &w.env, w.now);
+  other.number = s.number;
+  RECEIVE(&other, "SEND\ndestination:/topic/a\n\nx");
+  expect_error(&other, CLOSE_PROTOCOL, "SEND before CONNECT");
+  assert_int_equal(w.n_published, 14);
+  session_fini(&other);
+  session_fini(&s);
+}
+
 /* --- SUBSCRIBE, UNSUBSCRIBE --------------------------------------------------------------- */
 
 static void a_subscription_is_acknowledged_when_the_broker_has_it(void **state)
@@ -739,6 +796,7 @@ int main(void)
       TEST(a_refused_frame_names_its_receipt_and_a_remedy),
       TEST(a_bad_pattern_says_what_is_wrong_with_it),
       TEST(destinations_that_may_be_sent_to_are_remembered_apart),
+      TEST(the_same_send_again_is_the_same_message),
       TEST(a_subscription_is_acknowledged_when_the_broker_has_it),
       TEST(a_refused_subscription_is_told_once_and_is_gone),
       TEST(unsubscribing_settles_a_receipt_that_still_waits),
