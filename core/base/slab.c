@@ -66,7 +66,8 @@ static struct chunk *chunk_new(struct slab *slab)
   struct chunk *chunk = map_aligned();
   if (!chunk)
     return NULL;
-#ifdef MADV_POPULATE_WRITE /* all its pages at once, rather than by sixteen faults; or so, if not */
+#ifdef MADV_POPULATE_WRITE /* all its pages at once, rather than by sixteen faults; or so, if not \
+                            */
   (void)madvise(chunk, SLAB_CHUNK_BYTES, MADV_POPULATE_WRITE);
 #endif
   chunk->fresh = FIRST_OBJECT;

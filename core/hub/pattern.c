@@ -44,7 +44,8 @@ static bool has_last_slash(struct plug_str s)
   return s.len && s.ptr[s.len - 1] == '/';
 }
 
-/* Two ranges around '?' that hold letters, digits, '-', '.', '/' and '_', and no '*', '{' or '}'. */
+/* Two ranges around '?' that hold letters, digits, '-', '.', '/' and '_', and no '*', '{' or '}'.
+ */
 static inline bool is_plain(char c)
 {
   return (unsigned char)(c - '-') <= '>' - '-' || (unsigned char)(c - '@') <= 'z' - '@';

@@ -1,7 +1,7 @@
 #include "websocket/ws_upgrade.h"
 
-/* The EVP functions ask for an engine under a lock of the whole process and make a state anew, which
- * takes twice as long as the hash itself, for each connection. */
+/* The EVP functions ask for an engine under a lock of the whole process and make a state anew,
+ * which takes twice as long as the hash itself, for each connection. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/evp.h>
 #include <openssl/sha.h>
