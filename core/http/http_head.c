@@ -317,7 +317,8 @@ static enum http_result read_field(struct http_head *head, const struct http_lim
   const char *colon = memchr(line.ptr, ':', line.len);
   size_t i = colon ? (size_t)(colon - line.ptr) : 0;
   enum http_name id = colon ? name_of(str_from(line.ptr, i)) : HTTP_OTHER;
-  if (id == HTTP_OTHER) /* a name that is known is one */
+  /* A name that is known is one, but for a CR, which that bit makes of a '-'. */
+  if (id == HTTP_OTHER || memchr(line.ptr, '\r', i))
     for (i = 0; i < line.len && http_is(line.ptr[i], HTTP_TCHAR);)
       i++;
   if (i == line.len || line.ptr[i] != ':')

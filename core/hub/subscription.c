@@ -98,12 +98,12 @@ bool hub_ack(struct subscription *sub, struct plug_str message_id)
 
 #define FIRST_BUCKETS 16
 
-/* The id's hash is keyed, so that nobody can choose ids that meet; the numbers of sessions are not
- * the clients' to choose, and differ for equal ids. */
+/* The id's hash is keyed, so that nobody can choose ids that meet. Sessions are numbered one after
+ * the other, and most choose the same ids: then those who come together lie side by side, and a
+ * storm of them does not fetch a line of the table for each. */
 static size_t bucket_of(const struct subscription_table *table, uint64_t session, uint64_t id_hash)
 {
-  uint64_t h = (id_hash ^ session * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
-  return (size_t)(h ^ h >> 32) & (table->n_buckets - 1);
+  return (size_t)(id_hash + session) & (table->n_buckets - 1);
 }
 
 static struct subscription **bucket_for(const struct subscription_table *table,

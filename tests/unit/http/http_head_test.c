@@ -39,6 +39,8 @@ static void lines_end_as_rfc_9112_2_2_has_it(void **state)
       ROW("GET / HTTP/1.1\r\nHost:\rx\r\n\r\n", 400, BARE_CR),
       ROW("GET / HTTP/1.1\r\nHost\r: x\r\n\r\n", 400, BARE_CR),
       ROW("GET / HTTP/1.1\r\n\rHost: x\r\n\r\n", 400, BARE_CR),
+      /* Nor is it a dash, which it is but for the bit that makes letters small. */
+      ROW("GET / HTTP/1.1\r\nHost: x\r\nContent\rLength: 0\r\n\r\n", 400, BARE_CR),
       ROW("GET / HTTP/1.1\r\nHost: x\r\n\r\r\n\r\n", 400, BARE_CR),
       /* No blank between the request line and the first header. */
       ROW("GET / HTTP/1.1\r\n Host: x\r\n\r\n", 400, FOLDED),
