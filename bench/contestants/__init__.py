@@ -3,13 +3,13 @@
 from .built import Centrifugo, NatsBuilt, SocketIo, Spring3, Spring4, Spring4Tuned
 from .cluster import (CentrifugoRedis, PlugboardRedis, PlugboardSingle, SocketIoRedis, Spring3Redis, Spring4Redis,
                       Spring4TunedRedis)
-from .own import (Limit, LimitAgain, LimitTls, Plugboard, PlugboardAuth, PlugboardAuthNew, PlugboardBase, PlugboardChat,
-                  PlugboardDeflate, PlugboardSend, PlugboardTls, PlugboardTwo, PlugboardXhr)
+from .own import (Limit, LimitAgain, LimitRing, LimitTls, Plugboard, PlugboardAuth, PlugboardAuthNew, PlugboardBase,
+                  PlugboardChat, PlugboardDeflate, PlugboardSend, PlugboardTls, PlugboardTwo, PlugboardXhr)
 from .packaged import PEER_PACKAGES, Mosquitto, MosquittoTls, Nats, Nchan, NchanTls, RabbitMQ
 from .process import Unavailable, free_port
 
-OWN = (Limit, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardSingle,
-       PlugboardAuth, PlugboardAuthNew, PlugboardChat, PlugboardXhr, PlugboardDeflate)
+OWN = (Limit, LimitRing, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis,
+       PlugboardSingle, PlugboardAuth, PlugboardAuthNew, PlugboardChat, PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain, PlugboardBase)
 PEERS = (Mosquitto, MosquittoTls, Nats, Nchan, NchanTls, RabbitMQ,
          NatsBuilt, Centrifugo, SocketIo, Spring3, Spring4, Spring4Tuned,

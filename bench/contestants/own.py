@@ -42,6 +42,13 @@ class LimitTls(Limit):
         return command + list(certificate()), environment
 
 
+class LimitRing(Limit):
+    """One submission of io_uring for up to 512 writes, as the server has it."""
+
+    name = "limit-ring"
+    program = "limit-ring"
+
+
 class LimitAgain(Limit):
     """The control: what differs between it and the limit is noise."""
 

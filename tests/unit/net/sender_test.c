@@ -22,7 +22,7 @@ struct pairs {
   struct sender *sender;
   struct sender_request requests[MANY];
   int far[MANY];
-  char texts[MANY][16];
+  char texts[MANY][32];
 };
 
 static void open_pairs(struct pairs *pairs, bool want_ring, size_t n)
