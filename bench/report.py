@@ -223,23 +223,30 @@ def replace(path, text, name, new):
     return f"{before}{begin}\n\n{new.strip()}\n\n{end}{rest.split(end)[1]}"
 
 
-def peers(results):
-    """Each peer's ratio to Plugboard, and how much the machine was disturbed; "" without peers."""
-    rows = rows_of(results)
-    table = summary.matrix(rows)
-    if not table:
-        return ""
-    waits = [r.median["server"]["wait_share"] for _, _, of_case in rows for r in of_case if "server" in r.median]
+def noise(results):
+    """A sentence when the machine was not quiet; ""."""
+    waits = [r.median["server"]["wait_share"] for _, _, rows in rows_of(results) for r in rows if "server" in r.median]
     disturbed = sum(wait > NOISY for wait in waits) / len(waits) if waits else 0
-    noise = (f" **The machine was not quiet**: in {disturbed:.0%} of the rows other work kept the server off its core for "
-             "more than a tenth of the time." if disturbed > 0.25 else "")
-    return "\n".join([f"{provenance(results)}{noise} In bold: where a peer is ahead.", "", *table])
+    return (f" **The machine was not quiet**: in {disturbed:.0%} of the rows other work kept the server off its core for "
+            "more than a tenth of the time." if disturbed > 0.25 else "")
+
+
+def peers(results):
+    """Each peer's ratio to Plugboard; "" without peers."""
+    table = summary.matrix(rows_of(results))
+    return "\n".join([f"{provenance(results)}{noise(results)} In bold: where a peer is ahead.", "", *table]) if table else ""
+
+
+def savings(results):
+    """"" where Spring was not measured in what the arithmetic needs."""
+    text = summary.savings(rows_of(results))
+    return f"Figures of {results['date'][:10]}.{noise(results)}\n\n{text}" if text else ""
 
 
 def write_markdown(results, path: pathlib.Path, sections):
     """Returns the names of what it has replaced. Without peers in the results what is said of them stays."""
     text, written = path.read_text(), []
-    for name, make in (("results", markdown), ("peers", peers), ("savings", lambda r: summary.savings(rows_of(r)))):
+    for name, make in (("results", markdown), ("peers", peers), ("savings", savings)):
         if name not in sections or (name != "results" and f"<!-- {name}: begin -->" not in text):
             continue
         new = make(results)

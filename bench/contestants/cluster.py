@@ -65,7 +65,7 @@ class PlugboardSingle(PlugboardRedis):
 
 class SpringTwoNodes(TwoNodes):
     protocol = "stomp-app"
-    warm_up_cpu_s = 2 * Spring4.warm_up_cpu_s
+    warm_up_cpu_s = 80  # of two
 
 
 class Spring3Redis(SpringTwoNodes, Spring3):
