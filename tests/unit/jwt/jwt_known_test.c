@@ -13,6 +13,10 @@
 #define NOW    1700000000.0
 #define CLAIMS "{\"sub\":\"alice\",\"exp\":1700000300}"
 
+/* One of each kind of key: making RSA keys takes long. */
+static const int few[] = {JWT_RS256, JWT_ES256, JWT_ES384, JWT_ES512, JWT_EDDSA};
+#define N_FEW (sizeof few / sizeof *few)
+
 static bool is_known(struct jwt_known *known, const struct jwt_key *key, const char *text)
 {
   unsigned char hash[SHA256_DIGEST_LENGTH];
@@ -42,13 +46,13 @@ static void key_of(const struct signer *s, const char *kid, struct jwt_key *key)
 static void keys_have_prints_of_their_numbers(void **state)
 {
   (void)state;
-  struct jwt_key prints[2 * JWT_N_ALGS], pem;
+  struct jwt_key prints[N_FEW], pem;
   char why[160];
   size_t n = 0;
-  for (int i = JWT_RS256; i < JWT_N_ALGS; i++) {
+  for (size_t i = 0; i < N_FEW; i++) {
     struct signer s;
     struct jwt_key *key = &prints[n++];
-    signer_init(&s, all_algs[i]);
+    signer_init(&s, all_algs[few[i]]);
     key_of(&s, "k1", key);
     assert_true(key->has_print);
     assert_true(jwt_key_from_public(&pem, s.key, why));
@@ -71,12 +75,12 @@ static void only_what_was_verified_is_known(void **state)
   (void)state;
   struct jwt_policy policy;
   policy_init(&policy);
-  for (int i = JWT_RS256; i < JWT_N_ALGS; i++) {
+  for (size_t i = 0; i < N_FEW; i++) {
     struct signer s, other;
     struct jwt_key key;
     struct jwt_known *known = jwt_known_new(64, NULL);
-    signer_init(&s, all_algs[i]);
-    signer_init(&other, all_algs[i]);
+    signer_init(&s, all_algs[few[i]]);
+    signer_init(&other, all_algs[few[i]]);
     key_of(&s, "k1", &key);
     struct jwt_keyset *set = signer_keys(&s, "k1", NULL);
     struct jwt_keyset *rotated = signer_keys(&other, "k1", NULL);
@@ -93,7 +97,7 @@ static void only_what_was_verified_is_known(void **state)
     /* The dates are judged each time, and so is whether the algorithm is allowed. */
     assert_int_equal(check(&policy, set, token, NOW + 1000), JWT_EXPIRED);
     jwt_algs allowed = policy.algs;
-    policy.algs &= ~JWT_ALG_BIT(i);
+    policy.algs &= ~JWT_ALG_BIT(few[i]);
     assert_int_equal(check(&policy, set, token, NOW), JWT_ALGORITHM);
     policy.algs = allowed;
     /* Another key of the same name knows nothing of it; the old one, come back, does. */
