@@ -49,7 +49,7 @@ METRICS = {
 HALF = "half"  # as a rate: half of what the slower of limit and Plugboard can do in a closed loop, measured first
 
 OWN = ("limit", "plugboard")
-WAYS = (*OWN, "plugboard-send")
+WAYS = (*OWN, "limit-ring", "plugboard-send")
 PEERS = ("mosquitto", "nats", "nchan")
 # RabbitMQ has no part in what would take it minutes: bursts to 10,000 subscribers.
 BUT_RABBITMQ = (*WAYS, *PEERS)

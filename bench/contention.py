@@ -16,16 +16,12 @@ import json
 import os
 import pathlib
 import re
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-
-from contestants import free_port  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SITES, SITE = 1 << 14, struct.Struct("5Q")
@@ -34,6 +30,12 @@ LOADS = {
     "100 topics × 10, 16 publishers": ["--subscribers", "1000", "--topics", "100", "--publishers", "16",
                                        "--in-flight", "16"],
 }
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def build_counting():

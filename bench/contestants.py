@@ -255,6 +255,13 @@ class LimitTls(Limit):
         return command + list(certificate()), environment
 
 
+class LimitRing(Limit):
+    """One submission of io_uring for up to 512 writes, as the server has it."""
+
+    name = "limit-ring"
+    program = "limit-ring"
+
+
 class LimitAgain(Limit):
     """The control: what differs between it and the limit is noise."""
 
@@ -602,7 +609,7 @@ log.file = false
         }
 
 
-OWN = (Limit, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
+OWN = (Limit, LimitRing, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
        PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, MosquittoTls, Nats, Nchan, NchanTls, RabbitMQ)

@@ -153,24 +153,28 @@ static void keep_rest(int fd, const char *data, size_t len)
     put(conn->out, data, len);
 }
 
+/* The socket took only so many, or none for the reason of a negative errno. */
+static void sent_in_part(int fd, const char *data, size_t len, ssize_t sent)
+{
+  size_t n = sent > 0 ? (size_t)sent : 0;
+  if (sent < 0 && sent != -EAGAIN && sent != -EINTR)
+    fail(fd);
+  else
+    keep_rest(fd, data + n, len - n);
+}
+
 static void conn_send(int fd, const char *data, size_t len)
 {
   struct conn *conn = &server.conns[fd];
   ssize_t n = 0;
   if (conn->failed)
     return;
-  if (!conn->out) {
+  if (!conn->out)
     n = wire_send(fd, data, len);
-    if (n == (ssize_t)len)
-      return;
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      fail(fd);
-      return;
-    }
-    if (n < 0)
-      n = 0;
-  }
-  keep_rest(fd, data + n, len - (size_t)n);
+  if (n < 0)
+    n = -errno;
+  if (n != (ssize_t)len)
+    sent_in_part(fd, data, len, n);
 }
 
 static void send_rest(int fd)
@@ -289,11 +293,16 @@ static void flush_turn(void)
 {
   for (struct group *group = server.dirty, *next; group; group = next) {
     next = group->next_dirty;
-    for (uint32_t i = 0; i < group->n; i++)
-      conn_send(group->subscribers[i], group->turn.at, group->turn.len);
-    group->turn.len = 0;
+    for (uint32_t i = 0; i < group->n; i++) {
+      int fd = group->subscribers[i];
+      if (server.conns[fd].out || !wire_post(fd, group->turn.at, group->turn.len, sent_in_part))
+        conn_send(fd, group->turn.at, group->turn.len);
+    }
     group->dirty = false;
   }
+  wire_post_end(sent_in_part);
+  for (struct group *group = server.dirty; group; group = group->next_dirty)
+    group->turn.len = 0;
   server.dirty = NULL;
 }
 
