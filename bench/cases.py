@@ -57,6 +57,7 @@ ALL = (*BUT_RABBITMQ, "rabbitmq")
 # Where little is written the way of writing makes no difference.
 FIELD = (*OWN, *PEERS, "rabbitmq")
 AUTH = ("plugboard", "plugboard-auth")
+STORMED = (*AUTH, "plugboard-auth-new")
 XHR = ("plugboard", "plugboard-xhr")
 DEFLATE = ("plugboard", "plugboard-deflate")
 CHAT = ("plugboard-auth", "plugboard-chat")
@@ -186,10 +187,10 @@ CASES = [
          ("published",), yardstick="plugboard-auth"),
     # Clients that all come back, beside messages to others. What each takes stands in the remarks.
     Case("auth-storm", "5,000 clients come back at once beside 1 → 100 at 500 messages/s", "storm-time",
-         fan_out(100, rate=500, storm=5000, duration=4, sources=16), AUTH,
+         fan_out(100, rate=500, storm=5000, duration=4, sources=16), STORMED,
          STORM, yardstick="plugboard"),
     Case("auth-storm-cores", "the same, server and generator on both cores", "storm-time",
-         fan_out(100, rate=500, storm=5000, duration=4, sources=16), AUTH, STORM, yardstick="plugboard",
+         fan_out(100, rate=500, storm=5000, duration=4, sources=16), STORMED, STORM, yardstick="plugboard",
          server_cores="0,1", generator_cores="0,1"),
 
     # Subscribers by streams of SockJS, and compressed ones, beside plain WebSockets.

@@ -397,6 +397,16 @@ class PlugboardAuth(Plugboard):
         return str(tool)
 
 
+class PlugboardAuthNew(PlugboardAuth):
+    """As plugboard-auth, but no token is known from before: a node that has just been started."""
+
+    name = "plugboard-auth-new"
+
+    def command(self, directory, port, case):
+        command, environment = super().command(directory, port, case)
+        return [*command, "--set", "auth.jwt.known-tokens=0"], environment
+
+
 class PlugboardChat(PlugboardAuth):
     """As plugboard-auth, and what is published goes through the route of etc/chat.ini: the sender is
     judged, the text is checked and wrapped with who has sent it."""
@@ -609,7 +619,8 @@ log.file = false
         }
 
 
-OWN = (Limit, LimitRing, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardChat,
+OWN = (Limit, LimitRing, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardAuthNew,
+       PlugboardChat,
        PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, MosquittoTls, Nats, Nchan, NchanTls, RabbitMQ)

@@ -16,6 +16,7 @@
 #include "jwt_check.h"
 #include "jwt_config.h"
 #include "jwt_keys.h"
+#include "jwt_known.h"
 #include "jwt_text.h"
 
 enum {
@@ -27,6 +28,7 @@ struct auth_jwt {
   struct jwt_env env;
   struct jwt_config config;
   struct jwt_keys keys;
+  struct jwt_known *known; /* NULL: known-tokens is 0 */
   struct plug_str credentials[2];
   struct plug_timer *start_timer;
   struct plug_op *start_op, *stop_op;
@@ -339,6 +341,7 @@ static void destroy(void *arg) PLUG_NOEXCEPT
 {
   struct auth_jwt *self = arg;
   jwt_keys_fini(&self->keys);
+  jwt_known_free(self->known);
   jwt_config_fini(&self->config);
   curl_global_cleanup();
   free(self);
@@ -363,7 +366,14 @@ static plug_status create(const struct plug_host *host, void **out,
     status = err->code = PLUG_ENOTSUP;
     snprintf(err->text, sizeof err->text, "the server offers no work pool");
   }
-  jwt_keys_init(&self->keys, &self->env, &self->config, set, &events, self);
+  if (status == PLUG_OK && self->config.known_tokens > 0) {
+    self->known = jwt_known_new(self->config.known_tokens, &self->env);
+    if (self->known == NULL) {
+      status = err->code = PLUG_ENOMEM;
+      snprintf(err->text, sizeof err->text, "out of memory");
+    }
+  }
+  jwt_keys_init(&self->keys, &self->env, &self->config, set, self->known, &events, self);
   if (status != PLUG_OK) {
     destroy(self);
     return status;

@@ -248,6 +248,7 @@ plug_status jwt_config_read(struct jwt_config *config, const struct jwt_env *env
   read_claims(&r, &config->policy);
   read_sources(&r, &config->sources);
   config->explain = get_bool(&r, "explain");
+  config->known_tokens = (size_t)host_cfg_number(&r, "known-tokens");
   struct plug_str secret = host_cfg_str(&r, "secret");
   read_places(&r, config, secret);
   *keys = read_keys(&r, config, env, secret);

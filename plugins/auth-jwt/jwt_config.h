@@ -10,7 +10,7 @@
 #include "jwt_policy.h"
 #include "jwt_source.h"
 
-enum { JWT_N_OPTIONS = 35 };
+enum { JWT_N_OPTIONS = 36 };
 
 struct jwt_config {
   struct jwt_policy policy;
@@ -24,6 +24,7 @@ struct jwt_config {
   char *discovery_issuer; /* NULL: no discovery */
   bool allow_http;
   char *ca_file;
+  size_t known_tokens;
   uint64_t refresh_ms, timeout_ms, cooldown_ms, reload_ms;
 };
 

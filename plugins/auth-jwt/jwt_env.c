@@ -5,6 +5,7 @@
 
 static const struct metric_row metrics[JWT_N_METRICS] = {
     [JWT_M_ACCEPTED] = {"accepted", "Tokens accepted", 0},
+    [JWT_M_KNOWN] = {"known", "Tokens whose signature was known from before", 0},
     [JWT_M_EXPIRED] = {"refused_expired", "Tokens refused because they had expired", 0},
     [JWT_M_REFUSED_SIGNATURE] = {"refused_signature", "Tokens whose signature was wrong", 0},
     [JWT_M_REFUSED_CLAIMS] = {"refused_claims", "Tokens refused for what they say", 0},

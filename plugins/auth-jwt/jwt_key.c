@@ -32,6 +32,21 @@ static bool refuse(char why[160], const char *text)
   return false;
 }
 
+/* a and b stand for it: numbers of one kind of key only, and of a kind's length but for a. */
+static bool set_print(struct jwt_key *key, const unsigned char *a, size_t a_len,
+                      const unsigned char *b, size_t b_len, char why[160])
+{
+  unsigned char head[] = {(unsigned char)key->kind, (unsigned char)(a_len >> 8),
+                          (unsigned char)a_len};
+  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+  key->has_print = ctx != NULL && EVP_DigestInit_ex2(ctx, EVP_sha256(), NULL) == 1 &&
+                   EVP_DigestUpdate(ctx, head, sizeof head) == 1 &&
+                   EVP_DigestUpdate(ctx, a, a_len) == 1 && EVP_DigestUpdate(ctx, b, b_len) == 1 &&
+                   EVP_DigestFinal_ex(ctx, key->print, NULL) == 1;
+  EVP_MD_CTX_free(ctx);
+  return key->has_print || refuse(why, "a key that OpenSSL cannot hash");
+}
+
 static bool set_rsa(struct jwt_key *key, unsigned char *n, size_t n_len, unsigned char *e,
                     size_t e_len, char why[160])
 {
@@ -55,7 +70,9 @@ static bool set_rsa(struct jwt_key *key, unsigned char *n, size_t n_len, unsigne
   key->kind = JWT_RSA;
   key->rsa_bytes = n_len;
   key->algs = jwt_kind_algs(JWT_RSA);
-  return key->evp != NULL || refuse(why, "an RSA key that OpenSSL refuses");
+  if (key->evp == NULL)
+    return refuse(why, "an RSA key that OpenSSL refuses");
+  return set_print(key, n, n_len, e, e_len, why);
 }
 
 static bool set_ec(struct jwt_key *key, const struct curve *curve, unsigned char *x,
@@ -67,7 +84,9 @@ static bool set_ec(struct jwt_key *key, const struct curve *curve, unsigned char
   key->jwk = cjose_jwk_create_EC_spec(&spec, &err);
   key->kind = curve->kind;
   key->algs = jwt_kind_algs(curve->kind);
-  return key->jwk != NULL || refuse(why, "an EC key whose point is not on its curve");
+  if (key->jwk == NULL)
+    return refuse(why, "an EC key whose point is not on its curve");
+  return set_print(key, x, curve->bytes, y, curve->bytes, why);
 }
 
 static bool set_ed25519(struct jwt_key *key, const unsigned char *x, char why[160])
@@ -75,7 +94,9 @@ static bool set_ed25519(struct jwt_key *key, const unsigned char *x, char why[16
   key->evp = jwt_evp_ed25519(x);
   key->kind = JWT_ED25519;
   key->algs = jwt_kind_algs(JWT_ED25519);
-  return key->evp != NULL || refuse(why, "an Ed25519 key that OpenSSL refuses");
+  if (key->evp == NULL)
+    return refuse(why, "an Ed25519 key that OpenSSL refuses");
+  return set_print(key, x, JWT_ED25519_KEY, x, 0, why);
 }
 
 /* A base64url member; out holds MAX_NUMBER + 8 bytes. */

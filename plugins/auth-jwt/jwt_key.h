@@ -6,6 +6,7 @@
 #include <cjose/cjose.h>
 #include <jansson.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "jwt_alg.h"
 #include "jwt_token.h"
@@ -23,9 +24,11 @@ struct jwt_key {
   jwt_algs algs; /* what it may be used for */
   char *kid;     /* not NUL-terminated text of kid_len bytes; NULL: the key has no name */
   size_t kid_len;
-  cjose_jwk_t *jwk;    /* secrets and EC keys */
-  struct jwt_evp *evp; /* RSA and Ed25519 keys */
-  size_t rsa_bytes;    /* of the modulus */
+  cjose_jwk_t *jwk;                          /* secrets and EC keys */
+  struct jwt_evp *evp;                       /* RSA and Ed25519 keys */
+  size_t rsa_bytes;                          /* of the modulus */
+  bool has_print;                            /* secrets have none */
+  unsigned char print[SHA256_DIGEST_LENGTH]; /* of its kind and numbers: no other key has it */
 };
 
 /* Fills key, or says in why what is missing. A key that is no fault but of no use here (for

@@ -39,6 +39,8 @@ static void take_set(struct jwt_keys *keys, struct jwt_keyset *set)
 {
   jwt_keyset_unref(keys->set);
   keys->set = set;
+  if (set != NULL)
+    jwt_keyset_remember(set, keys->known);
   jwt_gauge(keys->env, JWT_M_KEYS, set != NULL ? (int64_t)jwt_keyset_count(set) : 0);
   jwt_gauge(keys->env, JWT_M_KEYS_SKIPPED, set != NULL ? (int64_t)jwt_keyset_skipped(set) : 0);
 }
@@ -256,7 +258,7 @@ void jwt_keys_missed(struct jwt_keys *keys, struct plug_str kid)
 /* ---- life */
 
 void jwt_keys_init(struct jwt_keys *keys, const struct jwt_env *env,
-                   const struct jwt_config *config, struct jwt_keyset *set,
+                   const struct jwt_config *config, struct jwt_keyset *set, struct jwt_known *known,
                    const struct jwt_keys_events *events, void *arg)
 {
   memset(keys, 0, sizeof *keys);
@@ -267,6 +269,7 @@ void jwt_keys_init(struct jwt_keys *keys, const struct jwt_env *env,
   if (getrandom(&keys->hash_seed, sizeof keys->hash_seed, 0) != sizeof keys->hash_seed)
     keys->hash_seed = UINT64_C(0xCBF29CE484222325);
   keys->stamp = config->stamp;
+  keys->known = known;
   take_set(keys, set);
   if (set != NULL)
     jwt_gauge(env, JWT_M_KEYS_CURRENT, 1);

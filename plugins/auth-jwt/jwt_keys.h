@@ -22,7 +22,8 @@ struct jwt_keys {
   const struct jwt_config *config;
   struct jwt_keys_events events;
   void *arg;
-  struct jwt_keyset *set; /* NULL: none yet */
+  struct jwt_known *known; /* borrowed; NULL: nothing is remembered */
+  struct jwt_keyset *set;  /* NULL: none yet */
   struct plug_timer *timer;
   struct jwt_fetch *fetch; /* under way */
   struct jwt_reload *reload;
@@ -40,9 +41,9 @@ struct jwt_keys {
   uint64_t hash_seed;
 };
 
-/* Takes the reference to set, which may be NULL. [create] */
+/* Takes the reference to set, which may be NULL. known outlives keys and all sets. [create] */
 void jwt_keys_init(struct jwt_keys *keys, const struct jwt_env *env,
-                   const struct jwt_config *config, struct jwt_keyset *set,
+                   const struct jwt_config *config, struct jwt_keyset *set, struct jwt_known *known,
                    const struct jwt_keys_events *events, void *arg);
 plug_status jwt_keys_start(struct jwt_keys *keys);
 /* True while something is under way; then idle follows. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jwt_known.h"
 #include "jwt_text.h"
 #include "strict_json.h"
 
@@ -15,6 +16,7 @@ enum { JWKS_DEPTH = 8 };
 
 struct jwt_keyset {
   _Atomic int refs;
+  struct jwt_known *known; /* NULL: nothing is remembered */
   size_t n, skipped;
   char skipped_why[160];
   struct jwt_key keys[JWT_MAX_KEYS];
@@ -169,6 +171,11 @@ bool jwt_keyset_add_pem(struct jwt_keyset *set, struct plug_str text, char why[2
   return good;
 }
 
+void jwt_keyset_remember(struct jwt_keyset *set, struct jwt_known *known)
+{
+  set->known = known;
+}
+
 size_t jwt_keyset_count(const struct jwt_keyset *set)
 {
   return set->n;
@@ -192,6 +199,20 @@ static bool is_candidate(const struct jwt_key *key, const struct jwt_token *toke
          jwt_str_eq((struct plug_str){key->kid, key->kid_len}, token->kid);
 }
 
+static bool verify(const struct jwt_keyset *set, const struct jwt_key *key,
+                   const struct jwt_token *token)
+{
+  unsigned char hash[SHA256_DIGEST_LENGTH];
+  if (set->known == NULL || !jwt_known_hash(set->known, key, token, hash))
+    return jwt_key_verify(key, token);
+  if (jwt_known_has(set->known, hash))
+    return true;
+  if (!jwt_key_verify(key, token))
+    return false;
+  jwt_known_add(set->known, hash);
+  return true;
+}
+
 /* Tries candidates, those whose kid equals the token's before those that have none. */
 static bool try_keys(const struct jwt_keyset *set, const struct jwt_token *token, bool named,
                      size_t *tries)
@@ -202,7 +223,7 @@ static bool try_keys(const struct jwt_keyset *set, const struct jwt_token *token
     if ((key->kid != NULL) != named || !is_candidate(key, token))
       continue;
     ++*tries;
-    if (jwt_key_verify(key, token))
+    if (verify(set, key, token))
       return true;
   }
   return false;

@@ -13,6 +13,7 @@ enum {
 };
 
 struct jwt_keyset; /* a count of references, keys */
+struct jwt_known;
 
 struct jwt_keyset *jwt_keyset_new(void); /* one reference; NULL when out of memory */
 struct jwt_keyset *jwt_keyset_ref(struct jwt_keyset *set);
@@ -25,6 +26,10 @@ bool jwt_keyset_take(struct jwt_keyset *set, struct jwt_key *key);
 bool jwt_keyset_add_jwks(struct jwt_keyset *set, struct plug_str text, char why[240], int *line);
 /* Adds the public keys and certificates of a PEM file. */
 bool jwt_keyset_add_pem(struct jwt_keyset *set, struct plug_str text, char why[240]);
+
+/* What it verifies is remembered there, and what is known there is not verified again. Borrowed,
+ * for as long as the set is in use; before other threads have it. */
+void jwt_keyset_remember(struct jwt_keyset *set, struct jwt_known *known);
 
 size_t jwt_keyset_count(const struct jwt_keyset *set);
 size_t jwt_keyset_skipped(const struct jwt_keyset *set);

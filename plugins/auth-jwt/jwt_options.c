@@ -53,6 +53,8 @@ const struct plug_option jwt_options[JWT_N_OPTIONS] = {
     {"query", PLUG_OPT_STRING, 0, "access_token", NULL,
      "The parameter in the query of the handshake."},
     {"max-token-size", PLUG_OPT_BYTES, 0, "16k", "1k..64k", "Longer tokens are refused unread."},
+    {"known-tokens", PLUG_OPT_INTEGER, 0, "16384", "0..1048576",
+     "Verified tokens that are remembered by a hash: their signature is not verified again."},
     {"explain", PLUG_OPT_BOOL, 0, "off", NULL,
      "Tells clients why a token is refused; the log always does."},
     {"jwks-refresh", PLUG_OPT_DURATION, 0, "5m", "1s..24h",

@@ -310,6 +310,36 @@ test('key files are read again when they change, and broken ones change nothing'
   assert.equal(stats['auth.jwt.keys_current'], 1);
 });
 
+test('a token that was verified before is known, for as long as its key counts', async (t) => {
+  const dir = temporary(t);
+  const file = join(dir, 'keys.json');
+  const [a, b] = await Promise.all([makeKey('ES256', 'same'), makeKey('ES256', 'same')]);
+  const put = (...keys) => {
+    writeFileSync(`${file}.new`, JSON.stringify({ keys: keys.map((key) => key.jwk) }));
+    renameSync(`${file}.new`, file);
+  };
+  put(a);
+  const server = await jwtServer(t, { 'jwks-file': file, audience: 'chat', 'reload-interval': '100ms' });
+  const token = bearer(await makeToken(a, { aud: 'chat' }));
+  const known = async () => (await server.stats())['auth.jwt.known'] ?? 0;
+  await accepted(server, token, { t });
+  assert.equal(await known(), 0);
+  for (let i = 1; i <= 3; i++) {
+    await accepted(server, token, { t });
+    assert.equal(await known(), i);
+  }
+  await accepted(server, bearer(await makeToken(a, { aud: 'chat', jti: 'another' })), { t });
+  assert.equal(await known(), 3);
+  put(b);
+  await server.waitForLine(/1 keys from the key files, which have changed/);
+  await refused(server, token, { t });
+  const from = server.log.length;
+  put(a);
+  await server.waitForLine(/1 keys from the key files, which have changed/, { from });
+  await accepted(server, token, { t });
+  assert.equal(await known(), 4);
+});
+
 test('secrets in files: several, of which any counts, in base64', async (t) => {
   const dir = temporary(t);
   const secrets = [randomBytes(64), randomBytes(64)];

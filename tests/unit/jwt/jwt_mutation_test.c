@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "jwt_known.h"
 #include "signer.h"
 
 #define NOW 1700000000.0
@@ -18,6 +19,7 @@ static const char claims[] = "{\"iss\":\"https://id.example\",\"sub\":\"alice\",
 static struct signer signers[JWT_N_ALGS];
 static struct jwt_keyset *keys[JWT_N_ALGS];
 static char *good[JWT_N_ALGS];
+static struct jwt_known *known; /* of all of them: that a good token is known helps no other */
 static struct jwt_policy policy;
 static size_t n_refused;
 
@@ -27,9 +29,12 @@ static int set_up(void **state)
   policy_init(&policy);
   assert_true(jwt_texts_parse(&policy.issuers, jwt_str("https://id.example")));
   assert_true(jwt_texts_parse(&policy.audiences, jwt_str("chat")));
+  known = jwt_known_new(1024, NULL);
+  assert_non_null(known);
   for (int i = 0; i < JWT_N_ALGS; i++) {
     signer_init(&signers[i], all_algs[i]);
     keys[i] = signer_keys(&signers[i], "k1", NULL);
+    jwt_keyset_remember(keys[i], known);
     good[i] = sign_claims(&signers[i], claims);
   }
   return 0;
@@ -43,6 +48,7 @@ static int tear_down(void **state)
     jwt_keyset_unref(keys[i]);
     signer_fini(&signers[i]);
   }
+  jwt_known_free(known);
   jwt_policy_fini(&policy);
   print_message("%zu mutated tokens refused\n", n_refused);
   return 0;
