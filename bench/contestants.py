@@ -620,7 +620,6 @@ log.file = false
 
 
 OWN = (Limit, LimitRing, LimitTls, Plugboard, PlugboardTls, PlugboardSend, PlugboardTwo, PlugboardRedis, PlugboardAuth, PlugboardAuthNew,
-       PlugboardChat,
-       PlugboardXhr, PlugboardDeflate)
+       PlugboardChat, PlugboardXhr, PlugboardDeflate)
 CONTROL = (LimitAgain,)
 PEERS = (Mosquitto, MosquittoTls, Nats, Nchan, NchanTls, RabbitMQ)
