@@ -1,5 +1,5 @@
 /* What the hub's index is made of: topics (or patterns), and in them the groups of subscribers that
- * get the same bytes. Private to core/hub, where hub.c owns them. Worker's thread only. */
+ * get the same bytes. Private to core/hub, whose hub owns them. Worker's thread only. */
 #ifndef HUB_TOPIC_H
 #define HUB_TOPIC_H
 
@@ -36,5 +36,26 @@ struct group {
   struct plug_str id;
   char key[];
 };
+
+static inline struct topic *topic_find(const struct hub *hub, struct plug_str name, bool is_pattern)
+{
+  struct map_entry *e = map_find(is_pattern ? &hub->patterns : &hub->topics, name);
+  return e ? container_of(e, struct topic, by_name) : NULL;
+}
+
+/* Its interest is joined with it: PLUG_OK and PLUG_PENDING as interest_join; otherwise there is
+ * none. Takes pattern, or NULL, over only when it succeeds. */
+plug_status topic_new(struct hub *hub, struct plug_str name, struct pattern *pattern,
+                      struct topic **out);
+void topic_free(struct hub *hub, struct topic *topic); /* unused */
+/* Nobody listens to it any more. */
+static inline bool topic_is_unused(const struct topic *topic)
+{
+  return topic->n_groups == 0 && !topic->taps;
+}
+
+/* The group for that subscription, with room for one member more. NULL when out of memory. */
+struct group *group_get(struct hub *hub, struct topic *topic, const struct hub_subscribe *request);
+void group_free(struct hub *hub, struct group *group); /* empty */
 
 #endif

@@ -4,17 +4,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "session/admission.h"
+#include "session/answer.h"
 #include "session/applications.h"
+#include "session/connect.h"
 #include "session/memory.h"
 #include "session/refusal.h"
-#include "session/restart.h"
 #include "session/send.h"
 #include "session/session_parser.h"
 #include "session/session_waiter.h"
@@ -110,61 +110,7 @@ void session_fini(struct session *session)
   outq_fini(&session->out);
 }
 
-/* --- answers ------------------------------------------------------------------------------ */
-
-/* Ends the session at the next flush: an answer may be queued while the hub walks its lists, where
- * no subscription may vanish. */
-static void give_up(struct session *session)
-{
-  session->no_memory = true;
-  session->out.overflow = true;
-  outq_mark_dirty(&session->env->hub->outqs, &session->out);
-}
-
-void session_queue(struct session *session, struct plug_str bytes)
-{
-  struct frame *frame = frame_new(FRAME_WS_TEXT, false, &bytes, 1);
-  if (!frame) {
-    give_up(session);
-    return;
-  }
-  outq_push(&session->env->hub->outqs, &session->out, frame);
-  frame_unref(frame);
-}
-
-static void queue_scratch(struct session *session)
-{
-  struct buf *out = &session->env->out;
-  if (out->failed)
-    give_up(session);
-  else
-    session_queue(session, str_from(out->data, out->len));
-}
-
-static struct buf *begin_frame(struct session *session, enum stomp_command command)
-{
-  struct buf *out = &session->env->out;
-  out->len = 0;
-  out->failed = false;
-  stomp_put_command(out, command);
-  return out;
-}
-
-static void put_header(struct session *session, enum stomp_command command, struct plug_str name,
-                       struct plug_str value)
-{
-  /* Before CONNECT the client's version is unknown; 1.2 escapes whatever could break the frame. */
-  enum stomp_version version = session->version ? (enum stomp_version)session->version : STOMP_1_2;
-  stomp_put_header(&session->env->out, version, command, name, value);
-}
-
-void session_receipt(struct session *session, struct plug_str receipt)
-{
-  struct buf *out = begin_frame(session, STOMP_RECEIPT);
-  put_header(session, STOMP_RECEIPT, STR("receipt-id"), receipt);
-  stomp_put_body(out, str_from(NULL, 0));
-  queue_scratch(session);
-}
+/* --- errors ------------------------------------------------------------------------------- */
 
 static void note_error(struct session *session, const struct session_error *error, bool stays)
 {
@@ -180,23 +126,23 @@ void session_error(struct session *session, const struct session_error *error)
   struct plug_str message = error->message;
   if (session->erred) /* it ends for the first one */
     return;
-  struct buf *out = begin_frame(session, STOMP_ERROR);
+  struct buf *out = answer_begin(session, STOMP_ERROR);
   COUNT(errors_out);
-  put_header(session, STOMP_ERROR, STR("message"), message);
+  answer_put(session, STOMP_ERROR, STR("message"), message);
   if (error->code)
-    put_header(session, STOMP_ERROR, STR("error-code"), str_of(error->code));
+    answer_put(session, STOMP_ERROR, STR("error-code"), str_of(error->code));
   if (error->receipt)
-    put_header(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
+    answer_put(session, STOMP_ERROR, STR("receipt-id"), *error->receipt);
   bool stays = error->stays && !session->terms->errors_end;
   note_error(session, error, stays);
   if (stays)
-    put_header(session, STOMP_ERROR, STR("recoverable"),
+    answer_put(session, STOMP_ERROR, STR("recoverable"),
                error->stays == SESSION_STAYS ? STR("false") : STR("true"));
   if (error->reconnect_ms)
     stomp_put_header_u64(out, STR("reconnect-in"), error->reconnect_ms);
   if (error->with_versions)
-    put_header(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
-  put_header(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
+    answer_put(session, STOMP_ERROR, STR("version"), STR("1.0,1.1,1.2"));
+  answer_put(session, STOMP_ERROR, STR("content-type"), STR("text/plain;charset=UTF-8"));
   char body[512];
   const char *hint = error->stays && !stays ? NULL : error->hint; /* it says that it stays open */
   int n = snprintf(body, sizeof body, "%.*s.%s%s\n", STR_ARG(message), hint ? " " : "",
@@ -204,7 +150,7 @@ void session_error(struct session *session, const struct session_error *error)
   size_t len = n < 0 ? 0 : (size_t)n < sizeof body ? (size_t)n : sizeof body - 1;
   stomp_put_header_u64(out, STR("content-length"), len);
   stomp_put_body(out, str_from(body, len));
-  queue_scratch(session);
+  answer_queue(session);
   if (error->stays && !stays) {
     session->erred = true;
     session->out.overflow = true;
@@ -312,148 +258,7 @@ void session_costly(struct subscription *sub)
   outq_mark_dirty(&session->env->hub->outqs, &session->out);
 }
 
-/* --- CONNECT and DISCONNECT --------------------------------------------------------------- */
-
-/* "1.0,1.1": the highest that we speak, too. Blanks are tolerated. No header means 1.0 (STOMP 1.1,
- * Protocol Negotiation; DEV-3). */
-static enum stomp_version choose_version(const struct plug_str *accept)
-{
-  if (!accept)
-    return STOMP_1_0;
-  enum stomp_version best = STOMP_NONE;
-  struct plug_str rest = *accept, item;
-  while (str_split(&rest, ',', &item))
-    for (enum stomp_version v = STOMP_1_0; v <= STOMP_1_2; v++)
-      if (v > best && str_eq(item, str_of(stomp_version_text(v))))
-        best = v;
-  return best;
-}
-
-/* "cx,cy" in milliseconds (STOMP 1.2, Heart-beating); blanks are tolerated (DEV-18). */
-static bool parse_heartbeat(struct plug_str text, uint64_t *cx, uint64_t *cy)
-{
-  struct plug_str x, y;
-  return str_split(&text, ',', &x) && str_split(&text, ',', &y) && !text.ptr && str_to_u64(x, cx) &&
-         str_to_u64(y, cy);
-}
-
-#define HEARTBEAT_MAX_MS 86400000u /* longer than a day is as good as none, and fits 32 bits */
-
-static uint32_t heartbeat_interval(uint64_t theirs, uint64_t ours)
-{
-  if (!theirs || !ours)
-    return 0;
-  uint64_t interval = theirs > ours ? theirs : ours;
-  return interval > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : (uint32_t)interval;
-}
-
-/* 128 bits that nobody can guess: destinations of a session's own are made from it. */
-static void make_session_id(uint8_t id[16])
-{
-  static _Thread_local uint8_t pool[512];
-  static _Thread_local size_t used = sizeof pool;
-  if (used + 16 > sizeof pool) {
-    invariant(getrandom(pool, sizeof pool, 0) == (ssize_t)sizeof pool);
-    used = 0;
-  }
-  memcpy(id, pool + used, 16);
-  used += 16;
-}
-
-struct plug_str session_id_text(const struct session *session, char out[SESSION_ID_TEXT])
-{
-  for (size_t i = 0; i < sizeof session->id; i++) {
-    out[2 * i] = "0123456789abcdef"[session->id[i] >> 4];
-    out[2 * i + 1] = "0123456789abcdef"[session->id[i] & 15];
-  }
-  return str_from(out, SESSION_ID_TEXT);
-}
-
-static void handle_connect(struct session *session, const struct stomp_frame *frame)
-{
-  struct session_env *env = session->env;
-  const struct session_terms *terms = session->terms;
-  if (session->state != SESSION_CONNECTING) {
-    session_fail(session, frame, CLOSE_PROTOCOL, NULL, "the session is connected already");
-    return;
-  }
-  const struct plug_str *accept = stomp_frame_header(frame, STR("accept-version"));
-  enum stomp_version version = choose_version(accept);
-  if (version == STOMP_NONE) {
-    char message[128];
-    snprintf(message, sizeof message, "no supported version in accept-version '%.*s'",
-             session_shown(*accept), accept->ptr);
-    struct session_error error = {
-        .message = str_of(message), .with_versions = true, .hint = "Supported: 1.0, 1.1 and 1.2."};
-    session_error(session, &error);
-    session_close(session, CLOSE_PROTOCOL, "");
-    return;
-  }
-  uint64_t cx = 0, cy = 0;
-  const struct plug_str *beat = stomp_frame_header(frame, STR("heart-beat"));
-  const struct plug_str *notices = stomp_frame_header(frame, STR("notices"));
-  if (beat && !parse_heartbeat(*beat, &cx, &cy)) {
-    session_fail(session, frame, CLOSE_PROTOCOL,
-                 "Two numbers of milliseconds are expected, as in 10000,10000.",
-                 "heart-beat '%.*s' is not of the form <cx>,<cy>", session_shown(*beat), beat->ptr);
-    return;
-  }
-  if (version == STOMP_1_0)
-    cx = cy = 0; /* it has no heart-beats: whoever speaks it cannot be held to what it says there */
-  uint64_t tolerated = heartbeat_interval(cx, terms->heartbeat_receive_ms) *
-                       (uint64_t)env->heartbeat_tolerance / 100;
-  struct session_agreement agreement = {
-      .version = (uint8_t)version,
-      .beats_sent = cy && terms->heartbeat_send_ms,
-      .beats_expected = cx && terms->heartbeat_receive_ms,
-      .notices = notices && restart_is_asked_for(*notices),
-      .read_timeout_ms = (uint32_t)(tolerated > UINT32_MAX ? UINT32_MAX : tolerated),
-      .write_interval_ms = heartbeat_interval(cy, terms->heartbeat_send_ms)};
-  if (env->access)
-    admission_begin(session, frame, &agreement);
-  else
-    session_admit(session, &agreement);
-}
-
-void session_admit(struct session *session, const struct session_agreement *agreement)
-{
-  struct session_env *env = session->env;
-  const struct session_terms *terms = session->terms;
-  enum stomp_version version = (enum stomp_version)agreement->version;
-  session->read_timeout_ms = agreement->read_timeout_ms;
-  session->write_interval_ms = agreement->write_interval_ms;
-  session->state = SESSION_CONNECTED;
-  session->version = agreement->version;
-  session->notices = agreement->notices;
-  if (session->parser)
-    stomp_parser_set_version(session->parser, version);
-  COUNT(sessions);
-  COUNT(sessions_total);
-
-  char id[SESSION_ID_TEXT];
-  make_session_id(session->id);
-  struct buf *out = begin_frame(session, STOMP_CONNECTED);
-  put_header(session, STOMP_CONNECTED, STR("version"), str_of(stomp_version_text(version)));
-  /* Some clients take either number for a promise whatever they have said themselves. */
-  buf_put_str(out, STR("heart-beat:"));
-  buf_put_u64(out, agreement->beats_sent ? terms->heartbeat_send_ms : 0);
-  buf_put_char(out, ',');
-  buf_put_u64(out, agreement->beats_expected ? terms->heartbeat_receive_ms : 0);
-  buf_put_char(out, '\n');
-  put_header(session, STOMP_CONNECTED, STR("session"), session_id_text(session, id));
-  put_header(session, STOMP_CONNECTED, STR("server"), str_of(env->server));
-  if (session->notices)
-    put_header(session, STOMP_CONNECTED, STR("notices"), STR("restart"));
-  const struct plug_identity *who = admission_who(session);
-  if (who)
-    put_header(session, STOMP_CONNECTED, STR("user-name"), who->user);
-  if (who && who->expires_unix_ms)
-    stomp_put_header_u64(out, STR("expires-at"), (uint64_t)who->expires_unix_ms);
-  stomp_put_body(out, str_from(NULL, 0));
-  queue_scratch(session);
-  if (env->admitted)
-    env->admitted(session);
-}
+/* --- DISCONNECT --------------------------------------------------------------------------- */
 
 void session_leave(struct session *session)
 {
@@ -496,7 +301,7 @@ static void handle_frame(struct session *session, struct stomp_frame *frame)
                  stomp_command_text(frame->command));
   } else if (frame->command == STOMP_CONNECT || frame->command == STOMP_STOMP) {
     COUNT(connects_in);
-    handle_connect(session, frame);
+    connect_handle(session, frame);
   } else if (session->state == SESSION_CONNECTING) {
     session_fail(session, frame, CLOSE_PROTOCOL, "The first frame must be CONNECT or STOMP.",
                  "%s before CONNECT", stomp_command_text(frame->command));
