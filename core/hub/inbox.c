@@ -30,12 +30,14 @@ struct inbox_item *inbox_item_for(enum inbox_kind kind, struct plug_str text,
                                   const struct plug_msg *msg)
 {
   struct inbox_item *item = text.len ? NULL : message_take_slot(msg);
-  if (item)
-    item_init(item, kind, text);
-  else
+  if (item) { /* what a delivery does not use is left as it is */
+    item->kind = kind;
+    item->text_len = 0;
+  } else {
     item = inbox_item_new(kind, text);
-  if (!item)
-    return NULL;
+    if (!item)
+      return NULL;
+  }
   message_ref(msg);
   item->msg = msg;
   return item;

@@ -49,8 +49,8 @@ struct inbox_item {
 
 /* Allocates; NULL when out of memory. */
 struct inbox_item *inbox_item_new(enum inbox_kind kind, struct plug_str text);
-/* A delivery of the message, to which it takes a reference. The first one of a message lies in it.
- */
+/* A delivery of the message, to which it takes a reference; interest is the caller's to set. The
+ * first one of a message lies in it. */
 struct inbox_item *inbox_item_for(enum inbox_kind kind, struct plug_str text,
                                   const struct plug_msg *msg);
 /* Releases the message, too. */
