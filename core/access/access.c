@@ -217,11 +217,14 @@ void access_stop(struct access *access)
 
 /* --- plugins that were replaced ----------------------------------------------------------- */
 
+/* Again and again: a login that is under way may still let one in. */
 static void let_sessions_go(struct access_plugins *plugins, uint64_t max)
 {
-  log_warn("auth",
-           "sessions that were let in more than %" PRIu64 " generations of plugins ago are ended",
-           max);
+  if (!plugins->ended)
+    log_warn("auth",
+             "sessions that were let in more than %" PRIu64 " generations of plugins ago are ended",
+             max);
+  plugins->ended = true;
   for (size_t i = 0; i < plugins->chain.n; i++) {
     struct notice notice = {.instance = plugins->chain.instances[i],
                             .all = true,
@@ -244,8 +247,7 @@ bool access_tend(struct access *access)
       chain_drain(&plugins->chain);
       plugins_stop(plugins);
       log_info("auth", "the plugins of a former configuration have stopped");
-    } else if (++n > access->settings.max_former && !plugins->ended) {
-      plugins->ended = true;
+    } else if (++n > access->settings.max_former) {
       let_sessions_go(plugins, access->settings.max_former);
     }
   }

@@ -97,28 +97,32 @@ struct app *app_new(const struct app_settings *settings, const struct config *co
 }
 
 /* What the instances have left with the services that applications are offered goes, or is their
- * successors' already. */
-static void forget(struct app *app)
+ * successors' already. False: the control thread hangs, and it is to be tried again. */
+static bool forget(struct app *app)
 {
   const struct instance_extension *extension = app->settings.chain.extension;
   for (size_t i = 0; extension && extension->forget && i < app->chain.n; i++)
-    if (!app->chain.foreign[i])
-      extension->forget(extension->ctx, app->chain.instances[i]);
+    if (!app->chain.foreign[i] && !extension->forget(extension->ctx, app->chain.instances[i]))
+      return false;
+  return true;
 }
 
-static void stop(struct app *app)
+static bool stop(struct app *app)
 {
   chain_drain(&app->chain);
-  forget(app);
+  if (!forget(app))
+    return false;
   if (app->started)
     chain_stop(&app->chain);
   app->started = false;
   app->stopped = true;
+  return true;
 }
 
 void app_abandon(struct app *app)
 {
-  stop(app); /* what it has published may be on its way */
+  app->settled = true; /* no worker has ever gone over to it */
+  (void)stop(app);     /* or app_tend does; what it has published may be on its way */
   list_append(&app->shared->former, &app->link);
 }
 
@@ -179,8 +183,7 @@ bool app_tend(struct app *app)
       continue;
     if (chain_is_idle(&former->chain)) {
       bool any = app_has_new(former); /* what the next one has of it is foreign here */
-      stop(former);
-      if (any)
+      if (stop(former) && any)
         log_info("app", "the applications of a former configuration have stopped");
     }
     more = more || !former->stopped;

@@ -117,15 +117,16 @@ static bool is_own(const struct config_section *section, const char *name)
   return strncmp(section->name, name, n) == 0 && (!section->name[n] || section->name[n] == ' ');
 }
 
-/* All sections of from that are the plugin's own, or all that are not. Those that the server writes
- * itself come again by themselves. */
-static bool copy(struct config *config, const struct config *from, const char *name, bool own)
+/* All sections of from that are the plugin's own, or all that are not and are not of the one that
+ * goes, or NULL. Those that the server writes itself come again by themselves. */
+static bool copy(struct config *config, const struct config *from, const char *name, bool own,
+                 const char *leaving)
 {
   const struct list *head = &from->sections;
   for (const struct list *link = head->next; link != head; link = link->next) {
     const struct config_section *section = container_of(link, struct config_section, link);
     if (!section->generated && is_own(section, name) == own &&
-        !config_section_copy(config, section))
+        !(leaving && is_own(section, leaving)) && !config_section_copy(config, section))
       return false;
   }
   return true;
@@ -160,7 +161,7 @@ static struct config *read_file(const struct exchange *x, json_t *faults)
   struct settings settings;
   struct config *config = config_new();
   if (!source || !source->file) {
-    if (config && copy(config, x->reload->now.config, "", false))
+    if (config && copy(config, x->reload->now.config, "", false, NULL))
       return config;
   } else if (config && config_load(source, &complaints, config, &settings)) {
     settings_fini(&settings);
@@ -174,9 +175,10 @@ static struct config *read_file(const struct exchange *x, json_t *faults)
 static plug_status compose(const struct exchange *x, const struct config *file,
                            struct reload_set *set, struct plug_err *err)
 {
+  const char *leaving = x->same ? NULL : x->former; /* nobody may read its section any more */
   set->config = config_new();
-  if (!set->config || !copy(set->config, x->reload->now.config, x->section, false) ||
-      !copy(set->config, file, x->section, true))
+  if (!set->config || !copy(set->config, x->reload->now.config, x->section, false, leaving) ||
+      !copy(set->config, file, x->section, true, NULL))
     return fault_no_memory(err);
   if (!x->same && !write_name(x, set->config))
     return fault_at(err, NULL, 0, "[auth] plugins is not written anywhere: write it, and reload");

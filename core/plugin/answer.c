@@ -161,10 +161,10 @@ static void up_answer(struct plug_op *op, const struct plug_app_answer *theirs)
 }
 
 /* Until drain has ended: what was taken before may still lead to messages. */
-static bool may_publish(struct plugin_instance *instance)
+static bool may_publish(const struct plugin_instance *instance)
 {
   enum instance_state state = part_state(instance);
-  return (state == INSTANCE_RUNNING || state == INSTANCE_DRAINING) && instance->app_up.publish;
+  return state == INSTANCE_RUNNING || state == INSTANCE_DRAINING;
 }
 
 static plug_status up_publish(const struct plug_host *host, const struct plug_app_message *message,
@@ -173,7 +173,7 @@ static plug_status up_publish(const struct plug_host *host, const struct plug_ap
   struct plugin_instance *instance = part_of(host);
   struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
   size_t len;
-  if (!may_publish(instance))
+  if (!may_publish(instance) || !instance->app_up.publish)
     return PLUG_ESTATE;
   if (!border_accepts(instance, "publish", is_message(message)))
     return PLUG_EINVAL;
@@ -188,7 +188,7 @@ static plug_status up_publish_local(const struct plug_host *host,
   struct plugin_instance *instance = part_of(host);
   struct plug_app_answer one = {.size = sizeof one, .publishes = message, .n_publishes = 1};
   size_t len;
-  if (part_state(instance) != INSTANCE_RUNNING || !instance->app_up.publish_local)
+  if (!may_publish(instance) || !instance->app_up.publish_local)
     return PLUG_ESTATE;
   if (!border_accepts(instance, "publish_local",
                       is_message(message) && border_is_text(subscription)))

@@ -108,8 +108,10 @@ static struct plugin_instance *instance_alloc(struct plugin_image *image, struct
   struct whole *whole = calloc(1, sizeof *whole);
   if (!whole)
     return NULL;
+  static _Atomic uint64_t serials;
   struct plugin_instance *instance = &whole->part;
   const struct plug_plugin *entry = &image->entry;
+  instance->serial = atomic_fetch_add(&serials, 1) + 1;
   instance->image = image;
   instance->id = entry->id;
   instance->cancel = entry->cancel;
@@ -538,6 +540,12 @@ enum instance_state instance_state(const struct plugin_instance *instance)
 const char *instance_name(const struct plugin_instance *instance)
 {
   return instance->name;
+}
+
+bool instance_is_younger(const struct plugin_instance *instance,
+                         const struct plugin_instance *other)
+{
+  return instance->serial > other->serial && strcmp(instance->name, other->name) == 0;
 }
 
 void *instance_self(const struct plugin_instance *instance)

@@ -68,6 +68,9 @@ bool instance_is_held(const struct plugin_instance *instance);
 
 enum instance_state instance_state(const struct plugin_instance *instance);
 const char *instance_name(const struct plugin_instance *instance);
+/* Of two of one name: this one was made later. */
+bool instance_is_younger(const struct plugin_instance *instance,
+                         const struct plugin_instance *other);
 void *instance_self(const struct plugin_instance *instance);
 struct loop *instance_loop(const struct plugin_instance *instance);
 const struct plug_broker *instance_broker(const struct plugin_instance *instance); /* or NULL */

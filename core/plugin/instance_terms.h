@@ -58,8 +58,9 @@ struct instance_extension {
   const void *table;
   void *ctx;
   /* [main] What this instance has done there is taken back, since it is about to be stopped while
-   * others go on; it calls nothing any more. NULL: there is nothing that could. */
-  void (*forget)(void *ctx, struct plugin_instance *instance);
+   * others go on; it calls nothing any more. False: not yet, it has to stay, and this be tried
+   * again. NULL: there is nothing that could. */
+  bool (*forget)(void *ctx, struct plugin_instance *instance);
 };
 
 #endif

@@ -34,6 +34,7 @@ struct plugin_instance {
   const struct plugin_image *image;
   const char *id; /* the plugin's; stays valid for ever, as images do */
   char *name;
+  uint64_t serial; /* rises from instance to instance */
   void *self;
   void (*cancel)(void *self, struct plug_op *op) PLUG_NOEXCEPT; /* or NULL */
   struct loop *loop;

@@ -179,6 +179,13 @@ void members_own(struct members *members, const struct plug_member *v, const voi
     member->owner = owner;
 }
 
+const void *members_owner(struct members *members, const struct plug_member *v)
+{
+  bool no_memory;
+  const struct member *member = find(members, v, &no_memory);
+  return member ? member->owner : NULL;
+}
+
 bool members_is_own(struct members *members, const struct plug_member *v, const void *owner)
 {
   bool no_memory;

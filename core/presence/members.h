@@ -52,6 +52,7 @@ plug_status members_leave(struct members *members, const struct plug_member *mem
                           struct presence_wait *wait);
 /* Whose it is from now on: who has joined it last. */
 void members_own(struct members *members, const struct plug_member *member, const void *owner);
+const void *members_owner(struct members *members, const struct plug_member *member); /* or NULL */
 /* False: it is another's, who has taken it over. */
 bool members_is_own(struct members *members, const struct plug_member *member, const void *owner);
 void members_leave_of(struct members *members, const void *owner);

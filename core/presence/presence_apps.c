@@ -31,6 +31,15 @@ static bool is_readable(const struct plug_member *member)
          border_is_text(member->user) && border_is_text(member->info);
 }
 
+/* Whose it is goes from an older instance to a younger one, not back. */
+static void own(struct presence *presence, const struct plug_member *member,
+                const struct plugin_instance *instance)
+{
+  const struct plugin_instance *owner = members_owner(&presence->members, member);
+  if (!owner || !instance_is_younger(owner, instance))
+    members_own(&presence->members, member, instance);
+}
+
 static plug_status change_member(const struct plug_host *host, const struct plug_member *member,
                                  bool joins, plug_presence_done_fn done, void *arg)
 {
@@ -56,7 +65,7 @@ static plug_status change_member(const struct plug_host *host, const struct plug
   plug_status status = joins ? members_join(&presence->members, member, ask ? &ask->wait : NULL)
                              : members_leave(&presence->members, member, ask ? &ask->wait : NULL);
   if (joins && (status == PLUG_OK || status == PLUG_PENDING))
-    members_own(&presence->members, member, instance);
+    own(presence, member, instance);
   if (status == PLUG_ETOOBIG)
     COUNT(presence_refused);
   if (ask && status != PLUG_PENDING)
@@ -96,14 +105,21 @@ static void drop_watcher(struct room *room, struct watcher *watcher)
 }
 
 /* Of two instances of one name the younger one is told, so that a room hears of each change once.
- */
+ * While workers go over one after the other, the older one may come later. */
+static bool has_successor(const struct room *room, const struct plugin_instance *instance)
+{
+  for (struct list *node = room->watchers.next; node != &room->watchers; node = node->next)
+    if (instance_is_younger(container_of(node, struct watcher, link)->instance, instance))
+      return true;
+  return false;
+}
+
 static void drop_predecessor(struct room *room, const struct plugin_instance *instance)
 {
   for (struct list *node = room->watchers.next, *next; node != &room->watchers; node = next) {
     struct watcher *watcher = container_of(node, struct watcher, link);
     next = node->next;
-    if (watcher->instance != instance &&
-        strcmp(instance_name(watcher->instance), instance_name(instance)) == 0)
+    if (instance_is_younger(instance, watcher->instance))
       drop_watcher(room, watcher);
   }
 }
@@ -134,15 +150,17 @@ static plug_status app_watch(const struct plug_host *host, struct plug_str topic
     return done ? status : PLUG_EINVAL;
   }
   struct watcher *watcher = find_watcher(room, instance);
-  if (watcher) {
+  if (!watcher && has_successor(room, instance)) {
+    rooms_unwatch(room); /* which the successor watches */
+    free(fresh);
+  } else if (watcher) {
+    watcher->n++;
     free(fresh);
   } else {
-    watcher = fresh;
-    watcher->instance = instance;
-    list_append(&room->watchers, &watcher->link);
+    *fresh = (struct watcher){.instance = instance, .n = 1};
+    list_append(&room->watchers, &fresh->link);
     drop_predecessor(room, instance);
   }
-  watcher->n++;
   presence_ask_of_room(ask, room);
   presence_wake(presence);
   return PLUG_PENDING;
@@ -242,12 +260,13 @@ static void forget_on_home(void *arg) PLUG_NOEXCEPT
   presence_wake(presence);
 }
 
-void presence_apps_forget(void *ctx, struct plugin_instance *instance)
+bool presence_apps_forget(void *ctx, struct plugin_instance *instance)
 {
   forgotten.presence = ctx;
   forgotten.instance = instance;
-  /* One that does not come back is at the home of the instance, too, which is abandoned then. */
-  (void)loop_call_within(forgotten.presence->loop, forget_on_home, NULL, FORGET_LIMIT_MS);
+  if (loop_hangs(forgotten.presence->loop))
+    return false;
+  return loop_call_within(forgotten.presence->loop, forget_on_home, NULL, FORGET_LIMIT_MS);
 }
 
 void presence_apps_free(struct presence *presence)

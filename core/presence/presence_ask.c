@@ -27,6 +27,8 @@ struct presence_ask *presence_ask_new(struct presence *presence, struct plugin_i
     return NULL;
   ask->presence = presence;
   ask->instance = instance;
+  if (instance)
+    instance_hold(instance); /* it is not stopped before it has its answer */
   ask->done = done;
   ask->arg = arg;
   ask->wait.answer = on_answer;
@@ -43,10 +45,19 @@ struct presence_ask *presence_ask_new(struct presence *presence, struct plugin_i
   return ask;
 }
 
+/* Who was told, or never will be, is kept no longer. */
+static void let_go(struct presence_ask *ask)
+{
+  if (ask->instance)
+    instance_release(ask->instance);
+  ask->instance = NULL;
+}
+
 void presence_ask_unref(struct presence_ask *ask)
 {
   if (--ask->refs)
     return;
+  let_go(ask);
   list_remove(&ask->link);
   list_remove(&ask->wait.link);
   free(ask);
@@ -119,6 +130,7 @@ void presence_asks_tell(struct presence *presence)
       tell_answer(ask);
       instance_call_end(&call);
     }
+    let_go(ask);
     presence_ask_unref(ask);
   }
 }
@@ -152,6 +164,7 @@ void presence_asks_free(struct presence *presence)
     struct presence_ask *ask = container_of(node, struct presence_ask, link);
     list_remove(node);
     list_remove(&ask->wait.link);
+    ask->instance = NULL; /* which is gone by now */
     presence_ask_unref(ask);
   }
 }

@@ -141,6 +141,15 @@ static plug_status app_presence_start(void *arg, struct plug_op *op)
   return watch_rooms_start(&self->rooms) ? PLUG_OK : PLUG_ENOMEM;
 }
 
+/* Counts that wait for their time are sent: there will be nobody else to send them. */
+static plug_status app_presence_drain(void *arg, struct plug_op *op)
+{
+  struct app_presence *self = arg;
+  (void)op;
+  watch_rooms_drain(&self->rooms);
+  return PLUG_OK;
+}
+
 static plug_status app_presence_stop(void *arg, struct plug_op *op)
 {
   struct app_presence *self = arg;
@@ -203,6 +212,7 @@ const struct plug_plugin PLUG_ENTRY = {
     .app = &app,
     .create = app_presence_create,
     .start = app_presence_start,
+    .drain = app_presence_drain,
     .stop = app_presence_stop,
     .destroy = app_presence_destroy,
     .extension = app_presence_extension,

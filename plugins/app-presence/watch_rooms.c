@@ -150,6 +150,11 @@ bool watch_rooms_start(struct watch_rooms *rooms)
   return watch_env_start(&rooms->env, tick, rooms);
 }
 
+void watch_rooms_drain(struct watch_rooms *rooms)
+{
+  watch_room_send_waiting(rooms, UINT64_MAX);
+}
+
 /* Here and not in fini: after stop nothing may be counted any more. */
 void watch_rooms_stop(struct watch_rooms *rooms)
 {

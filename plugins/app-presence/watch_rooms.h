@@ -30,6 +30,7 @@ struct watch_rooms {
 bool watch_rooms_init(struct watch_rooms *rooms, const struct plug_host *host,
                       const struct watch_section *sections, size_t n_sections);
 bool watch_rooms_start(struct watch_rooms *rooms);
+void watch_rooms_drain(struct watch_rooms *rooms); /* what waits for its time is sent now */
 void watch_rooms_stop(struct watch_rooms *rooms);
 void watch_rooms_fini(struct watch_rooms *rooms);
 
