@@ -281,7 +281,7 @@ test('the broker is swapped by the page, which shows how far it is', { timeout: 
   assert.deepEqual([await tab.isVisible('#swap-form [name="overlap"]'), await tab.isVisible('#swap-form [name="for"]')], [false, true]);
   await tab.fill('#swap-form [name="plugin"]', 'jwt');
   await tab.click('#swap-form button[value="swap"]');
-  await tab.locator('#action-result.bad', { hasText: 'there is none: [auth] plugins names none' }).waitFor();
+  await tab.locator('#action-result.bad', { hasText: 'no auth plugin runs: [auth] plugins names none, and stays so until the next start' }).waitFor();
   await client.request('SEND', { destination: '/topic/lobby' }, 'still here');
   assert.equal((await client.expect('MESSAGE')).body, 'still here');
   assert.deepEqual(problems, []);
