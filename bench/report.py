@@ -2,6 +2,7 @@
 
 import pathlib
 import statistics
+import textwrap
 
 import chart
 import summary
@@ -15,6 +16,11 @@ def figure(result, metric):
     for key in metric.path:
         value = (value or {}).get(key)
     return value
+
+
+def shortened(error, width):
+    """What a run failed of, without what the programs said besides."""
+    return textwrap.shorten(error.partition("\n")[0].partition(";")[0], width, placeholder=" …")
 
 
 def median_of(samples):
@@ -34,7 +40,7 @@ class Row:
         metric = METRICS[case.metric]
         self.case, self.name, self.metric = case, name, metric
         good = [s for s in samples if "error" not in s]
-        self.errors = [s["error"].splitlines()[0][:110] for s in samples if "error" in s]
+        self.errors = [shortened(s["error"], 110) for s in samples if "error" in s]
         self.runs, self.n_good = len(samples), len(good)
         self.wrong = sum(s[k] for s in good for k in ("lost", "doubled", "foreign"))
         self.median = median_of(good) if good else {}
@@ -65,7 +71,7 @@ class Row:
     def label(self):
         if self.value is None:
             why = self.errors[-1] if self.errors else f"{self.wrong:,} deliveries wrong, none right"
-            return "not measured: " + why[:70]
+            return "not measured: " + shortened(why, 70)
         label = f"{self.text(self.value)} {self.metric.unit}".strip()
         if self.ratio is not None:
             label += f"  ({self.ratio:,.2f} × {self.case.yardstick})"
@@ -234,7 +240,8 @@ def noise(results):
 def peers(results):
     """Each peer's ratio to Plugboard; "" without peers."""
     table = summary.matrix(rows_of(results))
-    return "\n".join([f"{provenance(results)}{noise(results)} In bold: where a peer is ahead.", "", *table]) if table else ""
+    bold = " In bold: where a peer is ahead." if any("**" in line for line in table) else ""
+    return "\n".join([f"{provenance(results)}{noise(results)}{bold}", "", *table]) if table else ""
 
 
 def savings(results):

@@ -19,7 +19,7 @@ def times(ratio):
 
 
 def matrix(rows_of_results):
-    """Each peer's figure divided by Plugboard's; [] where no peer took part."""
+    """Each peer's figure divided by Plugboard's, of those that have one in any case; [] where none has."""
     groups = {}
     for case, title, rows in rows_of_results:
         own = next((r for r in rows if r.name == case.own), None)
@@ -28,7 +28,9 @@ def matrix(rows_of_results):
             groups.setdefault(case.own, []).append((case, title, own, peers))
     lines = []
     for own_name, cases in groups.items():
-        names = list(dict.fromkeys(r.name for _, _, _, peers in cases for r in peers))
+        names = list(dict.fromkeys(r.name for _, _, _, peers in cases for r in peers if r.value is not None))
+        if not names:
+            continue
         lines += [f"| each peer's figure divided by that of {own_name} | " + " | ".join(names) + " |",
                   "| --- |" + " ---: |" * len(names)]
         for case, title, own, peers in cases:

@@ -11,6 +11,7 @@
 
 #define COUNTER_MAP(X)                                                                      \
   X(connections, 1, "open connections")                                                     \
+  X(newcomers, 1, "connections that stand in line: they have not connected yet")            \
   X(connections_total, 0, "connections accepted since the start")                           \
   X(connections_refused, 0, "connections refused over max-connections")                     \
   X(refused_address, 0, "connections refused over max-address-connections")                 \

@@ -365,8 +365,10 @@ static void read_some(struct http_conn *conn)
   size_t have = conn->in.len;
   /* What is kept behind a request that has been answered is read first, at the end of the turn:
    * there may be more of it than the buffer has room for beside what comes now. */
-  if (!list_empty(&conn->ready))
+  if (!list_empty(&conn->ready)) {
+    poller_again(&env->poller, &conn->watch, EPOLLIN);
     return;
+  }
   /* A head is smaller than the buffer (see settings), so there is room behind what is kept. */
   invariant(have < NET_READ_BYTES);
   if (have)

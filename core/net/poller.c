@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/counter.h"
 
 /* What is put into the inbox before the flag is cleared is taken in the turn that follows; what
  * comes later wakes anew. Nothing is read: the descriptor is edge-triggered and tells of each
@@ -173,6 +174,8 @@ bool poller_add(struct poller *poller, struct watch *watch, uint32_t events)
   if (!make_room(poller, watch->fd) || (events && !control(poller, EPOLL_CTL_ADD, watch, events)))
     return false;
   poller->places[watch->fd].watch = watch;
+  if (watch->newcomer)
+    COUNT(newcomers);
   return true;
 }
 
@@ -199,6 +202,7 @@ bool poller_settle(struct poller *poller, struct watch *watch)
   if (!watch->newcomer)
     return true;
   watch->newcomer = false;
+  COUNT_BY(newcomers, -1);
   /* Who has left something, or has to wait for room to write, should not do so amid newcomers. */
   if (watch->events == EPOLLIN && !poller->places[watch->fd].ready)
     return true;
@@ -223,6 +227,8 @@ void poller_remove(struct poller *poller, struct watch *watch)
     return;
   poller->places[watch->fd].watch = NULL;
   poller->places[watch->fd].ready = 0;
+  if (watch->newcomer)
+    COUNT_BY(newcomers, -1);
 }
 
 void poller_wait(struct poller *poller, int timeout_ms)

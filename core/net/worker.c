@@ -519,6 +519,7 @@ static void *run(void *arg)
     log_error("net", "worker %u: out of memory", worker->index);
     abort();
   }
+  loop_wake_owed(); /* of what the start has asked for */
   while (!worker->ending) {
     poller_wait(&env->poller, patience(worker, deferred));
     env->now_ms = clock_now_ms();

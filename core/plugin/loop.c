@@ -27,6 +27,7 @@ struct loop {
   /* Not a uv_async_t: whoever serves one waits, in a loop, for a waker that has lost its core
    * since, and the threads that wake this one most have less of a right to it. */
   int wake_fd;
+  _Atomic bool owing; /* the first of the tasks may have woken nobody yet; or that was before */
   uv_poll_t wake;
   uv_prepare_t turn_end;
   uv_thread_t thread;
@@ -265,16 +266,26 @@ void loop_wake_owed(void)
     wake(loop);
 }
 
-void loop_post_task(struct loop *loop, struct loop_task *task)
+static bool is_owing(struct loop *loop)
 {
-  if (mpsc_push(&loop->tasks, &task->node))
-    wake(loop);
-  else if (owed == loop) /* who posts this may wait for it */
-    loop_wake_owed();
+  return atomic_load_explicit(&loop->owing, memory_order_relaxed) &&
+         atomic_exchange_explicit(&loop->owing, false, memory_order_relaxed);
 }
 
+/* Who posts this may wait for it, and not for the end of another thread's turn. */
+void loop_post_task(struct loop *loop, struct loop_task *task)
+{
+  if (!mpsc_push(&loop->tasks, &task->node) && !is_owing(loop))
+    return;
+  if (owed == loop)
+    owed = NULL;
+  wake(loop);
+}
+
+/* It is said that a wake-up is owed before it is: who finds the task in the queue knows it then. */
 void loop_post_task_soon(struct loop *loop, struct loop_task *task)
 {
+  atomic_store_explicit(&loop->owing, true, memory_order_relaxed);
   if (!mpsc_push(&loop->tasks, &task->node))
     return;
   if (owed != loop)

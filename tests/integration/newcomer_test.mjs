@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { apiSet, KEY } from './lib/api.mjs';
-import { build, newcomers, sleep, start, until, within } from './lib/server.mjs';
+import { build, sleep, start, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { Wire, upgradeRequest, wsFrame } from './lib/wire.mjs';
 
@@ -165,18 +165,40 @@ test('who settles: sessions, and HTTP connections that a service has answered an
   const wire = await Wire.open(server.httpPort, t);
   wire.write(GET);
   assert.equal((await wire.response()).status, 200);
-  assert.equal(newcomers(server.pid), 1);
+  assert.equal(await stat(server, 'newcomers'), 1);
   const body = '{"destination":"/topic/a","body":"b"}';
   const post = (more) => `POST /api/publish HTTP/1.1\r\nhost: x\r\nx-api-key: ${KEY}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n${more}\r\n${body}`;
   wire.write(post(''));
   assert.equal((await wire.response()).status, 200);
-  await until(() => newcomers(server.pid) === 0, 'settling');
+  await until(async () => (await stat(server, 'newcomers')) === 0, 'settling');
   const client = await stomp(server, { t });
   await client.request('SEND', { destination: '/topic/a' }, 'hello');
-  assert.equal(newcomers(server.pid), 0);
+  assert.equal(await stat(server, 'newcomers'), 0);
   // It is only waited for the end of what is closed.
   const last = await Wire.open(server.httpPort, t);
   last.write(post('connection: close\r\n'));
   assert.equal((await last.response()).status, 200);
-  assert.equal(newcomers(server.pid), 1);
+  assert.equal(await stat(server, 'newcomers'), 1);
+});
+
+test('requests that come while those before them are answered are answered, too, beside a client that floods', async (t) => {
+  const server = await startBare(t, { set: [...apiSet, 'server.workers=1'] });
+  const flood = net.connect(server.tcpPort, '127.0.0.1');
+  t.after(() => flood.destroy());
+  flood.on('error', () => {}).on('data', () => {});
+  flood.write('CONNECT\naccept-version:1.2\nhost:h\n\n\0');
+  const beats = Buffer.alloc(1 << 20, '\n');
+  const more = () => { while (!flood.destroyed && flood.write(beats)); };
+  flood.on('drain', more);
+  more();
+  const body = '{"destination":"/topic/a","body":"b"}';
+  const post = `POST /api/publish HTTP/1.1\r\nhost: x\r\nx-api-key: ${KEY}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  for (let i = 0; i < 60; i += 1) {
+    const wire = await Wire.open(server.httpPort, t);
+    wire.write(post + post);
+    if (i % 3) await sleep(i % 3);
+    wire.write(post);
+    for (let k = 0; k < 3; k += 1) assert.equal((await wire.response()).status, 200, `answer ${k} of connection ${i}`);
+    wire.socket.destroy();
+  }
 });

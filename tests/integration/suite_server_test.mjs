@@ -11,7 +11,7 @@ import SockJS from 'sockjs-client';
 import WebSocket from 'ws';
 
 import { freePort } from './lib/redis.mjs';
-import { build, newcomers, slowness, until, within } from './lib/server.mjs';
+import { build, slowness, until, within } from './lib/server.mjs';
 
 let child;
 let port;
@@ -28,6 +28,15 @@ after(async () => {
   child.kill('SIGTERM');
   assert.equal(await within(ended, 15000, 'the end'), 0, log);
 });
+
+// Connections that have not settled, as the server counts them.
+async function newcomers() {
+  const from = log.length;
+  child.kill('SIGUSR1');
+  let found;
+  await until(() => { found = / newcomers=(\d+)/.exec(log.slice(from)); return found; }, 'the counters');
+  return Number(found[1]);
+}
 
 const url = (path) => `http://127.0.0.1:${port}${path}`;
 let sessions = 0;
@@ -122,10 +131,10 @@ describe('SockJS', () => {
 
 describe('a raw WebSocket', () => {
   test('is no newcomer once it is open', async () => {
-    await until(() => newcomers(child.pid) === 0, 'the ends of earlier connections');
+    await until(async () => (await newcomers()) === 0, 'the ends of earlier connections');
     const socket = open('/echo/websocket');
     await socket.opened;
-    assert.equal(newcomers(child.pid), 0);
+    assert.equal(await newcomers(), 0);
     socket.close(1000);
     assert.equal((await socket.next()).code, 1000);
   });

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { freePort } from './redis.mjs';
-import { until } from './server.mjs';
+import { freeze, until } from './server.mjs';
 
 const alive = new Set();
 process.on('exit', () => {
@@ -71,7 +71,7 @@ class Nats {
     await this.ended;
   }
 
-  freeze() { this.child.kill('SIGSTOP'); }
+  freeze() { freeze(this.child.pid); }
   thaw() { this.child.kill('SIGCONT'); }
 
   async end() {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 
-import { slowness, sleep, until, within } from './server.mjs';
+import { freeze, slowness, sleep, until, within } from './server.mjs';
 
 const alive = new Set();
 process.on('exit', () => {
@@ -217,7 +217,7 @@ class Redis {
   }
 
   // Alive, but deaf and dumb; and back.
-  freeze() { this.child.kill('SIGSTOP'); }
+  freeze() { freeze(this.child.pid); }
   thaw() { this.child.kill('SIGCONT'); }
 
   async end() {

@@ -9,7 +9,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,21 +52,22 @@ export async function until(check, what = 'the condition', ms = 5000) {
   }
 }
 
-// How many sockets of a process its loops watch edge-triggered: those of connections that have not
-// settled (core/net/poller.h).
-export function newcomers(pid) {
-  let n = 0;
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    let info;
+// Stops a process, and comes back when it stands still: a process of several threads goes on for a moment.
+export function freeze(pid) {
+  process.kill(pid, 'SIGSTOP');
+  const moves = (task) => {
     try {
-      if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== 'anon_inode:[eventpoll]') continue;
-      info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+      return !/^\d+ \(.*\) [TtZX]/s.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'));
     } catch {
-      continue; // closed meanwhile
+      return false; // the thread has ended
     }
-    for (const [, events] of info.matchAll(/^tfd: +\d+ events: +([0-9a-f]+)/gm)) n += Math.floor(parseInt(events, 16) / 0x80000000);
+  };
+  const end = Date.now() + patience(5000);
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  while (readdirSync(`/proc/${pid}/task`).some(moves)) {
+    if (Date.now() > end) throw new Error(`process ${pid} does not stop`);
+    Atomics.wait(nothing, 0, 0, 1);
   }
-  return n;
 }
 
 // Rejects unless promise settles in time.

@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 
@@ -193,6 +194,55 @@ static void a_hook_may_remove_the_next_one_while_hooks_run(void **state)
   close(batch.fd);
 }
 
+struct owing {
+  struct loop *loop;
+  struct loop_task soon, other;
+  sem_t posted, ran;
+};
+
+static void note_ran(struct loop_task *task)
+{
+  sem_post(&container_of(task, struct owing, other)->ran);
+}
+
+static void nothing(struct loop_task *task)
+{
+  (void)task;
+}
+
+/* Posts, and does not come to the end of its turn before the other's task has run. */
+static void *post_and_stay(void *arg)
+{
+  struct owing *owing = arg;
+  loop_post_task_soon(owing->loop, &owing->soon);
+  sem_post(&owing->posted);
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_sec += 20;
+  bool ran = sem_timedwait(&owing->ran, &end) == 0;
+  loop_wake_owed();
+  return ran ? owing : NULL;
+}
+
+static void who_posts_does_not_wait_for_the_end_of_anothers_turn(void **state)
+{
+  (void)state;
+  struct owing owing = {.loop = loop_start(), .soon = {.run = nothing}, .other = {.run = note_ran}};
+  pthread_t thread;
+  void *ran = NULL;
+  sem_init(&owing.posted, 0, 0);
+  sem_init(&owing.ran, 0, 0);
+  assert_int_equal(pthread_create(&thread, NULL, post_and_stay, &owing), 0);
+  while (sem_wait(&owing.posted) != 0)
+    ;
+  loop_post_task(owing.loop, &owing.other);
+  pthread_join(thread, &ran);
+  loop_stop(owing.loop);
+  sem_destroy(&owing.posted);
+  sem_destroy(&owing.ran);
+  assert_non_null(ran);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -201,6 +251,7 @@ int main(void)
       cmocka_unit_test(posts_of_one_thread_keep_their_order_and_none_is_lost_at_the_end),
       cmocka_unit_test(hooks_run_after_posts_and_after_events_without_another_event),
       cmocka_unit_test(a_hook_may_remove_the_next_one_while_hooks_run),
+      cmocka_unit_test(who_posts_does_not_wait_for_the_end_of_anothers_turn),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
