@@ -171,7 +171,7 @@ test('an auth plugin that fails in create or start, and one that does not stop; 
     put('tests/auth-script');
     await swap(server, 'auth', 'script');
   }
-  assert.equal(server.log.filter((line) => /loaded plugboard\.test\.auth-script .* mapped as/.test(line)).length, 3, server.tail());
+  await until(() => server.log.filter((line) => /loaded plugboard\.test\.auth-script .* mapped as/.test(line)).length === 3, 'three new files');
   await (await slow).disconnect();
   await old.disconnect();
   // one that does not stop is left behind and named
