@@ -53,6 +53,7 @@ static void on_swapped(void *ctx, const struct swap_end *end)
 {
   struct waiter *waiter = ctx;
   if (!end->why) {
+    waiter->server->broker_owed = false; /* an operator's word is not undone by a reload */
     answer(waiter->order, PLUG_OK,
            json_pack("{s:s, s:s, s:I, s:I}", "from", end->from, "to", end->to, "took_ms",
                      (json_int_t)end->took_ms, "overlap_ms", (json_int_t)end->overlap_ms));
@@ -101,8 +102,10 @@ static void swap_plugin(struct server *server, struct order *order)
   const struct reload_order what = {order->swap_kind, order->plugin, order->former};
   struct buf text = {0};
   if (swap_is_under_way(&server->swap)) {
+    static const char why[] = "another swap is under way";
     COUNT(swaps_failed);
-    refuse(order, PLUG_ESTATE, "not-swapped", "another swap is under way", NULL);
+    log_error(order->swap_kind, "%s is not swapped to: %s", order->plugin, why);
+    refuse(order, PLUG_ESTATE, "not-swapped", why, NULL);
     return;
   }
   swap_show(&server->swap, order->swap_kind, order->plugin);
@@ -126,8 +129,10 @@ static void swap_broker(struct server *server, struct order *order)
   waiter->server = server;
   waiter->order = order;
   if (!read_file(waiter, faults)) {
-    refuse(order, PLUG_EINVAL, "bad-configuration",
-           "the configuration has mistakes, and the broker stays as it is", faults);
+    static const char why[] = "the configuration has mistakes, and the broker stays as it is";
+    COUNT(swaps_failed);
+    log_error("core", "%s", why);
+    refuse(order, PLUG_EINVAL, "bad-configuration", why, faults);
     waiter_free(waiter);
   } else {
     const struct swap_plan plan = {.settings =
@@ -150,34 +155,39 @@ void server_swap(struct server *server, struct order *order)
 
 /* --- reload ------------------------------------------------------------------------------- */
 
-static bool is_brokers(const json_t *key)
+/* The broker's keys, which were told as applied, are so after a swap alone. A reload that tries
+ * once more what has failed before has none that changed. */
+static void tell_keys(json_t *reloaded, const char *why)
 {
-  const char *text = json_string_value(key);
-  return text && (strncmp(text, "[broker] plugin", 15) == 0 || strncmp(text, "[broker.", 8) == 0);
-}
-
-/* What was told as applied was not. */
-static void take_back(json_t *reloaded, const char *why)
-{
+  static const char named[] = "[broker] plugin";
   json_t *applied = json_object_get(reloaded, "applied"), *kept = json_object_get(reloaded, "kept");
+  bool any = false;
   for (size_t i = json_array_size(applied); i--;) {
     json_t *key = json_array_get(applied, i);
-    if (!is_brokers(key))
+    if (!json_is_string(key) || !reload_is_brokers(json_string_value(key)))
+      continue;
+    any = true;
+    if (!why)
       continue;
     (void)json_array_append_new(kept, json_pack("{s:O, s:s}", "key", key, "why", why));
     (void)json_array_remove(applied, i);
   }
+  if (any)
+    return;
+  if (why)
+    (void)json_array_append_new(kept, json_pack("{s:s, s:s}", "key", named, "why", why));
+  else
+    (void)json_array_append_new(applied, json_string(named));
 }
 
 static void on_reloaded(void *ctx, const struct swap_end *end)
 {
   struct waiter *waiter = ctx;
+  char why[400];
   waiter->server->broker_owed = end->why != NULL;
-  if (end->why) {
-    char why[400];
+  if (end->why)
     snprintf(why, sizeof why, "is not applied, the broker stays %s: %s", end->from, end->why);
-    take_back(waiter->reloaded, why);
-  }
+  tell_keys(waiter->reloaded, end->why ? why : NULL);
   answer(waiter->order, PLUG_OK, json_incref(waiter->reloaded));
   waiter_free(waiter);
 }

@@ -1,6 +1,6 @@
 /* What the readers of request bodies share: an object whose members are known by name, and values
- * of the type that is expected, with faults that name the field. Private to core/api. No I/O; owns
- * nothing but what it returns. Any thread. */
+ * of the type that is expected, with faults that name the field. For core/api and the operators'
+ * API (core/ops). No I/O; owns nothing but what it returns. Any thread. */
 #ifndef API_API_JSON_H
 #define API_API_JSON_H
 

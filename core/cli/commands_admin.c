@@ -98,7 +98,7 @@ static void put_line(struct buf *out, const char *name, const char *format, ...)
 static void print_status(const struct arguments *arguments, const json_t *answer, struct buf *out)
 {
   char time[32];
-  const json_t *broker = json_object_get(answer, "broker"),
+  const json_t *broker = json_object_get(answer, "broker"), *swap = json_object_get(answer, "swap"),
                *rates = json_object_get(answer, "rates"), *item, *counters;
   const char *state = text_of(answer, "state");
   const char *reason = json_string_value(json_object_get(answer, "reason"));
@@ -116,6 +116,11 @@ static void print_status(const struct arguments *arguments, const json_t *answer
   const char *detail = json_string_value(json_object_get(broker, "text"));
   put_line(out, "broker", "%s: %s%s%s", text_of(broker, "plugin"), text_of(broker, "state"),
            detail && *detail ? ", " : "", detail ? detail : "");
+  if (swap) {
+    const char *from = json_string_value(json_object_get(swap, "from"));
+    put_line(out, "swap", "%s%s%s: %s", from && *from ? from : text_of(swap, "kind"),
+             from && *from ? " to " : " ", text_of(swap, "to"), text_of(swap, "phase"));
+  }
   put_line(out, "workers", "%.0f", number_of(answer, "workers"));
   put_line(out, "connections", "%.0f", number_of(answer, "connections"));
   put_line(out, "sessions", "%.0f", number_of(answer, "sessions"));
@@ -565,7 +570,8 @@ const struct command command_swap = {
             "[app] plugins names, made anew: with other options, or from a new version of its "
             "file. The command waits until it is done. A plugin that cannot take over leaves the "
             "old one as it was: the command says why, and the exit status is 77. Write the name "
-            "into [broker] plugin or [auth] plugins, too: a reload and the next start go by that.",
+            "into [broker] plugin or [auth] plugins, too: the next start goes by that, and for "
+            "auth plugins each reload.",
     .examples = "plugctl swap broker redis\n"
                 "plugctl swap broker nats --overlap 5m\n"
                 "plugctl swap auth jwt\n"

@@ -66,7 +66,7 @@ plug_status broker_section_check_others(const struct settings *settings,
       snprintf(place, sizeof place, ":%d", section->line);
     log_warn("server",
              "%s%s: [%s] is not read: the broker in use is '%s'; to use this one, set plugin = %s "
-             "in [broker], otherwise take the section out",
+             "in [broker] or swap to it, otherwise take the section out",
              section->file, place, section->name, settings->broker_plugin, section->name + 7);
   }
   return PLUG_OK;

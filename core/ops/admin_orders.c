@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api_json.h"
 #include "api/api_order.h"
 #include "base/counter.h"
 #include "base/log.h"
@@ -225,61 +226,88 @@ void admin_reload(struct admin *admin, struct mount_request *request)
 }
 
 /* The name of a plugin is part of a file's, and not a way to it. */
-static bool is_plugin_name(const char *name)
+static bool is_plugin_name(struct plug_str name)
 {
-  size_t n = strlen(name);
-  return n && n <= ORDER_PLUGIN_MAX &&
-         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
+  for (size_t i = 0; i < name.len; i++)
+    if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", name.ptr[i]) ||
+        !name.ptr[i])
+      return false;
+  return name.len != 0;
 }
 
-/* False: fault is filled. */
-static bool check_swap(const char *kind, const char *plugin, const char *former,
-                       json_int_t overlap_ms, struct order *order, struct api_fault *fault)
+/* Absent: text is empty. */
+static bool read_text(const json_t *json, const char *member, struct plug_str *text,
+                      struct api_fault *fault)
+{
+  return api_json_text(json, -1, member, ORDER_PLUGIN_MAX, text, fault);
+}
+
+static bool read_needed(const json_t *json, const char *member, struct plug_str *text,
+                        struct api_fault *fault)
+{
+  if (!json_object_get(json, member))
+    return api_refuse(fault, 400, "missing", member, "'%s' is missing", member);
+  return read_text(json, member, text, fault);
+}
+
+static bool read_kind(const json_t *json, struct order *order, struct api_fault *fault)
 {
   static const char *const kinds[] = {"broker", "auth", "app"};
+  struct plug_str kind;
+  if (!read_needed(json, "kind", &kind, fault))
+    return false;
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (strcmp(kind, kinds[i]) == 0)
+    if (str_eq(kind, str_of(kinds[i])))
       order->swap_kind = kinds[i];
-  if (!order->swap_kind)
-    return api_refuse(fault, 400, "bad-value", "kind",
-                      "'kind' is to be \"broker\", \"auth\" or \"app\"");
-  if (!is_plugin_name(plugin))
-    return api_refuse(fault, 400, "bad-value", "plugin",
-                      "'plugin' is to be a name, as in [%s] plugin%s; a path is for the file, and "
-                      "a reload",
-                      kind, order->swap_kind == kinds[0] ? "" : "s");
-  if (former && (order->swap_kind != kinds[1] || !is_plugin_name(former)))
-    return api_refuse(fault, 400, "bad-value", "for",
-                      "'for' is to be the name of the auth plugin whose place is taken");
-  if (overlap_ms && order->swap_kind != kinds[0])
-    return api_refuse(fault, 400, "bad-value", "overlap_ms",
-                      "'overlap_ms' is for brokers: nothing else is published twice");
+  return order->swap_kind || api_refuse(fault, 400, "bad-value", "kind",
+                                        "'kind' is to be \"broker\", \"auth\" or \"app\"");
+}
+
+static bool read_overlap(const json_t *json, struct order *order, struct api_fault *fault)
+{
+  static const char name[] = "overlap_ms";
+  const json_t *value = json_object_get(json, name);
+  if (!value)
+    return true;
+  if (!json_is_integer(value))
+    return api_refuse(fault, 400, "bad-type", name, "'%s' is to be a whole number", name);
+  json_int_t overlap_ms = json_integer_value(value);
+  if (overlap_ms && strcmp(order->swap_kind, "broker") != 0)
+    return api_refuse(fault, 400, "bad-value", name,
+                      "'%s' is for brokers: nothing else is published twice", name);
   if (overlap_ms < 0 || overlap_ms > (json_int_t)ORDER_OVERLAP_MAX_MS)
-    return api_refuse(fault, 400, "bad-value", "overlap_ms",
-                      "'overlap_ms' is to be between 0 and %u, which is a day",
-                      ORDER_OVERLAP_MAX_MS);
-  snprintf(order->plugin, sizeof order->plugin, "%s", plugin);
-  snprintf(order->former, sizeof order->former, "%s", former ? former : "");
+    return api_refuse(fault, 400, "bad-value", name,
+                      "'%s' is to be between 0 and %u, which is a day", name, ORDER_OVERLAP_MAX_MS);
   order->overlap_ms = (uint64_t)overlap_ms;
   return true;
 }
 
+/* False: fault is filled. */
+static bool read_members(const json_t *json, struct order *order, struct api_fault *fault)
+{
+  static const char *const members[] = {"kind", "plugin", "for", "overlap_ms"};
+  struct plug_str plugin, former;
+  if (!api_json_known(json, -1, members, sizeof members / sizeof *members, fault) ||
+      !read_kind(json, order, fault) || !read_needed(json, "plugin", &plugin, fault) ||
+      !read_text(json, "for", &former, fault))
+    return false;
+  if (!is_plugin_name(plugin))
+    return api_refuse(fault, 400, "bad-value", "plugin",
+                      "'plugin' is to be a name, as in [%s] plugin%s; a path is for the file, and "
+                      "a reload",
+                      order->swap_kind, strcmp(order->swap_kind, "broker") == 0 ? "" : "s");
+  if (former.len && (strcmp(order->swap_kind, "auth") != 0 || !is_plugin_name(former)))
+    return api_refuse(fault, 400, "bad-value", "for",
+                      "'for' is for auth plugins only, and names the one whose place is taken");
+  snprintf(order->plugin, sizeof order->plugin, "%.*s", STR_ARG(plugin));
+  snprintf(order->former, sizeof order->former, "%.*s", STR_ARG(former));
+  return read_overlap(json, order, fault);
+}
+
 static bool read_swap(struct plug_str body, struct order *order, struct api_fault *fault)
 {
-  json_error_t error;
-  json_t *json = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
-  const char *kind = NULL, *plugin = NULL, *former = NULL;
-  json_int_t overlap_ms = 0;
-  bool well;
-  if (!json_is_object(json))
-    well = api_refuse(fault, 400, "bad-json", NULL, "the body is to be a JSON object");
-  else if (json_unpack(json, "{s:s, s:s, s?s, s?I !}", "kind", &kind, "plugin", &plugin, "for",
-                       &former, "overlap_ms", &overlap_ms) != 0)
-    well = api_refuse(fault, 400, "bad-value", NULL,
-                      "the members are 'kind', 'plugin', and if wanted 'for', the plugin whose "
-                      "place is taken, and 'overlap_ms', a number");
-  else
-    well = check_swap(kind, plugin, former, overlap_ms, order, fault);
+  json_t *json = api_json_read(body, fault);
+  bool well = json && read_members(json, order, fault);
   json_decref(json);
   return well;
 }

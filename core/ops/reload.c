@@ -69,10 +69,16 @@ void reload_hear(void *ctx, const struct plug_err *err)
   json_array_append_new(ctx, reload_text(text));
 }
 
-static void put_changes(struct buf *answer, const struct config_changes *changes)
+bool reload_is_brokers(const char *key)
+{
+  return strncmp(key, "[broker] plugin", 15) == 0 || strncmp(key, "[broker.", 8) == 0;
+}
+
+/* swap: the broker is about to be swapped, which may fail. */
+static void put_changes(struct buf *answer, const struct config_changes *changes, bool swap)
 {
   json_t *applied = json_array(), *kept = json_array();
-  size_t n_kept = 0;
+  size_t n_kept = 0, n_swap = 0;
   for (size_t i = 0; i < changes->n; i++) {
     const struct config_change *change = &changes->items[i];
     if (change->why) {
@@ -81,13 +87,19 @@ static void put_changes(struct buf *answer, const struct config_changes *changes
                                             reload_text(change->why)));
       n_kept++;
     } else {
-      log_info("config", "%s is applied", change->key);
+      bool later = swap && reload_is_brokers(change->key);
+      log_info("config", "%s is %s", change->key,
+               later ? "to be applied by a swap of the broker" : "applied");
       json_array_append_new(applied, reload_text(change->key));
+      n_swap += later;
     }
   }
+  char of_swap[64] = "";
+  if (n_swap)
+    snprintf(of_swap, sizeof of_swap, ", %zu left to a swap of the broker", n_swap);
   log_info("config",
-           "the configuration was read again: %zu changed and applied, %zu kept as before",
-           changes->n - n_kept, n_kept);
+           "the configuration was read again: %zu changed and applied, %zu kept as before%s",
+           changes->n - n_kept - n_swap, n_kept, of_swap);
   reload_put(answer, json_pack("{s:o, s:o}", "applied", applied, "kept", kept));
 }
 
@@ -179,6 +191,24 @@ plug_status reload_set_settings(const struct reload *reload, struct reload_set *
   return settings_page_sign_in(&set->settings, set->config, err);
 }
 
+/* A section of a broker that the file does not name is read when an order swaps to it. */
+static void keep_other_brokers(const struct settings *settings, struct config_changes *changes)
+{
+  char section[128], own[sizeof section + 4], why[256];
+  broker_section_name(settings, section, sizeof section);
+  int n = snprintf(own, sizeof own, "[%s]", section);
+  snprintf(why, sizeof why, "is for a swap to it: [broker] plugin names %.150s",
+           settings->broker_plugin);
+  for (size_t i = 0; i < changes->n; i++) {
+    struct config_change *change = &changes->items[i];
+    if (change->why || strncmp(change->key, "[broker.", 8) != 0 ||
+        strncmp(change->key, own, (size_t)n) == 0)
+      continue;
+    change->why = str_dup(str_of(why));
+    changes->failed = changes->failed || !change->why;
+  }
+}
+
 /* The settings that are to hold. */
 static plug_status merge(const struct reload *reload, struct reload_set *set,
                          struct config_changes *changes, struct plug_err *err)
@@ -200,6 +230,7 @@ static plug_status merge(const struct reload *reload, struct reload_set *set,
   }
   note_key_files(former, &set->settings, changes);
   note_tokens(former, &set->settings, changes);
+  keep_other_brokers(&set->settings, changes);
   return changes->failed ? fault_no_memory(err) : status;
 }
 
@@ -415,7 +446,7 @@ plug_status reload_run(struct reload *reload, struct buf *answer)
   json_decref(faults);
   reload_set_switch(reload, set, &changes);
   reload->broker = is_other_broker(&set->settings, &changes);
-  put_changes(answer, &changes);
+  put_changes(answer, &changes, reload->broker);
   changes_fini(&changes);
   return PLUG_OK;
 }

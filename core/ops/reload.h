@@ -59,6 +59,9 @@ struct reload {
  * "kept":[{"key","why"}]}. PLUG_EINVAL: {"code","message","faults":["FILE:LINE: ...",...]}.
  * Otherwise a sentence. All of it was logged. *answer ends with a NUL. */
 plug_status reload_run(struct reload *reload, struct buf *answer);
+/* Of a key in such an answer: where reload->broker is set it holds when the broker has been
+ * swapped. */
+bool reload_is_brokers(const char *key);
 /* Another auth plugin in the place of one that runs, or one, or an application, made anew. */
 struct reload_order {
   const char *kind;   /* "auth", "app" */

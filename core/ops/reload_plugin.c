@@ -12,6 +12,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "config/fault.h"
+#include "config/option.h"
 #include "ops/reload_inner.h"
 
 struct exchange {
@@ -73,8 +74,9 @@ static bool choose(struct exchange *x, char *why, size_t size)
   const char *kind = order->kind;
   bool auth = strcmp(kind, "auth") == 0;
   if (!x->running->n || !(auth ? (void *)x->reload->now.access : (void *)x->reload->now.app)) {
-    snprintf(why, size, "there is none: [%s] plugins names none%s", kind,
-             auth ? "" : ", and stays so until the next start");
+    snprintf(why, size, "no %s runs: [%s] plugins names none%s",
+             auth ? "auth plugin" : "application", kind,
+             auth && x->reload->now.access ? "" : ", and stays so until the next start");
     return false;
   }
   snprintf(x->section, sizeof x->section, "%s.%s", kind, order->plugin);
@@ -87,7 +89,9 @@ static bool choose(struct exchange *x, char *why, size_t size)
     return false;
   }
   if (x->same && order->former[0] && strcmp(order->former, order->plugin) != 0) {
-    snprintf(why, size, "'%s' is among [auth] plugins already", order->plugin);
+    snprintf(why, size,
+             "'%s' is among [auth] plugins already: it takes its own place only, leave 'for' out",
+             order->plugin);
     return false;
   }
   if (!x->same && order->former[0] && !find(x, order->former)) {
@@ -97,7 +101,7 @@ static bool choose(struct exchange *x, char *why, size_t size)
   if (!x->same && !order->former[0] && x->running->n > 1) {
     snprintf(why, size,
              "[auth] plugins names several, and '%s' is none of them: say which one it is to take "
-             "the place of",
+             "the place of ('for'; plugctl: --for NAME)",
              order->plugin);
     return false;
   }
@@ -196,8 +200,14 @@ static plug_status exchange(struct exchange *x, const struct config *file, struc
   plug_status status = compose(x, file, set, err);
   if (status != PLUG_OK)
     return status;
-  if (!image_load(set->settings.plugin_dir, x->order->kind, named, err))
+  const struct plugin_image *image =
+      image_load(set->settings.plugin_dir, x->order->kind, named, err);
+  if (!image)
     return PLUG_EINVAL;
+  const struct option_table table = {image->entry.options, image->entry.n_options};
+  status = option_check(&table, config_find(set->config, x->section), x->section, err);
+  if (status != PLUG_OK)
+    return status;
   *mistaken = false;
   status = reload_set_make(x->reload, set, &none, x->section, err);
   if (status == PLUG_OK)

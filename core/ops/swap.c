@@ -24,7 +24,7 @@
 #define STOP_LIMIT_MS  5000u
 
 static const char *const phases[] = {[SWAP_SUBSCRIBING] = "subscribing",
-                                     [SWAP_MARKING] = "joining",
+                                     [SWAP_MARKING] = "starting",
                                      [SWAP_JOINING] = "joining",
                                      [SWAP_SETTLING] = "joining",
                                      [SWAP_OVERLAP] = "overlap",
@@ -218,6 +218,7 @@ void swap_begin(struct swap *swap, const struct swap_plan *plan, swap_end_fn don
     const struct swap_end end = {
         .from = swap->status.from, .to = plan->plugin, .why = "another swap is under way"};
     COUNT(swaps_failed);
+    log_error("core", "%s does not take over: %s", end.to, end.why);
     done(ctx, &end);
     return;
   }

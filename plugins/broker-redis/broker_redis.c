@@ -540,7 +540,7 @@ static void health(void *arg, struct plug_health *out) PLUG_NOEXCEPT
     snprintf(out->text, sizeof out->text, "another node is called '%.70s', too",
              self->env.host->node);
   else if (self->state != PLUG_STATE_UP && self->why[0] != '\0')
-    snprintf(out->text, sizeof out->text, "%.107s", self->why);
+    redis_link_explain(self->link, self->why, out->text, sizeof out->text);
   else if (self->link != NULL)
     snprintf(out->text, sizeof out->text, "%.107s",
              redis_addr_text(redis_link_addr(self->link), addr));

@@ -300,6 +300,14 @@ const struct redis_addr *redis_link_addr(const struct redis_link *link)
   return &link->config.addr;
 }
 
+void redis_link_explain(const struct redis_link *link, const char *why, char *out, size_t size)
+{
+  char addr[REDIS_ADDR_TEXT];
+  if (link == NULL || link->sentinel != NULL ||
+      (size_t)snprintf(out, size, "%s: %s", redis_addr_text(&link->config.addr, addr), why) >= size)
+    snprintf(out, size, "%.*s", (int)size - 1, why);
+}
+
 void redis_link_place(const struct redis_link *link, char out[REDIS_PLACE_MAX])
 {
   char addr[REDIS_ADDR_TEXT];

@@ -60,7 +60,10 @@ struct redis_conn *redis_link_commands(const struct redis_link *link);
 struct redis_conn *redis_link_subscriptions(const struct redis_link *link);
 /* Where Redis is, or was last. */
 const struct redis_addr *redis_link_addr(const struct redis_link *link);
-/* The same for the log, and whether the way there is private. Connected. */
+/* why it cannot be reached, with the address where that leaves room for why, and no Sentinel is to
+ * tell the address. link may be NULL. */
+void redis_link_explain(const struct redis_link *link, const char *why, char *out, size_t size);
+/* Where Redis is for the log, and whether the way there is private. Connected. */
 void redis_link_place(const struct redis_link *link, char out[REDIS_PLACE_MAX]);
 
 #endif

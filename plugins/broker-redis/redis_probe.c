@@ -1,11 +1,15 @@
 #include "redis_probe.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 #include <time.h>
 
-enum { MAX_EXTENDED = 4, NONCE_LEN = 16, FOREIGN_MS = 60000 };
+/* The first digits of a nonce are those of the process. */
+enum { MAX_EXTENDED = 4, NONCE_LEN = 16, PROCESS_LEN = 8, FOREIGN_MS = 60000 };
 
 static uint64_t now_us(void)
 {
@@ -66,6 +70,28 @@ static void on_timer(void *arg) PLUG_NOEXCEPT
                                                     : "it does not answer any more");
 }
 
+/* Where a broker is swapped to the same Redis, two instances of a node probe for a while, perhaps
+ * each from a file of its own: so it is made of what the kernel gives a process, which cannot be
+ * told from the digest. False: there is none. */
+static bool digest_process(uint32_t *out)
+{
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  const void *random = (const void *)getauxval(AT_RANDOM);
+  if (random == NULL || EVP_Digest(random, 16, digest, NULL, EVP_sha256(), NULL) != 1)
+    return false;
+  memcpy(out, digest, sizeof *out);
+  return true;
+}
+
+static uint64_t make_nonce(const struct redis_probe *probe)
+{
+  uint64_t nonce;
+  uint32_t process;
+  if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) != sizeof nonce)
+    nonce = now_us() ^ (uintptr_t)probe;
+  return digest_process(&process) ? (uint64_t)process << 32 | (uint32_t)nonce : nonce;
+}
+
 bool redis_probe_init(struct redis_probe *probe, const struct redis_env *env, uint64_t interval_ms,
                       uint64_t timeout_ms, const struct redis_probe_events *events, void *arg)
 {
@@ -74,8 +100,7 @@ bool redis_probe_init(struct redis_probe *probe, const struct redis_env *env, ui
                                 .arg = arg,
                                 .interval_ms = interval_ms,
                                 .timeout_ms = timeout_ms};
-  if (getrandom(&probe->nonce, sizeof probe->nonce, GRND_NONBLOCK) != sizeof probe->nonce)
-    probe->nonce = now_us() ^ (uintptr_t)probe;
+  probe->nonce = make_nonce(probe);
   probe->timer = env->host->timer_new(env->host, on_timer, probe);
   return probe->timer != NULL;
 }
@@ -138,7 +163,7 @@ void redis_probe_receive(struct redis_probe *probe, struct plug_str payload)
 {
   char text[REDIS_PROBE_MAX];
   if (is_probe(payload) &&
-      memcmp(payload.ptr, redis_probe_payload(probe, text).ptr, NONCE_LEN) != 0) {
+      memcmp(payload.ptr, redis_probe_payload(probe, text).ptr, PROCESS_LEN) != 0) {
     hear_foreign(probe);
     return;
   }

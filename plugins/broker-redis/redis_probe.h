@@ -15,8 +15,8 @@ struct redis_probe_events {
   void (*send)(void *arg, struct plug_str payload);
   void (*heard)(void *arg, uint32_t rtt_us);
   void (*failed)(void *arg, const char *why);
-  /* Somebody else probes under this node's name. Not for a single probe, which may be the last one
-   * of a node whose place this one has taken. */
+  /* Another process probes under this node's name. Not for a single probe, which may be the last
+   * one of a node whose place this one has taken. */
   void (*namesake)(void *arg);
   /* Reads what has arrived but was not looked at yet, and tells how many bytes came so far on the
    * two connections. It may find them lost, and stop the probe. */
@@ -36,7 +36,8 @@ struct redis_probe {
   bool waiting, answered;
 };
 
-/* Makes the timer; nonce tells this instance from others of the same node. False: no memory. */
+/* Makes the timer; nonce tells this instance from others of the same process, which are no
+ * namesakes, and from other nodes. False: no memory. */
 bool redis_probe_init(struct redis_probe *probe, const struct redis_env *env, uint64_t interval_ms,
                       uint64_t timeout_ms, const struct redis_probe_events *events, void *arg);
 void redis_probe_fini(struct redis_probe *probe);

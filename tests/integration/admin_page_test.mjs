@@ -252,31 +252,36 @@ test('the broker is swapped by the page, which shows how far it is', { timeout: 
   const problems = [];
   const tab = await openPage(context, server, problems);
   await signIn(tab);
-  const order = async (plugin, seconds) => {
+  const order = async (plugin, seconds, go) => {
     await tab.click('#swap');
-    await tab.fill('#swap-form [name="plugin"]', plugin);
     await tab.fill('#swap-form [name="overlap"]', seconds);
+    await tab.fill('#swap-form [name="plugin"]', plugin);
     await screenshot(tab, 'admin-swap-dialog');
-    await tab.click('#swap-form button[value="swap"]');
+    await go();
   };
+  const click = () => tab.click('#swap-form button[value="swap"]');
+  const enter = () => tab.press('#swap-form [name="plugin"]', 'Enter');
   await tab.click('#swap');
   await tab.click('#swap-form button[value="cancel"]');
   assert.equal(await tab.textContent('#action-result'), '');
-  await order('memory', '4');
+  await order('memory', '4', click);
   await tab.locator('#about', { hasText: 'memory to memory: both carry all messages' }).waitFor();
   assert.equal(await tab.isDisabled('#swap'), true);
   await screenshot(tab, 'admin-swap');
   await tab.locator('#action-result', { hasText: /^The broker is memory now, and was memory: swapped in / }).waitFor();
   await until(() => tab.isEnabled('#swap'), 'the button');
-  await order('redis', '0');
+  await order('redis', '0', enter);
   await tab.locator('#action-result.bad', { hasText: 'the broker stays memory: it is not up' }).waitFor();
   // another kind of plugin: what is for brokers alone is not asked for
   await tab.click('#swap');
+  assert.deepEqual([await tab.inputValue('#swap-form [name="plugin"]'), await tab.inputValue('#swap-form [name="kind"]')], ['', 'broker']);
+  assert.match(await tab.textContent('#swap-form p[data-kind="broker"]'), /^The broker is memory now/);
   await tab.locator('#swap-form [name="kind"]').selectOption('auth');
+  assert.equal(await tab.isVisible('#swap-from'), false);
   assert.deepEqual([await tab.isVisible('#swap-form [name="overlap"]'), await tab.isVisible('#swap-form [name="for"]')], [false, true]);
   await tab.fill('#swap-form [name="plugin"]', 'jwt');
   await tab.click('#swap-form button[value="swap"]');
-  await tab.locator('#action-result.bad', { hasText: 'there is none: [auth] plugins names none' }).waitFor();
+  await tab.locator('#action-result.bad', { hasText: 'no auth plugin runs: [auth] plugins names none, and stays so until the next start' }).waitFor();
   await client.request('SEND', { destination: '/topic/lobby' }, 'still here');
   assert.equal((await client.expect('MESSAGE')).body, 'still here');
   assert.deepEqual(problems, []);

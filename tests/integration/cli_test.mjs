@@ -242,7 +242,7 @@ plugins = nope
   test('the section of a broker that is not chosen is told, and no fault', async (t) => {
     const file = configFile(t, '[server]\nworkers = 1\n[broker.redis]\nurl = redis://10.0.0.1\n');
     const warning = `${file}:3: [broker.redis] is not read: the broker in use is 'memory'; `
-      + 'to use this one, set plugin = redis in [broker], otherwise take the section out';
+      + 'to use this one, set plugin = redis in [broker] or swap to it, otherwise take the section out';
     const checked = await run(['--check', '--config', file]);
     assert.equal(checked.code, 0, checked.stderr);
     assert.ok(checked.stderr.includes(` warn server: ${warning}\n`), checked.stderr);

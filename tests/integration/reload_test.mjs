@@ -167,7 +167,8 @@ describe('what a reload does not apply', { concurrency: 4 }, () => {
       access: { all: 'subscribe /topic/**' },
       'endpoint /other': {},
     }));
-    assert.deepEqual(result.applied, ['[http] keep-alive-timeout', '[broker.memory]']);
+    assert.deepEqual(result.applied, ['[http] keep-alive-timeout']);
+    assert.match(result.text, /^\[broker\.memory\] is to be applied by a swap of the broker$/m);
     assert.deepEqual(result.kept, {
       '[server] workers': 'stays 1 until the next start',
       '[server] node': 'keeps its default until the next start',

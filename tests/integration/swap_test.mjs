@@ -63,21 +63,30 @@ test('what cannot take over leaves the old broker as it was, and says why', asyn
     assert.deepEqual([answer.status, answer.json?.code], [status, code], answer.text);
     assert.match(answer.json.message, message);
     await load.more(5);
+    return answer;
   };
   const broker = (plugin, more = {}) => ({ kind: 'broker', plugin, ...more });
   await refused(422, 'bad-configuration', broker('missing'), /stays memory: .*broker-missing\.so/);
   await refused(422, 'bad-configuration', broker('nats'), /stays memory: .*servers/);
-  await refused(409, 'not-swapped', broker('redis'), /stays memory: it is not up: .*refused/i);
+  await refused(409, 'not-swapped', broker('redis'), /stays memory: it is not up: 127\.0\.0\.1:\d+: cannot connect: .*refused/i);
   // a second one meanwhile
-  const first = admin.ask('POST', 'swap', { body: JSON.stringify(broker('memory', { overlap_ms: 800 })) });
+  const first = admin.ask('POST', 'swap', { body: JSON.stringify(broker('memory', { overlap_ms: 2000 })) });
   await until(async () => (await status(server)).swap?.phase === 'overlap', 'the overlap');
   assert.deepEqual((await status(server)).swap, { kind: 'broker', from: 'memory', to: 'memory', phase: 'overlap' });
-  for (const kind of ['broker', 'auth', 'app'])
+  const text = await ctl(['status', '--admin', `http://${admin.where.host}:${admin.where.port}`, '--admin-token', TOKEN]);
+  assert.match(text.stdout, /^swap +memory to memory: overlap$/m);
+  for (const kind of ['broker', 'auth', 'app']) {
     await refused(409, 'not-swapped', { kind, plugin: 'memory' }, /another swap is under way/);
+    await server.waitForLine(kind === 'broker' ? /error core: .*another swap is under way/ : new RegExp(`error ${kind}: .*another swap is under way`));
+  }
   assert.equal((await first).status, 200);
-  for (const [code, body] of [['bad-json', '[]'], ['bad-value', '{}'], ['bad-value', broker('memory', { more: 1 })], ['bad-value', broker('../x')],
-    ['bad-value', { kind: 'disk', plugin: 'x' }], ['bad-value', broker('memory', { overlap_ms: -1 })], ['bad-value', broker('memory', { overlap_ms: 86400001 })]]) {
-    await refused(400, code, body, /./);
+  for (const [code, field, body] of [['bad-json', undefined, '[]'], ['missing', 'kind', '{}'], ['missing', 'plugin', { kind: 'auth' }],
+    ['unknown-field', 'more', broker('memory', { more: 1 })], ['bad-value', 'plugin', broker('../x')], ['bad-value', 'plugin', broker('x\0y')],
+    ['bad-value', 'plugin', broker('x'.repeat(64))], ['bad-type', 'plugin', broker(1)], ['bad-value', 'kind', { kind: 'disk', plugin: 'x' }],
+    ['bad-value', 'for', broker('memory', { for: 'x' })], ['bad-value', 'overlap_ms', broker('memory', { overlap_ms: -1 })],
+    ['bad-value', 'overlap_ms', broker('memory', { overlap_ms: 86400001 })], ['bad-type', 'overlap_ms', broker('memory', { overlap_ms: '1' })]]) {
+    const answer = await refused(400, code, body, /./);
+    assert.equal(answer.json.field, field, answer.text);
   }
   for (const kind of ['auth', 'app']) await refused(422, 'bad-configuration', { kind, plugin: 'x' }, /plugins names none/);
   await load.end();
@@ -145,12 +154,25 @@ test('a reload that names another broker, or other options of it, swaps', async 
   assert.equal(dead.kept[0].key, '[broker.redis] url');
   assert.match(dead.kept[0].why, /^is not applied, the broker stays redis: it is not up: /);
   await load.more();
+  const again = await reload(config('redis', 'b:').replace(port, gone));
+  assert.deepEqual([again.applied, again.kept.map(({ key }) => key)], [[], ['[broker] plugin']]);
+  assert.match(again.kept[0].why, /^is not applied, the broker stays redis: it is not up: /);
+  await startRedis({ t, port: gone });
+  assert.deepEqual(await reload(config('redis', 'b:').replace(port, gone)), { applied: ['[broker] plugin'], kept: [] });
+  await load.more();
   const wrong = await reload(config('nats').replace('[broker.redis]', '[broker.nats]\nservers = x\n[broker.redis]'));
   assert.equal(wrong.code, 'bad-configuration');
   server.configure(config('memory'));
   server.signal('SIGHUP');
-  await until(async () => (await status(server)).broker.plugin === 'memory', 'the swap', 10000);
+  await until(async () => { const { broker, swap: going } = await status(server); return broker.plugin === 'memory' && !going; }, 'the swap', 10000);
   await load.more();
+  const lines = server.log.join('\n');
+  assert.match(lines, /\[broker\] plugin is to be applied by a swap of the broker/);
+  assert.doesNotMatch(lines, /\[broker.*is applied/);
+  // An order is not undone by a reload, which has nothing to do with what the file does not name.
+  await swap(server, 'redis');
+  assert.deepEqual(await reload(config('memory', 'c:')), { applied: [], kept: [{ key: '[broker.redis] prefix', why: 'is for a swap to it: [broker] plugin names memory' }] });
+  assert.equal((await status(server)).broker.plugin, 'redis');
   await load.end();
 });
 

@@ -163,6 +163,14 @@ async function reload() {
 
 const SWAPPED = { broker: 'The broker', auth: 'The auth plugin', app: 'The application' };
 
+const NAMED = { broker: '[broker] plugin', auth: '[auth] plugins', app: '[app] plugins' };
+
+function showKind(kind) {
+  const form = byId('swap-form');
+  for (const part of form.querySelectorAll('[data-kind]')) part.hidden = part.dataset.kind !== kind;
+  form.elements.plugin.title = `a name, as in ${NAMED[kind]}`;
+}
+
 async function swap(form) {
   const { kind, plugin, overlap, for: former } = Object.fromEntries(new FormData(form));
   const order = { kind, plugin };
@@ -192,10 +200,12 @@ export function startOverview() {
   makeTiles();
   byId('counter-filter').addEventListener('input', filterCounters);
   byId('reload').addEventListener('click', reload);
-  byId('swap').addEventListener('click', () => byId('swap-dialog').showModal());
-  byId('swap-form').elements.kind.addEventListener('change', (event) => {
-    for (const part of byId('swap-form').querySelectorAll('[data-kind]')) part.hidden = part.dataset.kind !== event.target.value;
+  byId('swap').addEventListener('click', () => {
+    byId('swap-form').reset();
+    showKind('broker');
+    byId('swap-dialog').showModal();
   });
+  byId('swap-form').elements.kind.addEventListener('change', (event) => showKind(event.target.value));
   byId('swap-dialog').addEventListener('close', (event) => {
     if (event.target.returnValue === 'swap') swap(byId('swap-form'));
     event.target.returnValue = '';

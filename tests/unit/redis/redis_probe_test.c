@@ -134,6 +134,23 @@ static void another_node_of_the_name_is_noticed(void **state)
   assert_int_equal(f->n_namesake, 2);
 }
 
+static void another_instance_of_the_process_is_no_namesake(void **state)
+{
+  struct fixture *f = *state;
+  struct redis_probe other;
+  char text[REDIS_PROBE_MAX];
+  assert_true(redis_probe_init(&other, f->probe.env, INTERVAL, TIMEOUT, &events, f));
+  assert_true(other.nonce != f->probe.nonce);
+  redis_probe_start(&f->probe);
+  for (int i = 0; i < 3; i++) {
+    other.seq++;
+    redis_probe_receive(&f->probe, redis_probe_payload(&other, text));
+  }
+  assert_int_equal(f->n_namesake, 0);
+  assert_int_equal(f->n_heard, 0); /* nor is it an answer */
+  redis_probe_fini(&other);
+}
+
 static void what_is_no_probe_is_no_node(void **state)
 {
   struct fixture *f = *state;
@@ -205,6 +222,7 @@ int main(void)
       TEST(a_probe_that_comes_back_is_followed_by_the_next),
       TEST(probes_of_others_and_late_ones_do_not_count),
       TEST(another_node_of_the_name_is_noticed),
+      TEST(another_instance_of_the_process_is_no_namesake),
       TEST(what_is_no_probe_is_no_node),
       TEST(no_answer_is_a_failure),
       TEST(an_answer_without_a_delivery_is_a_failure),
