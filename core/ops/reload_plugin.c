@@ -179,7 +179,9 @@ static struct config *read_file(const struct exchange *x, json_t *faults)
 static plug_status compose(const struct exchange *x, const struct config *file,
                            struct reload_set *set, struct plug_err *err)
 {
-  const char *leaving = x->same ? NULL : x->former; /* nobody may read its section any more */
+  /* Nobody would know what the section of one that was named by its path is for. */
+  bool by_path = strchr(x->running->items[x->at].ptr, '/') != NULL;
+  const char *leaving = !x->same && by_path ? x->former : NULL;
   set->config = config_new();
   if (!set->config || !copy(set->config, x->reload->now.config, x->section, false, leaving) ||
       !copy(set->config, file, x->section, true, NULL))
