@@ -698,7 +698,7 @@ test('a client that takes one topic after the other while Redis is silent does n
   redis.freeze();
   const before = rss();
   const cycles = 60000;
-  const behind = 20; // or the node would never have to ask Redis
+  const behind = 500; // or the node would never have to ask Redis, which it does at the end of a worker's turn
   for (let i = 0; i < cycles + behind; i += 1) {
     if (i < cycles) client.frame('SUBSCRIBE', { destination: `/topic/${i}`, id: i });
     if (i >= behind) client.frame('UNSUBSCRIBE', { id: i - behind });
@@ -708,7 +708,7 @@ test('a client that takes one topic after the other while Redis is silent does n
   const { refused_unused: refused } = await node.stats();
   const grown = rss() - before;
   console.log(`memory grown by ${grown.toFixed(1)} MB, ${refused} topics refused`);
-  assert.ok(refused > 0, String(refused)); // the limit was reached; how often depends on how many end before they are asked for
+  assert.ok(refused > 1000, String(refused));
   if (!sanitized) assert.ok(grown < 32, `${grown} MB`);
   for (const { command, headers } of client.frames.splice(0)) {
     assert.equal(command, 'ERROR');
