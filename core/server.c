@@ -187,7 +187,7 @@ static void stop_all(struct server *server)
     worker_stop(&server->workers[i], end_ms);
   for (unsigned i = 0; i < server->n_running; i++)
     worker_join(&server->workers[i]);
-  atomic_store(&server->serving, false);
+  watchdog_tell_nobody(); /* it wakes workers */
   monitor_stop(&server->monitor);
   empty_inboxes(server);
   if (server->broker_started)

@@ -232,6 +232,8 @@ void server_fini(struct server *server)
   workpool_free(server->pool);
   if (server->loop)
     loop_stop(server->loop);
+  for (unsigned i = 0; i < server->n_initialised; i++)
+    worker_close(&server->workers[i]);
   interest_table_free(server->interests);
   sockjs_registry_free(server->sockjs);
   doors_remove_paths(&server->doors);

@@ -590,7 +590,6 @@ void worker_fini(struct worker *worker)
       close(worker->sockets[i].fd);
   http_conns_take(env, false);
   timers_fini(&env->timers, &env->poller);
-  poller_fini(&env->poller);
   hub_take_all(&env->hub, &worker->inbox);
   while (hub_run_calls(&env->hub))
     ;
@@ -613,4 +612,10 @@ void worker_fini(struct worker *worker)
   sem_destroy(&worker->shut);
   sem_destroy(&worker->parted);
   sem_destroy(&worker->quiet);
+}
+
+void worker_close(struct worker *worker)
+{
+  if (worker->initialised)
+    poller_fini(&worker->env.poller);
 }

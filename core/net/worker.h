@@ -89,7 +89,10 @@ void worker_stop(struct worker *worker, uint64_t deadline_ms);
 /* [any] Makes it look around, as while a plugin hangs. */
 void worker_wake(struct worker *worker);
 void worker_join(struct worker *worker); /* [start] */
-/* [start] After the broker has stopped. */
+/* [start] After the broker has stopped. It may be woken still. */
 void worker_fini(struct worker *worker);
+/* [start] At last, when all threads that may wake it have ended: one that saw it run a moment ago
+ * writes to its descriptor, whatever that has become. */
+void worker_close(struct worker *worker);
 
 #endif

@@ -35,6 +35,7 @@ static pthread_cond_t changed;
 static pthread_t thread;
 static struct watchdog_settings settings;
 static bool running, ending;
+static bool telling;             /* settings.hangs is under way */
 static uint64_t end_ms;          /* 0: none */
 static uint64_t signal_since_ms; /* 0: no signal to end is pending */
 static char reason[200];         /* empty: nothing hangs */
@@ -143,9 +144,12 @@ static void *thread_main(void *arg)
       _exit(EXIT_FAILURE);
     }
     if ((atomic_load(&hangs) || atomic_load(&some_home_is_late)) && settings.hangs) {
+      telling = true;
       pthread_mutex_unlock(&lock);
       settings.hangs(settings.ctx);
       pthread_mutex_lock(&lock);
+      telling = false;
+      pthread_cond_broadcast(&changed);
     }
     if (!ending)
       wait_ms(scan_ms);
@@ -180,7 +184,7 @@ void watchdog_stop(void)
     return;
   pthread_mutex_lock(&lock);
   ending = true;
-  pthread_cond_signal(&changed);
+  pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
   pthread_join(thread, NULL);
   pthread_cond_destroy(&changed);
@@ -194,6 +198,15 @@ void watchdog_stop(void)
     atomic_store(&records[i].is_late, false);
     atomic_store(&records[i].hangs, false);
   }
+}
+
+void watchdog_tell_nobody(void)
+{
+  pthread_mutex_lock(&lock);
+  settings.hangs = NULL;
+  while (telling)
+    pthread_cond_wait(&changed, &lock);
+  pthread_mutex_unlock(&lock);
 }
 
 bool watchdog_hangs(void)

@@ -20,6 +20,8 @@ struct watchdog_settings {
 bool watchdog_start(const struct watchdog_settings *settings);
 /* [create] */
 void watchdog_stop(void);
+/* [create] Its settings' hangs is not called any more, and no call of it is under way. */
+void watchdog_tell_nobody(void);
 
 /* [any] A call that sessions depend on hangs now. Cheap. */
 bool watchdog_hangs(void);

@@ -68,10 +68,11 @@ test('clients are counted by endpoint, transport, prefix and worker', async (t) 
 
   await clients[1].request('SEND', { destination: '/topic/a' }, 'hello');
   for (const client of clients) await client.expect('MESSAGE');
-  const { samples } = await until(async () => {
-    const now = await scrape(server);
-    return now.samples.get('plugboard_endpoint_connections{endpoint="/ws",transport="sockjs-xhr-streaming"}') === 1 && now;
+  await until(async () => {
+    const { samples: now } = await scrape(server);
+    return now.get('plugboard_endpoint_connections{endpoint="/ws",transport="sockjs-xhr-streaming"}') === 1;
   }, 'the stream');
+  const { samples } = await scrape(server); // that one was read while things changed
   const at = (name) => samples.get(name);
   const sum = (name) => [...samples].filter(([key]) => key.startsWith(`${name}{`)).reduce((all, [, value]) => all + value, 0);
   assert.equal(at('plugboard_endpoint_connections{endpoint="tcp",transport="tcp"}'), 1);

@@ -83,7 +83,7 @@ class Backend {
         return setTimeout(() => request.socket.destroy(), 20);
       case 'lies': return request.socket.end('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: banana\r\n\r\n{}');
       case 'noise': return request.socket.end('SSH-2.0-OpenSSH_9.2\r\n');
-      case 'stall': return this.held.push(() => send(200, 'application/json', good));
+      case 'stall': return this.held.push({ type: event.type, answer: () => send(200, 'application/json', good) });
       case 'trickle':
         response.writeHead(200, { 'content-type': 'application/json' });
         return void setInterval(() => response.write(' '), 20).unref();
@@ -91,8 +91,12 @@ class Backend {
     }
   }
 
-  // Answers what 'stall' has held up.
-  release() { for (const answer of this.held.splice(0)) answer(); }
+  // Answers what 'stall' has held up, all or of one type.
+  release(type) {
+    const released = this.held.filter((held) => !type || held.type === type);
+    this.held = this.held.filter((held) => !released.includes(held));
+    for (const held of released) held.answer();
+  }
 
   async die() {
     for (const socket of this.sockets) socket.destroy();
