@@ -1,6 +1,5 @@
-#include "net/worker.h"
+#include "net/worker_inner.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +26,6 @@
 #include "plugin/loop.h"
 #include "plugin/watchdog.h"
 #include "session/admission.h"
-
-enum worker_command { COMMAND_RUN, COMMAND_SHUT, COMMAND_PART, COMMAND_QUIET, COMMAND_STOP };
 
 /* --- the turn ----------------------------------------------------------------------------- */
 
@@ -238,9 +235,6 @@ static void init_hub(struct worker *worker, struct interest_table *interests)
   hub->on_costly = session_costly;
 }
 
-static void on_drain_timeout(struct timer *timer, uint64_t now_ms);
-static void on_parted(struct parting *parting);
-
 static void init_net_env(struct worker *worker, struct broker *broker, const struct pages *pages,
                          _Atomic int64_t *n_sockets)
 {
@@ -275,11 +269,7 @@ plug_status worker_init(struct worker *worker, unsigned index, const struct gene
   env->inbox = &worker->inbox;
   env->addresses = addresses;
   init_hub(worker, interests);
-  sem_init(&worker->shut, 0, 0);
-  sem_init(&worker->parted, 0, 0);
-  sem_init(&worker->quiet, 0, 0);
-  parting_init(&worker->parting, env, on_parted);
-  timer_init(&worker->drain, on_drain_timeout);
+  worker_end_init(worker);
   worker->initialised = true;
   env->poller.fd = env->poller.wake.fd = env->timers.watch.fd = -1;
   env->rx = malloc(NET_READ_BYTES + STREAM_MORE);
@@ -315,133 +305,6 @@ void worker_renew_doors(struct worker *worker)
 {
   for (unsigned i = 0; i < worker->n_listeners; i++)
     listener_renew(&worker->listeners[i]);
-}
-
-/* --- the end ------------------------------------------------------------------------------ */
-
-static void shut(struct worker *worker)
-{
-  parting_shut(&worker->env);
-  worker->n_shut = worker->env.n_conns;
-  sem_post(&worker->shut);
-}
-
-static void on_parted(struct parting *parting)
-{
-  sem_post(&container_of(parting, struct worker, parting)->parted);
-}
-
-static void fall_quiet(struct worker *worker)
-{
-  struct net_env *env = &worker->env;
-  parting_stop(&worker->parting);
-  for (unsigned i = 0; i < worker->n_listeners; i++)
-    listener_close(&worker->listeners[i]);
-  env->quiet = true;
-  for (struct list *node = env->conns.next; node != &env->conns; node = node->next)
-    conn_update_reading(container_of(node, struct conn, link));
-  sem_post(&worker->quiet);
-}
-
-static void end_loop(struct worker *worker)
-{
-  worker->ending = true;
-  atomic_store(&worker->stopped, 1);
-}
-
-static void on_drain_timeout(struct timer *timer, uint64_t now_ms)
-{
-  struct worker *worker = container_of(timer, struct worker, drain);
-  (void)now_ms;
-  log_warn("net", "worker %u: %llu connections did not close within drain-time, cut off",
-           worker->index, (unsigned long long)worker->env.n_conns);
-  end_loop(worker);
-}
-
-static void close_sessions(struct worker *worker)
-{
-  struct net_env *env = &worker->env;
-  hub_take_all(&env->hub, &worker->inbox); /* what was published before belongs to them */
-  env->draining = true;
-  for (struct list *node = env->conns.next; node != &env->conns; node = node->next) {
-    struct conn *conn = container_of(node, struct conn, link);
-    parting_close(conn);
-    if (conn->watch.fd < 0)
-      conn_doom(conn); /* its client cannot come back */
-  }
-  http_conns_drain(env);
-  proxy_conns_cut(env);
-  tls_conns_cut(env);
-  timers_arm(&env->timers, &worker->drain,
-             worker->deadline_ms > env->now_ms ? worker->deadline_ms : env->now_ms);
-}
-
-static void obey(struct worker *worker)
-{
-  int command = atomic_load(&worker->command);
-  if (worker->obeyed < COMMAND_SHUT && command >= COMMAND_SHUT)
-    shut(worker);
-  if (worker->obeyed < COMMAND_PART && command == COMMAND_PART) /* later it is too late */
-    parting_begin(&worker->parting, &worker->plan);
-  if (worker->obeyed < COMMAND_QUIET && command >= COMMAND_QUIET)
-    fall_quiet(worker);
-  if (worker->obeyed < COMMAND_STOP && command >= COMMAND_STOP)
-    close_sessions(worker);
-  worker->obeyed = command;
-}
-
-static void order(struct worker *worker, int command)
-{
-  atomic_store(&worker->command, command);
-  if (!atomic_load(&worker->stopped))
-    poller_wake(&worker->env.poller);
-}
-
-/* False: not in time. */
-static bool wait_for(sem_t *done, uint64_t deadline_ms)
-{
-  struct timespec until = clock_timespec(deadline_ms);
-  int failed;
-  while ((failed = sem_clockwait(done, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
-    ;
-  return !failed;
-}
-
-void worker_shut(struct worker *worker)
-{
-  order(worker, COMMAND_SHUT);
-}
-
-uint64_t worker_wait_shut(struct worker *worker, uint64_t deadline_ms)
-{
-  return wait_for(&worker->shut, deadline_ms) ? worker->n_shut : 0;
-}
-
-void worker_part(struct worker *worker, const struct parting_plan *plan)
-{
-  worker->plan = *plan;
-  order(worker, COMMAND_PART);
-}
-
-bool worker_has_parted(struct worker *worker)
-{
-  return sem_trywait(&worker->parted) == 0;
-}
-
-void worker_quiet(struct worker *worker)
-{
-  order(worker, COMMAND_QUIET);
-}
-
-void worker_wait_quiet(struct worker *worker, uint64_t deadline_ms)
-{
-  (void)wait_for(&worker->quiet, deadline_ms);
-}
-
-void worker_stop(struct worker *worker, uint64_t deadline_ms)
-{
-  worker->deadline_ms = deadline_ms;
-  order(worker, COMMAND_STOP);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -495,6 +358,20 @@ void worker_wake(struct worker *worker)
   wake(&worker->inbox);
 }
 
+static void obey(struct worker *worker)
+{
+  int command = atomic_load(&worker->command);
+  if (worker->obeyed < COMMAND_SHUT && command >= COMMAND_SHUT)
+    worker_end_shut(worker);
+  if (worker->obeyed < COMMAND_PART && command == COMMAND_PART) /* later it is too late */
+    parting_begin(&worker->parting, &worker->plan);
+  if (worker->obeyed < COMMAND_QUIET && command >= COMMAND_QUIET)
+    worker_end_quiet(worker);
+  if (worker->obeyed < COMMAND_STOP && command >= COMMAND_STOP)
+    worker_end_sessions(worker);
+  worker->obeyed = command;
+}
+
 static void count_turn(struct worker *worker)
 {
   uint64_t turns = atomic_load_explicit(&worker->turns, memory_order_relaxed);
@@ -536,7 +413,7 @@ static void *run(void *arg)
     worker->stepped = tls_conns_step(env); /* when everybody else has been served */
     loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
-      end_loop(worker);
+      worker_end_loop(worker);
   }
   cut_all(worker);
   loop_wake_owed();
@@ -609,9 +486,7 @@ void worker_fini(struct worker *worker)
   buf_free(&env->scratch);
   free(worker->listeners);
   free(worker->sockets);
-  sem_destroy(&worker->shut);
-  sem_destroy(&worker->parted);
-  sem_destroy(&worker->quiet);
+  worker_end_fini(worker);
 }
 
 void worker_close(struct worker *worker)
