@@ -1,4 +1,4 @@
-#include "net/tls_stream.h"
+#include "net/tls_stream_inner.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -8,9 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
-#include "base/counter.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "net/sender.h"
 
@@ -24,27 +21,6 @@
 #define SEND_BYTES      131072u
 /* Of a round: more than fits into the cache beside everything else makes sends slower. */
 #define ROUND_BYTES     393216u
-#define REKEY_S         60u
-
-/* A ticket costs a tenth of a handshake. Where a session that is resumed saves hardly more than
- * that it waits until nobody else's handshake does. */
-enum ticket { TICKET_NONE, TICKET_DUE, TICKET_CAN_WAIT };
-
-struct tls_stream {
-  SSL *ssl;
-  char *rest;
-  char *ahead; /* what has come behind the handshake, in one read with its end */
-  uint32_t rest_at, rest_end;
-  uint32_t ahead_len;
-  uint32_t n_records; /* since the keys were changed */
-  uint32_t rekey_after, max_rekeys;
-  uint32_t n_rekeys; /* by the client, since rekeys_s */
-  uint32_t rekeys_s;
-  uint8_t ticket; /* enum ticket: goes in front of what is sent next */
-  bool shut;      /* farewell has been said */
-  bool ended;     /* by the client */
-  bool broken;
-};
 
 /* What the thread's streams share. */
 struct out {
@@ -395,36 +371,6 @@ void tls_stream_shutdown(struct tls_stream *stream, int fd)
 
 /* --- receiving ---------------------------------------------------------------------------- */
 
-/* The client has changed its keys, or wants to negotiate anew: either costs it less than us. */
-static void note_rekey(struct tls_stream *stream)
-{
-  static struct log_limit limit;
-  uint64_t held;
-  uint32_t now_s = (uint32_t)(clock_now_ms() / 1000);
-  COUNT(tls_rekeys);
-  if (now_s - stream->rekeys_s >= REKEY_S) {
-    stream->rekeys_s = now_s;
-    stream->n_rekeys = 0;
-  }
-  if (++stream->n_rekeys <= stream->max_rekeys || stream->broken)
-    return;
-  stream->broken = true;
-  COUNT(closed_rekeys);
-  if (log_limit_pass(&limit, 10000, &held))
-    log_warn("tls", "a client changes its keys more often than [tls] max-rekeys allows");
-}
-
-static void on_message(int outgoing, int version, int type, const void *bytes, size_t len, SSL *ssl,
-                       void *arg)
-{
-  const unsigned char *message = bytes;
-  (void)version;
-  (void)ssl;
-  if ((!outgoing && type == SSL3_RT_HANDSHAKE && len && message[0] == SSL3_MT_KEY_UPDATE) ||
-      (outgoing && type == SSL3_RT_ALERT && len == 2 && message[1] == SSL_AD_NO_RENEGOTIATION))
-    note_rekey(arg);
-}
-
 /* The records in io.rx, opened. *error: as SSL_get_error has it. */
 static size_t open_all(struct tls_stream *stream, char *bytes, size_t room, int *error)
 {
@@ -505,63 +451,6 @@ ssize_t tls_stream_recv(struct tls_stream *stream, int fd, char *bytes, size_t l
 
 /* --- the handshake ------------------------------------------------------------------------ */
 
-static enum tls_step judge_failure(struct tls_stream *stream, const char **why)
-{
-  unsigned long error = ERR_peek_error();
-  int reason = ERR_GET_REASON(error);
-  bool of_ssl = ERR_GET_LIB(error) == ERR_LIB_SSL;
-  const char *text = ERR_reason_error_string(error);
-  *why = stream->ended ? NULL : text ? text : "OpenSSL does not say why";
-  stream->broken = true;
-  return of_ssl && (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST)
-             ? TLS_PLAIN
-             : TLS_FAILED;
-}
-
-/* Whether a ticket is worth its price for the next handshake: one that costs more than ours does,
- * or a client that does come with tickets. */
-static bool ticket_pays(SSL *ssl)
-{
-  const EVP_PKEY *key = SSL_get_privatekey(ssl);
-  return SSL_session_reused(ssl) == 1 || SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE || !key ||
-         !EVP_PKEY_is_a(key, "EC");
-}
-
-/* OpenSSL keeps the keys that the handshake has made for it as long as the connection. They are of
- * no use from here on but to whoever wants to read what was recorded. */
-static void forget_ephemeral(SSL *ssl)
-{
-  EVP_PKEY *keys[2] = {NULL, NULL};
-  (void)SSL_get_tmp_key(ssl, &keys[0]);
-  (void)SSL_get_peer_tmp_key(ssl, &keys[1]);
-  for (int i = 0; i < 2; i++) {
-    if (keys[i])
-      (void)EVP_PKEY_set_type(keys[i], EVP_PKEY_X25519); /* frees what it had */
-    EVP_PKEY_free(keys[i]);
-  }
-}
-
-static bool finish_handshake(struct tls_stream *stream)
-{
-  SSL *ssl = stream->ssl;
-  size_t ahead = io.rx_end - io.rx_at;
-  SSL_set_msg_callback(ssl, on_message);
-  SSL_set_msg_callback_arg(ssl, stream);
-  if (SSL_version(ssl) >= TLS1_3_VERSION) {
-    forget_ephemeral(ssl);
-    if (!(SSL_get_options(ssl) & SSL_OP_NO_TICKET))
-      stream->ticket = ticket_pays(ssl) ? TICKET_DUE : TICKET_CAN_WAIT;
-  }
-  if (!ahead)
-    return true;
-  stream->ahead = malloc(ahead);
-  if (!stream->ahead)
-    return false;
-  memcpy(stream->ahead, io.rx + io.rx_at, ahead);
-  stream->ahead_len = (uint32_t)ahead;
-  return true;
-}
-
 enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char **why)
 {
   *why = NULL;
@@ -581,38 +470,17 @@ enum tls_step tls_stream_handshake(struct tls_stream *stream, int fd, const char
   io.fd = -1;
   int error = SSL_get_error(stream->ssl, n);
   if (n != 1 && error != SSL_ERROR_WANT_READ) {
-    enum tls_step step = judge_failure(stream, why);
+    enum tls_step step = tls_stream_judge_failure(stream, why);
     if (step == TLS_FAILED)
       (void)push(stream, fd); /* an alert that says why */
     io.direct.len = 0;
     ERR_clear_error();
     return step;
   }
-  if (push(stream, fd) != 0 || (n == 1 && !finish_handshake(stream)))
+  if (push(stream, fd) != 0)
+    return TLS_FAILED;
+  if (n == 1 &&
+      !tls_stream_finish_handshake(stream, str_from(io.rx + io.rx_at, io.rx_end - io.rx_at)))
     return TLS_FAILED;
   return n != 1 || tls_stream_rest(stream) ? TLS_MORE : TLS_DONE;
-}
-
-bool tls_stream_was_resumed(const struct tls_stream *stream)
-{
-  return SSL_session_reused(stream->ssl) == 1;
-}
-
-size_t tls_stream_subject(const struct tls_stream *stream, char out[TLS_SUBJECT_MAX])
-{
-  const X509 *certificate = SSL_get0_peer_certificate(stream->ssl);
-  BIO *bio =
-      certificate && SSL_get_verify_result(stream->ssl) == X509_V_OK ? BIO_new(BIO_s_mem()) : NULL;
-  char *text;
-  size_t n = 0;
-  if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
-    long len = BIO_get_mem_data(bio, &text);
-    if (len > 0 && len <= TLS_SUBJECT_MAX) {
-      n = (size_t)len;
-      memcpy(out, text, n);
-    }
-  }
-  BIO_free(bio);
-  ERR_clear_error();
-  return n;
 }
