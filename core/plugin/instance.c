@@ -10,6 +10,7 @@
 #include "config/fault.h"
 #include "config/option.h"
 #include "plugin/border.h"
+#include "plugin/create_fault.h"
 #include "plugin/held.h"
 #include "plugin/host.h"
 #include "plugin/host_config.h"
@@ -150,48 +151,6 @@ free_whole:
   return NULL;
 }
 
-/* The plugin's own words, with the place of its section before them. */
-static void report_create(const struct plugin_instance *instance,
-                          const struct config_section *section, plug_status status,
-                          struct plug_err *said, struct plug_err *err)
-{
-  said->text[sizeof said->text - 1] = '\0';
-  char text[sizeof said->text];
-  if (said->text[0])
-    snprintf(text, sizeof text, "%s", said->text);
-  else if (status == PLUG_ENOMEM)
-    snprintf(text, sizeof text, "out of memory");
-  else
-    snprintf(text, sizeof text, "create failed with status %d (%s) and no explanation", status,
-             op_status_text(status));
-  const struct host_config *config = instance->config;
-  if (config->blamed)
-    fault_at(err, config->blamed_file, config->blamed_line, "[%s] %s", config->blamed, text);
-  else if (section)
-    fault_at(err, section->file, section->line, "[%s] %s", instance->name, text);
-  else
-    fault_at(err, NULL, 0, "[%s] %s", instance->name, text);
-  err->code = status < 0 ? status : PLUG_EINTERNAL;
-}
-
-/* [INSTANCE NAME] is there for plugins that know what to do with it. */
-static plug_status check_named_sections(const struct plugin_instance *instance,
-                                        struct plug_err *err)
-{
-  if (!instance->config->config || instance->config->asked_sections)
-    return PLUG_OK;
-  const struct list *head = &instance->config->config->sections;
-  struct plug_str mine = str_of(instance->name);
-  for (const struct list *link = head->next; link != head; link = link->next) {
-    const struct config_section *section = container_of(link, struct config_section, link);
-    if (str_has_prefix(str_of(section->name), mine) && section->name[mine.len] == ' ')
-      return fault_at(err, section->file, section->line,
-                      "unknown section [%s]: this plugin has no sections with names",
-                      section->name);
-  }
-  return PLUG_OK;
-}
-
 static struct plugin_instance *create(struct plugin_image *image, struct loop *loop,
                                       const char *name, const struct config_section *section,
                                       const struct config *config,
@@ -218,11 +177,11 @@ static struct plugin_instance *create(struct plugin_image *image, struct loop *l
   instance_call_end_within(&call, CREATE_LIMIT_MS);
   atomic_store_explicit(&instance->creating, false, memory_order_release);
   if (status != PLUG_OK) {
-    report_create(instance, section, status, &said, err);
+    create_fault_report(instance, section, status, &said, err);
     instance_free(instance);
     return NULL;
   }
-  status = check_named_sections(instance, err);
+  status = create_fault_unread(instance, err);
   *instance->config = (struct host_config){.section = NULL};
   if (status == PLUG_OK)
     return instance;
