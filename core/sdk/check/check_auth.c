@@ -1,17 +1,14 @@
 /* Group A: who is let in, and what may be kept of what they have shown. */
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "check_ask.h"
 #include "check_options.h"
+#include "check_steps.h"
 
 #define NEEDS_RIGHT                                                                           \
   "needs somebody who is let in: login and passcode, or header (NAME: VALUE), in [check] of " \
@@ -476,51 +473,6 @@ static void a9(struct check_run *run)
 
 /* ---- A10 ---- */
 
-enum { MAX_STEPS = 2000000, TOO_MANY = -1, CANNOT_TRACE = -2, ANSWERS_LATER = -3 };
-
-/* Instructions from here to the return of authenticate, in a copy of this process, which has one
- * thread and is in the same state each time: the clock has no part in it. */
-static long count_steps(struct check_host *host, const struct ask_credentials *credentials)
-{
-  int status;
-  pid_t pid = fork();
-  if (pid < 0)
-    return CANNOT_TRACE;
-  if (pid == 0) {
-    struct ask_outcome outcome;
-    plug_status returned;
-    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-      _exit(1);
-    signal(SIGUSR1, SIG_IGN);
-    raise(SIGSTOP);
-    struct plug_op *op = ask_begin(host, 1, credentials, NULL, &outcome, &returned);
-    kill(getpid(), SIGUSR1);
-    _exit(returned == PLUG_PENDING && !check_op_is_done(op) ? 2 : 0);
-  }
-  long steps = 0;
-  if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
-    return CANNOT_TRACE;
-  for (;;) {
-    if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0 || waitpid(pid, &status, 0) != pid ||
-        !WIFSTOPPED(status) || (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGUSR1)) {
-      kill(pid, SIGKILL);
-      waitpid(pid, &status, 0);
-      return CANNOT_TRACE;
-    }
-    if (WSTOPSIG(status) == SIGUSR1)
-      break;
-    if (++steps > MAX_STEPS) {
-      kill(pid, SIGKILL);
-      waitpid(pid, &status, 0);
-      return TOO_MANY;
-    }
-  }
-  ptrace(PTRACE_CONT, pid, NULL, NULL);
-  if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-    return CANNOT_TRACE;
-  return WEXITSTATUS(status) == 2 ? ANSWERS_LATER : steps;
-}
-
 static void a10(struct check_run *run)
 {
   struct ask_credentials right, first, last;
@@ -540,10 +492,10 @@ static void a10(struct check_run *run)
   /* What is set up with the first request has been. */
   ask_authenticate(host, 1, &first, NULL, &outcome);
   ask_authenticate(host, 1, &last, NULL, &outcome);
-  long at_first = count_steps(host, &first), at_last = count_steps(host, &last);
-  if (at_first == TOO_MANY || at_last == TOO_MANY)
-    check_not(run, "authenticate takes more than %d instructions", MAX_STEPS);
-  if (at_first == ANSWERS_LATER || at_last == ANSWERS_LATER)
+  long at_first = steps_count(host, &first), at_last = steps_count(host, &last);
+  if (at_first == STEPS_TOO_MANY || at_last == STEPS_TOO_MANY)
+    check_not(run, "authenticate takes more than %d instructions", STEPS_MAX);
+  if (at_first == STEPS_LATER || at_last == STEPS_LATER)
     check_not(run, "it answers after authenticate has returned");
   if (at_first < 0 || at_last < 0)
     check_not(run, "this system does not let a process be traced");
