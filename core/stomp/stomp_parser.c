@@ -7,9 +7,9 @@
 #include "base/assert.h"
 #include "base/utf8.h"
 #include "stomp/stomp_lines.h"
+#include "stomp/stomp_quote.h"
 
 #define COMMAND_MAX_BYTES 11 /* UNSUBSCRIBE */
-#define QUOTE_MAX_BYTES   60
 #define PENDING_MIN_BYTES 256
 
 enum step { STEP_MORE, STEP_DONE, STEP_FAILED };
@@ -69,45 +69,6 @@ static enum step fail_too_large(const struct stomp_parser *p, struct stomp_parse
               p->limits->frame_bytes);
 }
 
-struct quote {
-  char text[QUOTE_MAX_BYTES + 4]; /* and the dots of what was cut */
-};
-
-/* The number of bytes of the printable character at s, 0 when there is none. */
-static size_t printable_len(const char *s, size_t len)
-{
-  unsigned char c = (unsigned char)s[0];
-  if (c < 0x80)
-    return c >= 0x20 && c != 0x7f;
-  size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-  if (n > len || !utf8_valid(s, n) || (c == 0xc2 && (unsigned char)s[1] < 0xa0))
-    return 0;
-  return n;
-}
-
-/* Client bytes for an error message; cut tells that text is a part of something longer. */
-static struct quote quoted(const char *text, size_t len, bool cut)
-{
-  struct quote q;
-  size_t n = 0;
-  for (size_t i = 0; i < len;) {
-    size_t plain = printable_len(text + i, len - i);
-    size_t width = plain ? plain : 4;
-    if (n + width > QUOTE_MAX_BYTES) {
-      cut = true;
-      break;
-    }
-    if (plain)
-      memcpy(q.text + n, text + i, plain);
-    else
-      snprintf(q.text + n, 5, "\\x%02X", (unsigned)(unsigned char)text[i]);
-    n += width;
-    i += plain ? plain : 1;
-  }
-  memcpy(q.text + n, cut ? "..." : "", cut ? 4 : 1);
-  return q;
-}
-
 /* Unescaping */
 
 /* What stands for the escape \c, or NUL when it is none. */
@@ -157,8 +118,8 @@ static enum step check_escapes(uint8_t version, struct plug_str part, struct plu
       while (end < part.len && ((unsigned char)part.ptr[end] & 0xc0) == 0x80)
         end++; /* the whole character */
       return fail(error, STOMP_LIMIT_NONE, "illegal escape '%s' in header '%s'",
-                  quoted(part.ptr + i, end - i, false).text,
-                  quoted(name.ptr, name.len, false).text);
+                  stomp_quote(part.ptr + i, end - i, false).text,
+                  stomp_quote(name.ptr, name.len, false).text);
     }
     i++;
   }
@@ -194,17 +155,17 @@ static enum step check_bytes(const struct stomp_parser *p, const char *data, siz
     char c = data[i];
     if (i > start && data[i - 1] == '\r' && c != '\n')
       return fail(error, STOMP_LIMIT_NONE, "CR is not followed by LF after '%s'",
-                  quoted(data + start, i - 1 - start, false).text);
+                  stomp_quote(data + start, i - 1 - start, false).text);
     if (c == '\n')
       break;
     if (is_command && (c == '\0' || (i - start >= max && c != '\r')))
       return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'",
-                  quoted(data + start, i + 1 - start, c != '\0').text);
+                  stomp_quote(data + start, i + 1 - start, c != '\0').text);
     if (c == '\0' && i == start)
       return fail(error, STOMP_LIMIT_NONE, "no empty line between the headers and the NUL");
     if (c == '\0')
       return fail(error, STOMP_LIMIT_NONE, "NUL in the headers after '%s'",
-                  quoted(data + start, i - start, false).text);
+                  stomp_quote(data + start, i - start, false).text);
     if (i - start >= max && c != '\r') {
       max = long_line_limit(p, data + start, i - start);
       if (i - start >= max)
@@ -220,7 +181,8 @@ static enum step read_command(struct stomp_parser *p, const char *text, size_t l
 {
   enum stomp_command command;
   if (!stomp_command_find(str_from(text, len), &command))
-    return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'", quoted(text, len, false).text);
+    return fail(error, STOMP_LIMIT_NONE, "unknown command '%s'",
+                stomp_quote(text, len, false).text);
   p->at.command = (uint8_t)command;
   if (command == STOMP_CONNECT || command == STOMP_STOMP || command == STOMP_CONNECTED ||
       p->version == STOMP_1_0)
@@ -264,9 +226,11 @@ static inline enum step read_header(struct stomp_parser *p, const char *data, si
     return fail(error, STOMP_LIMIT_HEADERS, "more than max-headers (%zu) headers",
                 p->limits->n_headers);
   if (line->colon == SIZE_MAX)
-    return fail(error, STOMP_LIMIT_NONE, "header '%s' has no ':'", quoted(text, len, false).text);
+    return fail(error, STOMP_LIMIT_NONE, "header '%s' has no ':'",
+                stomp_quote(text, len, false).text);
   if (line->colon == at->line_at)
-    return fail(error, STOMP_LIMIT_NONE, "header '%s' has no name", quoted(text, len, false).text);
+    return fail(error, STOMP_LIMIT_NONE, "header '%s' has no name",
+                stomp_quote(text, len, false).text);
 
   struct plug_str name = {text, line->colon - at->line_at};
   struct plug_str value = {data + line->colon + 1, end - line->colon - 1};
@@ -274,7 +238,7 @@ static inline enum step read_header(struct stomp_parser *p, const char *data, si
     at->odd = true;
     if (!utf8_valid(text, len))
       return fail(error, STOMP_LIMIT_NONE, "header '%s' is not valid UTF-8",
-                  quoted(text, len, false).text);
+                  stomp_quote(text, len, false).text);
     if (at->escapes != STOMP_NONE && memchr(text, '\\', len)) {
       if (check_escapes(at->escapes, name, name, error) == STEP_FAILED ||
           check_escapes(at->escapes, value, name, error) == STEP_FAILED)
