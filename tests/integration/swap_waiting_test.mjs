@@ -78,3 +78,40 @@ test('who is let in late, by plugins that stand for no session any more, is let 
     assert.equal(error.headers['error-code'], 'session-revoked');
   }
 });
+
+test('a room whose workers go over at different times hears of everybody', async (t) => {
+  const ANY = join(build, 'tests/plugins/app-any.so'); // called on the worker, which it can hold up
+  const server = await start({ t, config: ini(base({}, { server: { workers: 2 }, app: { plugins: `presence, ${ANY}` } })) });
+  const hang = (client, ms) => client.send('/pub/act/x', 'x', { how: 'hang', time: `${ms}`, to: '/topic/none' });
+  let first, here, there;
+  do { // the kernel may put nearly all of them on one worker
+    const clients = await Promise.all(Array.from({ length: 14 }, (_, i) => login(t, server, `u${i}`)));
+    first = clients.shift();
+    hang(first, 2000); // who is answered meanwhile is on the other worker
+    await sleep(200);
+    const quick = new Set();
+    const answers = clients.map((client) => client.request('SEND', { destination: '/topic/z' }, 'x', 20000).then(() => quick.add(client)));
+    await sleep(1000);
+    there = clients.filter((client) => quick.has(client));
+    here = clients.filter((client) => !quick.has(client));
+    await Promise.all(answers);
+  } while (there.length < 2 || here.length < 1);
+
+  // Both lie in their sockets while the worker is held up, and are served in one turn: by the former application.
+  hang(first, 600);
+  await sleep(200);
+  hang(here[0], 3000);
+  here[0].frame('SUBSCRIBE', { destination: '/topic/room/7', id: 'r', receipt: 'late' });
+  await sleep(1200);
+  const swapped = swap(server, 'app', 'presence');
+  await sleep(800);
+  there[0].frame('SUBSCRIBE', { destination: '/topic/room/7', id: 'r', receipt: 'soon' });
+  await there[0].receipt('soon', 20000); // the new one watches the room already
+  await swapped;
+  await here[0].receipt('late', 20000);
+  await until(() => heard(there[0]).some((event) => event.count === 2), 'both');
+  await server.waitForLine(/the applications of a former configuration have stopped/);
+  await there[1].subscribe('/topic/room/7');
+  for (const client of [there[0], here[0]])
+    await until(() => heard(client).some((event) => event.count === 3), 'the third');
+});
