@@ -14,7 +14,8 @@ import { parseArgs } from 'node:util';
 import { startBalancer } from '../tests/integration/lib/balancer.mjs';
 import { startNode, waitReady } from '../tests/integration/lib/cluster.mjs';
 import { Mover } from '../tests/integration/lib/mover.mjs';
-import { freePort, startRedis } from '../tests/integration/lib/redis.mjs';
+import { freePort } from '../tests/integration/lib/ports.mjs';
+import { startRedis } from '../tests/integration/lib/redis.mjs';
 import { sleep, until } from '../tests/integration/lib/server.mjs';
 import { stomp } from '../tests/integration/lib/stomp.mjs';
 

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { freePort } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
 import { program, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 

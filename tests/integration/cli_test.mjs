@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { freePort } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
 import { build, patience, program, root, run, sleep, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 import { directory as tlsDirectory, makeCertificate } from './lib/tls.mjs';

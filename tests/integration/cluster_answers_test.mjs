@@ -5,7 +5,8 @@ import { test } from 'node:test';
 
 import { startNode, waitReady } from './lib/cluster.mjs';
 import { startFakeRedis } from './lib/fake_redis.mjs';
-import { freePort, startRedis } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
+import { startRedis } from './lib/redis.mjs';
 import { until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 

@@ -11,7 +11,8 @@ import WebSocket from 'ws';
 import { nats, redis as onRedis, shared } from './lib/carriers.mjs';
 import { assertOrdered, isReady, PROBE_TIMEOUT, Publisher, startNode, takeBodies, waitReady } from './lib/cluster.mjs';
 import { startLossyProxy, startProxy } from './lib/proxy.mjs';
-import { freePort, redisClient, startRedis, startSentinel } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
+import { redisClient, startRedis, startSentinel } from './lib/redis.mjs';
 import { build, sleep, slowness, until, within } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 

@@ -13,7 +13,7 @@ import { nats as onNats } from './lib/carriers.mjs';
 import * as cluster from './lib/cluster.mjs';
 import { startNats } from './lib/nats.mjs';
 import { makeKey, makeOperator } from './lib/nats_keys.mjs';
-import { freePort } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
 import { patience, run, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import * as cluster from './lib/cluster.mjs';
 import { startFakeRedis } from './lib/fake_redis.mjs';
 import { startProxy } from './lib/proxy.mjs';
-import { freePort, startRedis } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
+import { startRedis } from './lib/redis.mjs';
 import { sleep, slowness, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 

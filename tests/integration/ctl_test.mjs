@@ -14,7 +14,7 @@ import { WebSocketServer } from 'ws';
 
 import { ctl, plugctl, rawServer, startCtl } from './lib/ctl.mjs';
 import { hasRabbit, startRabbit } from './lib/rabbitmq.mjs';
-import { freePort } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
 import { root, slowness, start, until } from './lib/server.mjs';
 import { decode, encode, stomp } from './lib/stomp.mjs';
 import { makeCertificate, tlsPort, tlsSet } from './lib/tls.mjs';

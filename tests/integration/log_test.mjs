@@ -3,22 +3,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { freePort } from './lib/ports.mjs';
 import { build, program, run, sleep, start, until, within } from './lib/server.mjs';
 import { open, stomp } from './lib/stomp.mjs';
-
-async function freePort() {
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => probe.once('listening', done));
-  const { port } = probe.address();
-  await new Promise((done) => probe.close(done));
-  return port;
-}
 
 // A server whose standard error is what the shell makes of it; nothing of it reaches the test.
 async function launch(t, redirection, set = []) {

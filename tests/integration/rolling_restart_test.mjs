@@ -12,7 +12,8 @@ import WebSocket from 'ws';
 import { startBalancer } from './lib/balancer.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
 import { Mover } from './lib/mover.mjs';
-import { freePort, startRedis } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
+import { startRedis } from './lib/redis.mjs';
 import { patience, root, until } from './lib/server.mjs';
 
 // The example of docs/drain.md, as a module of this folder, where its import is found.

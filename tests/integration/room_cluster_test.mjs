@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { startBalancer } from './lib/balancer.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
 import { LIMIT, browser, delivered, event, here, inState, joinedRoom, openTab, refusal, say, screenshot, shown, signIn } from './lib/page.mjs';
-import { freePort, startRedis } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
+import { startRedis } from './lib/redis.mjs';
 import { root, until } from './lib/server.mjs';
 
 const startRoomNode = (t, name, redis, options = {}) => startNode({

@@ -9,7 +9,8 @@ import SockJS from 'sockjs-client';
 
 import { BALANCERS, startBalancer } from './lib/balancer.mjs';
 import { startNode, waitReady } from './lib/cluster.mjs';
-import { freePort, startRedis } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
+import { startRedis } from './lib/redis.mjs';
 import { slowness, until } from './lib/server.mjs';
 
 const TRANSPORTS = ['xhr-polling', 'xhr-streaming', 'eventsource', 'websocket'];

@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import SockJS from 'sockjs-client';
 import WebSocket from 'ws';
 
-import { freePort } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
 import { build, slowness, until, within } from './lib/server.mjs';
 
 let child;

@@ -13,7 +13,7 @@ import { describe, test } from 'node:test';
 import { Client } from '@stomp/stompjs';
 import WebSocket from 'ws';
 
-import { freePort } from './lib/redis.mjs';
+import { freePort } from './lib/ports.mjs';
 import { root, start, until } from './lib/server.mjs';
 import { directory, makeCertificate, tlsPort, tlsSet } from './lib/tls.mjs';
 import { Wire, upgradeRequest } from './lib/wire.mjs';

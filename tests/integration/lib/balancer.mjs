@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePort } from './redis.mjs';
+import { freePort } from './ports.mjs';
 import { patience, root, until } from './server.mjs';
 
 export const BALANCERS = {

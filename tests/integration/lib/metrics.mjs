@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePort } from './redis.mjs';
+import { freePort } from './ports.mjs';
 import { until } from './server.mjs';
 
 // Where the server's door for monitoring is: start it with this in set.

@@ -11,7 +11,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePort } from './redis.mjs';
+import { freePort } from './ports.mjs';
 import { freeze, until } from './server.mjs';
 
 const alive = new Set();

@@ -7,20 +7,13 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { freePort } from './ports.mjs';
 import { sleep, until } from './server.mjs';
 
 const program = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 
 // With its runtime it is larger than all other packages for tests together: tried where somebody has put it.
 export const hasRabbit = () => existsSync(program);
-
-function freePorts(n) {
-  const servers = Array.from({ length: n }, () => net.createServer().listen(0, '127.0.0.1'));
-  return Promise.all(servers.map((server) => new Promise((done) => server.once('listening', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  }))));
-}
 
 const answers = (port) => new Promise((done) => {
   const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); done(true); });
@@ -32,7 +25,7 @@ export async function startRabbit(t) {
   const at = (name) => join(dir, name);
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('key.pem'),
     '-out', at('cert.pem'), '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'], { stdio: 'ignore' });
-  const [stomp, stomps, ws, wss, epmd, dist] = await freePorts(6);
+  const [stomp, stomps, ws, wss, epmd, dist] = await Promise.all(Array.from({ length: 6 }, freePort));
   writeFileSync(at('enabled_plugins'), '[rabbitmq_stomp,rabbitmq_web_stomp].\n');
   writeFileSync(at('rabbitmq.conf'), `
 listeners.tcp = none

@@ -14,24 +14,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 
+import { freePort } from './ports.mjs';
 import { freeze, slowness, sleep, until, within } from './server.mjs';
 
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
-
-// A port that was free a moment ago.
-export function freePort() {
-  return new Promise((done, broken) => {
-    const probe = net.createServer();
-    probe.on('error', broken);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
-}
 
 // Takes one reply from the start of bytes: { value, used }, or null when it is incomplete.
 function parseReply(bytes, at = 0) {
