@@ -147,9 +147,7 @@ static int patience(const struct worker *worker, bool deferred)
 
 static void wake(struct inbox *inbox)
 {
-  struct worker *worker = container_of(inbox, struct worker, inbox);
-  if (!atomic_load(&worker->stopped))
-    poller_wake(&worker->env.poller);
+  poller_wake(&container_of(inbox, struct worker, inbox)->env.poller);
 }
 
 const struct service *net_service_at(const struct net_env *env,
@@ -355,7 +353,7 @@ static void answer_for_others(struct worker *worker)
 
 void worker_wake(struct worker *worker)
 {
-  wake(&worker->inbox);
+  poller_wake(&worker->env.poller);
 }
 
 static void obey(struct worker *worker)
@@ -413,7 +411,7 @@ static void *run(void *arg)
     worker->stepped = tls_conns_step(env); /* when everybody else has been served */
     loop_wake_owed();
     if (env->draining && list_empty(&env->conns) && list_empty(&env->http_conns))
-      worker_end_loop(worker);
+      worker->ending = true;
   }
   cut_all(worker);
   loop_wake_owed();
@@ -459,7 +457,6 @@ void worker_fini(struct worker *worker)
   struct net_env *env = &worker->env;
   if (!worker->initialised)
     return;
-  atomic_store(&worker->stopped, 1);
   for (unsigned i = 0; i < worker->n_listeners; i++)
     listener_close(&worker->listeners[i]);
   for (unsigned i = 0; i < worker->n_sockets; i++)

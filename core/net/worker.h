@@ -42,8 +42,8 @@ struct worker {
   uint64_t answered_ms;   /* when it last answered for others */
   _Atomic uint64_t turns; /* begun so far: it is alive if they rise */
   int obeyed;             /* the last command */
-  bool ending;
-  bool stepped; /* a handshake, in this turn */
+  bool ending;            /* the turn that is under way is the last */
+  bool stepped;           /* a handshake, in this turn */
   /* In lines of their own: what whoever wakes it reads is not what it writes in each turn. */
   _Alignas(64) pthread_t thread;
   sem_t shut, parted, quiet; /* posted once it is */
@@ -51,7 +51,6 @@ struct worker {
   _Atomic uint64_t n_shut;   /* connections that it had then */
   _Atomic int command;       /* what it is to do, in the order of enum worker_command */
   _Atomic(struct counter_block *) counters; /* of its thread; NULL: it has not started */
-  _Atomic int stopped;                      /* no wake-ups any more */
   uint64_t deadline_ms;                     /* of the command to stop; written before it */
   bool initialised;
 };

@@ -35,19 +35,13 @@ void worker_end_quiet(struct worker *worker)
   sem_post(&worker->quiet);
 }
 
-void worker_end_loop(struct worker *worker)
-{
-  worker->ending = true;
-  atomic_store(&worker->stopped, 1);
-}
-
 static void on_drain_timeout(struct timer *timer, uint64_t now_ms)
 {
   struct worker *worker = container_of(timer, struct worker, drain);
   (void)now_ms;
   log_warn("net", "worker %u: %llu connections did not close within drain-time, cut off",
            worker->index, (unsigned long long)worker->env.n_conns);
-  worker_end_loop(worker);
+  worker->ending = true;
 }
 
 void worker_end_sessions(struct worker *worker)
@@ -73,8 +67,7 @@ void worker_end_sessions(struct worker *worker)
 static void order(struct worker *worker, int command)
 {
   atomic_store(&worker->command, command);
-  if (!atomic_load(&worker->stopped))
-    poller_wake(&worker->env.poller);
+  poller_wake(&worker->env.poller);
 }
 
 /* False: not in time. */

@@ -16,7 +16,5 @@ void worker_end_fini(struct worker *worker);
 void worker_end_shut(struct worker *worker);
 void worker_end_quiet(struct worker *worker);
 void worker_end_sessions(struct worker *worker);
-/* The turn that is under way is the last. */
-void worker_end_loop(struct worker *worker);
 
 #endif
