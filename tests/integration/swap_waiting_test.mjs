@@ -97,7 +97,7 @@ test('a room whose workers go over at different times hears of everybody', async
     await Promise.all(answers);
   } while (there.length < 2 || here.length < 1);
 
-  // Both lie in their sockets while the worker is held up, and are served in one turn: by the former application.
+  // Both lie in the socket while the worker is held up, and are served in one turn: by the former application.
   hang(first, 600);
   await sleep(200);
   hang(here[0], 3000);
