@@ -97,7 +97,9 @@ static void on_state(void *ctx, int32_t state, uint32_t flags, struct plug_str w
 
 static void on_turn_end(struct loop_hook *hook)
 {
-  engine_update_ready(container_of(hook, struct engine, hook));
+  struct engine *engine = container_of(hook, struct engine, hook);
+  engine_count_over(engine);
+  engine_update_ready(engine);
 }
 
 static void on_health(struct health *health)
@@ -145,7 +147,7 @@ plug_status engine_create(struct engine *engine, struct plugin_image *image, str
     return PLUG_EINVAL;
   }
   engine->caps = engine->plugin->caps;
-  if (!engine_publish_init(engine)) {
+  if (!engine_publish_init(engine, image->lane)) {
     snprintf(err->text, sizeof err->text, "out of memory");
     instance_destroy(engine->instance);
     engine->instance = NULL;
@@ -271,6 +273,7 @@ bool engine_free(struct engine *engine)
   if (engine->instance)
     instance_destroy(engine->instance);
   order_free(engine->order);
+  lane_free(engine->lane);
   health_fini(&engine->health);
   free(engine);
   return true;

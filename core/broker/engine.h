@@ -4,7 +4,9 @@
  * [start], [worker], [home], [any].
  *
  * Publishing: with PLUG_CAP_PUBLISH_ANY the plugin is called on the worker's own thread; otherwise
- * messages are handed to the control thread, which publishes them in the order of their arrival. */
+ * messages are handed to the control thread, which publishes them in the order of their arrival:
+ * one by one, or, where the plugin lives in a process of its own and answers at once, as workers
+ * have encoded them (broker/lane.h). */
 #ifndef BROKER_ENGINE_H
 #define BROKER_ENGINE_H
 

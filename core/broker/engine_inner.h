@@ -10,6 +10,7 @@
 #include "broker/followed.h"
 #include "broker/gate.h"
 #include "broker/interest_group.h"
+#include "broker/lane.h"
 #include "broker/order.h"
 
 struct engine {
@@ -25,6 +26,7 @@ struct engine {
   struct loop_task publish_task;
   struct mpsc publishes;
   struct order *order; /* without PLUG_CAP_ECHO */
+  struct lane *lane;   /* instead of publishes; NULL: there is none */
   /* Not taken by the backend, but for the down_queue; or taken, and not their turn yet. */
   _Alignas(64) _Atomic int64_t n_publishes;
   _Atomic int64_t publish_bytes; /* of these */
@@ -32,6 +34,7 @@ struct engine {
   struct interest_sync sync;
   struct loop_hook hook;
   struct down_queue down_queue; /* struct publish.waiting */
+  int64_t n_over, bytes_over;   /* of the lane, in this turn: still among the above */
   bool was_lost;                /* since it was last ready */
   struct health health;
   bool running;
@@ -44,9 +47,11 @@ struct engine {
 void engine_update_ready(struct engine *engine);
 /* [home] What workers have published since the last time is given to the plugin. */
 void engine_run_publishes(struct loop_task *task);
+/* [home] At the end of a turn: what was answered in it counts no longer. */
+void engine_count_over(struct engine *engine);
 /* [any] Delivers a message that the backend has taken and does not echo. */
 plug_status engine_let_in(void *ctx, const struct plug_msg *msg);
 /* [start] The part of engine_create that is about publishing. False: out of memory. */
-bool engine_publish_init(struct engine *engine);
+bool engine_publish_init(struct engine *engine, const struct lane_calls *lane);
 
 #endif

@@ -115,23 +115,30 @@ static void time_publish(const struct plug_msg *msg)
     histogram_observe(HISTOGRAM_broker_round_trip, clock_now_us() - accepted_us);
 }
 
+/* [any] Who waits is told, and it is counted. */
+static void tell_outcome(const struct plug_msg *msg, const struct publish_to *to,
+                         plug_status status)
+{
+  if (!is_failure(status))
+    time_publish(msg);
+  else if (!to->second)
+    COUNT(publish_failed);
+  if (to->both) {
+    both_finish(to->both, to->second, status);
+  } else if (to->answer) {
+    to->answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
+    if (inbox_put(to->inbox, to->answer))
+      to->inbox->wake(to->inbox);
+  }
+}
+
 /* [any] The outcome of a publish: local delivery where the broker does not echo, and the answer.
  * The publish itself stays. */
 static void publish_finish(struct publish *publish, plug_status status)
 {
   publish->failed = is_failure(status);
-  if (!publish->failed)
-    time_publish(publish->msg);
-  if (publish->failed && !publish->to.second)
-    COUNT(publish_failed);
   turn_end(publish, !publish->failed);
-  if (publish->to.both) {
-    both_finish(publish->to.both, publish->to.second, status);
-  } else if (publish->to.answer) {
-    publish->to.answer->status = status == PLUG_EAGAIN ? PLUG_OK : status;
-    if (inbox_put(publish->to.inbox, publish->to.answer))
-      publish->to.inbox->wake(publish->to.inbox);
-  }
+  tell_outcome(publish->msg, &publish->to, status);
 }
 
 static void publish_end(struct publish *publish, plug_status status)
@@ -140,18 +147,23 @@ static void publish_end(struct publish *publish, plug_status status)
   publish_unref(publish);
 }
 
-static void on_published(void *arg, plug_status status, struct plug_str detail)
+/* Without a receipt the log is the only one to be told. */
+static void log_refused(const struct plug_msg *msg, const struct publish_to *to, plug_status status,
+                        struct plug_str detail)
 {
-  struct publish *publish = arg;
   static struct log_limit limit;
   uint64_t held;
-  /* Without a receipt the log is the only one to be told. */
-  if (status < 0 && !publish->to.answer && !publish->to.shared &&
-      log_limit_pass(&limit, REFUSED_PERIOD_MS, &held))
+  if (status < 0 && !to->answer && !to->shared && log_limit_pass(&limit, REFUSED_PERIOD_MS, &held))
     log_warn("broker",
              "a message to '%.*s' was refused: %.*s (%" PRIu64
              " more without a receipt before, not reported)",
-             STR_ARG(publish->msg->topic), STR_ARG(detail), held);
+             STR_ARG(msg->topic), STR_ARG(detail), held);
+}
+
+static void on_published(void *arg, plug_status status, struct plug_str detail)
+{
+  struct publish *publish = arg;
+  log_refused(publish->msg, &publish->to, status, detail);
   publish_finish(publish, status);
 }
 
@@ -260,9 +272,87 @@ static void publish_in_turn(struct engine *engine, struct publish *publish)
     wait_for_backend(engine, publish);
 }
 
+/* --- by the lane -------------------------------------------------------------------------- */
+
+static const struct plug_msg *first_of_lane(void *ctx, uint64_t *number)
+{
+  const struct engine *engine = ctx;
+  const struct lane_item *item = lane_first(engine->lane);
+  if (!item)
+    return NULL;
+  *number = item->number;
+  return item->msg;
+}
+
+void engine_count_over(struct engine *engine)
+{
+  if (!engine->n_over)
+    return;
+  atomic_fetch_sub_explicit(&engine->n_publishes, engine->n_over, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&engine->publish_bytes, engine->bytes_over, memory_order_relaxed);
+  engine->n_over = engine->bytes_over = 0;
+}
+
+/* There may be a million of them in a second, each with workers that add to the same counts. */
+static void end_of_lane(struct engine *engine, const struct lane_item *item, plug_status status,
+                        struct plug_str detail)
+{
+  log_refused(item->msg, &item->to, status, detail);
+  tell_outcome(item->msg, &item->to, status);
+  engine->n_over++;
+  engine->bytes_over += (int64_t)message_bytes(item->msg);
+  message_unref(item->msg);
+  if (!engine->running) /* its turns have no end any more that would be heard of */
+    engine_count_over(engine);
+}
+
+static void over_of_lane(void *ctx, plug_status status, struct plug_str detail)
+{
+  struct engine *engine = ctx;
+  const struct lane_item item = lane_next(engine->lane);
+  end_of_lane(engine, &item, status, detail);
+}
+
+static const struct lane_up lane_up = {first_of_lane, over_of_lane};
+
+/* One that the broker does not take as it is: it goes the way of all others. */
+static void leave_lane(struct engine *engine, const struct lane_item *item)
+{
+  struct publish *publish = publish_new(engine, item->msg, &item->to);
+  if (!publish) {
+    end_of_lane(engine, item, PLUG_ENOMEM, STR("out of memory"));
+    return;
+  }
+  publish->counted = true;
+  message_unref(item->msg);
+  publish_in_turn(engine, publish);
+}
+
+static void run_lane(struct engine *engine)
+{
+  struct lane_batch *batch = lane_take(engine->lane);
+  if (!batch)
+    return;
+  /* A session's SUBSCRIBE reaches the plugin before what the session publishes after it. */
+  if (engine->running)
+    interest_group_changes(engine->place.group);
+  bool plain = engine->running && engine_ready(engine) && !down_queue_holds(&engine->down_queue);
+  if (plain && lane_hand_over(engine->lane, batch, &lane_up, engine) == PLUG_PENDING)
+    return;
+  for (size_t i = 0; i < batch->n; i++)
+    leave_lane(engine, &batch->items[i]);
+  lane_give_back(engine->lane, batch);
+}
+
+/* --- one by one --------------------------------------------------------------------------- */
+
 void engine_run_publishes(struct loop_task *task)
 {
   struct engine *engine = container_of(task, struct engine, publish_task);
+  if (engine->lane) {
+    run_lane(engine);
+    return;
+  }
   struct mpsc_node *node = mpsc_take(&engine->publishes);
   /* A session's SUBSCRIBE reaches the plugin before what the session publishes after it. */
   if (node && engine->running)
@@ -344,6 +434,33 @@ static plug_status publish_here(struct engine *engine, const struct plug_msg *ms
   return status;
 }
 
+static void follow(struct engine *engine, const struct plug_msg *msg)
+{
+  if (message_accepted_us(msg) && (engine->caps & PLUG_CAP_ECHO))
+    followed_add(&engine->followed, msg->id, message_accepted_us(msg));
+}
+
+static plug_status publish_by_lane(struct engine *engine, const struct plug_msg *msg,
+                                   const struct publish_to *to)
+{
+  bool first = false;
+  int64_t bytes = (int64_t)message_bytes(msg);
+  follow(engine, msg);
+  /* Before anybody can take it off again. */
+  atomic_fetch_add_explicit(&engine->n_publishes, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&engine->publish_bytes, bytes, memory_order_relaxed);
+  plug_status status = lane_put(engine->lane, msg, to, &first);
+  if (status != PLUG_PENDING) {
+    atomic_fetch_sub_explicit(&engine->n_publishes, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&engine->publish_bytes, bytes, memory_order_relaxed);
+    count_failed(to);
+    return status;
+  }
+  if (first)
+    loop_post_task(instance_loop(engine->instance), &engine->publish_task);
+  return PLUG_PENDING;
+}
+
 plug_status engine_publish(struct engine *engine, const struct plug_msg *msg,
                            const struct publish_to *to)
 {
@@ -368,14 +485,15 @@ plug_status engine_publish(struct engine *engine, const struct plug_msg *msg,
   }
   if (!has_room(engine, to))
     return PLUG_ESTATE;
+  if (engine->lane)
+    return publish_by_lane(engine, msg, to);
   struct publish *publish = publish_new(engine, msg, to);
   if (!publish) {
     count_failed(to);
     return PLUG_ENOMEM;
   }
   publish_count(publish, true);
-  if (message_accepted_us(msg) && (engine->caps & PLUG_CAP_ECHO))
-    followed_add(&engine->followed, msg->id, message_accepted_us(msg));
+  follow(engine, msg);
   if (mpsc_push(&engine->publishes, &publish->node))
     loop_post_task(instance_loop(engine->instance), &engine->publish_task);
   return PLUG_PENDING;
@@ -415,7 +533,7 @@ struct broker_load engine_load(const struct engine *engine)
       .waiting_bytes = atomic_load_explicit(&engine->down_queue.bytes, memory_order_relaxed)};
 }
 
-bool engine_publish_init(struct engine *engine)
+bool engine_publish_init(struct engine *engine, const struct lane_calls *lane)
 {
   const struct broker_settings *settings = &engine->settings;
   const struct down_queue_settings down = {.max_messages = settings->down_queue_messages,
@@ -425,5 +543,8 @@ bool engine_publish_init(struct engine *engine)
   down_queue_init(&engine->down_queue, &down, &down_queue_calls, engine);
   if (!(engine->caps & PLUG_CAP_ECHO))
     engine->order = order_new(engine_let_in, on_turn_over, engine);
-  return engine->order || (engine->caps & PLUG_CAP_ECHO);
+  if (lane && (engine->caps & PLUG_CAP_ECHO))
+    engine->lane = lane_new(lane, instance_self(engine->instance));
+  bool laned = engine->lane || !lane || !(engine->caps & PLUG_CAP_ECHO);
+  return laned && (engine->order || (engine->caps & PLUG_CAP_ECHO));
 }

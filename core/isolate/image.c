@@ -106,7 +106,10 @@ static plug_status describe(struct isolate_image *image, const struct wire_frame
       .destroy = proxy_destroy,
       .extension = proxy_extension,
   };
-  return image_judge(&image->image, &entry, sizeof entry, err);
+  plug_status status = image_judge(&image->image, &entry, sizeof entry, err);
+  if (said.caps & PLUG_CAP_DIRECT)
+    image->image.lane = &proxy_lane_calls;
+  return status;
 }
 
 bool proxy_is_same(const struct isolate_image *image, const struct wire_frame *frame)

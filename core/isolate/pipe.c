@@ -22,19 +22,45 @@ void pipe_fini(struct pipe *pipe)
   *pipe = (struct pipe){.fd = -1};
 }
 
-enum pipe_status pipe_flush(struct pipe *pipe)
+/* Takes what was written off the front of rest. */
+static enum pipe_status write_some(int fd, struct plug_str *rest)
 {
-  while (pipe_waiting(pipe)) {
-    ssize_t n = send(pipe->fd, pipe->out.data + pipe->sent, pipe_waiting(pipe),
-                     MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (rest->len) {
+    ssize_t n = send(fd, rest->ptr, rest->len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       return errno == EAGAIN || errno == ENOBUFS ? PIPE_LATER : PIPE_OVER;
-    pipe->sent += (size_t)n;
+    rest->ptr += n;
+    rest->len -= (size_t)n;
   }
-  pipe->sent = pipe->out.len = 0;
   return PIPE_OK;
+}
+
+enum pipe_status pipe_flush(struct pipe *pipe)
+{
+  if (!pipe_waiting(pipe))
+    return PIPE_OK;
+  struct plug_str rest = {pipe->out.data + pipe->sent, pipe_waiting(pipe)};
+  enum pipe_status status = write_some(pipe->fd, &rest);
+  pipe->sent = pipe->out.len - rest.len;
+  if (status == PIPE_OK)
+    pipe->sent = pipe->out.len = 0;
+  return status;
+}
+
+bool pipe_send(struct pipe *pipe, struct plug_str bytes)
+{
+  /* All of it may have to stay, and what is written half cannot be taken back. */
+  if (!buf_reserve(&pipe->out, bytes.len)) {
+    pipe->out.failed = false;
+    return false;
+  }
+  /* What has gone wrong is seen at the end of the turn, and by reading. */
+  if (pipe_flush(pipe) == PIPE_OK)
+    (void)write_some(pipe->fd, &bytes);
+  buf_put_str(&pipe->out, bytes);
+  return true;
 }
 
 /* What is behind what was used moves to the front; a frame longer than the buffer makes it grow. */

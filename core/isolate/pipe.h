@@ -31,6 +31,9 @@ enum pipe_status {
 };
 /* Never waits. */
 enum pipe_status pipe_flush(struct pipe *pipe);
+/* As if bytes were put into out, and flushed, but what can be written at once is not copied. Never
+ * waits. False: out of memory, and nothing is written. */
+bool pipe_send(struct pipe *pipe, struct plug_str bytes);
 /* Reads some. Never waits if the descriptor does not block. */
 enum pipe_status pipe_fill(struct pipe *pipe);
 /* What was read and is not used yet. */

@@ -32,6 +32,7 @@
 #define STEADY_MS       10000 /* a process that ran for so long has not failed to start */
 #define FLUSH_BYTES     (128u << 10)
 #define READS_PER_TURN  2
+#define GONE            "the plugin's process is gone"
 
 /* --- frames to the process ------------------------------------------------------------------ */
 
@@ -103,7 +104,7 @@ static void cancel_one(void *ctx, struct plug_op *op)
 {
   const struct proxy *proxy = ctx;
   if (op)
-    proxy->host->op_done(op, PLUG_EUNAVAIL, STR("the plugin's process is gone"));
+    proxy->host->op_done(op, PLUG_EUNAVAIL, STR(GONE));
 }
 
 static void close_watches(struct proxy *proxy)
@@ -113,6 +114,12 @@ static void close_watches(struct proxy *proxy)
   if (proxy->words_io)
     proxy->host->io_close(proxy->words_io);
   proxy->io = proxy->words_io = NULL;
+}
+
+static void cancel_all(struct proxy *proxy)
+{
+  requests_close_all(&proxy->requests, cancel_one, proxy);
+  proxy_cancel_lane(proxy, STR(GONE));
 }
 
 /* What is known at once is told at once; how it has ended, when it is reaped. */
@@ -126,12 +133,11 @@ void proxy_lose(struct proxy *proxy, const char *why)
   close_watches(proxy);
   child_kill(&proxy->child);
   pipe_fini(&proxy->pipe);
-  requests_close_all(&proxy->requests, cancel_one, proxy);
+  cancel_all(proxy);
   proxy->hangs_in[0] = '\0';
   proxy->lost_before = true;
   if (!stopping)
-    proxy_report_state(proxy, PLUG_STATE_DOWN, PLUG_INTERESTS_LOST,
-                       STR("the plugin's process is gone"));
+    proxy_report_state(proxy, PLUG_STATE_DOWN, PLUG_INTERESTS_LOST, STR(GONE));
   proxy->host->timer_set(proxy->timer, 0);
 }
 
@@ -512,7 +518,7 @@ plug_status proxy_stop(void *self, struct plug_op *op)
   if (there)
     proxy_put_number(proxy, WIRE_STOP, 0);
   leave_home(proxy);
-  requests_close_all(&proxy->requests, cancel_one, proxy);
+  cancel_all(proxy);
   if (proxy->start_op)
     host->op_done(proxy->start_op, PLUG_ECANCELED, STR("it is stopped"));
   proxy->start_op = NULL;

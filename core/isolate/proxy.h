@@ -15,6 +15,7 @@
 #include "isolate/requests.h"
 #include "isolate/said.h"
 #include "plugin/host_config.h"
+#include "plugin/lane_calls.h"
 #include "plugin/loop.h"
 #include "plugin/part.h"
 
@@ -55,6 +56,8 @@ struct proxy {
   struct pipe pipe;
   struct buf birth; /* HELLO and CREATE, for every process of this instance */
   struct requests requests;
+  const struct lane_up *lane_up; /* NULL: nothing ever came by the lane */
+  void *lane_ctx;
   struct proxy_metric *metrics;
   uint32_t n_metrics;
   uint32_t extensions; /* SAID_... */
@@ -101,10 +104,15 @@ void proxy_put_number(struct proxy *proxy, enum wire_kind kind, uint64_t number)
 
 /* proxy_broker.c: the tables. */
 extern const struct plug_broker proxy_broker_table;
+extern const struct lane_calls proxy_lane_calls; /* with PLUG_CAP_DIRECT */
 const void *proxy_extension(void *self, const char *id);
 /* What the process says of messages and rooms. NULL, or what is wrong with it. */
 const char *proxy_hear_echo(struct proxy *proxy, const struct wire_frame *frame);
 const char *proxy_hear_broker(struct proxy *proxy, const struct said *said);
+/* The answer to a message of the lane. */
+const char *proxy_hear_lane(struct proxy *proxy, const struct said *said);
+/* What went by the lane and is not over never will be. */
+void proxy_cancel_lane(struct proxy *proxy, struct plug_str why);
 
 /* proxy_hear.c: whatever it says. NULL, or what is wrong with it. It may be lost meanwhile. */
 const char *proxy_hear(struct proxy *proxy, const struct wire_frame *frame);

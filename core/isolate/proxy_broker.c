@@ -54,6 +54,63 @@ static plug_status proxy_publish(void *self, const struct plug_msg *msg, struct 
   return proxy_end_op(proxy, id, begin);
 }
 
+/* --- the lane ------------------------------------------------------------------------------ */
+
+static plug_status lane_encode(void *self, struct buf *out, uint64_t number,
+                               const struct plug_msg *msg)
+{
+  const struct proxy *proxy = self;
+  size_t begin = wire_begin(out, WIRE_PUBLISH);
+  wire_put_u64(out, WIRE_LANE | number);
+  wire_put_u64(out, 0); /* no deadline: it answers before it does anything else */
+  wire_put_msg(out, msg);
+  bool failed = out->failed;
+  if (wire_end(out, begin, proxy->image->settings.buffer_bytes))
+    return PLUG_OK;
+  return failed ? PLUG_ENOMEM : PLUG_ETOOBIG;
+}
+
+static plug_status lane_hand_over(void *self, struct plug_str encoded, const struct lane_up *up,
+                                  void *ctx)
+{
+  struct proxy *proxy = self;
+  if (proxy->phase != PROXY_RUNNING)
+    return PLUG_EUNAVAIL;
+  if (pipe_waiting(&proxy->pipe) > proxy->pipe.max)
+    return PLUG_ESTATE;
+  proxy->lane_up = up;
+  proxy->lane_ctx = ctx;
+  return pipe_send(&proxy->pipe, encoded) ? PLUG_PENDING : PLUG_ENOMEM;
+}
+
+const struct lane_calls proxy_lane_calls = {.encode = lane_encode, .hand_over = lane_hand_over};
+
+/* Its process takes one message after the other: there is but one that an answer can be to. */
+static const struct plug_msg *lane_message(const struct proxy *proxy, uint64_t id)
+{
+  uint64_t number = 0;
+  const struct plug_msg *msg =
+      proxy->lane_up ? proxy->lane_up->first(proxy->lane_ctx, &number) : NULL;
+  return msg && (WIRE_LANE | number) == id ? msg : NULL;
+}
+
+const char *proxy_hear_lane(struct proxy *proxy, const struct said *said)
+{
+  if (!lane_message(proxy, said->id))
+    return "an answer to what was not asked";
+  proxy->lane_up->over(proxy->lane_ctx, said->status, said->text);
+  return NULL;
+}
+
+void proxy_cancel_lane(struct proxy *proxy, struct plug_str why)
+{
+  uint64_t number;
+  while (proxy->lane_up && proxy->lane_up->first(proxy->lane_ctx, &number))
+    proxy->lane_up->over(proxy->lane_ctx, PLUG_EUNAVAIL, why);
+}
+
+/* --- more calls ---------------------------------------------------------------------------- */
+
 static void proxy_health(void *self, struct plug_health *out)
 {
   const struct proxy *proxy = self;
@@ -218,6 +275,17 @@ static const char *hear_message(struct proxy *proxy, const struct said *said)
   return NULL;
 }
 
+static const char *hear_lane_echo(struct proxy *proxy, const struct said_echo *echo)
+{
+  const struct plug_msg *msg = lane_message(proxy, echo->id);
+  if (!msg)
+    return "the echo of a message that it does not have";
+  deliver(proxy, echo->interest, msg);
+  if (echo->done)
+    proxy->lane_up->over(proxy->lane_ctx, echo->status, STR(""));
+  return NULL;
+}
+
 const char *proxy_hear_echo(struct proxy *proxy, const struct wire_frame *frame)
 {
   struct said_echo echo;
@@ -225,6 +293,8 @@ const char *proxy_hear_echo(struct proxy *proxy, const struct wire_frame *frame)
   const char *wrong = said_read_echo(frame, &echo);
   if (wrong)
     return wrong;
+  if (echo.id & WIRE_LANE)
+    return hear_lane_echo(proxy, &echo);
   const struct request *request = requests_find(&proxy->requests, echo.id);
   if (!request || !request->msg)
     return "the echo of a message that it does not have";

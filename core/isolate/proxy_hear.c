@@ -139,6 +139,8 @@ static const char *hear_done(struct proxy *proxy, const struct said *said)
     started(proxy, said);
     return NULL;
   }
+  if (said->id & WIRE_LANE)
+    return proxy_hear_lane(proxy, said);
   if (!requests_take(&proxy->requests, said->id, &op))
     return "an answer to what was not asked";
   if (op)

@@ -8,9 +8,15 @@ void requests_fini(struct requests *requests)
   *requests = (struct requests){0};
 }
 
+/* Of 31 bits, for the uppermost of an id is WIRE_LANE. */
+static uint64_t generation_of(const struct request *request)
+{
+  return request->generation & INT32_MAX;
+}
+
 static uint64_t id_of(const struct requests *requests, size_t index)
 {
-  return (uint64_t)requests->all[index].generation << 32 | (index + 1);
+  return generation_of(&requests->all[index]) << 32 | (index + 1);
 }
 
 uint64_t requests_add(struct requests *requests, struct plug_op *op, const struct plug_msg *msg)
@@ -46,7 +52,7 @@ static struct request *find(const struct requests *requests, uint64_t id)
   if (index >= requests->n)
     return NULL;
   struct request *request = &requests->all[index];
-  return request->open && request->generation == id >> 32 ? request : NULL;
+  return request->open && generation_of(request) == id >> 32 ? request : NULL;
 }
 
 const struct request *requests_find(const struct requests *requests, uint64_t id)

@@ -24,7 +24,7 @@ struct requests {
 };
 
 void requests_fini(struct requests *requests);
-/* Never 0; 0: out of memory. */
+/* Never 0, never with WIRE_LANE in it; 0: out of memory. */
 uint64_t requests_add(struct requests *requests, struct plug_op *op, const struct plug_msg *msg);
 /* An open one; NULL: there is none of that number. Valid until the next is added. */
 const struct request *requests_find(const struct requests *requests, uint64_t id);

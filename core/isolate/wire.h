@@ -59,6 +59,10 @@ enum wire_kind {
   WIRE_LOST,
 };
 
+/* In the id of a publish and its answers: the rest is its number in the lane (plugin/lane_calls.h).
+ */
+#define WIRE_LANE (UINT64_C(1) << 63)
+
 struct wire_frame {
   uint32_t kind;
   struct plug_str body;

@@ -19,6 +19,7 @@ struct plugin_image {
   struct plug_broker broker; /* our copy, valid if entry.broker != NULL; entry.broker points here */
   struct plug_auth auth;     /* likewise */
   struct plug_app app;       /* likewise */
+  const struct lane_calls *lane; /* of a broker in a process of its own, or NULL */
 };
 
 /* Judges a descriptor: magic, major, minor, size, kinds, required members, id, option table. size

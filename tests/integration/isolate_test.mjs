@@ -292,7 +292,8 @@ test('a process that breaks the protocol is killed, and another one started', as
   const client = await stomp(server, { t });
   await client.subscribe('/topic/a');
   for (const [what, line] of [['garble', /its process says a frame that is cut off, and was killed; it is started again/],
-    ['flood', /its process says a frame longer than any may be, and was killed; it is started again/]]) {
+    ['flood', /its process says a frame longer than any may be, and was killed; it is started again/],
+    ['ahead', /its process says an answer to what was not asked, and was killed; it is started again/]]) {
     const from = server.log.length;
     client.send('/topic/a', what);
     await server.waitForLine(line, { from });

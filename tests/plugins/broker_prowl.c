@@ -3,7 +3,8 @@
  * A broker plugin for tests that tries what is none of its business, and logs how that went: reads
  * the file that its option of type path names, one beside it, and another; makes a file; runs a
  * program; signals its parent; looks into it. A publish of "garble" writes what is no frame to
- * descriptor 0, one of "flood" more than a frame may be long. */
+ * descriptor 0, one of "flood" more than a frame may be long, one of "ahead" the answer to a
+ * message that is not the next one. */
 #include <plugboard/plugin.h>
 
 #include <errno.h>
@@ -113,12 +114,19 @@ static plug_status prowl_publish(void *self, const struct plug_msg *msg, struct 
   const struct prowl *prowl = self;
   static const unsigned char garble[] = {4, 0, 0, 0, 67, 0, 0, 0, 1, 2, 3, 4};
   static const unsigned char flood[] = {255, 255, 255, 255, 67, 0, 0, 0};
+  static const struct {
+    uint32_t len, kind;
+    uint64_t id; /* of the lane, of the 4711th message */
+    uint32_t status, text_len;
+  } ahead = {16, 67, UINT64_C(1) << 63 | 4711, 0, 0};
   ssize_t n = 0;
   (void)op;
   if (is(msg, "garble"))
     n = write(0, garble, sizeof garble);
   if (is(msg, "flood"))
     n = write(0, flood, sizeof flood);
+  if (is(msg, "ahead"))
+    n = write(0, &ahead, sizeof ahead);
   (void)n;
   prowl->host->broker->deliver(prowl->host, 0, msg);
   return PLUG_OK;
@@ -132,7 +140,7 @@ static void prowl_health(void *self, struct plug_health *out)
 
 static const struct plug_broker prowl_broker = {
     .size = sizeof prowl_broker,
-    .caps = PLUG_CAP_ECHO | PLUG_CAP_ORDERED,
+    .caps = PLUG_CAP_ECHO | PLUG_CAP_ORDERED | PLUG_CAP_PUBLISH_ANY | PLUG_CAP_DIRECT,
     .subscribe = prowl_interest,
     .unsubscribe = prowl_interest,
     .publish = prowl_publish,
