@@ -5,8 +5,8 @@
 size_t wire_begin(struct buf *out, enum wire_kind kind)
 {
   size_t begin = out->len;
-  wire_put_u32(out, 0);
-  wire_put_u32(out, (uint32_t)kind);
+  const uint32_t head[] = {0, (uint32_t)kind};
+  buf_put(out, head, sizeof head);
   return begin;
 }
 

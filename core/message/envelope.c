@@ -1,6 +1,7 @@
 #include "message/envelope.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "base/utf8.h"
@@ -25,22 +26,34 @@ enum tag {
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static void put_u32(struct buf *out, uint64_t v)
+static char *put_u32(char *at, uint32_t v)
 {
-  if (v > UINT32_MAX)
-    out->failed = true; /* the format cannot say it */
-  const unsigned char bytes[] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16),
-                                 (unsigned char)(v >> 8), (unsigned char)v};
-  buf_put(out, bytes, sizeof bytes);
+  at[0] = (char)(v >> 24);
+  at[1] = (char)(v >> 16);
+  at[2] = (char)(v >> 8);
+  at[3] = (char)v;
+  return at + 4;
 }
 
-static void put_field(struct buf *out, enum tag tag, struct plug_str value)
+static char *put_str(char *at, struct plug_str s)
 {
-  buf_put_char(out, (char)tag);
-  put_u32(out, value.len);
-  buf_put_str(out, value);
+  if (s.len)
+    memcpy(at, s.ptr, s.len);
+  return at + s.len;
 }
 
+static char *put_head(char *at, enum tag tag, size_t len)
+{
+  *at = (char)tag;
+  return put_u32(at + 1, (uint32_t)len);
+}
+
+static char *put_field(char *at, enum tag tag, struct plug_str value)
+{
+  return put_str(put_head(at, tag, value.len), value);
+}
+
+/* At least as much as it takes. */
 static size_t size_of(const struct plug_msg *msg)
 {
   size_t n = HEAD_LEN + 6 * FIELD_HEAD + 12 + msg->topic.len + msg->content_type.len +
@@ -50,34 +63,35 @@ static size_t size_of(const struct plug_msg *msg)
   return n;
 }
 
-void envelope_put(struct buf *out, const struct plug_msg *msg)
+static char *put_all(char *at, const struct plug_msg *msg)
 {
-  buf_reserve(out, size_of(msg));
-  buf_put_char(out, (char)MAGIC);
-  buf_put_char(out, (char)VERSION);
-  put_field(out, TAG_TOPIC, msg->topic);
+  *at++ = (char)MAGIC;
+  *at++ = (char)VERSION;
+  at = put_field(at, TAG_TOPIC, msg->topic);
   if (msg->content_type.len)
-    put_field(out, TAG_CONTENT_TYPE, msg->content_type);
-  put_field(out, TAG_ORIGIN, msg->origin);
-  buf_put_char(out, (char)TAG_ID);
-  put_u32(out, 8);
-  put_u32(out, msg->id >> 32);
-  put_u32(out, msg->id & UINT32_MAX);
-  if (msg->flags) {
-    buf_put_char(out, (char)TAG_FLAGS);
-    put_u32(out, 4);
-    put_u32(out, msg->flags);
-  }
+    at = put_field(at, TAG_CONTENT_TYPE, msg->content_type);
+  at = put_field(at, TAG_ORIGIN, msg->origin);
+  at = put_head(at, TAG_ID, 8);
+  at = put_u32(at, (uint32_t)(msg->id >> 32));
+  at = put_u32(at, (uint32_t)msg->id);
+  if (msg->flags)
+    at = put_u32(put_head(at, TAG_FLAGS, 4), msg->flags);
   for (size_t i = 0; i < msg->n_headers; i++) {
     const struct plug_kv *header = &msg->headers[i];
-    buf_put_char(out, (char)TAG_HEADER);
-    put_u32(out, 4 + (uint64_t)header->key.len + header->value.len);
-    put_u32(out, header->key.len);
-    buf_put_str(out, header->key);
-    buf_put_str(out, header->value);
+    at = put_head(at, TAG_HEADER, 4 + header->key.len + header->value.len);
+    at = put_str(put_u32(at, (uint32_t)header->key.len), header->key);
+    at = put_str(at, header->value);
   }
-  if (msg->payload.len)
-    put_field(out, TAG_PAYLOAD, msg->payload);
+  return msg->payload.len ? put_field(at, TAG_PAYLOAD, msg->payload) : at;
+}
+
+void envelope_put(struct buf *out, const struct plug_msg *msg)
+{
+  size_t most = size_of(msg);
+  if (most > UINT32_MAX)
+    out->failed = true; /* the format cannot say a length beyond that */
+  if (buf_reserve(out, most))
+    out->len = (size_t)(put_all(out->data + out->len, msg) - out->data);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
