@@ -184,6 +184,13 @@ static struct cpu cpu_now(void)
   return cpu;
 }
 
+/* As a worker does that has nothing to do: it leaves its core to those that have. */
+static void rest(void)
+{
+  const struct timespec pause = {.tv_nsec = 50000};
+  nanosleep(&pause, NULL);
+}
+
 static double speed(size_t n, size_t body)
 {
   char *text = calloc(1, body + 1);
@@ -199,12 +206,12 @@ static double speed(size_t n, size_t body)
       take();
     while (i + 1 - run.n_come > WINDOW || broker_congested(run.broker)) {
       take();
-      sched_yield();
+      rest();
     }
   }
   while (run.n_come < n) {
     take();
-    sched_yield();
+    rest();
   }
   uint64_t took_us = clock_now_us() - from_us;
   free(text);
@@ -231,8 +238,7 @@ static void alone(size_t body, uint64_t *median_us, uint64_t *p99_us)
     while (!run.n_come)
       take();
     took_us[i] = clock_now_us() - from_us;
-    struct timespec pause = {.tv_nsec = 50000};
-    nanosleep(&pause, NULL);
+    rest();
     message_unref(msg);
   }
   free(text);
