@@ -43,7 +43,8 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
 {
   struct pattern *pattern = request->pattern;
   struct subscription *sub = slab_alloc(&hub->subscription_slab);
-  struct topic *topic = topic_find(hub, request->destination, pattern != NULL);
+  uint64_t hash = hash_bytes(request->destination.ptr, request->destination.len);
+  struct topic *topic = topic_find_hashed(hub, request->destination, hash, pattern != NULL);
   struct group *group = NULL;
   plug_status status = PLUG_ENOMEM;
   if (topic && pattern) {
@@ -53,7 +54,7 @@ plug_status hub_subscribe(struct hub *hub, const struct hub_subscribe *request,
   if (!sub)
     goto fail;
   if (!topic) {
-    status = topic_new(hub, request->destination, pattern, &topic);
+    status = topic_new(hub, request->destination, hash, pattern, &topic);
     if (status != PLUG_OK)
       goto fail;
     pattern = NULL;
@@ -121,8 +122,9 @@ struct subscription *hub_find(const struct hub *hub, uint64_t session, struct pl
 
 plug_status hub_tap_open(struct hub *hub, struct hub_tap *tap, struct plug_str name)
 {
-  struct topic *topic = topic_find(hub, name, false);
-  plug_status status = topic ? PLUG_OK : topic_new(hub, name, NULL, &topic);
+  uint64_t hash = hash_bytes(name.ptr, name.len);
+  struct topic *topic = topic_find_hashed(hub, name, hash, false);
+  plug_status status = topic ? PLUG_OK : topic_new(hub, name, hash, NULL, &topic);
   if (status != PLUG_OK)
     return status;
   tap->topic = topic;

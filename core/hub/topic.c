@@ -6,16 +6,36 @@
 #include "base/hash.h"
 #include "hub/route.h"
 
-plug_status topic_new(struct hub *hub, struct plug_str name, struct pattern *pattern,
+/* Room for one more in an array of pointers that began as the one place at first. NULL when out of
+ * memory, and the array is as it was. */
+static void *grow(void *array, const void *first, uint32_t cap, uint32_t *new_cap)
+{
+  *new_cap = cap * 2;
+  if (array != first)
+    return realloc(array, *new_cap * sizeof(void *));
+  void *grown = malloc(*new_cap * sizeof(void *));
+  if (grown)
+    memcpy(grown, first, sizeof(void *));
+  return grown;
+}
+
+static void drop(void *array, const void *first)
+{
+  if (array != first)
+    free(array);
+}
+
+plug_status topic_new(struct hub *hub, struct plug_str name, uint64_t hash, struct pattern *pattern,
                       struct topic **out)
 {
-  uint64_t hash = hash_bytes(name.ptr, name.len);
   struct topic *topic = block_alloc_zeroed(sizeof *topic + name.len);
   if (!topic)
     return PLUG_ENOMEM;
   memcpy(topic->name, name.ptr, name.len);
   topic->by_name.key = str_from(topic->name, name.len);
   list_init(&topic->link);
+  topic->groups = &topic->group;
+  topic->cap_groups = 1;
   struct map *map = pattern ? &hub->patterns : &hub->topics;
   if (!map_insert_hashed(map, &topic->by_name, hash)) {
     block_free(topic, sizeof *topic + name.len);
@@ -51,7 +71,7 @@ void topic_free(struct hub *hub, struct topic *topic)
     if (list_empty(&hub->pattern_list))
       routes_clear(hub);
   }
-  free(topic->groups);
+  drop(topic->groups, &topic->group);
   block_free(topic, sizeof *topic + topic->by_name.key.len);
 }
 
@@ -67,8 +87,8 @@ static struct group *group_new(struct hub *hub, struct topic *topic, struct plug
   if (!group)
     return NULL;
   if (topic->n_groups == topic->cap_groups) {
-    uint32_t cap = topic->cap_groups ? topic->cap_groups * 2 : 1;
-    struct group **groups = realloc(topic->groups, cap * sizeof *groups);
+    uint32_t cap;
+    struct group **groups = grow(topic->groups, &topic->group, topic->cap_groups, &cap);
     if (!groups) {
       block_free(group, sizeof *group + key.len);
       return NULL;
@@ -83,6 +103,9 @@ static struct group *group_new(struct hub *hub, struct topic *topic, struct plug
   group->topic = topic;
   group->prefix = topic->prefix;
   group->plain_id = true;
+  group->queues = &group->queue;
+  group->members = &group->member;
+  group->cap = 1;
   for (size_t i = 0; i < group->id.len; i++) {
     char c = group->id.ptr[i];
     group->plain_id &= c != ':' && c != '\\' && c != '\n' && c != '\r' && c != '\0';
@@ -103,8 +126,8 @@ void group_free(struct hub *hub, struct group *group)
   topic->groups[group->index] = last;
   last->index = group->index;
   map_remove(&hub->groups, &group->by_key);
-  free(group->queues);
-  free(group->members);
+  drop(group->queues, &group->queue);
+  drop(group->members, &group->member);
   block_free(group, sizeof *group + group->by_key.key.len);
 }
 
@@ -143,18 +166,15 @@ struct group *group_get(struct hub *hub, struct topic *topic, const struct hub_s
   group->ack = request->ack;
   if (group->n < group->cap)
     return group;
-  uint32_t cap = group->cap ? group->cap * 2 : 1;
-  struct outq **queues = realloc(group->queues, cap * sizeof *queues);
+  uint32_t cap;
+  struct outq **queues = grow(group->queues, &group->queue, group->cap, &cap);
   if (queues)
     group->queues = queues;
-  struct subscription **members = realloc(group->members, cap * sizeof *members);
+  struct subscription **members = grow(group->members, &group->member, group->cap, &cap);
   if (members)
     group->members = members;
-  if (queues && members) {
-    group->cap = cap;
-    return group;
-  }
-  if (group->n == 0)
-    group_free(hub, group);
-  return NULL;
+  if (!queues || !members)
+    return NULL;
+  group->cap = cap;
+  return group;
 }
