@@ -15,8 +15,10 @@ static struct plug_str without_slash(struct plug_str prefix)
 static bool covers(struct plug_str prefix, struct plug_str destination)
 {
   prefix = without_slash(prefix);
-  return str_has_prefix(destination, prefix) &&
-         (destination.len == prefix.len || destination.ptr[prefix.len] == '/');
+  /* Where the segment ends is a look at one byte, which most prefixes of another length fail. */
+  bool ends = destination.len > prefix.len ? destination.ptr[prefix.len] == '/'
+                                           : destination.len == prefix.len;
+  return ends && str_has_prefix(destination, prefix);
 }
 
 /* The length of the longest covering prefix plus one; 0: none. */
