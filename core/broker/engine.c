@@ -235,6 +235,7 @@ static void stop_on_home(void *arg) PLUG_NOEXCEPT
   proof_close(&engine->proof);
   down_queue_close(&engine->down_queue);
   engine_run_publishes(&engine->publish_task);
+  engine_count_over(engine);
 }
 
 /* False: the control thread has not come back, or not in time. */
