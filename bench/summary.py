@@ -31,8 +31,8 @@ def matrix(rows_of_results):
         names = list(dict.fromkeys(r.name for _, _, _, peers in cases for r in peers if r.value is not None))
         if not names:
             continue
-        lines += [f"| each peer's figure divided by that of {own_name} | " + " | ".join(names) + " |",
-                  "| --- |" + " ---: |" * len(names)]
+        lines += [f"| each peer's figure divided by that of {own_name} | {own_name} | " + " | ".join(names) + " |",
+                  "| --- |" + " ---: |" * (1 + len(names))]
         for case, title, own, peers in cases:
             cells = []
             for name in names:
@@ -43,7 +43,8 @@ def matrix(rows_of_results):
                 ratio = row.value / own.value
                 ahead = ratio > 1 if own.metric.more_is_better else ratio < 1
                 cells.append(f"**{times(ratio)}**" if ahead else times(ratio))
-            lines.append(f"| {title} (`{case.name}`): {own.metric.title} | " + " | ".join(cells) + " |")
+            figure = f"{own.text(own.value)} {own.metric.unit}"
+            lines.append(f"| {title} (`{case.name}`): {own.metric.title} | {figure} | " + " | ".join(cells) + " |")
         lines.append("")
     return lines
 
