@@ -14,7 +14,7 @@ struct topic {
   uint8_t prefix; /* which of the hub's prefixes covers it */
   uint32_t epoch; /* of the hub, in which n_now messages came; n_before in the one before it */
   uint32_t n_now, n_before;
-  struct hub_tap *taps; /* or NULL */
+  struct hub_tap *taps;  /* or NULL */
   struct group **groups; /* &group, or an array of the heap */
   uint32_t n_groups, cap_groups;
   struct group *group; /* the only one, as of nearly all topics */
@@ -54,8 +54,8 @@ static inline struct topic *topic_find(const struct hub *hub, struct plug_str na
   return topic_find_hashed(hub, name, hash_bytes(name.ptr, name.len), is_pattern);
 }
 
-/* hash: of the name, by hash_bytes. Its interest is joined with it: PLUG_OK and PLUG_PENDING as interest_join; otherwise there is
- * none. Takes pattern, or NULL, over only when it succeeds. */
+/* hash: of the name, by hash_bytes. Its interest is joined with it: PLUG_OK and PLUG_PENDING as
+ * interest_join; otherwise there is none. Takes pattern, or NULL, over only when it succeeds. */
 plug_status topic_new(struct hub *hub, struct plug_str name, uint64_t hash, struct pattern *pattern,
                       struct topic **out);
 void topic_free(struct hub *hub, struct topic *topic); /* unused */
