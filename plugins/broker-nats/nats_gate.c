@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "nats_exit.h"
 #include "nats_subject.h"
 
 enum { LIMIT_MS = 10000, SETTLE_MS = 2000, LEAVE_MS = 2000 };
@@ -235,7 +236,9 @@ void nats_library_enter(void)
 {
   pthread_mutex_lock(&library_lock);
   if (n_users++ == 0) {
+    nats_exit_before_open();
     (void)nats_Open(-1);
+    nats_exit_after_open();
     /* One thread brings all messages, so that those of a topic keep their order across taps. */
     (void)nats_SetMessageDeliveryPoolSize(1);
   }

@@ -209,6 +209,17 @@ test('logins by key: an NKey, and a credentials file of an operator\'s user', as
   }
 });
 
+// libnats has a context for TLS then, and cleans up at exit before OpenSSL does.
+test('a server with TLS of its own and a NATS that is given by name ends in order', async (t) => {
+  const { certificate, key } = makeAuthority({ t }).issue('plugboard');
+  const nats = await startNats({ t });
+  const named = { url: nats.url.replace('127.0.0.1', 'localhost') };
+  const node = await startNode({ t, name: 'n1', nats: named, set: ['http.tls-listen=127.0.0.1:0', `tls.certificate=${certificate}`, `tls.key=${key}`] });
+  await waitReady(node);
+  await node.stop(); // looks at how it has ended, and at what a sanitizer says
+  assert.ok(!node.log.some((line) => /crashed/.test(line)), node.tail());
+});
+
 test('TLS: verified, with client certificates, and what does not fit', async (t) => {
   const ca = makeAuthority({ t });
   const other = makeAuthority({ t, name: 'another authority' });
