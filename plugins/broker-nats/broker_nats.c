@@ -198,6 +198,8 @@ static plug_status start(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 static plug_status drain(void *arg, struct plug_op *op) PLUG_NOEXCEPT
 {
   struct nats_broker *self = arg;
+  if (self->state != PLUG_STATE_UP)
+    return PLUG_OK; /* nothing is on its way; and an attempt under way may take long */
   return nats_link_settle(self->link, op);
 }
 

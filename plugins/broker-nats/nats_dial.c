@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Between two looks at whether anybody still waits for it. */
+enum { LOOK_MS = 50 };
+
 void nats_dial_explain(natsStatus status, const char *detail, char why[NATS_WHY_MAX])
 {
   const char *text = natsStatus_GetText(status);
@@ -36,30 +39,44 @@ void nats_dial_explain(natsStatus status, const char *detail, char why[NATS_WHY_
     snprintf(why, NATS_WHY_MAX, "%s", text);
 }
 
+/* NATS_TIMEOUT: it has not come, or nobody waits for it any more. */
+static natsStatus await(natsConnection *nc, natsSubscription *sub, uint64_t timeout_ms,
+                        const struct nats_patience *patience)
+{
+  natsMsg *msg = NULL;
+  const char *said = NULL;
+  natsStatus status = NATS_TIMEOUT;
+  for (uint64_t left_ms = timeout_ms; status == NATS_TIMEOUT && left_ms > 0;) {
+    uint64_t look_ms = left_ms < LOOK_MS ? left_ms : LOOK_MS;
+    status = natsSubscription_NextMsg(&msg, sub, (int64_t)look_ms);
+    left_ms -= look_ms;
+    if (status == NATS_TIMEOUT && natsConnection_GetLastError(nc, &said) == NATS_NOT_PERMITTED)
+      status = NATS_NOT_PERMITTED;
+    if (patience->is_over(patience->arg))
+      left_ms = 0;
+  }
+  natsMsg_Destroy(msg);
+  return status;
+}
+
 /* Its own message must come back: a user without rights gets no error otherwise. */
-static natsStatus prove(const struct nats_config *config, natsConnection *nc)
+static natsStatus prove(const struct nats_config *config, natsConnection *nc,
+                        const struct nats_patience *patience)
 {
   natsSubscription *sub = NULL;
-  natsMsg *msg = NULL;
-  const char *said = NULL, *subject = config->probe_subject;
+  const char *subject = config->probe_subject;
   natsStatus status = natsConnection_SubscribeSync(&sub, nc, subject);
   if (status == NATS_OK)
     status = natsConnection_PublishString(nc, subject, "");
   if (status == NATS_OK)
-    status = natsConnection_FlushTimeout(nc, (int64_t)config->ping_timeout_ms);
-  /* What is denied is said before the PONG. */
-  if (status == NATS_OK && natsConnection_GetLastError(nc, &said) == NATS_NOT_PERMITTED)
-    status = NATS_NOT_PERMITTED;
-  if (status == NATS_OK) {
-    status = natsSubscription_NextMsg(&msg, sub, (int64_t)config->ping_timeout_ms);
-    natsMsg_Destroy(msg);
-  }
+    status = await(nc, sub, config->ping_timeout_ms, patience);
   natsSubscription_Destroy(sub);
   return status;
 }
 
 natsConnection *nats_dial(const struct nats_config *config, const struct nats_server *server,
-                          struct nats_gate *gate, char why[NATS_WHY_MAX])
+                          struct nats_gate *gate, const struct nats_patience *patience,
+                          char why[NATS_WHY_MAX])
 {
   natsConnection *nc = NULL;
   natsOptions *options;
@@ -78,7 +95,7 @@ natsConnection *nats_dial(const struct nats_config *config, const struct nats_se
     nats_dial_explain(status, nats_GetLastError(NULL), why);
     return NULL;
   }
-  status = prove(config, nc);
+  status = prove(config, nc, patience);
   if (status == NATS_OK)
     return nc;
   const char *said = NULL;

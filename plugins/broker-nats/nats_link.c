@@ -233,13 +233,22 @@ static void forget_nc(struct nats_link *link)
   nats_gauge(link->env, NATS_M_SUBJECTS, 0);
 }
 
+static bool is_ending(void *arg)
+{
+  struct nats_link *link = arg;
+  pthread_mutex_lock(&link->lock);
+  bool ending = link->ending;
+  pthread_mutex_unlock(&link->lock);
+  return ending;
+}
+
 static void connect_to_any(struct nats_link *link)
 {
   char why[NATS_WHY_MAX] = "";
-  bool ending = false;
-  for (size_t i = 0; i < link->config->n_servers && !ending; i++) {
+  const struct nats_patience patience = {is_ending, link};
+  for (size_t i = 0; i < link->config->n_servers && !is_ending(link); i++) {
     const struct nats_server *server = &link->config->servers[link->current];
-    link->own_nc = nats_dial(link->config, server, link->gate, why);
+    link->own_nc = nats_dial(link->config, server, link->gate, &patience, why);
     if (link->own_nc != NULL) {
       struct note note = {.what = UP,
                           .addr = server->addr,
@@ -251,9 +260,6 @@ static void connect_to_any(struct nats_link *link)
       tell(link, &note);
       return;
     }
-    pthread_mutex_lock(&link->lock);
-    ending = link->ending;
-    pthread_mutex_unlock(&link->lock);
     if (i + 1 < link->config->n_servers)
       link->current = (link->current + 1) % link->config->n_servers;
   }

@@ -139,6 +139,117 @@ test('a NATS that reads nothing has taken nothing: no RECEIPT, and the connectio
   assert.equal((await to.expect('MESSAGE')).body, 'fine');
 });
 
+// What the kernels do not take waits in the node, up to the bound, and goes out in its order once NATS reads again.
+test('what waits for a NATS that reads nothing is bounded; what was taken comes when it reads again', async (t) => {
+  const { nats, nodes: [n1, n2] } = await pair(t, { set: [option('publish-queue', 200), option('ping-timeout', '1m'), 'broker.operation-timeout=1m', 'limits.queue-size=64m'] });
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  await to.subscribe('/topic/a');
+  await from.request('SEND', { destination: '/topic/a' }, 'first');
+  await to.expect('MESSAGE');
+  nats.freeze();
+  const rest = 'x'.repeat(60000);
+  for (let i = 0; i < 400; i += 1) from.send('/topic/a', `p:${i} ${rest}`, { receipt: `r${i}` });
+  const outcome = new Map();
+  const taken = () => [...outcome].filter(([, command]) => command === 'RECEIPT').map(([id]) => id);
+  const collect = (n, what) => until(() => {
+    for (const { command, headers } of from.frames.splice(0)) outcome.set(headers['receipt-id'], command);
+    return outcome.size >= n;
+  }, what, patience(20000)).catch((error) => { throw new Error(`${error.message}, got ${outcome.size}`); });
+  await collect(200, 'an ERROR for each that is too many');
+  assert.deepEqual(taken(), []);
+  assert.equal((await n1.stats())['broker.nats.publish_in_flight'], 200);
+  nats.thaw();
+  await collect(400, 'a RECEIPT for each other');
+  // What the node tells itself counts, too.
+  const ids = taken();
+  assert.ok(ids.length <= 200 && ids.length > 180, `${ids.length} were taken`);
+  const bodies = await all(to, ids.length);
+  assert.deepEqual(bodies.map((body) => `r${body.slice(2, body.indexOf(' '))}`), ids.sort((a, b) => a.slice(1) - b.slice(1)));
+  assert.equal((await n1.stats())['broker.nats.publish_in_flight'], 0);
+  for (const node of [n1, n2]) assert.ok(!node.log.some((line) => LOST.test(line)));
+});
+
+// A server that greets, answers PING, and does with the rest what it is told.
+async function impostor(t, { greets = true, hears = () => {} } = {}) {
+  const sockets = new Set();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket)).setEncoding('latin1');
+    if (!greets) hears('', socket);
+    else socket.write('INFO {"server_id":"x","version":"2.9.0","max_payload":1000000}\r\n');
+    let left = '';
+    socket.on('data', (text) => {
+      const lines = (left + text).split('\r\n');
+      left = lines.pop();
+      for (const line of lines) {
+        if (line === 'PING') socket.write('PONG\r\n');
+        hears(line, socket);
+      }
+    });
+  });
+  await new Promise((done) => { server.listen(0, '127.0.0.1', done); });
+  t.after(() => { server.close(); for (const socket of sockets) socket.destroy(); });
+  return { url: `nats://127.0.0.1:${server.address().port}` };
+}
+
+test('a server that delivers nothing is none, and the next one is tried', async (t) => {
+  const deaf = await impostor(t);
+  const node = await startNode({ t, name: 'n1', nats: deaf, set: [option('ping-timeout', '200ms')] });
+  assert.match(await node.waitForLine(/(cannot reach|still no) NATS at/, { ms: patience(10000) }), /it accepts the connection but delivers nothing/);
+  await node.stop();
+  const nats = await startNats({ t });
+  const other = await startNode({ t, name: 'n2', nats: { url: `${deaf.url}, ${nats.url}` }, set: [option('ping-timeout', '200ms')] });
+  await waitReady(other);
+  assert.match(other.log.find((line) => /connected to NATS/.test(line)), new RegExp(`at 127\\.0\\.0\\.1:${nats.port}`));
+});
+
+test('a node stops while it connects, and while it waits to hear itself', async (t) => {
+  for (const greets of [false, true]) {
+    let reached;
+    const there = new Promise((done) => { reached = done; });
+    const silent = await impostor(t, { greets, hears: (line) => { if (!greets || line.startsWith('PUB ')) reached(); } });
+    const node = await startNode({ t, name: 'n1', nats: silent, ready: false, set: [option('connect-timeout', '4s'), option('ping-timeout', '1m')] });
+    await there;
+    await node.stop();
+  }
+});
+
+test('a connection that ends while much is on its way: each SEND is answered, and none is kept', async (t) => {
+  const { nats, nodes: [n1, n2] } = await pair(t);
+  const [from, to] = [await stomp(n1, { t }), await stomp(n2, { t })];
+  await to.subscribe('/topic/a');
+  const N = 3000;
+  for (let i = 0; i < N; i += 1) from.send('/topic/a', `p:${i}`, { receipt: `r${i}` });
+  await from.expect('RECEIPT');
+  await nats.kill();
+  let answered = 1;
+  await until(() => {
+    answered += from.frames.splice(0).length;
+    return answered === N;
+  }, 'an answer to each', patience(20000)).catch((error) => { throw new Error(`${error.message}, got ${answered}`); });
+  await n1.waitForLine(LOST, { ms: patience(10000) });
+  assert.equal((await n1.stats())['broker.nats.publish_in_flight'], 0);
+  await nats.start();
+  for (const node of [n1, n2]) await waitReady(node);
+  const again = from.closed ? await stomp(n1, { t }) : from;
+  await again.request('SEND', { destination: '/topic/a' }, 'fine');
+  await until(() => to.frames.splice(0).some(({ body }) => body === 'fine'), 'the message behind', patience(5000));
+});
+
+// Each has a probe of the same subject under way.
+test('two nodes of one name: each is confirmed what is its own', async (t) => {
+  const nats = await startNats({ t });
+  const nodes = await Promise.all(['n1', 'n1'].map((name) => startNode({ t, name, nats })));
+  await Promise.all(nodes.map((node) => waitReady(node)));
+  const clients = await Promise.all(nodes.map((node) => stomp(node, { t })));
+  for (const client of clients) for (let i = 0; i < 500; i += 1) client.send('/topic/a', `${i}`, { receipt: `r${i}` });
+  for (const client of clients) {
+    const receipts = [];
+    await until(() => receipts.push(...client.frames.splice(0)) && receipts.length >= 500, 'the receipts', patience(10000));
+    assert.deepEqual(receipts.map(({ command, headers }) => [command, headers['receipt-id']]), Array.from({ length: 500 }, (_, i) => ['RECEIPT', `r${i}`]));
+  }
+});
+
 test('an application that needs presence does not start with this broker, and says why', async (t) => {
   const nats = await startNats({ t });
   const { code, stderr } = await run(['--set', 'broker.plugin=nats', '--set', option('servers', nats.url), '--config', 'etc/room.ini', '--set', 'http.listen=127.0.0.1:0']);
@@ -237,6 +348,17 @@ test('TLS: verified, with client certificates, and what does not fit', async (t)
   await to.subscribe('/topic/a');
   await from.request('SEND', { destination: '/topic/a' }, 'hello');
   assert.equal((await to.expect('MESSAGE')).body, 'hello');
+  // Also where the url does not ask for it, and in order when there is much.
+  const asked = await startNode({ t, name: 'n3', nats: { url: nats.url.replace('tls:', 'nats:') }, set: good });
+  await waitReady(asked);
+  const third = await stomp(asked, { t });
+  const N = 2000;
+  for (let i = 0; i < N; i += 1) third.send('/topic/a', `p:${i}`, i === N - 1 ? { receipt: 'last' } : {});
+  await third.expect('RECEIPT', { 'receipt-id': 'last' });
+  const bodies = await all(to, N);
+  assert.equal(bodies.length, N);
+  assertOrdered(bodies, 'the subscriber');
+  await asked.stop();
   const bad = [
     [nats, [option('tls-ca-file', other.file), named, ...shown], /TLS does not fit/],
     [nats, [option('tls-ca-file', ca.file), option('tls-server-name', 'other.example'), ...shown], /TLS does not fit/],
