@@ -191,6 +191,31 @@ test('a new version of the same file takes over', async (t) => {
   await load.end();
 });
 
+// For longer than the swap waits, so that it comes back to what the swap has left behind.
+for (const at of ['start', 'stop']) {
+  test(`the control thread is held up in ${at} of a broker that is swapped, and comes back`, async (t) => {
+    const dir = directory(t);
+    for (const name of ['lib/plugboard/broker-memory', 'tests/plugins/broker-script']) copyFileSync(join(build, `${name}.so`), join(dir, `${name.split('/').pop()}.so`));
+    const [from, to] = at === 'start' ? ['memory', 'script'] : ['script', 'memory'];
+    const server = await startNode(t, { broker: from, set: [`server.plugin-dir=${dir}`, 'server.plugin-hang=300ms', `broker.script.at=${at}`, 'broker.script.do=hang', 'broker.script.time=15s'] });
+    const client = await stomp(server, { t });
+    await client.subscribe('/topic/a');
+    const response = await adminOf(server).request('POST', 'swap', { body: JSON.stringify({ kind: 'broker', plugin: to }) });
+    let text = '';
+    for await (const piece of response.setEncoding('utf8')) text += piece;
+    assert.equal(response.statusCode, at === 'start' ? 409 : 200, text);
+    if (at === 'start') assert.match(JSON.parse(text).message, /the broker stays memory: .*thread 'control' does not come back from it/);
+    await server.waitForLine(/the plugin has returned after \d+ ms/, { ms: 30000 });
+    await waitReady(server);
+    await swap(server, 'memory');
+    await client.request('SEND', { destination: '/topic/a' }, 'hello');
+    assert.equal((await client.expect('MESSAGE')).body, 'hello');
+    // One that did not stop in time is told of at the end, too.
+    server.child.kill('SIGTERM');
+    assert.deepEqual(await server.waitForExit(), { code: at === 'start' ? 0 : 1, signal: null }, server.tail());
+  });
+}
+
 test('a server that is told to stop during a swap ends as ever', async (t) => {
   const redis = await startRedis({ t });
   const server = await startNode(t, { set: redisSet(redis) });
