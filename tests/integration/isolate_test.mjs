@@ -14,7 +14,7 @@ import { startLoad } from './lib/load.mjs';
 import { metricsDoor, metricsUrl } from './lib/metrics.mjs';
 import { startNats } from './lib/nats.mjs';
 import { startRedis } from './lib/redis.mjs';
-import { build, freeze, run, slowness, start, until } from './lib/server.mjs';
+import { build, freeze, patience, run, slowness, start, until } from './lib/server.mjs';
 import { stomp } from './lib/stomp.mjs';
 
 const sanitized = /asan|tsan/.test(build); // they have their own handlers of faults
@@ -193,6 +193,38 @@ test('what is published while it is away waits, with when-down = queue', async (
   const bodies = await all(receiver, 20);
   assert.deepEqual(bodies, Array.from({ length: 20 }, (_, i) => `w:${i}`));
   for (let i = 0; i < 20; i += 1) await sender.receipt(`r${i}`);
+});
+
+test('a process that is killed amid much: each SEND is answered once, what arrives is in order, and nothing stays on the books', async (t) => {
+  const server = await start({ t, set: [isolated, 'server.workers=2', metricsDoor] });
+  const [sender, receiver] = [await stomp(server, { t }), await stomp(server, { t })];
+  await receiver.subscribe('/topic/a');
+  const n = 6000, answers = new Map();
+  const take = () => {
+    for (const { command, headers } of sender.frames.splice(0)) {
+      assert.ok(!answers.has(headers['receipt-id']), `two answers to ${headers['receipt-id']}`);
+      answers.set(headers['receipt-id'], command);
+    }
+  };
+  for (let i = 0; i < n; i += 1) {
+    sender.send('/topic/a', `p:${i}`, { receipt: `r${i}` });
+    if (i % 1000 !== 999) continue;
+    await until(() => { take(); return answers.size > i - 500; }, 'some answers', patience(10000));
+    if (i === 2999) process.kill(pluginOf(server), 'SIGKILL');
+  }
+  await until(() => { take(); return answers.size === n; }, 'an answer to each', patience(20000));
+  await until(async () => (await readyText(server)).startsWith('200'), 'readiness');
+  await sender.request('SEND', { destination: '/topic/a' }, 'p:6000');
+  const seen = [];
+  await until(() => { seen.push(...receiver.frames.splice(0).map(({ body }) => Number(body.slice(2)))); return seen.includes(n); }, 'the last one', patience(10000));
+  assert.deepEqual(seen, [...new Set(seen)].sort((x, y) => x - y));
+  // A RECEIPT comes with the message itself.
+  const taken = [...answers].filter(([, command]) => command === 'RECEIPT').length;
+  assert.ok(taken > 2000, `${taken} taken`);
+  assert.equal(seen.length - 1, taken);
+  const metrics = await (await fetch(metricsUrl(server))).text();
+  assert.match(metrics, /broker_untaken_messages\S* 0$/m);
+  assert.match(metrics, /broker_untaken_bytes\S* 0$/m);
 });
 
 test('a server that is killed leaves no process behind, not even one that hangs or stands still', async (t) => {
