@@ -88,41 +88,38 @@ static void tell_down(struct nats_link *link, const char *why)
 
 /* ---- the end of commands */
 
-/* Under the lock. */
-static void uncount(struct nats_link *link, const struct nats_command *command)
+/* Not under the lock, which home takes for each message: completing hundreds takes a while. */
+static void finish_all(struct nats_link *link, struct nats_queue *queue, plug_status status,
+                       const char *why)
 {
-  if (command->kind != NATS_PUBLISH)
-    return;
-  link->n_waiting--;
-  link->bytes_waiting -= command->bytes;
-  nats_gauge(link->env, NATS_M_PUBLISH_IN_FLIGHT, (int64_t)link->n_waiting);
-}
-
-/* Under the lock; completing an operation runs nothing of ours. */
-static void finish(struct nats_link *link, struct nats_command *command, plug_status status,
-                   const char *why)
-{
-  uncount(link, command);
-  if (command->kind == NATS_PUBLISH && status != PLUG_OK)
-    nats_count(link->env, NATS_M_PUBLISH_FAILED, 1);
-  if (command->op != NULL)
-    link->env->host->op_done(command->op, status, nats_str(why));
-  nats_command_free(link->env, command);
+  size_t n = 0, bytes = 0;
+  for (const struct nats_command *command = queue->head; command != NULL; command = command->next)
+    if (command->kind == NATS_PUBLISH) {
+      n++;
+      bytes += command->bytes;
+    }
+  if (n > 0) {
+    pthread_mutex_lock(&link->lock);
+    link->n_waiting -= n;
+    link->bytes_waiting -= bytes;
+    nats_gauge(link->env, NATS_M_PUBLISH_IN_FLIGHT, (int64_t)link->n_waiting);
+    pthread_mutex_unlock(&link->lock);
+    if (status != PLUG_OK)
+      nats_count(link->env, NATS_M_PUBLISH_FAILED, (int64_t)n);
+  }
+  for (struct nats_command *command; (command = nats_queue_take(queue)) != NULL;) {
+    if (command->op != NULL)
+      link->env->host->op_done(command->op, status, nats_str(why));
+    nats_command_free(link->env, command);
+  }
 }
 
 static void finish_one(struct nats_link *link, struct nats_command *command, plug_status status,
                        const char *why)
 {
-  pthread_mutex_lock(&link->lock);
-  finish(link, command, status, why);
-  pthread_mutex_unlock(&link->lock);
-}
-
-static void finish_all(struct nats_link *link, struct nats_queue *queue, plug_status status,
-                       const char *why)
-{
-  for (struct nats_command *command; (command = nats_queue_take(queue)) != NULL;)
-    finish(link, command, status, why);
+  struct nats_queue one = {0};
+  nats_queue_put(&one, command);
+  finish_all(link, &one, status, why);
 }
 
 /* ---- the flusher */
@@ -172,15 +169,17 @@ static void flush(struct nats_link *link)
   uint64_t begin = now_us();
   natsStatus status = ping(nc, link->config->ping_timeout_ms);
   uint64_t took = now_us() - begin;
+  if (status == NATS_OK)
+    finish_all(link, &confirmed, PLUG_OK, "");
+  else
+    finish_all(link, &confirmed, PLUG_EUNAVAIL,
+               "the connection to NATS was lost before it was confirmed");
   pthread_mutex_lock(&link->lock);
   link->flushing = false;
   if (status == NATS_OK) {
     link->rtt_us = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
     nats_gauge(link->env, NATS_M_RTT_US, (int64_t)took);
-    finish_all(link, &confirmed, PLUG_OK, "");
   } else {
-    finish_all(link, &confirmed, PLUG_EUNAVAIL,
-               "the connection to NATS was lost before it was confirmed");
     link->silent = link->silent || status == NATS_TIMEOUT;
     link->stir = true;
     pthread_cond_signal(&link->stirred);
@@ -277,8 +276,10 @@ static void drop(struct nats_link *link, plug_status status, const char *why)
   pthread_mutex_lock(&link->lock);
   while (link->flushing)
     pthread_cond_wait(&link->flush_over, &link->lock);
-  finish_all(link, &link->written, status, why);
+  struct nats_queue written = link->written;
+  link->written = (struct nats_queue){0};
   pthread_mutex_unlock(&link->lock);
+  finish_all(link, &written, status, why);
   forget_nc(link);
 }
 
@@ -340,8 +341,9 @@ static const char *publish(struct nats_link *link, const struct nats_command *co
   return NULL;
 }
 
-/* Carries out a command; what is to be confirmed goes to written. */
-static void execute(struct nats_link *link, struct nats_command *command,
+/* Carries out a command; what is to be confirmed goes to written. False: it has failed, perhaps
+ * after a long time. */
+static bool execute(struct nats_link *link, struct nats_command *command,
                     struct nats_queue *written)
 {
   const char *why = NULL;
@@ -349,12 +351,12 @@ static void execute(struct nats_link *link, struct nats_command *command,
     if (link->own_nc == NULL)
       connect_to_any(link);
     finish_one(link, command, PLUG_OK, "");
-    return;
+    return true;
   }
   if (link->own_nc == NULL) {
     bool done = command->kind == NATS_SETTLE || command->kind == NATS_UNSUBSCRIBE;
     finish_one(link, command, done ? PLUG_OK : PLUG_EUNAVAIL, "the connection to NATS is lost");
-    return;
+    return done;
   }
   if (command->kind == NATS_SUBSCRIBE)
     why = subscribe(link, command);
@@ -368,38 +370,43 @@ static void execute(struct nats_link *link, struct nats_command *command,
     finish_one(link, command, PLUG_EUNAVAIL, why);
   else
     nats_queue_put(written, command);
+  return why == NULL;
 }
 
 /* What nobody waits for is done when it is written. */
 static void hand_over(struct nats_link *link, struct nats_queue *written)
 {
+  struct nats_queue over = {0};
   if (written->head == NULL)
     return;
   pthread_mutex_lock(&link->lock);
-  for (struct nats_command *command; (command = nats_queue_take(written)) != NULL;) {
-    if (command->op != NULL)
-      nats_queue_put(&link->written, command);
-    else
-      finish(link, command, PLUG_OK, "");
-  }
+  for (struct nats_command *command; (command = nats_queue_take(written)) != NULL;)
+    nats_queue_put(command->op != NULL ? &link->written : &over, command);
   link->flush_wanted = true;
   pthread_cond_signal(&link->flush_due);
   pthread_mutex_unlock(&link->lock);
+  finish_all(link, &over, PLUG_OK, "");
+}
+
+/* Some of what waits, with one look at the lock. */
+static struct nats_queue take_some(struct nats_link *link)
+{
+  struct nats_queue some = {0};
+  pthread_mutex_lock(&link->lock);
+  for (size_t n = 0; n < BATCH && !link->ending && link->queue.head != NULL; n++)
+    nats_queue_put(&some, nats_queue_take(&link->queue));
+  pthread_mutex_unlock(&link->lock);
+  return some;
 }
 
 static void work(struct nats_link *link)
 {
   struct nats_queue written = {0};
-  size_t n = 0;
   look_after(link);
-  do {
-    pthread_mutex_lock(&link->lock);
-    struct nats_command *command = link->ending ? NULL : nats_queue_take(&link->queue);
-    pthread_mutex_unlock(&link->lock);
-    if (command == NULL)
-      break;
-    execute(link, command, &written);
-  } while (++n < BATCH);
+  struct nats_queue some = take_some(link);
+  for (struct nats_command *command; (command = nats_queue_take(&some)) != NULL;)
+    if (!execute(link, command, &written) && is_ending(link))
+      finish_all(link, &some, PLUG_ECANCELED, "the server stops");
   hand_over(link, &written);
 }
 
@@ -421,8 +428,10 @@ static void *run_writer(void *arg)
   if (link->own_nc != NULL)
     drop(link, PLUG_ECANCELED, "the server stops");
   pthread_mutex_lock(&link->lock);
-  finish_all(link, &link->queue, PLUG_ECANCELED, "the server stops");
+  struct nats_queue left = link->queue;
+  link->queue = (struct nats_queue){0};
   pthread_mutex_unlock(&link->lock);
+  finish_all(link, &left, PLUG_ECANCELED, "the server stops");
   pthread_join(link->flusher, NULL);
   nats_gate_settle(link->gate);
   nats_library_leave();
