@@ -543,8 +543,11 @@ bool engine_publish_init(struct engine *engine, const struct lane_calls *lane)
   down_queue_init(&engine->down_queue, &down, &down_queue_calls, engine);
   if (!(engine->caps & PLUG_CAP_ECHO))
     engine->order = order_new(engine_let_in, on_turn_over, engine);
-  if (lane && (engine->caps & PLUG_CAP_ECHO))
-    engine->lane = lane_new(lane, instance_self(engine->instance));
-  bool laned = engine->lane || !lane || !(engine->caps & PLUG_CAP_ECHO);
-  return laned && (engine->order || (engine->caps & PLUG_CAP_ECHO));
+  bool echoes = engine->caps & PLUG_CAP_ECHO;
+  void *self = instance_self(engine->instance);
+  /* Who waits for a RECEIPT waits no longer than for an operation. */
+  bool laned = lane && echoes && lane->limit_ms(self) <= settings->operation_timeout_ms;
+  if (laned)
+    engine->lane = lane_new(lane, self);
+  return (engine->lane || !laned) && (engine->order || echoes);
 }

@@ -296,6 +296,11 @@ static uint64_t ping_every_ms(const struct proxy *proxy)
   return ms > PING_MAX_MS ? PING_MAX_MS : ms;
 }
 
+uint64_t proxy_limit_ms(const struct proxy *proxy)
+{
+  return proxy->image->settings.hang_ms + ping_every_ms(proxy) + HANG_GRACE_MS + TICK_MS;
+}
+
 static void see_to_life(struct proxy *proxy, uint64_t now)
 {
   char why[200];

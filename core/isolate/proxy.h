@@ -111,6 +111,8 @@ const char *proxy_hear_echo(struct proxy *proxy, const struct wire_frame *frame)
 const char *proxy_hear_broker(struct proxy *proxy, const struct said *said);
 /* The answer to a message of the lane. */
 const char *proxy_hear_lane(struct proxy *proxy, const struct said *said);
+/* From when on a process that does not answer is lost, at the latest. */
+uint64_t proxy_limit_ms(const struct proxy *proxy);
 /* What went by the lane and is not over never will be. */
 void proxy_cancel_lane(struct proxy *proxy, struct plug_str why);
 

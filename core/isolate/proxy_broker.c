@@ -83,7 +83,13 @@ static plug_status lane_hand_over(void *self, struct plug_str encoded, const str
   return pipe_send(&proxy->pipe, encoded) ? PLUG_PENDING : PLUG_ENOMEM;
 }
 
-const struct lane_calls proxy_lane_calls = {.encode = lane_encode, .hand_over = lane_hand_over};
+static uint64_t lane_limit_ms(void *self)
+{
+  return proxy_limit_ms(self);
+}
+
+const struct lane_calls proxy_lane_calls = {
+    .encode = lane_encode, .hand_over = lane_hand_over, .limit_ms = lane_limit_ms};
 
 /* Its process takes one message after the other: there is but one that an answer can be to. */
 static const struct plug_msg *lane_message(const struct proxy *proxy, uint64_t id)

@@ -25,6 +25,8 @@ struct lane_calls {
    * Otherwise as a broker's publish, for all of them. */
   plug_status (*hand_over)(void *self, struct plug_str encoded, const struct lane_up *up,
                            void *ctx);
+  /* [any] How long an answer may take, in ms: after that all that is open is over. */
+  uint64_t (*limit_ms)(void *self);
 };
 
 #endif

@@ -227,6 +227,17 @@ test('a process that is killed amid much: each SEND is answered once, what arriv
   assert.match(metrics, /broker_untaken_bytes\S* 0$/m);
 });
 
+test('a process that stands still keeps nobody waiting beyond operation-timeout, however long plugin-hang is', async (t) => {
+  const server = await start({ t, set: [isolated, 'server.plugin-hang=10m', 'broker.operation-timeout=1s'] });
+  const client = await stomp(server, { t });
+  const pid = pluginOf(server);
+  freeze(pid);
+  client.send('/topic/a', 'x', { receipt: 'late' });
+  assert.equal((await client.expect('ERROR')).headers['receipt-id'], 'late');
+  process.kill(pid, 'SIGCONT');
+  await until(async () => (await readyText(server)).startsWith('200'), 'readiness');
+});
+
 test('a server that is killed leaves no process behind, not even one that hangs or stands still', async (t) => {
   const hung = await startScript(t, { script: { at: 'publish', do: 'hang' }, set: ['server.plugin-hang=10m'] });
   (await stomp(hung, { t })).send('/topic/a', 'now');

@@ -46,7 +46,7 @@ static plug_status hand_over(void *self, struct plug_str encoded, const struct l
   return PLUG_PENDING;
 }
 
-static const struct lane_calls calls = {encode, hand_over};
+static const struct lane_calls calls = {.encode = encode, .hand_over = hand_over};
 static const struct publish_to nobody;
 
 static const struct plug_msg *make(const char *topic, const char *payload)
